@@ -1,0 +1,365 @@
+"""Ball arithmetic on NumPy arrays: numbers that carry a rigorous error bound, at any number of digits.
+
+A `Balls` array is a NumPy object array of python-flint balls; `+ * @ np.tanh …` mean on it what they mean on floats, so
+equations written for NumPy run on it unchanged. (Arb: Johansson, "Arb: efficient arbitrary-precision midpoint-radius
+interval arithmetic", IEEE Trans. Computers 66, 2017.)
+
+Two conventions that bite. The elements are *complex* balls with imaginary part zero (`flint.acb`): unlike real ones
+they refuse `float(x)`, so a computation that would silently drop its digits in a `np.zeros` accumulator stops instead.
+And a comparison that the balls cannot decide raises `UndecidedComparison`; it never guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import flint
+import numpy as np
+
+from lstm_ref.errors import UndecidedComparison, UnknownPrimitive
+
+acb, arb = flint.acb, flint.arb
+
+# Below this many multiply-adds NumPy's object loop beats a round trip through `flint.acb_mat` (measured, 130 digits).
+SMALL_PRODUCT = 256
+
+
+def precision(digits: int) -> AbstractContextManager[Any]:
+    """Context in which balls are computed with `digits` decimal digits."""
+    return flint.ctx.workdps(digits)
+
+
+def bits_of_precision(bits: int) -> AbstractContextManager[Any]:
+    """Context in which balls are computed with `bits` bits: at 53, a ball bounds what float64 can lose."""
+    return flint.ctx.workprec(bits)
+
+
+def ball(value: Any) -> acb:
+    """One number as a ball, exactly (a float is taken at its exact binary value)."""
+    if isinstance(value, acb):
+        return value
+    if isinstance(value, arb):
+        return acb(value)
+    if isinstance(value, (bool, np.bool_, int, np.integer)):
+        return acb(int(value))
+    if isinstance(value, (complex, np.complexfloating)):
+        raise UnknownPrimitive(f"ball arithmetic is over the reals; a complex number came: {value}")
+    return acb(float(value))
+
+
+_to_ball = np.frompyfunc(ball, 1, 1)
+
+
+def as_balls(array: Any) -> Balls:
+    """The array as balls: exact for floats, integers and bools, unchanged for balls."""
+    if isinstance(array, Balls):
+        return array
+    return objects(_to_ball(np.asarray(array)))
+
+
+def objects(array: Any) -> Balls:
+    """Wrap balls that NumPy handed back (a bare object for zero-dimensional results) as a `Balls` array."""
+    if isinstance(array, np.ndarray):
+        return array.view(Balls)
+    wrapped = np.empty((), dtype=object)
+    wrapped[()] = array
+    return wrapped.view(Balls)
+
+
+def is_balls(x: Any) -> bool:
+    """Whether `x` holds balls (a `Balls` array, any object array, or a single ball)."""
+    return isinstance(x, (acb, arb)) or (isinstance(x, np.ndarray) and x.dtype == object)
+
+
+def midpoints(x: Any) -> np.ndarray:
+    """Midpoints rounded to float64, in the array's shape."""
+    return _map_to_float(as_balls(x), lambda v: float(v.real.mid()))
+
+
+def radii(x: Any) -> np.ndarray:
+    """Radii (rigorous bounds of the distance from midpoint to truth), rounded to float64."""
+    return _map_to_float(as_balls(x), lambda v: float(v.real.rad()))
+
+
+def magnitudes(x: Any) -> np.ndarray:
+    """Upper bounds of the absolute values, as float64."""
+    return _map_to_float(as_balls(x), lambda v: float(v.real.abs_upper()))
+
+
+def _map_to_float(x: Balls, f: Callable[[acb], float]) -> np.ndarray:
+    return np.array([f(v) for v in x.ravel().tolist()], dtype=np.float64).reshape(x.shape)
+
+
+# ------------------------------------------------------------------------------------------------- comparisons
+
+
+def less(a: acb, b: acb) -> bool:
+    """a < b, or `UndecidedComparison`."""
+    if a is b:
+        return False
+    x, y = a.real, b.real
+    if x < y:
+        return True
+    if x >= y:
+        return False
+    raise UndecidedComparison(f"is {show(x)} < {show(y)}? The balls overlap")
+
+
+def equal(a: acb, b: acb) -> bool:
+    """a == b, or `UndecidedComparison`. The same object is the same number, however wide its ball."""
+    if a is b:
+        return True
+    x, y = a.real, b.real
+    if not x.overlaps(y):
+        return False
+    if x.is_exact() and y.is_exact():
+        return bool(x == y)
+    raise UndecidedComparison(f"is {show(x)} == {show(y)}? The balls overlap")
+
+
+def larger(a: acb, b: acb) -> acb:
+    """max(a, b): the very object where one dominates, else a ball that encloses the maximum (it is continuous)."""
+    x, y = a.real, b.real
+    if x >= y:
+        return a
+    if y >= x:
+        return b
+    return acb(x.max(y))
+
+
+def smaller(a: acb, b: acb) -> acb:
+    """min(a, b), as `larger`."""
+    x, y = a.real, b.real
+    if x <= y:
+        return a
+    if y <= x:
+        return b
+    return acb(x.min(y))
+
+
+def show(x: arb) -> str:
+    """A ball in print, short."""
+    return str(x.str(8))
+
+
+def absolute(a: acb) -> acb:
+    """|a|, continuous, hence defined for a ball around zero too."""
+    return acb(abs(a.real))
+
+
+def sign(a: acb) -> acb:
+    """-1, 0 or 1, or `UndecidedComparison`."""
+    if equal(a, _ZERO):
+        return _ZERO
+    return _ONE if less(_ZERO, a) else -_ONE
+
+
+_ZERO, _ONE = acb(0), acb(1)
+
+
+# ---------------------------------------------------------------------------------- NumPy's functions, on balls
+
+
+def _elementwise(f: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
+    if arity == 1:
+        return np.frompyfunc(f, 1, 1)
+    return np.frompyfunc(f, arity, 1, identity=None)  # None tells NumPy that the order of a reduction is free
+
+
+def _bools(f: Callable[[acb, acb], bool]) -> Callable[..., np.ndarray]:
+    compare = np.frompyfunc(f, 2, 1)
+    return lambda a, b: np.asarray(compare(a, b)).astype(bool)
+
+
+_UNARY: dict[str, Callable[[acb], acb]] = {
+    "positive": lambda v: v,
+    "negative": lambda v: -v,
+    "absolute": absolute,
+    "fabs": absolute,
+    "sign": sign,
+    "square": lambda v: v * v,
+    "reciprocal": lambda v: 1 / v,
+    "sqrt": lambda v: v.sqrt(),
+    "exp": lambda v: v.exp(),
+    "exp2": lambda v: (v * arb.const_log2()).exp(),
+    "expm1": lambda v: acb(v.real.expm1()),
+    "log": lambda v: acb(v.real.log()),
+    "log1p": lambda v: acb(v.real.log1p()),
+    "log2": lambda v: acb(v.real.log() / arb.const_log2()),
+    "log10": lambda v: acb(v.real.log() / arb.const_log10()),
+    "sin": lambda v: v.sin(),
+    "cos": lambda v: v.cos(),
+    "tan": lambda v: v.tan(),
+    "sinh": lambda v: v.sinh(),
+    "cosh": lambda v: v.cosh(),
+    "tanh": lambda v: v.tanh(),
+    "arcsin": lambda v: acb(v.real.asin()),
+    "arccos": lambda v: acb(v.real.acos()),
+    "arctan": lambda v: acb(v.real.atan()),
+    "arcsinh": lambda v: acb(v.real.asinh()),
+    "arccosh": lambda v: acb(v.real.acosh()),
+    "arctanh": lambda v: acb(v.real.atanh()),
+    "conjugate": lambda v: v,
+}
+
+
+def power(a: acb, b: acb) -> acb:
+    """a ** b for an integer b, or for a positive a."""
+    exponent = b.real.unique_fmpz() if b.real.is_exact() else None
+    return a ** int(exponent) if exponent is not None else acb(a.real**b.real)
+
+
+def _logaddexp(a: acb, b: acb) -> acb:
+    low, high = smaller(a, b), larger(a, b)
+    return high + acb((low - high).real.exp().log1p())
+
+
+_BINARY: dict[str, Callable[[acb, acb], acb]] = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "power": power,
+    "float_power": power,
+    "maximum": larger,
+    "minimum": smaller,
+    "fmax": larger,
+    "fmin": smaller,
+    "logaddexp": _logaddexp,
+    "heaviside": lambda a, b: b if equal(a, _ZERO) else (_ONE if less(_ZERO, a) else _ZERO),
+}
+
+_COMPARISONS: dict[str, Callable[[acb, acb], bool]] = {
+    "less": less,
+    "greater": lambda a, b: less(b, a),
+    "less_equal": lambda a, b: not less(b, a),
+    "greater_equal": lambda a, b: not less(a, b),
+    "equal": equal,
+    "not_equal": lambda a, b: not equal(a, b),
+}
+
+_PREDICATES: dict[str, Callable[[acb], bool]] = {
+    "isnan": lambda v: v.real.is_nan(),
+    "isfinite": lambda v: v.real.is_finite(),
+    "isinf": lambda v: not v.real.is_finite() and not v.real.is_nan(),
+    "signbit": lambda v: less(v, _ZERO),
+}
+
+# Python's own operators already do these on object arrays, in C: no detour.
+_NATIVE = {"add", "subtract", "multiply", "divide", "negative", "positive"}
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: _elementwise(f) for name, f in _UNARY.items() if name not in _NATIVE},
+    **{name: _elementwise(f, 2) for name, f in _BINARY.items() if name not in _NATIVE},
+    **{name: getattr(np, name) for name in _NATIVE},
+    "clip": _elementwise(lambda v, low, high: smaller(larger(v, low), high), 3),
+    **{name: _bools(f) for name, f in _COMPARISONS.items()},
+    **{name: lambda a, f=np.frompyfunc(f, 1, 1): np.asarray(f(a)).astype(bool) for name, f in _PREDICATES.items()},
+}
+
+
+def matmul(a: Any, b: Any) -> np.ndarray:
+    """Matrix product with NumPy's rules for one-dimensional and stacked operands."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.ndim == 2 and b.ndim == 2 and a.shape[1] == b.shape[0]:
+        (m, k), n = a.shape, b.shape[1]
+        if m * k * n >= SMALL_PRODUCT:
+            product = flint.acb_mat(m, k, a.ravel().tolist()) * flint.acb_mat(k, n, b.ravel().tolist())
+            out = np.empty(m * n, dtype=object)
+            out[:] = product.entries()
+            return out.reshape(m, n)
+        if k == 0:  # NumPy would fill the empty sum with None
+            return _to_ball(np.zeros((m, n)))
+    return np.matmul(a, b)
+
+
+class Balls(np.ndarray):
+    """A NumPy object array of balls, whose ufuncs are ball functions; shapes and indexing are NumPy's own."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        plain = [_to_ball(np.asarray(x)) if not is_balls(x) else np.asarray(x) for x in inputs]
+        if out is not None:
+            return self._into(out, getattr(ufunc, method)(*inputs, **kwargs))
+        if ufunc is np.matmul and method == "__call__":
+            return objects(matmul(*plain))
+        function = FUNCTIONS.get(ufunc.__name__)
+        if function is None or not _understood(method, kwargs):
+            raise UnknownPrimitive(f"numpy.{ufunc.__name__} ({method}) is not known in ball arithmetic")
+        if method == "__call__":
+            result = function(*plain)
+        else:
+            if not isinstance(function, np.ufunc):
+                raise UnknownPrimitive(f"numpy.{ufunc.__name__}.{method} is not known in ball arithmetic")
+            if method == "reduce" and plain[0].size == 0 and ufunc in (np.add, np.multiply):
+                kwargs.setdefault("initial", 0 if ufunc is np.add else 1)
+            result = getattr(function, method)(*plain, **kwargs)
+            if method == "reduce" and ufunc in (np.add, np.multiply):
+                result = _to_ball(result)
+        return result if isinstance(result, np.ndarray) and result.dtype == bool else objects(result)
+
+    def _into(self, out: tuple[Any, ...], result: Any) -> Any:
+        (target,) = out
+        if target.dtype != object:
+            raise UnknownPrimitive(f"balls cannot be stored in an array of {target.dtype}")
+        np.ndarray.__setitem__(target, ..., np.asarray(result))
+        return target
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _rewrap(super().__array_function__(func, types, args, kwargs))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, np.asarray(as_balls(value)) if np.ndim(value) else ball(_scalar(value)))
+
+    def argmax(self, axis: int | None = None, out: Any = None, **_: Any) -> Any:  # type: ignore[override]
+        """Index of the largest, or `UndecidedComparison`; the first of equals, as NumPy."""
+        return _argbest(self, axis, lambda new, best: less(best, new))
+
+    def argmin(self, axis: int | None = None, out: Any = None, **_: Any) -> Any:  # type: ignore[override]
+        """Index of the smallest, as `argmax`."""
+        return _argbest(self, axis, less)
+
+    def sort(self, *args: Any, **kwargs: Any) -> None:
+        raise UnknownPrimitive("numpy.sort is not known in ball arithmetic")
+
+    def argsort(self, *args: Any, **kwargs: Any) -> Any:
+        raise UnknownPrimitive("numpy.argsort is not known in ball arithmetic")
+
+
+def _scalar(value: Any) -> Any:
+    return value[()] if isinstance(value, np.ndarray) else value
+
+
+def _understood(method: str, kwargs: dict[str, Any]) -> bool:
+    if method != "__call__":
+        return method in ("reduce", "accumulate")
+    about_storage = {"casting", "order", "subok"}
+    return all(k in about_storage or (k == "dtype" and v in (None, object)) for k, v in kwargs.items())
+
+
+def _argbest(x: Balls, axis: int | None, better: Callable[[acb, acb], bool]) -> Any:
+    def first(row: np.ndarray) -> int:
+        best = 0
+        for k in range(1, len(row)):
+            if better(row[k], row[best]):
+                best = k
+        return best
+
+    values = np.asarray(x)
+    if axis is None:
+        return first(values.ravel())
+    rows = np.moveaxis(values, axis, -1)
+    return np.array([first(r) for r in rows.reshape(-1, rows.shape[-1])], dtype=int).reshape(rows.shape[:-1])
+
+
+def _rewrap(result: Any) -> Any:
+    if isinstance(result, (list, tuple)):
+        return type(result)(_rewrap(r) for r in result)
+    if isinstance(result, np.ndarray) and result.dtype == object:
+        return objects(_fill(np.asarray(result)))
+    return result
+
+
+# `np.empty_like` leaves None in the elements until they are assigned.
+_fill = np.frompyfunc(lambda v: v if v is None else ball(v), 1, 1)

@@ -1,0 +1,17 @@
+"""float64 in JAX for the length of a `with` block: the caller's own configuration is never changed."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+
+
+def x64() -> AbstractContextManager[Any]:
+    """Context in which JAX computes in float64."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # jax < 0.8
+
+    return enable_x64(True)
