@@ -1,0 +1,100 @@
+"""One name for each elementary function, whatever the numbers: JAX, NumPy (float or complex), balls, torch.
+
+`tanh(x)` looks at `x` and calls the function of its arithmetic; everything else a cell needs (`+ * @ .T .sum`) the
+arrays do themselves. All are stable at |x| = 1e4. At its kink, `relu` has the subgradient 0, as in JAX and torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic import on_balls, on_jax, on_numpy
+from lstm_ref.arithmetic.balls import is_balls
+
+
+def _arithmetic_of(*values: Any) -> ModuleType:
+    """The functions for these values; where arithmetics are mixed, the plain numbers follow the others."""
+    if any(isinstance(v, jax.Array) for v in values):
+        return on_jax
+    if any(is_balls(v) for v in values):
+        return on_balls
+    torch = sys.modules.get("torch")
+    if torch is not None and any(isinstance(v, torch.Tensor) for v in values):
+        from lstm_ref.arithmetic import on_torch
+
+        return on_torch
+    return on_numpy
+
+
+def _array(x: Any) -> Any:
+    return np.asarray(x) if isinstance(x, (bool, int, float, complex)) else x
+
+
+def exp(x: Any) -> Any:
+    """eˣ, elementwise."""
+    return _arithmetic_of(x).exp(_array(x))
+
+
+def log(x: Any) -> Any:
+    """ln x, elementwise."""
+    return _arithmetic_of(x).log(_array(x))
+
+
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent, elementwise; tanh' = 1 − tanh²."""
+    return _arithmetic_of(x).tanh(_array(x))
+
+
+def sigmoid(x: Any) -> Any:
+    """σ(x) = 1 / (1 + e⁻ˣ), elementwise; σ' = σ (1 − σ)."""
+    return _arithmetic_of(x).sigmoid(_array(x))
+
+
+def relu(x: Any) -> Any:
+    """max(x, 0), elementwise."""
+    return _arithmetic_of(x).relu(_array(x))
+
+
+def step(x: Any) -> Any:
+    """The derivative of `relu`: 1 where x > 0, else 0, in x's own dtype."""
+    return _arithmetic_of(x).step(_array(x))
+
+
+def softplus(x: Any) -> Any:
+    """ln(1 + eˣ), elementwise; its derivative is `sigmoid`."""
+    return _arithmetic_of(x).softplus(_array(x))
+
+
+def log_sigmoid(x: Any) -> Any:
+    """ln σ(x) = −softplus(−x), elementwise."""
+    return _arithmetic_of(x).log_sigmoid(_array(x))
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """eˣ / Σ eˣ along `axis`."""
+    return _arithmetic_of(x).softmax(_array(x), axis)
+
+
+def logsumexp(x: Any, axis: int = -1) -> Any:
+    """ln Σ eˣ along `axis`, which is removed; its gradient is `softmax`."""
+    return _arithmetic_of(x).logsumexp(_array(x), axis)
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds, else y."""
+    return _arithmetic_of(condition, x, y).where(condition, x, y)
+
+
+def concatenate(arrays: Any, axis: int = 0) -> Any:
+    """The arrays joined along an existing axis."""
+    return _arithmetic_of(*arrays).concatenate(arrays, axis)
+
+
+def stack(arrays: Any, axis: int = 0) -> Any:
+    """The arrays joined along a new axis."""
+    return _arithmetic_of(*arrays).stack(arrays, axis)

@@ -1,0 +1,36 @@
+"""Elementary functions on torch tensors: torch's own, so that torch's autograd can be one more oracle."""
+
+from __future__ import annotations
+
+import torch
+
+exp, log, tanh, sigmoid, relu = torch.exp, torch.log, torch.tanh, torch.sigmoid, torch.relu
+log_sigmoid = torch.nn.functional.logsigmoid
+
+
+def step(x):
+    return (x > 0).to(x.dtype)
+
+
+def softplus(x):
+    return -log_sigmoid(-x)  # torch.nn.functional.softplus turns linear, by default, beyond 20
+
+
+def logsumexp(x, axis=-1):
+    return torch.logsumexp(x, dim=axis)
+
+
+def softmax(x, axis=-1):
+    return torch.softmax(x, dim=axis)
+
+
+def where(condition, x, y):
+    return torch.where(torch.as_tensor(condition), x, y)
+
+
+def concatenate(arrays, axis=0):
+    return torch.cat(tuple(arrays), dim=axis)
+
+
+def stack(arrays, axis=0):
+    return torch.stack(tuple(arrays), dim=axis)

@@ -1,0 +1,115 @@
+"""LSTM cell, one time step: edges L1-L5 forward, L1*-L5* backward; derivations/lstm.md derives each under its number.
+
+Conventions that bite: one bias; the gates stand in the order i, f, g, o in the last axis of both kernels and the bias.
+Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997; with the forget gate of Gers,
+Schmidhuber and Cummins, "Learning to forget", Neural Computation 12, 2000.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstm_ref.arithmetic import concatenate, sigmoid, tanh
+from lstm_ref.cells.cell import Cell, Cotangents, Tape, glorot
+
+
+class Params(NamedTuple):
+    w_x: Any
+    """Input kernel, (D, 4H)."""
+    w_h: Any
+    """Recurrent kernel, (H, 4H)."""
+    b: Any
+    """Bias, (4H,)."""
+
+
+class State(NamedTuple):
+    h: Any
+    """Hidden state and output, (B, H)."""
+    c: Any
+    """Cell state, (B, H)."""
+
+
+class Nodes(NamedTuple):
+    a: Any
+    """Pre-activations of i, f, g, o, (B, 4H)."""
+    i: Any
+    """Input gate, (B, H)."""
+    f: Any
+    """Forget gate."""
+    g: Any
+    """Candidate."""
+    o: Any
+    """Output gate."""
+    c: Any
+    """New cell state."""
+    u: Any
+    """tanh of the new cell state."""
+    h: Any
+    """New hidden state."""
+
+
+def parameter_shapes(D: int, H: int) -> Params:
+    return Params(w_x=(D, 4 * H), w_h=(H, 4 * H), b=(4 * H,))
+
+
+def state_shapes(B: int, H: int) -> State:
+    return State(h=(B, H), c=(B, H))
+
+
+def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
+    """Glorot kernels, gate by gate; biases zero but the forget gate's, 1 (Jozefowicz, Zaremba and Sutskever 2015)."""
+    b = np.zeros(4 * H)
+    b[H : 2 * H] = 1
+    return Params(w_x=glorot(rng, D, H, 4), w_h=glorot(rng, H, H, 4), b=b)
+
+
+def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
+    """Next state, and the tape of values that `backward` reads. x (B, D)."""
+    a = x @ p.w_x + state.h @ p.w_h + p.b  # L1
+    a_i, a_f, a_g, a_o = split_gates(a)
+    i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)  # L2
+    c = f * state.c + i * g  # L3
+    u = tanh(c)  # L4
+    h = o * u  # L5
+    return State(h, c), Tape(x, state, Nodes(a, i, f, g, o, c, u, h))
+
+
+def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
+    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    x, prev, (_, i, f, g, o, _, u, _) = tape
+    o_bar, u_bar = bar.h * u, bar.h * o  # L5*
+    c_bar = bar.c + u_bar * (1 - u * u)  # L4*  c has two readers: u, and the next step
+    i_bar, f_bar, g_bar, prev_c_bar = c_bar * g, c_bar * prev.c, c_bar * i, c_bar * f  # L3*
+    a_bar = concatenate(  # L2*
+        (i_bar * i * (1 - i), f_bar * f * (1 - f), g_bar * (1 - g * g), o_bar * o * (1 - o)), axis=-1
+    )
+    x_bar, prev_h_bar = a_bar @ p.w_x.T, a_bar @ p.w_h.T  # L1*
+    w_x_bar, w_h_bar, b_bar = x.T @ a_bar, prev.h.T @ a_bar, a_bar.sum(0)  # L1*
+    return Cotangents(
+        Params(w_x_bar, w_h_bar, b_bar),
+        State(prev_h_bar, prev_c_bar),
+        x_bar,
+        Nodes(a_bar, i_bar, f_bar, g_bar, o_bar, c_bar, u_bar, bar.h),
+    )
+
+
+def split_gates(a: Any) -> tuple[Any, Any, Any, Any]:
+    """The four blocks i, f, g, o of the last axis, each of size H."""
+    H = a.shape[-1] // 4
+    return a[..., :H], a[..., H : 2 * H], a[..., 2 * H : 3 * H], a[..., 3 * H :]
+
+
+def stacked_kernel(p: Params) -> Any:
+    """The kernels as one matrix W of shape (H + D, 4H), so that a = [h; x] W + b: the tutorials' view of L1."""
+    return concatenate((p.w_h, p.w_x), axis=0)
+
+
+def from_stacked_kernel(w: Any, b: Any) -> Params:
+    """The parameters whose `stacked_kernel` is w (H + D, 4H); b (4H,)."""
+    H = b.shape[-1] // 4
+    return Params(w_x=w[H:], w_h=w[:H], b=b)
+
+
+lstm = Cell("lstm", "lstm", parameter_shapes, state_shapes, initial_parameters, forward, backward)

@@ -1,0 +1,286 @@
+"""A cell through time: edges T1-T2 forward, T1*-T3* backward; derivations/bptt.md derives each under its number.
+
+`loop` is the definition: plain Python, any arithmetic. `scan` is the same equations as one jitted `lax.scan`: the
+reference. `bptt` is `scan` with the hand-written backward pass as its JAX derivative. `truncated` is BPTT(k1, k2), an
+estimator, not a gradient.
+
+Conventions that bite. Sequences are time-major: xs (T, B, D), hs (T, B, H). With `lengths` (B,), step t of row n is
+padding where t >= lengths[n]: it leaves the state as it is, its output is zero, and it neither gives nor receives
+gradient, whatever stands in the padded input. With `reverse`, time runs from T - 1 down to 0, and stays in place: hs[t]
+is the output for xs[t]. The final state is the one after the last step in processing order.
+
+Source: Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78, 1990.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_ref.arithmetic import stack, where
+from lstm_ref.cells import Cell, Cotangents, Tape
+from lstm_ref.errors import BadInput
+
+
+class Outputs(NamedTuple):
+    """What a recurrence computes from (params, initial state, xs)."""
+
+    hs: Any
+    """Output of every step, (T, B, H)."""
+    final: Any
+    """State after the last step."""
+
+
+class Gradients(NamedTuple):
+    """Cotangents of what a recurrence read, given those of its `Outputs`."""
+
+    params: Any
+    initial: Any
+    """Of the initial state."""
+    xs: Any
+    """Of the inputs, (T, B, D)."""
+    nodes: Any = None
+    """Of every named value at every step, each (T, ...); None from `scan_backward`, which leaves them out."""
+
+
+# ------------------------------------------------------------------------------------------------- one step
+
+
+def _step(cell: Cell, p: Any, state: Any, x: Any, keep: Any) -> tuple[Any, Any, Tape]:
+    """Next state, output, tape. `keep` (B, 1) is False at padding; None means no padding anywhere."""
+    if keep is None:
+        new, tape = cell.forward(p, state, x)  # T1
+        return new, new.h, tape
+    x = where(keep, x, 0)  # so that not even a NaN in the padding can reach the gradient (0 · NaN = NaN)
+    new, tape = cell.forward(p, state, x)  # T1
+    output = where(keep, new.h, 0)  # T2
+    return type(new)(*(where(keep, n, s) for n, s in zip(new, state, strict=True))), output, tape  # T2
+
+
+def _step_backward(cell: Cell, p: Any, tape: Tape, h_bar: Any, bar: Any, keep: Any) -> Cotangents:
+    """Cotangents of one step, given `h_bar` of its output and `bar` of the state after it."""
+    if keep is None:
+        return cell.backward(p, tape, bar._replace(h=bar.h + h_bar))  # T1*
+    held = type(bar)(*(where(keep, 0, v) for v in bar))  # T2*  padding hands the cotangent on untouched
+    new = type(bar)(*(where(keep, v, 0) for v in bar._replace(h=bar.h + h_bar)))  # T2*
+    given = cell.backward(p, tape, new)  # T1*
+    return given._replace(prev=_add(given.prev, held))
+
+
+def _add(x: Any, y: Any) -> Any:
+    return jax.tree.map(lambda a, b: a + b, x, y)
+
+
+def _zeros(tree: Any) -> Any:
+    return jax.tree.map(lambda v: v * 0, tree)
+
+
+def _keep(T: int, lengths: Any) -> Any:
+    """(T, B, 1) bools: which steps are real; or None."""
+    if lengths is None:
+        return None
+    return (np.arange(T)[:, None] < lengths)[:, :, None]
+
+
+# ------------------------------------------------------------------------------------- the definition: a loop
+
+
+def loop(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> tuple[Outputs, list[Tape]]:
+    """Outputs and the tapes of all steps, by a plain loop, in any arithmetic. xs (T, B, D), lengths (B,).
+
+    Raises BadInput where shapes do not fit each other.
+    """
+    _check(cell, p, initial, xs, lengths)
+    T = xs.shape[0]
+    keep, state = _keep(T, lengths), initial
+    hs: list[Any] = [None] * T
+    tapes: list[Any] = [None] * T
+    for t in _order(T, reverse):
+        state, hs[t], tapes[t] = _step(cell, p, state, xs[t], None if keep is None else keep[t])
+    return Outputs(_stack(hs, like=initial.h), state), tapes
+
+
+def loop_backward(
+    cell: Cell,
+    p: Any,
+    initial: Any,
+    xs: Any,
+    tapes: list[Tape],
+    bar: Outputs,
+    lengths: Any = None,
+    reverse: bool = False,
+) -> Gradients:
+    """Full BPTT by a plain loop, in any arithmetic, given the cotangents `bar` of the outputs."""
+    T = xs.shape[0]
+    keep, state_bar, params_bar = _keep(T, lengths), bar.final, _zeros(p)
+    xs_bar: list[Any] = [None] * T
+    nodes_bar: list[Any] = [None] * T
+    for t in reversed(_order(T, reverse)):
+        given = _step_backward(cell, p, tapes[t], bar.hs[t], state_bar, None if keep is None else keep[t])
+        state_bar, xs_bar[t], nodes_bar[t] = given.prev, _masked(given.x, keep, t), given.nodes
+        params_bar = _add(params_bar, given.params)  # T1*  every step reads the same parameters: their cotangents add up
+    nodes = _empty_nodes(cell, p, initial, xs) if T == 0 else jax.tree.map(lambda *v: stack(v), *nodes_bar)
+    return Gradients(params_bar, state_bar, _stack(xs_bar, like=xs.sum(0)), nodes)
+
+
+def _order(T: int, reverse: bool) -> range:
+    return range(T - 1, -1, -1) if reverse else range(T)
+
+
+def _masked(x_bar: Any, keep: Any, t: int) -> Any:
+    return x_bar if keep is None else where(keep[t], x_bar, 0)  # T2*
+
+
+def _stack(values: list[Any], like: Any) -> Any:
+    return stack(values) if values else like[None][:0]
+
+
+def _empty_nodes(cell: Cell, p: Any, initial: Any, xs: Any) -> Any:
+    _, tape = cell.forward(p, initial, xs.sum(0))
+    return jax.tree.map(lambda v: v[None][:0], tape.nodes)
+
+
+# ------------------------------------------------------------------------------------ the reference: one scan
+
+
+@partial(jax.jit, static_argnames=("cell", "reverse"))
+def scan_with_tape(
+    cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
+) -> tuple[Outputs, Tape]:
+    """As `loop`, jitted; the tapes come stacked over time. Arrays share one floating dtype. Raises BadInput."""
+    _check(cell, p, initial, xs, lengths)
+    _check_dtypes(p, initial, xs)
+
+    def step(state: Any, now: Any) -> tuple[Any, Any]:
+        x, keep = now
+        state, output, tape = _step(cell, p, state, x, keep)
+        return state, (output, tape)
+
+    final, (hs, tapes) = jax.lax.scan(step, initial, (xs, _keep(xs.shape[0], lengths)), reverse=reverse)
+    return Outputs(hs, final), tapes
+
+
+def scan(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
+    """Outputs of the recurrence, jitted: the reference. xs (T, B, D), lengths (B,). Raises BadInput."""
+    return scan_with_tape(cell, p, initial, xs, lengths, reverse)[0]
+
+
+@partial(jax.jit, static_argnames=("cell", "reverse"))
+def scan_backward(
+    cell: Cell, p: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
+) -> Gradients:
+    """Full BPTT by the hand-written equations, as `loop_backward`, jitted; without the nodes' cotangents."""
+    keep = _keep(bar.hs.shape[0], lengths)
+
+    def step(carry: Any, now: Any) -> tuple[Any, Any]:
+        state_bar, params_bar = carry
+        tape, h_bar, keep = now
+        given = _step_backward(cell, p, tape, h_bar, state_bar, keep)
+        x_bar = given.x if keep is None else where(keep, given.x, 0)  # T2*
+        return (given.prev, _add(params_bar, given.params)), x_bar
+
+    (initial_bar, params_bar), xs_bar = jax.lax.scan(
+        step, (bar.final, _zeros(p)), (tapes, bar.hs, keep), reverse=not reverse
+    )
+    return Gradients(params_bar, initial_bar, xs_bar)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 5))
+def _bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> Outputs:
+    return scan(cell, p, initial, xs, lengths, reverse)
+
+
+def _bptt_forward(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> tuple[Outputs, Any]:
+    outputs, tapes = scan_with_tape(cell, p, initial, xs, lengths, reverse)
+    return outputs, (p, tapes, lengths)
+
+
+def _bptt_backward(cell: Cell, reverse: bool, kept: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
+    p, tapes, lengths = kept
+    gradients = scan_backward(cell, p, tapes, bar, lengths, reverse)
+    return gradients.params, gradients.initial, gradients.xs, None
+
+
+_bptt.defvjp(_bptt_forward, _bptt_backward)
+
+
+def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
+    """`scan`, whose JAX derivative is the hand-written backward pass: use it inside any `jit`, `vmap` and `grad`.
+
+    Raises BadInput where shapes or dtypes do not fit each other.
+    """
+    return _bptt(cell, p, initial, xs, lengths, reverse)
+
+
+# ------------------------------------------------------------------------------------ a declared estimator
+
+
+def truncated(cell: Cell, p: Any, initial: Any, xs: Any, tapes: list[Tape], bar: Outputs, k1: int, k2: int) -> Gradients:
+    """BPTT(k1, k2): after every k1 steps, the newest k1 outputs are propagated back through the last k2 steps. T3*
+
+    An *estimator* of the gradient: terms that reach further back than k2 steps are left out by intent. It equals the
+    gradient when k1 = k2 = T. Any arithmetic. Raises BadInput unless 1 <= k1 <= k2.
+    Source: Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
+    trajectories", Neural Computation 2, 1990.
+    """
+    if not 1 <= k1 <= k2:
+        raise BadInput(f"truncated BPTT needs 1 <= k1 <= k2, got k1={k1}, k2={k2}: an output must reach its own step")
+    T = xs.shape[0]
+    total = Gradients(_zeros(p), _zeros(initial), xs * 0)
+    for start, end in ((start, min(start + k1, T)) for start in range(0, T, k1)):
+        oldest = max(0, end - k2)
+        state_bar = bar.final if end == T else _zeros(bar.final)
+        params_bar, xs_bar = total.params, [total.xs[t] for t in range(T)]
+        for t in range(end - 1, oldest - 1, -1):
+            h_bar = bar.hs[t] if t >= start else bar.hs[t] * 0  # T3*
+            given = _step_backward(cell, p, tapes[t], h_bar, state_bar, None)
+            state_bar, xs_bar[t] = given.prev, xs_bar[t] + given.x
+            params_bar = _add(params_bar, given.params)
+        initial_bar = _add(total.initial, state_bar) if oldest == 0 else total.initial  # T3*  else it is cut off here
+        total = Gradients(params_bar, initial_bar, stack(xs_bar))
+    return total if T else total._replace(initial=bar.final)
+
+
+# ---------------------------------------------------------------------------------------------- bad input
+
+
+def _check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
+    """BadInput, with the name of the array that does not fit, what was expected and what came."""
+    if xs.ndim != 3:
+        raise BadInput(f"{cell.name}: xs must be time-major (T, B, D), got shape {tuple(xs.shape)}")
+    T, B, D = xs.shape
+    if not hasattr(initial, "h") or initial.h.ndim < 2:
+        raise BadInput(f"{cell.name}: the initial state must be a named tuple with h of shape (B, H), got {initial!r:.60}")
+    H = initial.h.shape[1]
+    for owner, values, shapes in (
+        ("parameter", p, cell.parameter_shapes(D, H)),
+        ("initial state", initial, cell.state_shapes(B, H)),
+    ):
+        if getattr(values, "_fields", None) != shapes._fields:
+            raise BadInput(f"{cell.name}: {owner}s must be {', '.join(shapes._fields)}, got {type(values).__name__}")
+        for name, value, shape in zip(shapes._fields, values, shapes, strict=True):
+            if tuple(value.shape) != shape:
+                raise BadInput(
+                    f"{cell.name}: {owner} {name} must have shape {shape} for B={B}, D={D}, H={H}, "
+                    f"got {tuple(value.shape)}"
+                )
+    if lengths is None:
+        return
+    if tuple(np.shape(lengths)) != (B,):
+        raise BadInput(f"{cell.name}: lengths must have shape ({B},), one a row of the batch, got {np.shape(lengths)}")
+    if not isinstance(lengths, jax.core.Tracer) and np.size(lengths):
+        if not np.issubdtype(np.asarray(lengths).dtype, np.integer):
+            raise BadInput(f"{cell.name}: lengths must be integers, got {np.asarray(lengths).dtype}")
+        if not (np.min(lengths) >= 0 and np.max(lengths) <= T):
+            raise BadInput(f"{cell.name}: lengths must lie in 0..{T}, got {np.min(lengths)}..{np.max(lengths)}")
+
+
+def _check_dtypes(*trees: Any) -> None:
+    dtypes = {v.dtype for v in jax.tree.leaves(trees)}
+    if len(dtypes) != 1 or not jnp.issubdtype(dtypes.pop(), jnp.floating):
+        named = ", ".join(f"{jax.tree_util.keystr(k)}: {v.dtype}" for k, v in jax.tree.leaves_with_path(trees))
+        raise BadInput(f"params, initial state and xs must share one floating dtype, got {named}")
