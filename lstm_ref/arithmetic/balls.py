@@ -17,13 +17,17 @@ from typing import Any
 
 import flint
 import numpy as np
+from flint import acb, arb
 
 from lstm_ref.errors import UndecidedComparison, UnknownPrimitive
 
-acb, arb = flint.acb, flint.arb
 
 # Below this many multiply-adds NumPy's object loop beats a round trip through `flint.acb_mat` (measured, 130 digits).
 SMALL_PRODUCT = 256
+
+
+# At a float's own precision every product and sum must round as a float's would, so that the ball bounds them.
+FLOAT_BITS = 53
 
 
 def precision(digits: int) -> AbstractContextManager[Any]:
@@ -95,20 +99,33 @@ def _map_to_float(x: Balls, f: Callable[[acb], float]) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------- comparisons
 
 
+def is_nan(a: acb) -> bool:
+    """Whether it is IEEE's NaN (inf - inf, 0 * inf). A NaN of infinite radius is a number of which nothing is known."""
+    x = a.real
+    return bool(x.is_nan() and x.rad().is_finite())
+
+
 def less(a: acb, b: acb) -> bool:
-    """a < b, or `UndecidedComparison`."""
+    """a < b, or `UndecidedComparison`; False for a NaN, as IEEE has it."""
     if a is b:
         return False
     x, y = a.real, b.real
     if x < y:
         return True
-    if x >= y:
+    if x >= y or is_nan(a) or is_nan(b):
         return False
     raise UndecidedComparison(f"is {show(x)} < {show(y)}? The balls overlap")
 
 
+def at_most(a: acb, b: acb) -> bool:
+    """a <= b, as `less`."""
+    return not (is_nan(a) or is_nan(b)) and not less(b, a)
+
+
 def equal(a: acb, b: acb) -> bool:
-    """a == b, or `UndecidedComparison`. The same object is the same number, however wide its ball."""
+    """a == b, or `UndecidedComparison`. The same object is the same number, however wide its ball, unless it is NaN."""
+    if is_nan(a) or is_nan(b):
+        return False
     if a is b:
         return True
     x, y = a.real, b.real
@@ -234,8 +251,8 @@ _BINARY: dict[str, Callable[[acb, acb], acb]] = {
 _COMPARISONS: dict[str, Callable[[acb, acb], bool]] = {
     "less": less,
     "greater": lambda a, b: less(b, a),
-    "less_equal": lambda a, b: not less(b, a),
-    "greater_equal": lambda a, b: not less(a, b),
+    "less_equal": at_most,
+    "greater_equal": lambda a, b: at_most(b, a),
     "equal": equal,
     "not_equal": lambda a, b: not equal(a, b),
 }
@@ -265,7 +282,7 @@ def matmul(a: Any, b: Any) -> np.ndarray:
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim == 2 and b.ndim == 2 and a.shape[1] == b.shape[0]:
         (m, k), n = a.shape, b.shape[1]
-        if m * k * n >= SMALL_PRODUCT:
+        if m * k * n >= SMALL_PRODUCT and flint.ctx.prec > FLOAT_BITS:
             product = flint.acb_mat(m, k, a.ravel().tolist()) * flint.acb_mat(k, n, b.ravel().tolist())
             out = np.empty(m * n, dtype=object)
             out[:] = product.entries()

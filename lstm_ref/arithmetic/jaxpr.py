@@ -1,0 +1,268 @@
+"""Any JAX function in ball arithmetic: its jaxpr is walked, and every primitive is evaluated on arrays of balls.
+
+`in_balls(f)` is f at any number of digits; `trace(f, …)` is the same in two steps, for those who call often. The rules
+for single primitives are in `primitives`, `movement` and `windows`; here are the walk and the primitives that hold
+jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
+
+Conventions that bite. The function is traced in float64 whatever dtype comes, and no operation rounds to a dtype: what
+comes back is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64
+nearest to 0.1, and a constant that JAX rounds inside a derivative rule (2/√π of erf, erfc and erf_inv; 1/3 of cbrt)
+limits `jax.grad` of that function to 16 digits. Integers, bools and random keys are computed exactly, by JAX itself.
+While a program runs its elements are *real* balls (`flint.arb`), because complex ones turn 2·(−inf) into NaN.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.extend.source_info_util
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Literal
+
+from lstm_ref.arithmetic.balls import is_balls, objects, precision
+from lstm_ref.arithmetic.movement import Step, dtype_of, is_float, unknown
+from lstm_ref.arithmetic.primitives import EXACT, MADE_FROM_INTEGERS, RULES, is_key, native, reals, to_complex
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import BadInput, CannotEvaluate, UnknownPrimitive
+
+
+def in_balls(f: Callable[..., Any], digits: int = 80) -> Callable[..., Any]:
+    """`f`, computed in ball arithmetic with `digits` decimal digits: floats come back as `Balls`, the rest as NumPy.
+
+    It is traced once for each structure, shape and dtype of the inputs; as under `jax.jit`, what `f` closes over is
+    read when it is traced. Raises UnknownPrimitive or UndecidedComparison, with the line of `f` it happened on.
+    """
+    programs: dict[Any, Program] = {}
+
+    @functools.wraps(f)
+    def evaluate(*args: Any, **kwargs: Any) -> Any:
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        key = structure, tuple(map(_kind, leaves))
+        if key not in programs:
+            programs[key] = trace(f, *args, **kwargs)
+        with precision(digits):
+            return programs[key](*args, **kwargs)
+
+    return evaluate
+
+
+def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Program:
+    """`f` as a `Program` for inputs of the structure, shapes and dtypes of these examples (floats become float64)."""
+    examples = jax.tree.map(_example, (args, kwargs))
+    with x64():
+        jaxpr, out = jax.make_jaxpr(f, return_shape=True)(*examples[0], **examples[1])
+    return Program(jaxpr, jax.tree.structure((args, kwargs)), jax.tree.structure(out))
+
+
+class Program:
+    """A traced function, callable with the inputs' pytrees; computes with the digits of the current flint context."""
+
+    def __init__(self, jaxpr: Any, inputs: Any, outputs: Any) -> None:
+        self.jaxpr, self._inputs, self._outputs = jaxpr, inputs, outputs
+        self._avals = [v.aval for v in jaxpr.jaxpr.invars]
+        self._plan = Plan(jaxpr)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's output: `Balls` where it is float, NumPy arrays where it is integer or bool."""
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        if structure != self._inputs:
+            raise BadInput(f"the program was traced for inputs {self._inputs}, got {structure}")
+        return jax.tree.unflatten(self._outputs, self.on_leaves(leaves))
+
+    def on_leaves(self, leaves: Sequence[Any]) -> list[Any]:
+        """The output's leaves, given the inputs' leaves in `jax.tree.flatten` order."""
+        values = [_enter(aval, x) for aval, x in zip(self._avals, leaves, strict=True)]
+        return [_leave(v) for v in self._plan(*values)]
+
+
+def _kind(leaf: Any) -> Any:
+    """What the trace depends on; Python scalars are told from arrays, because their dtype is weak."""
+    return (type(leaf),) if isinstance(leaf, (bool, int, float)) else (np.shape(leaf), None if is_balls(leaf) else dtype_of(leaf))
+
+
+def _example(leaf: Any) -> Any:
+    if is_balls(leaf) or is_float(leaf):
+        return jax.ShapeDtypeStruct(np.shape(leaf), np.float64)
+    if jnp.issubdtype(dtype_of(leaf), jnp.complexfloating):
+        raise UnknownPrimitive("ball arithmetic is over the reals; an input is complex")
+    return leaf
+
+
+def _enter(aval: Any, x: Any) -> Any:
+    if np.shape(x) != aval.shape:
+        raise BadInput(f"the program was traced for an input of shape {aval.shape}, got {np.shape(x)}")
+    if is_balls(x) and not is_float(aval):
+        raise BadInput(f"the program was traced for an input of dtype {aval.dtype}, got balls")
+    return constant(aval, x)
+
+
+def _leave(value: Any) -> Any:
+    """What the caller gets is their own: never a view of an input or of a constant in the program."""
+    if is_key(value):
+        return value
+    return objects(np.array(to_complex(value), dtype=object)) if value.dtype == object else np.array(value)
+
+
+def constant(aval: Any, x: Any) -> Any:
+    """A value from outside as the walk holds it: object arrays of real balls for floats, NumPy for integers, JAX keys."""
+    if is_float(aval):
+        return reals(x)
+    return x if is_key(aval) else np.asarray(x, dtype=aval.dtype)
+
+
+# ------------------------------------------------------------------------------------------------------ the walk
+
+
+class Plan:
+    """A jaxpr, made ready to run often: a rule is chosen for each equation, and each variable has a slot in a list."""
+
+    def __init__(self, closed: Any, consts: Sequence[Any] | None = None) -> None:
+        jaxpr = getattr(closed, "jaxpr", closed)
+        consts = closed.consts if consts is None else consts
+        self._slots: dict[Any, int] = {}
+        self._start: list[Any] = []
+        for v in jaxpr.invars:
+            self._slot(v)
+        for v, value in zip(jaxpr.constvars, consts, strict=True):
+            self._start[self._slot(v)] = constant(v.aval, value)
+        self._arity = len(jaxpr.invars)
+        self._steps = [
+            (eqn, step_for(eqn), [self._slot(v) for v in eqn.invars], [self._slot(v) for v in eqn.outvars])
+            for eqn in _needed(jaxpr)
+        ]
+        self._outs = [self._slot(v) for v in jaxpr.outvars]
+
+    def _slot(self, v: Any) -> int:
+        if isinstance(v, Literal):
+            self._start.append(constant(v.aval, v.val))
+            return len(self._start) - 1
+        if v not in self._slots:
+            self._slots[v] = len(self._start)
+            self._start.append(None)
+        return self._slots[v]
+
+    def __call__(self, *args: Any) -> list[Any]:
+        values = self._start.copy()
+        values[: self._arity] = args
+        for eqn, step, ins, outs in self._steps:
+            try:
+                results = step(*[values[i] for i in ins])
+            except CannotEvaluate as error:
+                raise _located(error, eqn) from None
+            if not eqn.primitive.multiple_results:
+                results = (results,)
+            for i, result in zip(outs, results, strict=True):
+                values[i] = result
+        return [values[i] for i in self._outs]
+
+
+def _needed(jaxpr: Any) -> list[Any]:
+    """The equations that the outputs depend on: differentiation leaves dead ones behind, which might be undecidable."""
+    live, kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}, []
+    for eqn in reversed(jaxpr.eqns):
+        if not live.isdisjoint(eqn.outvars):
+            live.update(v for v in eqn.invars if not isinstance(v, Literal))
+            kept.append(eqn)
+    return kept[::-1]
+
+
+def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
+    """The error with the primitive and the user's line in it; an equation inside a scan has named the inner ones."""
+    if hasattr(error, "primitive"):
+        return error
+    where = jax.extend.source_info_util.summarize(eqn.source_info)
+    located = type(error)(f"`{eqn.primitive.name}` at {where}: {error}")
+    located.primitive, located.where = eqn.primitive.name, where  # type: ignore[attr-defined]
+    return located
+
+
+def step_for(eqn: Any) -> Step:
+    """How one equation is computed. What is unknown is reported when it is reached: it may be in a branch not taken."""
+    name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
+    if name in HIGHER_ORDER:
+        return HIGHER_ORDER[name](eqn)
+    if any(jnp.issubdtype(dtype_of(a), jnp.complexfloating) for a in avals):
+        return unknown("ball arithmetic is over the reals, this is complex")
+    if any(is_key(a) for a in avals):
+        return native(eqn)
+    if not any(is_float(a) for a in avals):
+        return EXACT.get(name, native)(eqn)
+    if name in RULES:
+        return RULES[name](eqn)
+    if name in MADE_FROM_INTEGERS and not any(is_float(v.aval) for v in eqn.invars):
+        return native(eqn)
+    return unknown("this primitive is not known in ball arithmetic")
+
+
+# ----------------------------------------------------------------------- primitives that hold jaxprs themselves
+
+
+def _call(eqn: Any) -> Step:
+    """jit, remat, custom derivatives: they mean what the function inside them means."""
+    inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
+    return Plan(inner, consts=None if hasattr(inner, "consts") else ())
+
+
+def _scan(eqn: Any) -> Step:
+    n_consts, n_carry = _scan_counts(eqn)
+    body, length, reverse = Plan(eqn.params["jaxpr"]), eqn.params["length"], eqn.params["reverse"]
+    y_avals = [v.aval for v in eqn.outvars[n_carry:]]
+
+    def step(*operands: Any) -> list[Any]:
+        consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
+        columns: list[list[Any]] = [[] for _ in y_avals]
+        for t in reversed(range(length)) if reverse else range(length):
+            outs = body(*consts, *carry, *[x[t, ...] for x in xs])
+            carry = outs[:n_carry]
+            for column, y in zip(columns, outs[n_carry:], strict=True):
+                column.append(y)
+        return [*carry, *(_stacked(c[::-1] if reverse else c, a) for c, a in zip(columns, y_avals, strict=True))]
+
+    return step
+
+
+def _scan_counts(eqn: Any) -> tuple[int, int]:
+    if "num_consts" in eqn.params:
+        return eqn.params["num_consts"], eqn.params["num_carry"]
+    consts, carry, _ = eqn.params["ft_in"].unpack()  # jax >= 0.11
+    return len(consts), len(carry)
+
+
+def _stacked(values: list[Any], aval: Any) -> Any:
+    if is_key(aval):
+        return jnp.stack(values)
+    if not values:
+        return np.empty(aval.shape, dtype=object if is_float(aval) else aval.dtype)
+    return np.stack(values)
+
+
+def _while(eqn: Any) -> Step:
+    n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+    condition, body = Plan(eqn.params["cond_jaxpr"]), Plan(eqn.params["body_jaxpr"])
+
+    def step(*operands: Any) -> Sequence[Any]:
+        cond_consts, body_consts, carry = operands[:n_cond], operands[n_cond : n_cond + n_body], operands[n_cond + n_body :]
+        while condition(*cond_consts, *carry)[0]:
+            carry = tuple(body(*body_consts, *carry))
+        return carry
+
+    return step
+
+
+def _cond(eqn: Any) -> Step:
+    branches = [Plan(b) for b in eqn.params["branches"]]
+    return lambda index, *operands: branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+
+
+HIGHER_ORDER: dict[str, Callable[[Any], Step]] = {
+    **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "core_closed_call", "eval_jaxpr", "composite"), _call),
+    **dict.fromkeys(("remat", "remat2", "checkpoint"), _call),
+    **dict.fromkeys(("custom_jvp_call", "custom_jvp_call_jaxpr", "custom_vjp_call", "custom_vjp_call_jaxpr"), _call),
+    "scan": _scan,
+    "while": _while,
+    "cond": _cond,
+}

@@ -1,0 +1,47 @@
+"""Any user's function, made to run on balls: JAX code through its jaxpr, NumPy code on object arrays as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.balls import as_balls
+from lstm_ref.arithmetic.jaxpr import trace
+from lstm_ref.errors import CannotEvaluate, LstmRefError
+
+
+def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
+    """The function on pytrees of `Balls`, at whatever precision is current when it is called.
+
+    `example` are float arguments: JAX code is traced for their shapes. Calling the result raises CannotEvaluate where
+    the function leaves ball arithmetic, with the usual cause and its remedy.
+    """
+    try:
+        return trace(function, *example)
+    except LstmRefError:
+        raise
+    except Exception:  # JAX cannot trace it: NumPy code
+        return _guarded(function)
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    def evaluate(*arguments: Any) -> Any:
+        try:
+            return jax.tree.map(as_balls, function(*arguments))
+        except LstmRefError:
+            raise
+        except (TypeError, ValueError, AttributeError, np.exceptions.DTypePromotionError) as error:
+            raise CannotEvaluate(
+                "the NumPy code does not keep numbers of arbitrary precision "
+                f"({_first_line(error)}); the usual cause is an accumulator made with np.zeros(shape): "
+                "np.zeros(shape, dtype=x.dtype) or np.zeros_like(x) keeps them"
+            ) from error
+
+    return evaluate
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:160]

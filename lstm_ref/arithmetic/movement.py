@@ -1,0 +1,265 @@
+"""Rules for the JAX primitives that move elements and compute nothing: the same balls come out, in other places.
+
+The simple ones are NumPy's. For the intricate ones (gather, pad, the index arithmetic of scatter) JAX itself is the
+authority: the primitive runs once on the *numbers* of the elements, and what comes out says where each ball goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flint import arb
+from jax import lax
+
+from lstm_ref.arithmetic.balls import equal
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
+
+Step = Callable[..., Any]
+"""From the values of an equation's operands to the value of its result, or to a list if it has several."""
+
+Rule = Callable[[Any], Step]
+"""From an equation of a jaxpr to its step: what depends on shapes and parameters alone is done once, here."""
+
+NAN = arb("nan")
+
+
+def boxed(x: Any) -> np.ndarray:
+    """`x` as an array: NumPy hands back bare elements where an array would be zero-dimensional."""
+    if isinstance(x, np.ndarray):
+        return x
+    if not isinstance(x, arb):
+        return np.asarray(x)
+    array = np.empty((), dtype=object)
+    array[()] = x
+    return array
+
+
+def is_float(x: Any) -> bool:
+    """Whether an array, scalar or abstract value is of a floating dtype (and hence held as balls)."""
+    return bool(jnp.issubdtype(dtype_of(x), jnp.floating))
+
+
+def dtype_of(x: Any) -> Any:
+    """Its dtype; of tokens and the like, which have none, a dtype that is nothing else."""
+    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype if np.isscalar(x) else np.dtype(object)
+
+
+def unknown(message: str) -> Step:
+    """The step of what ball arithmetic cannot do."""
+
+    def step(*_: Any) -> Any:
+        raise UnknownPrimitive(message)
+
+    return step
+
+
+# ----------------------------------------------------------------------------------------------- NumPy's own
+
+
+def _identity(eqn: Any) -> Step:
+    return (lambda *xs: xs) if eqn.primitive.multiple_results else (lambda x: x)
+
+
+def _reshape(eqn: Any) -> Step:
+    shape = eqn.outvars[0].aval.shape
+    if eqn.params.get("dimensions") is not None:
+        return unknown("a reshape that permutes dimensions")
+    return lambda x: x.reshape(shape)
+
+
+def _to_shape(eqn: Any) -> Step:
+    """squeeze and expand_dims: the sizes of one come and go."""
+    shape = eqn.outvars[0].aval.shape
+    return lambda x: x.reshape(shape)
+
+
+def _transpose(eqn: Any) -> Step:
+    permutation = eqn.params["permutation"]
+    return lambda x: x.transpose(permutation)
+
+
+def _broadcast_in_dim(eqn: Any) -> Step:
+    shape, kept = eqn.params["shape"], eqn.params["broadcast_dimensions"]
+    aligned = [1] * len(shape)
+    for axis, size in zip(kept, eqn.invars[0].aval.shape, strict=True):
+        aligned[axis] = size
+    return lambda x, *_: np.broadcast_to(x.reshape(aligned), shape)
+
+
+def _slice(eqn: Any) -> Step:
+    starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
+    strides = eqn.params["strides"] or [1] * len(starts)
+    where = tuple(slice(*s) for s in zip(starts, limits, strides, strict=True))
+    return lambda x: x[(*where, ...)]
+
+
+def _window(starts: Any, sizes: Any, shape: Any) -> tuple[Any, ...]:
+    """The slices of a window, moved as JAX does to lie inside the array."""
+    starts = [min(max(int(s), 0), n - size) for s, size, n in zip(starts, sizes, shape, strict=True)]
+    return (*(slice(s, s + size) for s, size in zip(starts, sizes, strict=True)), ...)
+
+
+def _dynamic_slice(eqn: Any) -> Step:
+    sizes = eqn.params["slice_sizes"]
+    return lambda x, *starts: x[_window(starts, sizes, x.shape)]
+
+
+def _dynamic_update_slice(eqn: Any) -> Step:
+    def step(x: Any, update: Any, *starts: Any) -> Any:
+        x = x.copy()
+        x[_window(starts, update.shape, x.shape)] = update
+        return x
+
+    return step
+
+
+def _concatenate(eqn: Any) -> Step:
+    axis = eqn.params["dimension"]
+    return lambda *xs: np.concatenate(xs, axis)
+
+
+def _split(eqn: Any) -> Step:
+    cuts, axis = np.cumsum(eqn.params["sizes"])[:-1], eqn.params["axis"]
+    return lambda x: np.split(x, cuts, axis)
+
+
+def _stack(eqn: Any) -> Step:
+    axis = eqn.params["axis"]
+    return lambda *xs: np.stack(xs, axis)
+
+
+def _unstack(eqn: Any) -> Step:
+    axis = eqn.params["axis"]
+    return lambda x: [np.moveaxis(x, axis, 0)[i, ...] for i in range(x.shape[axis])]
+
+
+def _rev(eqn: Any) -> Step:
+    axes = eqn.params["dimensions"]
+    return lambda x: np.flip(x, axes)
+
+
+def _select_n(eqn: Any) -> Step:
+    def step(which: Any, *cases: Any) -> Any:
+        out = cases[0]
+        for k in range(1, len(cases)):
+            out = np.where(which == k, cases[k], out)
+        return out
+
+    return step
+
+
+# --------------------------------------------------------------------------------- by the numbers of the elements
+
+
+def _by_number(eqn: Any) -> Step:
+    """Run the primitive on the numbers of its operands' elements, and take the balls by the numbers that come out."""
+    data = [i for i, v in enumerate(eqn.invars) if is_float(v.aval)]
+    sizes = [prod(eqn.invars[i].aval.shape) for i in data]
+    offsets = np.cumsum([0, *sizes[:-1]])
+    numbers = [np.arange(n).reshape(eqn.invars[i].aval.shape) + o for i, n, o in zip(data, sizes, offsets, strict=True)]
+    params = dict(eqn.params)
+    filler = boxed(NAN)
+    if "fill_value" in params:  # of a gather out of bounds: number -1, which takes the last of `pool`
+        filler = boxed(NAN if params["fill_value"] is None else arb(float(params["fill_value"])))
+        params["fill_value"] = -1
+    maps: dict[Any, np.ndarray] = {}
+
+    def step(*operands: Any) -> Any:
+        key = tuple(x.tobytes() for i, x in enumerate(operands) if i not in data)
+        if key not in maps:
+            stand_ins = list(operands)
+            for i, number in zip(data, numbers, strict=True):
+                stand_ins[i] = number
+            with x64():
+                maps[key] = np.asarray(eqn.primitive.bind(*stand_ins, **params))
+        pool = np.concatenate([*(operands[i].ravel() for i in data), filler.ravel()])
+        return pool[maps[key]]
+
+    return step
+
+
+def scatter(combine: Callable[[arb, arb], arb]) -> Rule:
+    """Each update meets the element it lands on through `combine`; JAX says where it lands."""
+
+    def rule(eqn: Any) -> Step:
+        maps: dict[bytes, list[int]] = {}
+
+        def step(operand: Any, indices: Any, updates: Any) -> Any:
+            key = indices.tobytes()
+            if key not in maps:
+                maps[key] = _destinations(eqn, indices).ravel().tolist()
+            out = operand.ravel().copy()
+            for update, place in zip(updates.ravel(), maps[key], strict=True):
+                if place >= 0:
+                    out[place] = combine(out[place], update)
+            return out.reshape(operand.shape)
+
+        return step
+
+    return rule
+
+
+def _overwrite(eqn: Any) -> Step:
+    """`x.at[i].set(y)`: of two updates that land on one element JAX may keep either, so that they have to be equal."""
+    inner = eqn.params["update_jaxpr"]
+    if inner is not None and (inner.eqns or inner.outvars[0] is not inner.invars[1]):
+        return unknown("a scatter that applies a function of its own")
+
+    def step(operand: Any, indices: Any, updates: Any) -> Any:
+        written: dict[int, arb] = {}
+        for update, place in zip(updates.ravel(), _destinations(eqn, indices).ravel().tolist(), strict=True):
+            if place >= 0 and not equal(written.setdefault(place, update), update):
+                raise CannotEvaluate("different values are written to one element; JAX does not say which one stays")
+        out = operand.ravel().copy()
+        for place, update in written.items():
+            out[place] = update
+        return out.reshape(operand.shape)
+
+    return step
+
+
+def _destinations(eqn: Any, indices: Any) -> np.ndarray:
+    """For each update the number of the element it lands on, or -1 where it is dropped: scatter-add's transpose."""
+    operand, _, updates = (v.aval for v in eqn.invars)
+    how = {k: eqn.params[k] for k in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
+    with x64():
+        zeros = jnp.zeros(operand.shape)
+        place = jax.linear_transpose(
+            lambda u: lax.scatter_add(zeros, jnp.asarray(indices), u, **how),
+            jax.ShapeDtypeStruct(updates.shape, np.float64),
+        )
+        (numbers,) = place(jnp.arange(1.0, zeros.size + 1).reshape(zeros.shape))
+        return np.asarray(numbers).astype(int) - 1
+
+
+ANY_DTYPE: dict[str, Rule] = {
+    **dict.fromkeys(("copy", "copy_p", "name", "stop_gradient", "optimization_barrier", "device_put"), _identity),
+    **dict.fromkeys(("sharding_constraint", "pvary", "pcast", "layout_constraint"), _identity),
+    "reshape": _reshape,
+    "squeeze": _to_shape,
+    "expand_dims": _to_shape,
+    "transpose": _transpose,
+    "broadcast_in_dim": _broadcast_in_dim,
+    "slice": _slice,
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update_slice,
+    "concatenate": _concatenate,
+    "split": _split,
+    "stack": _stack,
+    "unstack": _unstack,
+    "rev": _rev,
+    "select_n": _select_n,
+}
+"""Rules that hold for integers and bools as well."""
+
+RULES: dict[str, Rule] = {
+    **ANY_DTYPE,
+    **dict.fromkeys(("gather", "pad", "tile"), _by_number),
+    "scatter": _overwrite,
+}

@@ -1,0 +1,212 @@
+"""The problems that `lstm-ref verify` proves: one for every hand-written backward pass of this package.
+
+They are built to expose mistakes, because easy problems hide them: several steps, H ≠ D, weights about ½, every bias
+and initial state random and not zero, a random cotangent on every output and on the final state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.cells import CELLS, Cell
+from lstm_ref.checking.probes import with_probes
+from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
+
+T, B, D, H, K = 6, 2, 3, 4, 5
+LENGTHS = np.array([6, 3])
+
+Random = np.random.Generator
+
+
+def like(rng: Random, shapes: Any, scale: float = 0.5) -> Any:
+    """Normal random arrays of the given (named tuple of) shapes."""
+    return type(shapes)(*(scale * rng.standard_normal(s) for s in shapes))
+
+
+def cell_step(cell: Cell, rng: Random) -> Problem:
+    """One step of a cell: parameters, previous state, input, and the adjoint of every named value."""
+    inputs = {
+        "params": like(rng, cell.parameter_shapes(D, H)),
+        "prev": like(rng, cell.state_shapes(B, H)),
+        "x": rng.standard_normal((B, D)),
+    }
+    _, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
+    nodes = tape.nodes._fields
+    probed = with_probes(cell)
+
+    def forward(inputs: Any) -> Any:
+        probes = type(tape.nodes)(*(inputs[n][0] for n in nodes))
+        return probed(inputs["params"], inputs["prev"], inputs["x"], probes)[0]
+
+    def backward(inputs: Any, bar: Any) -> dict[str, Any]:
+        _, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
+        given = cell.backward(inputs["params"], tape, bar)
+        adjoints = {n: v[None] for n, v in zip(nodes, given.nodes, strict=True)}
+        return {"params": given.params, "prev": given.prev, "x": given.x, **adjoints}
+
+    zeros = {n: np.zeros((1, *v.shape)) for n, v in zip(nodes, tape.nodes, strict=True)}
+    return problem(inputs | zeros, forward=forward, backward=backward, nodes=nodes, name=f"cell/{cell.name}")
+
+
+def recurrence(cell: Cell, rng: Random) -> dict[str, Any]:
+    """Inputs of a recurrence: parameters, initial state, sequence."""
+    return {
+        "params": like(rng, cell.parameter_shapes(D, H)),
+        "initial": like(rng, cell.state_shapes(B, H)),
+        "xs": rng.standard_normal((T, B, D)),
+    }
+
+
+def _arguments(inputs: Any) -> tuple[Any, Any, Any]:
+    return inputs["params"], inputs["initial"], inputs["xs"]
+
+
+def _named(gradients: sequence.Gradients) -> dict[str, Any]:
+    return {"params": gradients.params, "initial": gradients.initial, "xs": gradients.xs}
+
+
+def _recurrence(cell: Cell, lengths: Any = None, reverse: bool = False) -> Callable[[Any], sequence.Outputs]:
+    """The recurrence as a function of its inputs: the jitted scan on JAX arrays, the plain loop on all other numbers."""
+
+    def outputs(inputs: Any) -> sequence.Outputs:
+        if isinstance(inputs["xs"], jax.Array):
+            return sequence.scan(cell, *_arguments(inputs), lengths, reverse)
+        return sequence.loop(cell, *_arguments(inputs), lengths, reverse)[0]
+
+    return outputs
+
+
+def _not_in_jax(inputs: Any) -> None:
+    """Keeps the plain loop what it is, the definition: it runs on NumPy and on balls, and is not unrolled into a trace."""
+    if isinstance(inputs["xs"], jax.Array):
+        raise TypeError("the plain loop is proven on NumPy arrays and balls")
+
+
+def through_time(cell: Cell, rng: Random, lengths: Any = None, reverse: bool = False, kind: str = "") -> Problem:
+    """BPTT by the plain loop, against oracles of the jitted scan."""
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        _not_in_jax(inputs)
+        _, tapes = sequence.loop(cell, *_arguments(inputs), lengths, reverse)
+        return _named(sequence.loop_backward(cell, *_arguments(inputs), tapes, bar, lengths, reverse))
+
+    forward = _recurrence(cell, lengths, reverse)
+    return problem(recurrence(cell, rng), forward=forward, backward=backward, name=f"time/{cell.name}{kind}")
+
+
+def custom_vjp(cell: Cell, rng: Random) -> Problem:
+    """`sequence.bptt`: the hand-written pass as the JAX derivative of the jitted scan, with lengths."""
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        _, vjp = jax.vjp(lambda *read: sequence.bptt(cell, *read, LENGTHS), *_arguments(inputs))
+        return dict(zip(("params", "initial", "xs"), vjp(bar), strict=True))
+
+    return problem(
+        recurrence(cell, rng),
+        forward=_recurrence(cell, LENGTHS),
+        backward=backward,
+        name=f"time/{cell.name}-custom-vjp",
+    )
+
+
+def truncated(cell: Cell, rng: Random, k1: int = 2, k2: int = 3) -> Problem:
+    """Truncated BPTT(k1, k2), held to its definition: every k1 outputs are computed anew from a state k2 steps back
+    through which no gradient flows."""
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        _not_in_jax(inputs)
+        _, tapes = sequence.loop(cell, *_arguments(inputs))
+        return _named(sequence.truncated(cell, *_arguments(inputs), tapes, bar, k1, k2))
+
+    def definition(inputs: Any) -> sequence.Outputs:
+        params, initial, xs = _arguments(inputs)
+        hs, final = [], initial
+        for start in range(0, T, k1):
+            end = min(start + k1, T)
+            oldest = max(0, end - k2)
+            state = initial
+            if oldest > 0:
+                state = jax.lax.stop_gradient(sequence.scan(cell, params, initial, xs[:oldest]).final)
+            block = sequence.scan(cell, params, state, xs[oldest:end])
+            hs.append(block.hs[start - oldest :])
+            final = block.final
+        return sequence.Outputs(jax.numpy.concatenate(hs), final)
+
+    return problem(
+        recurrence(cell, rng), forward=_recurrence(cell), backward=backward, name=f"time/{cell.name}-truncated",
+        estimator=f"truncated BPTT(k1={k1}, k2={k2})", definition=definition,
+    )
+
+
+def dense_layer(rng: Random) -> Problem:
+    """The final gate, applied at every step of a sequence."""
+
+    def backward(inputs: Any, z_bar: Any) -> dict[str, Any]:
+        params_bar, x_bar = dense.backward(inputs["params"], dense.Tape(inputs["x"]), z_bar)
+        return {"params": params_bar, "x": x_bar}
+
+    return problem(
+        {"params": like(rng, dense.Params((D, K), (K,))), "x": rng.standard_normal((T, B, D))},
+        forward=lambda inputs: dense.forward(inputs["params"], inputs["x"])[0],
+        backward=backward,
+        name="layer/dense",
+    )
+
+
+def loss_layer(name: str, layer: Any, shape: tuple[int, ...], target: Any, rng: Random, **options: Any) -> Problem:
+    """A loss layer; the cotangent of its scalar is random, so that a backward which forgets it shows."""
+    return problem(
+        {"prediction": rng.standard_normal(shape)},
+        forward=lambda inputs: layer.forward(inputs["prediction"], target, **options)[0],
+        backward=lambda inputs, bar: {
+            "prediction": layer.backward(layer.forward(inputs["prediction"], target, **options)[1], bar)
+        },
+        name=f"layer/{name}",
+    )
+
+
+def _losses(rng: Random) -> dict[str, Callable[[Random], Problem]]:
+    classes = rng.integers(0, K, (T, B))
+    some_ignored = np.where(rng.random((T, B)) < 0.3, -1, classes)
+    onehot = np.eye(K)[classes]
+    soft = rng.random((T, B, K))  # rows that do not sum to one
+    cases = {
+        "softmax-cross-entropy": (softmax_cross_entropy, (T, B, K), some_ignored, {"ignore_index": -1}),
+        "softmax-cross-entropy-sum": (softmax_cross_entropy, (T, B, K), classes, {"reduction": "sum"}),
+        "softmax-cross-entropy-onehot": (softmax_cross_entropy, (T, B, K), onehot, {}),
+        "softmax-cross-entropy-soft": (softmax_cross_entropy, (T, B, K), soft, {"reduction": "sum"}),
+        "binary-cross-entropy": (binary_cross_entropy, (T, B), rng.random((T, B)), {}),
+        "binary-cross-entropy-sum": (binary_cross_entropy, (T, B), rng.random((T, B)), {"reduction": "sum"}),
+        "mean-squared-error": (mean_squared_error, (T, B, D), rng.standard_normal((T, B, D)), {}),
+        "squared-error-sum": (mean_squared_error, (T, B, D), rng.standard_normal((T, B, D)), {"reduction": "sum"}),
+    }
+    return {
+        f"layer/{name}": lambda rng, name=name, case=case: loss_layer(name, *case[:3], rng, **case[3])
+        for name, case in cases.items()
+    }
+
+
+def problems() -> dict[str, Callable[[Random], Problem]]:
+    """Every built-in problem by name: a function of a NumPy generator."""
+    found: dict[str, Callable[[Random], Problem]] = {}
+    for cell in CELLS.values():
+        found[f"cell/{cell.name}"] = partial(cell_step, cell)
+    found["layer/dense"] = dense_layer
+    found |= _losses(np.random.default_rng(0))
+    for cell in CELLS.values():
+        for kind, lengths, reverse in (
+            ("", None, False), ("-lengths", LENGTHS, False), ("-reversed", LENGTHS, True),
+        ):
+            found[f"time/{cell.name}{kind}"] = partial(
+                through_time, cell, lengths=lengths, reverse=reverse, kind=kind
+            )
+        found[f"time/{cell.name}-custom-vjp"] = partial(custom_vjp, cell)
+        found[f"time/{cell.name}-truncated"] = partial(truncated, cell)
+    return found

@@ -1,0 +1,113 @@
+"""What is to be checked: a function, a hand-written gradient of it, and inputs. Bad input is named here, before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import BadInput
+from lstm_ref.oracles.estimate import is_traceable
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A claim about a derivative: `gradients(inputs, cotangents)` is that of Σ cotangents · function(inputs)."""
+
+    name: str
+    inputs: dict[str, Any]
+    """Named floating arrays; values may be nested (dicts, lists, named tuples)."""
+    function: Callable[[Any], Any]
+    gradients: Callable[[Any, Any], Any]
+    is_loss: bool
+    """The function gives one number, and its cotangent is 1; else cotangents are drawn at random."""
+    nodes: tuple[str, ...] = ()
+    """Inputs that are probes: zeros added at named values of the computation, time-major, in forward order. The
+    gradient with respect to a probe is the adjoint of the value it is added to."""
+    estimator: str | None = None
+    """Name of the estimator that the gradients are declared to be, where they are not meant to be the exact gradient."""
+    definition: Callable[[Any], Any] | None = None
+    """JAX function whose autodiff gradient *is* the declared estimator (with `jax.lax.stop_gradient` at its cuts)."""
+    reverse_time: bool = False
+    """The computation runs from the last step to the first."""
+
+
+def problem(
+    inputs: Mapping[str, Any],
+    *,
+    loss: Callable[[Any], Any] | None = None,
+    gradients: Callable[[Any], Any] | None = None,
+    forward: Callable[[Any], Any] | None = None,
+    backward: Callable[[Any, Any], Any] | None = None,
+    nodes: tuple[str, ...] | list[str] = (),
+    estimator: str | None = None,
+    definition: Callable[[Any], Any] | None = None,
+    name: str = "gradients",
+) -> Problem:
+    """A problem from a loss and its gradients, or from a forward and its backward. Raises BadInput."""
+    _require_inputs(name, inputs)
+    has_loss, has_forward = loss is not None or gradients is not None, forward is not None or backward is not None
+    if has_loss == has_forward:
+        raise BadInput(f"{name}: give either loss and gradients, or forward and backward")
+    given = {"loss": loss, "gradients": gradients} if has_loss else {"forward": forward, "backward": backward}
+    for key, value in given.items():
+        if not callable(value):
+            raise BadInput(f"{name}: {key} must be a function, got {'nothing' if value is None else type(value).__name__}")
+    if (estimator is None) != (definition is None):
+        raise BadInput(f"{name}: a declared estimator needs both `estimator` (its name) and `definition` (a JAX function)")
+    for node in nodes:
+        if node not in inputs:
+            raise BadInput(f"{name}: node {node!r} is not among the inputs ({', '.join(inputs)})")
+    if has_loss:
+        claim = gradients
+        return Problem(
+            name, dict(inputs), loss, lambda x, _: claim(x), True, tuple(nodes), estimator, definition  # type: ignore[arg-type, misc]
+        )
+    return Problem(name, dict(inputs), forward, backward, False, tuple(nodes), estimator, definition)  # type: ignore[arg-type]
+
+
+def _require_inputs(name: str, inputs: Any) -> None:
+    if not isinstance(inputs, Mapping) or not inputs:
+        raise BadInput(f"{name}: inputs must be a non-empty dict of named arrays, got {type(inputs).__name__}")
+    for path, value in paths(dict(inputs)).items():
+        dtype = getattr(value, "dtype", None)
+        if isinstance(value, float):
+            dtype = np.dtype(np.float64)
+        if dtype is None:
+            raise BadInput(f"{name}: input {path} must be an array of floats, got {type(value).__name__}")
+        if not jax.numpy.issubdtype(dtype, np.floating):
+            raise BadInput(
+                f"{name}: input {path} must be an array of floats, got {dtype} (whatever has no gradient, such as "
+                "class numbers or lengths, belongs outside `inputs`)"
+            )
+        finite = np.isfinite(np.asarray(value, dtype=np.float64))
+        if not finite.all():
+            where = tuple(int(k) for k in np.argwhere(~finite)[0])
+            raise BadInput(f"{name}: input {path} is not finite at index {where}: {np.asarray(value)[where]}")
+
+
+def paths(tree: Any) -> dict[str, Any]:
+    """The leaves of a nested structure by their path: `kernel`, `params.w_x`, `layers.0.b`."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in flat}
+
+
+def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """The function as it runs: JAX code jitted, with float64 switched on; NumPy code as it is.
+
+    Results are NumPy arrays; a call never sees the caller's own arrays, only copies.
+    """
+    if not is_traceable(function, *arguments):
+        return lambda *given: jax.tree.map(np.asarray, function(*given))
+
+    jitted = jax.jit(function)
+
+    def call(*given: Any) -> Any:
+        with x64():
+            return jax.tree.map(np.asarray, jitted(*given))
+
+    return call

@@ -1,0 +1,43 @@
+"""Options that the checking commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+ORACLE_NAMES = ("balls", "complex", "reverse", "forward", "differences", "torch")
+
+
+def _oracles(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    if value is None:
+        return None
+    names = [name.strip() for name in value.split(",")]
+    for name in names:
+        if name not in ORACLE_NAMES:
+            raise click.BadParameter(f"unknown oracle {name!r}: there are {', '.join(ORACLE_NAMES)}")
+    return names
+
+
+def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--json, --digits, --oracles, --seed, --quiet, --no-color."""
+    options = (
+        click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON on standard output."),
+        click.option(
+            "--digits", type=click.IntRange(20, 1000), default=80, show_default=True,
+            help="Decimal digits asked of ball arithmetic.",
+        ),
+        click.option(
+            "--oracles", callback=_oracles, metavar="NAME,…",
+            help=f"Ask these alone, of {', '.join(ORACLE_NAMES)}. Default: all that apply.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of random inputs and cotangents."
+        ),
+        click.option("--quiet", is_flag=True, help="Print one line: the verdict."),
+        click.option("--no-color", is_flag=True, help="No colours."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

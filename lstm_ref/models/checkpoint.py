@@ -1,0 +1,119 @@
+"""Checkpoints of the character model: one safetensors file that holds all a run needs to go on; never pickle.
+
+Arrays: `params.*` and `optimizer.*`, named by their path. Metadata: one JSON object with the step, the vocabulary, the
+settings and the text's digest. A file is written beside its place and then moved there, so that a reader, or a crash,
+finds the old file or the new one and nothing between.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from lstm_ref.errors import BadInput
+from lstm_ref.models import char_lm
+from lstm_ref.models.training import OPTIMIZERS, Settings, State, check, dtype
+
+KEY = "lstm_ref char-lm 1"
+"""Where the JSON stands in the metadata; the number changes with the format."""
+
+
+class Checkpoint(NamedTuple):
+    """A run at rest."""
+
+    settings: Settings
+    characters: str
+    """The vocabulary."""
+    digest: str
+    """SHA-256 of the text."""
+    state: State
+    """Arrays are NumPy's when loaded."""
+
+
+def write(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint to the path, whole or not at all. Raises BadInput where the place cannot be written."""
+    settings, characters, digest, state = checkpoint
+    about = {"step": state.step, "characters": characters, "settings": asdict(settings), "text": digest}
+    data = save(
+        {name: np.array(value, order="C") for name, value in _named(state.params, state.optimizer).items()},
+        metadata={KEY: json.dumps(about)},
+    )
+    place = Path(path)
+    try:
+        with NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, place)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise BadInput(f"cannot write the checkpoint {path}: {error.strerror}") from None
+
+
+def read(path: str | Path) -> Checkpoint:
+    """The checkpoint in a file. Raises BadInput for a file that is absent, truncated, not ours, or of other sizes."""
+    about, arrays = _contents(path)
+    try:
+        settings, step, characters = Settings(**about["settings"]), about["step"], about["characters"]
+        check(settings)
+        if type(step) is not int or step < 0 or list(characters) != sorted(set(characters)) or len(characters) < 2:
+            raise BadInput("its step or its vocabulary makes no sense")
+        digest = str(about["text"])
+    except (BadInput, KeyError, TypeError) as error:
+        raise BadInput(f"{path} is not a char-lm checkpoint that this version can read: {error}") from None
+    params, optimizer = _shapes(settings, len(characters))
+    expected = _named(params, optimizer)
+    for name in sorted(expected.keys() | arrays.keys()):
+        wanted, found = (_describe(tree.get(name)) for tree in (expected, arrays))
+        if wanted != found:
+            raise BadInput(f"{path} does not fit its own settings: {name} must be {wanted}, and is {found}")
+    values = iter([arrays[name] for name in expected])
+    params, optimizer = jax.tree.map(lambda _: next(values), (params, optimizer))
+    return Checkpoint(settings, characters, digest, State(step, params, optimizer))
+
+
+def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    try:
+        with open(path, "rb"):  # so that what the system has to say comes in its own words
+            pass
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {})[KEY])
+            return about, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise BadInput(f"cannot read the checkpoint {path}: {error.strerror or error}") from None
+    except (SafetensorError, KeyError, ValueError, TypeError):
+        raise BadInput(f"{path} is not a char-lm checkpoint, or it is truncated") from None
+
+
+def _shapes(settings: Settings, V: int) -> tuple[char_lm.Params, Any]:
+    """The trees of shapes and dtypes that these settings have."""
+    lstm, head = char_lm.parameter_shapes(V, settings.hidden)
+    of = dtype(settings)
+    params = char_lm.Params(*(type(p)(*(np.broadcast_to(of(0), shape) for shape in p)) for p in (lstm, head)))
+    shapes = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), params)
+    return shapes, jax.eval_shape(OPTIMIZERS[settings.optimizer](settings.learning_rate).init, shapes)
+
+
+def _named(params: Any, optimizer: Any) -> dict[str, Any]:
+    flat, _ = jax.tree_util.tree_flatten_with_path((params, optimizer))
+    return {
+        f"{('params', 'optimizer')[path[0].idx]}.{jax.tree_util.keystr(path[1:], simple=True, separator='.')}": value
+        for path, value in flat
+    }
+
+
+def _describe(array: Any) -> str:
+    return "absent" if array is None else f"{jnp.dtype(array.dtype).name} {tuple(array.shape)}"

@@ -1,0 +1,100 @@
+"""What every oracle is given and gives: `oracle(function, inputs, cotangent) -> Estimate`, knowing nothing of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import CannotEvaluate
+
+Function = Callable[[Any], Any]
+"""A pytree of arrays -> a pytree of arrays (a scalar loss is one array)."""
+
+
+class Estimate(NamedTuple):
+    """The gradient of Σ cotangent · function(inputs) with respect to inputs, as one oracle sees it."""
+
+    gradients: Any
+    """Pytree like the inputs: float64 arrays, or `Balls`."""
+    error: Any = None
+    """Pytree like the inputs (`Balls` where the gradients are): how far off each element may be by the oracle's own
+    doing; None: only rounding, which the oracle does not estimate."""
+    kinks: Any = None
+    """(low, high), two pytrees like the inputs: the one-sided derivatives, equal but at a kink; None: not looked for."""
+
+
+def inner(outputs: Any, cotangent: Any) -> Any:
+    """Σ cotangent · output over all elements of all outputs."""
+    pairs = zip(jax.tree.leaves(outputs), jax.tree.leaves(cotangent), strict=True)
+    return sum((out * bar).sum() for out, bar in pairs)
+
+
+def is_traceable(function: Function, *arguments: Any) -> bool:
+    """Whether JAX can trace the function: then it is JAX code (or plain operators), else NumPy code."""
+    try:
+        with x64():
+            jax.make_jaxpr(function)(*jax.tree.map(_abstract, arguments))
+    except Exception:
+        return False
+    return True
+
+
+def _abstract(v: Any) -> Any:
+    return jax.ShapeDtypeStruct(np.shape(v), jnp.result_type(v)) if isinstance(v, (np.ndarray, jax.Array)) else v
+
+
+class Line:
+    """The function as φ(x) = Σ cotangent · function(inputs) of one flat vector x (N,), evaluated at many points.
+
+    JAX code is jitted and vmapped; NumPy code is called point by point. `dtype` is float64 or complex128.
+    """
+
+    def __init__(self, function: Function, inputs: Any, cotangent: Any) -> None:
+        leaves, self._tree = jax.tree.flatten(inputs)
+        self._shapes = [np.shape(v) for v in leaves]
+        self._function, self._cotangent = function, cotangent
+        self.x = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves] or [np.zeros(0)])
+        self._traceable = is_traceable(function, inputs)
+        self._batched = jax.jit(jax.vmap(self._phi)) if self._traceable else None
+
+    def unravel(self, x: Any) -> Any:
+        """Flat (N,) vector -> pytree like the inputs."""
+        sizes = np.cumsum([int(np.prod(s)) for s in self._shapes])[:-1]
+        parts = jnp.split(x, sizes) if isinstance(x, jax.Array) else np.split(x, sizes)
+        shaped = [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)] if self._shapes else []
+        return jax.tree.unflatten(self._tree, shaped)
+
+    def _phi(self, x: Any) -> Any:
+        return inner(self._function(self.unravel(x)), self._cotangent)
+
+    def at(self, points: np.ndarray, chunk: int = 4096) -> np.ndarray:
+        """φ at each row of points (K, N) -> (K,)."""
+        if len(points) == 0:
+            return np.zeros(0, points.dtype)
+        if self._batched is None:
+            return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
+        with x64():
+            chunks = [np.asarray(self._batched(points[k : k + chunk])) for k in range(0, len(points), chunk)]
+        return np.concatenate(chunks)
+
+    def along(self, steps: np.ndarray) -> np.ndarray:
+        """φ at x + steps[k] · e_n for every k and n: steps (K, N) -> (K, N)."""
+        K, N = steps.shape
+        points = np.empty((K * N, N), dtype=steps.dtype)
+        points[:] = self.x
+        rows = np.arange(K * N)
+        points[rows, rows % N] += steps.ravel()
+        return self.at(points).reshape(K, N)
+
+
+def _number(v: Any) -> Any:
+    if isinstance(v, (int, float, complex)):
+        return v
+    if getattr(v, "shape", None) == ():
+        return v[()]
+    raise CannotEvaluate(f"the function gave {type(v).__name__}, not a number")
