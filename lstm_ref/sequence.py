@@ -89,7 +89,9 @@ def _keep(T: int, lengths: Any) -> Any:
 # ------------------------------------------------------------------------------------- the definition: a loop
 
 
-def loop(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> tuple[Outputs, list[Tape]]:
+def loop(
+    cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
+) -> tuple[Outputs, list[Tape]]:
     """Outputs and the tapes of all steps, by a plain loop, in any arithmetic. xs (T, B, D), lengths (B,).
 
     Raises BadInput where shapes do not fit each other.
@@ -122,7 +124,7 @@ def loop_backward(
     for t in reversed(_order(T, reverse)):
         given = _step_backward(cell, p, tapes[t], bar.hs[t], state_bar, None if keep is None else keep[t])
         state_bar, xs_bar[t], nodes_bar[t] = given.prev, _masked(given.x, keep, t), given.nodes
-        params_bar = _add(params_bar, given.params)  # T1*  every step reads the same parameters: their cotangents add up
+        params_bar = _add(params_bar, given.params)  # T1*  every step reads the same parameters
     nodes = _empty_nodes(cell, p, initial, xs) if T == 0 else jax.tree.map(lambda *v: stack(v), *nodes_bar)
     return Gradients(params_bar, state_bar, _stack(xs_bar, like=xs.sum(0)), nodes)
 
@@ -166,6 +168,7 @@ def scan_with_tape(
 
 def scan(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
     """Outputs of the recurrence, jitted: the reference. xs (T, B, D), lengths (B,). Raises BadInput."""
+    _check(cell, p, initial, xs, lengths)  # under jit the lengths' values are not seen any more
     return scan_with_tape(cell, p, initial, xs, lengths, reverse)[0]
 
 
@@ -213,13 +216,16 @@ def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
 
     Raises BadInput where shapes or dtypes do not fit each other.
     """
+    _check(cell, p, initial, xs, lengths)
     return _bptt(cell, p, initial, xs, lengths, reverse)
 
 
 # ------------------------------------------------------------------------------------ a declared estimator
 
 
-def truncated(cell: Cell, p: Any, initial: Any, xs: Any, tapes: list[Tape], bar: Outputs, k1: int, k2: int) -> Gradients:
+def truncated(
+    cell: Cell, p: Any, initial: Any, xs: Any, tapes: list[Tape], bar: Outputs, k1: int, k2: int
+) -> Gradients:
     """BPTT(k1, k2): after every k1 steps, the newest k1 outputs are propagated back through the last k2 steps. T3*
 
     An *estimator* of the gradient: terms that reach further back than k2 steps are left out by intent. It equals the
@@ -254,7 +260,9 @@ def _check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
         raise BadInput(f"{cell.name}: xs must be time-major (T, B, D), got shape {tuple(xs.shape)}")
     T, B, D = xs.shape
     if not hasattr(initial, "h") or initial.h.ndim < 2:
-        raise BadInput(f"{cell.name}: the initial state must be a named tuple with h of shape (B, H), got {initial!r:.60}")
+        raise BadInput(
+            f"{cell.name}: the initial state must be a named tuple with h of shape (B, H), got {type(initial).__name__}"
+        )
     H = initial.h.shape[1]
     for owner, values, shapes in (
         ("parameter", p, cell.parameter_shapes(D, H)),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeAlias
 
 import flint
 import numpy as np
@@ -21,6 +21,8 @@ from flint import acb, arb
 
 from lstm_ref.errors import UndecidedComparison, UnknownPrimitive
 
+Ball: TypeAlias = acb | arb
+"""A number as a ball, of a `Balls` array or, inside an evaluation that no float accumulator can reach, a real one."""
 
 # Below this many multiply-adds NumPy's object loop beats a round trip through `flint.acb_mat` (measured, 130 digits).
 SMALL_PRODUCT = 256
@@ -99,13 +101,13 @@ def _map_to_float(x: Balls, f: Callable[[acb], float]) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------- comparisons
 
 
-def is_nan(a: acb) -> bool:
+def is_nan(a: Ball) -> bool:
     """Whether it is IEEE's NaN (inf - inf, 0 * inf). A NaN of infinite radius is a number of which nothing is known."""
     x = a.real
     return bool(x.is_nan() and x.rad().is_finite())
 
 
-def less(a: acb, b: acb) -> bool:
+def less(a: Ball, b: Ball) -> bool:
     """a < b, or `UndecidedComparison`; False for a NaN, as IEEE has it."""
     if a is b:
         return False
@@ -117,12 +119,12 @@ def less(a: acb, b: acb) -> bool:
     raise UndecidedComparison(f"is {show(x)} < {show(y)}? The balls overlap")
 
 
-def at_most(a: acb, b: acb) -> bool:
+def at_most(a: Ball, b: Ball) -> bool:
     """a <= b, as `less`."""
     return not (is_nan(a) or is_nan(b)) and not less(b, a)
 
 
-def equal(a: acb, b: acb) -> bool:
+def equal(a: Ball, b: Ball) -> bool:
     """a == b, or `UndecidedComparison`. The same object is the same number, however wide its ball, unless it is NaN."""
     if is_nan(a) or is_nan(b):
         return False
@@ -136,7 +138,7 @@ def equal(a: acb, b: acb) -> bool:
     raise UndecidedComparison(f"is {show(x)} == {show(y)}? The balls overlap")
 
 
-def larger(a: acb, b: acb) -> acb:
+def larger(a: Ball, b: Ball) -> Ball:
     """max(a, b): the very object where one dominates, else a ball that encloses the maximum (it is continuous)."""
     x, y = a.real, b.real
     if x >= y:
@@ -146,7 +148,7 @@ def larger(a: acb, b: acb) -> acb:
     return acb(x.max(y))
 
 
-def smaller(a: acb, b: acb) -> acb:
+def smaller(a: Ball, b: Ball) -> Ball:
     """min(a, b), as `larger`."""
     x, y = a.real, b.real
     if x <= y:
@@ -166,7 +168,7 @@ def absolute(a: acb) -> acb:
     return acb(abs(a.real))
 
 
-def sign(a: acb) -> acb:
+def sign(a: Ball) -> Ball:
     """-1, 0 or 1, or `UndecidedComparison`."""
     if equal(a, _ZERO):
         return _ZERO
@@ -185,12 +187,12 @@ def _elementwise(f: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
     return np.frompyfunc(f, arity, 1, identity=None)  # None tells NumPy that the order of a reduction is free
 
 
-def _bools(f: Callable[[acb, acb], bool]) -> Callable[..., np.ndarray]:
-    compare = np.frompyfunc(f, 2, 1)
-    return lambda a, b: np.asarray(compare(a, b)).astype(bool)
+def _bools(f: Callable[..., bool], arity: int = 2) -> Callable[..., np.ndarray]:
+    decide = np.frompyfunc(f, arity, 1)
+    return lambda *operands: np.asarray(decide(*operands)).astype(bool)
 
 
-_UNARY: dict[str, Callable[[acb], acb]] = {
+_UNARY: dict[str, Callable[[acb], Ball]] = {
     "positive": lambda v: v,
     "negative": lambda v: -v,
     "absolute": absolute,
@@ -233,7 +235,7 @@ def _logaddexp(a: acb, b: acb) -> acb:
     return high + acb((low - high).real.exp().log1p())
 
 
-_BINARY: dict[str, Callable[[acb, acb], acb]] = {
+_BINARY: dict[str, Callable[[acb, acb], Ball]] = {
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
     "multiply": lambda a, b: a * b,
@@ -273,7 +275,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in _NATIVE},
     "clip": _elementwise(lambda v, low, high: smaller(larger(v, low), high), 3),
     **{name: _bools(f) for name, f in _COMPARISONS.items()},
-    **{name: lambda a, f=np.frompyfunc(f, 1, 1): np.asarray(f(a)).astype(bool) for name, f in _PREDICATES.items()},
+    **{name: _bools(f, 1) for name, f in _PREDICATES.items()},
 }
 
 
@@ -338,9 +340,11 @@ class Balls(np.ndarray):
         return _argbest(self, axis, less)
 
     def sort(self, *args: Any, **kwargs: Any) -> None:
+        """Not known: raises UnknownPrimitive."""
         raise UnknownPrimitive("numpy.sort is not known in ball arithmetic")
 
     def argsort(self, *args: Any, **kwargs: Any) -> Any:
+        """Not known: raises UnknownPrimitive."""
         raise UnknownPrimitive("numpy.argsort is not known in ball arithmetic")
 
 

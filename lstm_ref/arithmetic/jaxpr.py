@@ -7,8 +7,9 @@ jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX a
 Conventions that bite. The function is traced in float64 whatever dtype comes, and no operation rounds to a dtype: what
 comes back is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64
 nearest to 0.1, and a constant that JAX rounds inside a derivative rule (2/√π of erf, erfc and erf_inv; 1/3 of cbrt)
-limits `jax.grad` of that function to 16 digits. Integers, bools and random keys are computed exactly, by JAX itself.
-While a program runs its elements are *real* balls (`flint.arb`), because complex ones turn 2·(−inf) into NaN.
+limits `jax.grad` of that function to 16 digits (its own values have all digits). Integers, bools and random keys are
+computed exactly, by JAX itself. While a program runs its elements are *real* balls (`flint.arb`), because complex ones
+turn 2·(−inf) into NaN.
 """
 
 from __future__ import annotations
@@ -25,9 +26,21 @@ from jax.extend.core import Literal
 
 from lstm_ref.arithmetic.balls import is_balls, objects, precision
 from lstm_ref.arithmetic.movement import Step, dtype_of, is_float, unknown
-from lstm_ref.arithmetic.primitives import EXACT, MADE_FROM_INTEGERS, RULES, is_key, native, reals, to_complex
+from lstm_ref.arithmetic.primitives import (
+    APPROXIMATED,
+    EXACT,
+    MADE_FROM_INTEGERS,
+    RULES,
+    is_key,
+    native,
+    reals,
+    to_complex,
+)
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput, CannotEvaluate, UnknownPrimitive
+
+# No line of this file is a line of the user's function.
+jax.extend.source_info_util.register_exclusion(__file__)
 
 
 def in_balls(f: Callable[..., Any], digits: int = 80) -> Callable[..., Any]:
@@ -81,7 +94,9 @@ class Program:
 
 def _kind(leaf: Any) -> Any:
     """What the trace depends on; Python scalars are told from arrays, because their dtype is weak."""
-    return (type(leaf),) if isinstance(leaf, (bool, int, float)) else (np.shape(leaf), None if is_balls(leaf) else dtype_of(leaf))
+    if isinstance(leaf, (bool, int, float)):
+        return type(leaf)
+    return np.shape(leaf), "float" if is_balls(leaf) or is_float(leaf) else dtype_of(leaf)
 
 
 def _example(leaf: Any) -> Any:
@@ -108,7 +123,7 @@ def _leave(value: Any) -> Any:
 
 
 def constant(aval: Any, x: Any) -> Any:
-    """A value from outside as the walk holds it: object arrays of real balls for floats, NumPy for integers, JAX keys."""
+    """A value from outside as the walk holds it: an object array of real balls, NumPy's integers, JAX's keys."""
     if is_float(aval):
         return reals(x)
     return x if is_key(aval) else np.asarray(x, dtype=aval.dtype)
@@ -146,6 +161,7 @@ class Plan:
         return self._slots[v]
 
     def __call__(self, *args: Any) -> list[Any]:
+        """The jaxpr's outputs."""
         values = self._start.copy()
         values[: self._arity] = args
         for eqn, step, ins, outs in self._steps:
@@ -171,13 +187,27 @@ def _needed(jaxpr: Any) -> list[Any]:
 
 
 def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
-    """The error with the primitive and the user's line in it; an equation inside a scan has named the inner ones."""
-    if hasattr(error, "primitive"):
-        return error
-    where = jax.extend.source_info_util.summarize(eqn.source_info)
-    located = type(error)(f"`{eqn.primitive.name}` at {where}: {error}")
-    located.primitive, located.where = eqn.primitive.name, where  # type: ignore[attr-defined]
+    """The error with the innermost primitive and the innermost line of the user's code in its message."""
+    located: Any = type(error)(str(error))
+    located.reason = getattr(error, "reason", str(error))
+    located.primitive = getattr(error, "primitive", eqn.primitive.name)
+    located.where = getattr(error, "where", "")
+    if not located.where or _is_jaxs_own(eqn):
+        located.where = jax.extend.source_info_util.summarize(eqn.source_info)
+    located.args = (f"`{located.primitive}`{' at ' * bool(located.where)}{located.where}: {located.reason}",)
     return located
+
+
+def _is_jaxs_own(eqn: Any) -> bool:
+    """Whether it calls a jitted function of JAX itself, whose lines (if any) are those of the first to call it."""
+    return eqn.primitive.name in ("jit", "pjit") and _name_in_jax(eqn.params["jaxpr"]) is not None
+
+
+def _name_in_jax(inner: Any) -> str | None:
+    """The name of the function that a jaxpr was traced from, if it was written by the authors of JAX."""
+    about: Any = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
+    name, _, place = str(about.func_src_info if about else "").partition(" at ")
+    return name if any(place.startswith(path) for path in jax.__path__) else None
 
 
 def step_for(eqn: Any) -> Step:
@@ -204,6 +234,9 @@ def step_for(eqn: Any) -> Step:
 def _call(eqn: Any) -> Step:
     """jit, remat, custom derivatives: they mean what the function inside them means."""
     inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
+    if _name_in_jax(inner) in APPROXIMATED:
+        meant = APPROXIMATED[_name_in_jax(inner)](eqn)
+        return lambda x: [meant(x)]
     return Plan(inner, consts=None if hasattr(inner, "consts") else ())
 
 
@@ -213,16 +246,19 @@ def _scan(eqn: Any) -> Step:
     y_avals = [v.aval for v in eqn.outvars[n_carry:]]
 
     def step(*operands: Any) -> list[Any]:
-        consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
+        consts, (carry, xs) = operands[:n_consts], _cut(operands[n_consts:], n_carry)
         columns: list[list[Any]] = [[] for _ in y_avals]
         for t in reversed(range(length)) if reverse else range(length):
-            outs = body(*consts, *carry, *[x[t, ...] for x in xs])
-            carry = outs[:n_carry]
-            for column, y in zip(columns, outs[n_carry:], strict=True):
+            carry, ys = _cut(body(*consts, *carry, *[x[t, ...] for x in xs]), n_carry)
+            for column, y in zip(columns, ys, strict=True):
                 column.append(y)
         return [*carry, *(_stacked(c[::-1] if reverse else c, a) for c, a in zip(columns, y_avals, strict=True))]
 
     return step
+
+
+def _cut(values: Sequence[Any], n: int) -> tuple[Sequence[Any], Sequence[Any]]:
+    return values[:n], values[n:]
 
 
 def _scan_counts(eqn: Any) -> tuple[int, int]:
@@ -245,12 +281,19 @@ def _while(eqn: Any) -> Step:
     condition, body = Plan(eqn.params["cond_jaxpr"]), Plan(eqn.params["body_jaxpr"])
 
     def step(*operands: Any) -> Sequence[Any]:
-        cond_consts, body_consts, carry = operands[:n_cond], operands[n_cond : n_cond + n_body], operands[n_cond + n_body :]
-        while condition(*cond_consts, *carry)[0]:
-            carry = tuple(body(*body_consts, *carry))
+        cond_consts, (body_consts, carry) = operands[:n_cond], _cut(operands[n_cond:], n_body)
+        while (going := condition(*cond_consts, *carry)[0]).any():
+            new = body(*body_consts, *carry)
+            carry = [_where(going, n, old) for n, old in zip(new, carry, strict=True)] if going.ndim else new
         return carry
 
     return step
+
+
+def _where(going: np.ndarray, new: Any, old: Any) -> Any:
+    """Of several loops in one, as vmap makes them, each stops for itself."""
+    going = going.reshape(going.shape + (1,) * (new.ndim - going.ndim))
+    return (jnp if is_key(new) else np).where(going, new, old)
 
 
 def _cond(eqn: Any) -> Step:

@@ -67,10 +67,8 @@ def _identity(eqn: Any) -> Step:
 
 
 def _reshape(eqn: Any) -> Step:
-    shape = eqn.outvars[0].aval.shape
-    if eqn.params.get("dimensions") is not None:
-        return unknown("a reshape that permutes dimensions")
-    return lambda x: x.reshape(shape)
+    shape, order = eqn.outvars[0].aval.shape, eqn.params.get("dimensions")
+    return lambda x: (x if order is None else x.transpose(order)).reshape(shape)
 
 
 def _to_shape(eqn: Any) -> Step:

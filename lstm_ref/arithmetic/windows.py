@@ -18,14 +18,17 @@ from lstm_ref.arithmetic.movement import Rule, Step, boxed
 ZERO = arb(0)
 
 
-def positions(shape: Any, window: Any, strides: Any, padding: Any, dilation: Any = None, window_dilation: Any = None) -> Any:
+def positions(
+    shape: Any, window: Any, strides: Any, padding: Any, dilation: Any = None, window_dilation: Any = None
+) -> np.ndarray:
     """Numbers of the elements under each position of the window, (…positions, elements of the window)."""
     rank = len(shape)
     dilation, window_dilation = dilation or (1,) * rank, window_dilation or (1,) * rank
     grid = np.full([(n - 1) * d + 1 if n else 0 for n, d in zip(shape, dilation, strict=True)], -1)
     grid[tuple(slice(None, None, d) for d in dilation)] = np.arange(prod(shape)).reshape(shape)
     grid = np.pad(grid, [(max(low, 0), max(high, 0)) for low, high in padding], constant_values=-1)
-    grid = grid[tuple(slice(max(-low, 0), n - max(-high, 0)) for (low, high), n in zip(padding, grid.shape, strict=True))]
+    ends = [(max(-low, 0), n - max(-high, 0)) for (low, high), n in zip(padding, grid.shape, strict=True)]
+    grid = grid[tuple(slice(*e) for e in ends)]
     extent = [(w - 1) * d + 1 for w, d in zip(window, window_dilation, strict=True)]
     if any(n < e for n, e in zip(grid.shape, extent, strict=True)):
         places = [max(0, (n - e) // s + 1) for n, e, s in zip(grid.shape, extent, strides, strict=True)]
@@ -48,7 +51,7 @@ def convolution(product: Callable[[Any, Any], Any]) -> Rule:
             x_shape[2:], w_shape[2:], p["window_strides"], p["padding"], p["lhs_dilation"], p["rhs_dilation"]
         )
         *places, K = table.shape
-        N, C, O = x_shape[0] // batch_groups, x_shape[1] * batch_groups, w_shape[0]
+        N, C, F = x_shape[0] // batch_groups, x_shape[1] * batch_groups, w_shape[0]
 
         def step(x: Any, w: Any) -> Any:
             x = x.transpose(lhs).reshape(batch_groups, N, x_shape[1], -1)
@@ -56,9 +59,9 @@ def convolution(product: Callable[[Any, Any], Any]) -> Rule:
             padded = np.concatenate([x, np.full((N, C, 1), ZERO, dtype=object)], axis=-1)
             patches = padded[..., table.reshape(-1, K)].reshape(N, groups, C // groups, -1, K)
             patches = patches.transpose(1, 0, 3, 2, 4).reshape(groups, -1, C // groups * K)
-            kernels = w.transpose(rhs).reshape(groups, O // groups, C // groups * K).swapaxes(1, 2)
+            kernels = w.transpose(rhs).reshape(groups, F // groups, C // groups * K).swapaxes(1, 2)
             y = np.stack([product(a, b) for a, b in zip(patches, kernels, strict=True)])
-            y = y.reshape(groups, N, prod(places), O // groups).transpose(1, 0, 3, 2).reshape(N, O, *places)
+            y = y.reshape(groups, N, prod(places), F // groups).transpose(1, 0, 3, 2).reshape(N, F, *places)
             return y.transpose(np.argsort(out))
 
         return step

@@ -12,6 +12,6 @@ def x64() -> AbstractContextManager[Any]:
     """Context in which JAX computes in float64."""
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # jax < 0.8
+    from jax.experimental import enable_x64  # type: ignore[attr-defined]  # jax < 0.8
 
     return enable_x64(True)

@@ -54,7 +54,7 @@ class Cotangents(NamedTuple):
 def glorot(rng: np.random.Generator, fan_in: int, fan_out: int, blocks: int = 1) -> np.ndarray:
     """A kernel of shape (fan_in, blocks·fan_out), each block uniform in ±√(6 / (fan_in + fan_out)).
 
-    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, eq. 16.
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward networks", 2010, eq. 16.
     """
     bound = np.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, (fan_in, blocks * fan_out))

@@ -16,6 +16,8 @@ from lstm_ref.cells.cell import Cell, Cotangents, Tape, glorot
 
 
 class Params(NamedTuple):
+    """Parameters, for input size D and hidden size H."""
+
     w_x: Any
     """Input kernel, (D, 4H)."""
     w_h: Any
@@ -25,6 +27,8 @@ class Params(NamedTuple):
 
 
 class State(NamedTuple):
+    """What a step hands to the next, for batch size B."""
+
     h: Any
     """Hidden state and output, (B, H)."""
     c: Any
@@ -32,6 +36,8 @@ class State(NamedTuple):
 
 
 class Nodes(NamedTuple):
+    """The named values of a step, in forward order."""
+
     a: Any
     """Pre-activations of i, f, g, o, (B, 4H)."""
     i: Any
@@ -51,10 +57,12 @@ class Nodes(NamedTuple):
 
 
 def parameter_shapes(D: int, H: int) -> Params:
+    """Shapes of the parameters."""
     return Params(w_x=(D, 4 * H), w_h=(H, 4 * H), b=(4 * H,))
 
 
 def state_shapes(B: int, H: int) -> State:
+    """Shapes of the state."""
     return State(h=(B, H), c=(B, H))
 
 

@@ -15,6 +15,8 @@ from lstm_ref.cells.cell import Cell, Cotangents, Tape, glorot
 
 
 class Params(NamedTuple):
+    """Parameters, for input size D and hidden size H."""
+
     w_x: Any
     """Input kernel, (D, H)."""
     w_h: Any
@@ -24,25 +26,32 @@ class Params(NamedTuple):
 
 
 class State(NamedTuple):
+    """What a step hands to the next, for batch size B."""
+
     h: Any
     """Hidden state and output, (B, H)."""
 
 
 class Nodes(NamedTuple):
+    """The named values of a step, in forward order."""
+
     a: Any
     """Pre-activation, (B, H)."""
     h: Any
 
 
 def parameter_shapes(D: int, H: int) -> Params:
+    """Shapes of the parameters."""
     return Params(w_x=(D, H), w_h=(H, H), b=(H,))
 
 
 def state_shapes(B: int, H: int) -> State:
+    """Shapes of the state."""
     return State(h=(B, H))
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
+    """Glorot kernels and zero bias, float64."""
     return Params(w_x=glorot(rng, D, H), w_h=glorot(rng, H, H), b=np.zeros(H))
 
 
@@ -56,7 +65,7 @@ def _cell(name: str, activation: Any, derivative: Any) -> Cell:
         return State(h), Tape(x, state, Nodes(a, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
         x, prev, (_, h) = tape
         a_bar = bar.h * derivative(h)  # R2*
         x_bar, prev_h_bar = a_bar @ p.w_x.T, a_bar @ p.w_h.T  # R1*

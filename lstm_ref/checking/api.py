@@ -43,7 +43,14 @@ def check_gradients(
     Returns a `Report`; raises `BadInput` where the check cannot be made.
     """
     claim = problem(
-        inputs, loss=loss, gradients=gradients, forward=forward, backward=backward, nodes=tuple(nodes),
-        estimator=estimator, definition=definition, name=name,
+        inputs,
+        loss=loss,
+        gradients=gradients,
+        forward=forward,
+        backward=backward,
+        nodes=tuple(nodes),
+        estimator=estimator,
+        definition=definition,
+        name=name,
     )
     return check(claim, oracles=oracles, digits=digits, seed=seed)

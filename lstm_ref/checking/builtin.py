@@ -73,7 +73,7 @@ def _named(gradients: sequence.Gradients) -> dict[str, Any]:
 
 
 def _recurrence(cell: Cell, lengths: Any = None, reverse: bool = False) -> Callable[[Any], sequence.Outputs]:
-    """The recurrence as a function of its inputs: the jitted scan on JAX arrays, the plain loop on all other numbers."""
+    """The recurrence as a function of its inputs: the jitted scan on JAX arrays, the plain loop on all others."""
 
     def outputs(inputs: Any) -> sequence.Outputs:
         if isinstance(inputs["xs"], jax.Array):
@@ -84,7 +84,7 @@ def _recurrence(cell: Cell, lengths: Any = None, reverse: bool = False) -> Calla
 
 
 def _not_in_jax(inputs: Any) -> None:
-    """Keeps the plain loop what it is, the definition: it runs on NumPy and on balls, and is not unrolled into a trace."""
+    """Keeps the plain loop the definition: it runs on NumPy and on balls, and is not unrolled into a trace."""
     if isinstance(inputs["xs"], jax.Array):
         raise TypeError("the plain loop is proven on NumPy arrays and balls")
 
@@ -105,7 +105,7 @@ def custom_vjp(cell: Cell, rng: Random) -> Problem:
     """`sequence.bptt`: the hand-written pass as the JAX derivative of the jitted scan, with lengths."""
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
-        _, vjp = jax.vjp(lambda *read: sequence.bptt(cell, *read, LENGTHS), *_arguments(inputs))
+        _, vjp = jax.vjp(lambda p, initial, xs: sequence.bptt(cell, p, initial, xs, LENGTHS), *_arguments(inputs))
         return dict(zip(("params", "initial", "xs"), vjp(bar), strict=True))
 
     return problem(
@@ -140,8 +140,12 @@ def truncated(cell: Cell, rng: Random, k1: int = 2, k2: int = 3) -> Problem:
         return sequence.Outputs(jax.numpy.concatenate(hs), final)
 
     return problem(
-        recurrence(cell, rng), forward=_recurrence(cell), backward=backward, name=f"time/{cell.name}-truncated",
-        estimator=f"truncated BPTT(k1={k1}, k2={k2})", definition=definition,
+        recurrence(cell, rng),
+        forward=_recurrence(cell),
+        backward=backward,
+        name=f"time/{cell.name}-truncated",
+        estimator=f"truncated BPTT(k1={k1}, k2={k2})",
+        definition=definition,
     )
 
 
@@ -177,7 +181,7 @@ def _losses(rng: Random) -> dict[str, Callable[[Random], Problem]]:
     some_ignored = np.where(rng.random((T, B)) < 0.3, -1, classes)
     onehot = np.eye(K)[classes]
     soft = rng.random((T, B, K))  # rows that do not sum to one
-    cases = {
+    cases: dict[str, tuple[Any, tuple[int, ...], Any, dict[str, Any]]] = {
         "softmax-cross-entropy": (softmax_cross_entropy, (T, B, K), some_ignored, {"ignore_index": -1}),
         "softmax-cross-entropy-sum": (softmax_cross_entropy, (T, B, K), classes, {"reduction": "sum"}),
         "softmax-cross-entropy-onehot": (softmax_cross_entropy, (T, B, K), onehot, {}),
@@ -188,8 +192,8 @@ def _losses(rng: Random) -> dict[str, Callable[[Random], Problem]]:
         "squared-error-sum": (mean_squared_error, (T, B, D), rng.standard_normal((T, B, D)), {"reduction": "sum"}),
     }
     return {
-        f"layer/{name}": lambda rng, name=name, case=case: loss_layer(name, *case[:3], rng, **case[3])
-        for name, case in cases.items()
+        f"layer/{name}": partial(loss_layer, name, layer, shape, target, **options)
+        for name, (layer, shape, target, options) in cases.items()
     }
 
 
@@ -202,11 +206,11 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
     found |= _losses(np.random.default_rng(0))
     for cell in CELLS.values():
         for kind, lengths, reverse in (
-            ("", None, False), ("-lengths", LENGTHS, False), ("-reversed", LENGTHS, True),
+            ("", None, False),
+            ("-lengths", LENGTHS, False),
+            ("-reversed", LENGTHS, True),
         ):
-            found[f"time/{cell.name}{kind}"] = partial(
-                through_time, cell, lengths=lengths, reverse=reverse, kind=kind
-            )
+            found[f"time/{cell.name}{kind}"] = partial(through_time, cell, lengths=lengths, reverse=reverse, kind=kind)
         found[f"time/{cell.name}-custom-vjp"] = partial(custom_vjp, cell)
         found[f"time/{cell.name}-truncated"] = partial(truncated, cell)
     return found

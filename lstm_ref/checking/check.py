@@ -244,15 +244,16 @@ def _ask(name: str, problem: Problem, cotangents: Any, digits: int, seed: int, w
 
 def _along(function: Callable[[Any], Any], inputs: Any, directions: dict[str, np.ndarray]) -> Callable[[Any], Any]:
     """The function of step lengths t[path] (DIRECTIONS,) along the directions, in any arithmetic."""
-    leaves, tree = jax.tree.flatten(inputs)
-    names = list(paths(inputs))
+    places = {id(leaf): path for path, leaf in paths(inputs).items()}
 
     def moved(t: dict[str, Any]) -> Any:
-        at = [
-            leaf + sum(t[name][k] * directions[name][k] for k in range(DIRECTIONS)) if name in directions else leaf
-            for name, leaf in zip(names, leaves, strict=True)
-        ]
-        return function(jax.tree.unflatten(tree, at))
+        def step(leaf: Any) -> Any:
+            path = places[id(leaf)]
+            if path not in directions:
+                return leaf
+            return leaf + sum(t[path][k] * directions[path][k] for k in range(DIRECTIONS))
+
+        return function(jax.tree.map(step, inputs))
 
     return moved
 
@@ -270,7 +271,7 @@ def _answer(estimate: Estimate) -> _Answer:
 def _ask_definition(
     problem: Problem, cotangents: Any, digits: int, skipped: list[tuple[str, str]]
 ) -> dict[str, _Answer]:
-    """A declared estimator is proven equal to its definition: autodiff of a function that cuts where the author cuts."""
+    """A declared estimator is held to its definition: autodiff of a function that cuts where the author cuts."""
     definition = problem.definition
     assert definition is not None
     answers = {}
@@ -319,7 +320,8 @@ def _judge(
         with precision(3 * digits // 2 + GUARD_DIGITS):
             doubt: Any = answer.doubt[path] * (DIFFERENCE_DOUBT if name == "differences" else 1)
             # What computes in floats loses digits of its own, oracle and claim alike.
-            compared = _compare(as_balls(value), answer, path, doubt, floor if name == "balls" else floor + oracle_floor)
+            lost = floor if name == "balls" else floor + oracle_floor
+            compared = _compare(as_balls(value), answer, path, doubt, lost)
             proven = None
             if name == "balls" and in_balls is not None:
                 proven = _compare(in_balls[path], answer, path, doubt, 0.0)
@@ -337,13 +339,29 @@ def _judge(
                 digits_balls = min(proven.digits, float(digits))
         oracles.append(
             OracleReport(
-                name, min(shown.digits, digits if shown is proven else cap), agrees, decides, shown.limit,
-                shown.worst, shown.claimed, shown.expected, shown.error, shown.allowed,
+                name,
+                min(shown.digits, digits if shown is proven else cap),
+                agrees,
+                decides,
+                shown.limit,
+                shown.worst,
+                shown.claimed,
+                shown.expected,
+                shown.error,
+                shown.allowed,
             )
         )
     right = all(o.agrees for o in oracles if o.decides)
     report = InputReport(
-        path, value.shape, str(value.dtype), right, wrong, digits_balls, digits_floats, tuple(oracles), kinks,
+        path,
+        value.shape,
+        str(value.dtype),
+        right,
+        wrong,
+        digits_balls,
+        digits_floats,
+        tuple(oracles),
+        kinks,
         None if right else _pattern(pattern_mask),
     )
     return report, pattern_mask if pattern_mask.any() or right else np.ones(value.shape, bool)
@@ -377,7 +395,7 @@ def _contradictions(reports: list[InputReport]) -> list[str]:
 
 
 def _walk_back(problem: Problem, wrong: dict[str, np.ndarray]) -> tuple[FirstWrong | None, tuple[str, ...]]:
-    """The first wrong adjoint on the way back from the loss: step by step, and within a step in reverse forward order."""
+    """The first wrong adjoint on the way back from the loss: step by step, in a step against the forward order."""
     nodes = [n for n in problem.nodes if n in wrong and wrong[n].ndim > 0]
     if not nodes:
         return None, ()
@@ -397,7 +415,7 @@ def _pattern(wrong: np.ndarray) -> str | None:
     if wrong.all():
         return "every element"
     for axis in range(wrong.ndim):
-        lines = wrong.any(axis=tuple(k for k in range(wrong.ndim) if k != axis))
+        lines = np.asarray(wrong.any(axis=tuple(k for k in range(wrong.ndim) if k != axis)))
         (at,) = np.nonzero(lines)
         low, high, size = int(at[0]), int(at[-1]), lines.size
         if lines.all() or not lines[low : high + 1].all():

@@ -35,7 +35,7 @@ def compare(
 ) -> Comparison:
     """Element by element: right where |claimed − expected| <= doubt + floor + both radii. NaN is never right.
 
-    `doubt` is the oracle's own error, `floor` what the claim's arithmetic may lose; each of one shape with the gradients
+    `doubt` is the oracle's own error, `floor` what the claim's arithmetic may lose; each of the gradients' shape
     or a scalar. Everything agrees where there are no elements.
     """
     shape = expected.shape

@@ -41,7 +41,8 @@ def load(target: str, seed: int = 0) -> list[Problem]:
     ]
     if not classes:
         raise BadInput(
-            f"{file}: defines no `inputs`; a derivation file defines inputs, and loss and gradients or forward and backward"
+            f"{file}: defines no `inputs`; a derivation file defines inputs, and loss and gradients (or forward and "
+            "backward)"
         )
     return [_problem(f"{path.stem}::{key}", file, value, seed) for key, value in classes]
 
@@ -54,7 +55,8 @@ def _import(path: Path) -> ModuleType:
     if not path.read_bytes().strip():
         raise BadInput(f"{path}: the file is empty")
     spec = importlib.util.spec_from_file_location(f"derivation_file_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent.resolve()))  # so that the file can import its neighbours, as a script can
     try:

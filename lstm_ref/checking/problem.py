@@ -1,4 +1,4 @@
-"""What is to be checked: a function, a hand-written gradient of it, and inputs. Bad input is named here, before any work."""
+"""What is to be checked: a function, a hand-written gradient of it, and inputs. Bad input is named here, at once."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Problem:
     """Inputs that are probes: zeros added at named values of the computation, time-major, in forward order. The
     gradient with respect to a probe is the adjoint of the value it is added to."""
     estimator: str | None = None
-    """Name of the estimator that the gradients are declared to be, where they are not meant to be the exact gradient."""
+    """Name of the estimator that the gradients are declared to be, where they are not meant to be exact."""
     definition: Callable[[Any], Any] | None = None
-    """JAX function whose autodiff gradient *is* the declared estimator (with `jax.lax.stop_gradient` at its cuts)."""
+    """JAX function whose autodiff gradient *is* the estimator (with `jax.lax.stop_gradient` at its cuts)."""
     reverse_time: bool = False
     """The computation runs from the last step to the first."""
 
@@ -56,18 +56,16 @@ def problem(
     given = {"loss": loss, "gradients": gradients} if has_loss else {"forward": forward, "backward": backward}
     for key, value in given.items():
         if not callable(value):
-            raise BadInput(f"{name}: {key} must be a function, got {'nothing' if value is None else type(value).__name__}")
+            came = "nothing" if value is None else type(value).__name__
+            raise BadInput(f"{name}: {key} must be a function, got {came}")
     if (estimator is None) != (definition is None):
-        raise BadInput(f"{name}: a declared estimator needs both `estimator` (its name) and `definition` (a JAX function)")
+        raise BadInput(f"{name}: a declared estimator needs both `estimator`, a name, and `definition`, a JAX function")
     for node in nodes:
         if node not in inputs:
             raise BadInput(f"{name}: node {node!r} is not among the inputs ({', '.join(inputs)})")
-    if has_loss:
-        claim = gradients
-        return Problem(
-            name, dict(inputs), loss, lambda x, _: claim(x), True, tuple(nodes), estimator, definition  # type: ignore[arg-type, misc]
-        )
-    return Problem(name, dict(inputs), forward, backward, False, tuple(nodes), estimator, definition)  # type: ignore[arg-type]
+    function: Any = loss if has_loss else forward
+    claim: Any = (lambda x, _: gradients(x)) if gradients is not None else backward
+    return Problem(name, dict(inputs), function, claim, has_loss, tuple(nodes), estimator, definition)
 
 
 def _require_inputs(name: str, inputs: Any) -> None:
@@ -91,7 +89,9 @@ def _require_inputs(name: str, inputs: Any) -> None:
 
 
 def paths(tree: Any) -> dict[str, Any]:
-    """The leaves of a nested structure by their path: `kernel`, `params.w_x`, `layers.0.b`."""
+    """The leaves of a nested structure by path (`kernel`, `params.w_x`, `layers.0.b`), dicts in their own order."""
+    if isinstance(tree, dict):
+        return {f"{key}.{path}" if path else str(key): leaf for key in tree for path, leaf in paths(tree[key]).items()}
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in flat}
 

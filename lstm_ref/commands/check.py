@@ -24,18 +24,16 @@ def check(
     to be the exact gradient. NAME is a class in the file that holds these definitions.
     Exit code: 0 right, 1 wrong, 2 the check could not be made.
     """
-    from rich.console import Console
-
     from lstm_ref.checking.check import check as run
     from lstm_ref.checking.derivation_file import load
     from lstm_ref.commands.output import print_json
-    from lstm_ref.reporting.terminal import STYLE, render
+    from lstm_ref.reporting.terminal import console, render
 
-    console = Console(no_color=no_color, **STYLE)
+    out = console(no_color)
     reports = [run(p, oracles=oracles, digits=digits, seed=seed) for p in load(target, seed)]
     if as_json:
         print_json(reports)
     else:
         for report in reports:
-            console.print(f"{report.name}: {report.verdict}" if quiet else render(report))
+            out.print(f"{report.name}: {report.verdict}" if quiet else render(report))
     sys.exit(0 if all(r.right for r in reports) else 1)

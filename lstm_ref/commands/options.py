@@ -25,11 +25,16 @@ def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON on standard output."),
         click.option(
-            "--digits", type=click.IntRange(20, 1000), default=80, show_default=True,
+            "--digits",
+            type=click.IntRange(20, 1000),
+            default=80,
+            show_default=True,
             help="Decimal digits asked of ball arithmetic.",
         ),
         click.option(
-            "--oracles", callback=_oracles, metavar="NAME,…",
+            "--oracles",
+            callback=_oracles,
+            metavar="NAME,…",
             help=f"Ask these alone, of {', '.join(ORACLE_NAMES)}. Default: all that apply.",
         ),
         click.option(

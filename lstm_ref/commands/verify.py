@@ -14,25 +14,30 @@ from lstm_ref.commands.options import checking_options
 @click.argument("names", nargs=-1)
 @checking_options
 def verify(
-    names: tuple[str, ...], as_json: bool, digits: int, oracles: list[str] | None, seed: int, quiet: bool, no_color: bool
+    names: tuple[str, ...],
+    as_json: bool,
+    digits: int,
+    oracles: list[str] | None,
+    seed: int,
+    quiet: bool,
+    no_color: bool,
 ) -> None:
     """Prove the built-in hand-written gradients against every oracle.
 
     NAMES select derivations by any part of their name (lstm, layer/, time/rnn …); without them, all are proven.
     Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
     """
+    import numpy as np
     from rich.console import Console
     from rich.progress import track
-
-    import numpy as np
 
     from lstm_ref.checking.builtin import problems
     from lstm_ref.checking.check import check
     from lstm_ref.commands.output import print_json
     from lstm_ref.errors import BadInput
-    from lstm_ref.reporting.terminal import STYLE, render, summary
+    from lstm_ref.reporting.terminal import console, render, summary
 
-    console = Console(no_color=no_color, **STYLE)
+    out = console(no_color)
     every = problems()
     chosen = [n for n in every if not names or any(part in n for part in names)]
     for part in names:
@@ -49,11 +54,13 @@ def verify(
         print_json(reports)
     else:
         if not quiet:
-            console.print(summary(reports))
+            out.print(summary(reports))
         for report in wrong:
-            console.print(render(report))
-        verdict = f"[bold red]{len(wrong)} of {len(reports)} wrong[/]" if wrong else f"[bold green]{len(reports)} right[/]"
-        console.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(reports):.1f} s")
+            out.print(render(report))
+        verdict = f"[bold green]{len(reports)} right[/]"
+        if wrong:
+            verdict = f"[bold red]{len(wrong)} of {len(reports)} wrong[/]"
+        out.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(reports):.1f} s")
     sys.exit(1 if wrong else 0)
 
 

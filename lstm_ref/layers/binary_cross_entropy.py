@@ -9,6 +9,8 @@ from lstm_ref.layers.reduction import Reduction, require_same_shape, weight
 
 
 class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
     logits: Any
     y: Any
     scale: Any

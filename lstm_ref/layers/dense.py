@@ -11,6 +11,8 @@ from lstm_ref.errors import BadInput
 
 
 class Params(NamedTuple):
+    """Parameters, for D inputs and K outputs."""
+
     w: Any
     """Kernel, (D, K)."""
     b: Any
@@ -18,6 +20,8 @@ class Params(NamedTuple):
 
 
 class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
     x: Any
 
 
@@ -29,7 +33,7 @@ def initial_parameters(rng: np.random.Generator, D: int, K: int) -> Params:
 def forward(p: Params, x: Any) -> tuple[Any, Tape]:
     """z = x w + b, (..., K), for x (..., D). Raises BadInput where the last axis of x is not D."""
     if x.shape[-1] != p.w.shape[0]:
-        raise BadInput(f"dense: x must be (..., {p.w.shape[0]}) for a kernel of shape {tuple(p.w.shape)}, got {tuple(x.shape)}")
+        raise BadInput(f"dense: x must be (..., {p.w.shape[0]}) for a {tuple(p.w.shape)} kernel, got {tuple(x.shape)}")
     return x @ p.w + p.b, Tape(x)  # F1
 
 

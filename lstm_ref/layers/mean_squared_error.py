@@ -8,6 +8,8 @@ from lstm_ref.layers.reduction import Reduction, require_same_shape, weight
 
 
 class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
     error: Any
     scale: Any
 

@@ -23,4 +23,6 @@ def weight(reduction: str, count: Any) -> Any:
 def require_same_shape(loss: str, prediction: Any, target: Any) -> None:
     """BadInput unless prediction and target have one shape: broadcasting a loss is a classic silent mistake."""
     if tuple(prediction.shape) != tuple(target.shape):
-        raise BadInput(f"{loss}: target must have the prediction's shape {tuple(prediction.shape)}, got {tuple(target.shape)}")
+        raise BadInput(
+            f"{loss}: target must have the prediction's shape {tuple(prediction.shape)}, got {tuple(target.shape)}"
+        )

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy on logits: edges F2-F3 forward, F2*-F3* backward; derivations/final_gate.md derives them."""
+"""Softmax and cross-entropy on logits: edges F2-F3 forward, F2*-F3* backward; derived in derivations/final_gate.md."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from lstm_ref.layers.reduction import Reduction, weight
 
 
 class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
     logits: Any
     y: Any
     """Target probabilities, (..., K); an ignored row is zero."""
@@ -54,7 +56,8 @@ def _probabilities(logits: Any, targets: Any, ignore_index: int | None) -> Any:
         return targets
     if tuple(targets.shape) != tuple(logits.shape[:-1]):
         raise BadInput(
-            f"softmax_cross_entropy: class numbers must have shape {tuple(logits.shape[:-1])}, got {tuple(targets.shape)}"
+            f"softmax_cross_entropy: class numbers must have shape {tuple(logits.shape[:-1])}, "
+            f"got {tuple(targets.shape)}"
         )
     if not isinstance(targets, jax.core.Tracer):
         wrong = (targets < 0) | (targets >= K)

@@ -11,18 +11,16 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from lstm_ref.errors import BadInput
 from lstm_ref.models import char_lm
-from lstm_ref.models.training import OPTIMIZERS, Settings, State, check, dtype
+from lstm_ref.models.training import OPTIMIZERS, Settings, State, check, dtype, precision
 
 KEY = "lstm_ref char-lm 1"
 """Where the JSON stands in the metadata; the number changes with the format."""
@@ -44,21 +42,20 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint to the path, whole or not at all. Raises BadInput where the place cannot be written."""
     settings, characters, digest, state = checkpoint
     about = {"step": state.step, "characters": characters, "settings": asdict(settings), "text": digest}
-    data = save(
-        {name: np.array(value, order="C") for name, value in _named(state.params, state.optimizer).items()},
-        metadata={KEY: json.dumps(about)},
-    )
+    named = _named("params", state.params) | _named("optimizer", state.optimizer)
+    arrays = {name: np.array(value, order="C") for name, value in named.items()}
+    data = save(arrays, metadata={KEY: json.dumps(about)})
     place = Path(path)
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        with NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as file:
-            try:
+        try:
+            with open(beside, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-                os.replace(file.name, place)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+            os.replace(beside, place)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise BadInput(f"cannot write the checkpoint {path}: {error.strerror}") from None
 
@@ -74,14 +71,16 @@ def read(path: str | Path) -> Checkpoint:
         digest = str(about["text"])
     except (BadInput, KeyError, TypeError) as error:
         raise BadInput(f"{path} is not a char-lm checkpoint that this version can read: {error}") from None
-    params, optimizer = _shapes(settings, len(characters))
-    expected = _named(params, optimizer)
-    for name in sorted(expected.keys() | arrays.keys()):
-        wanted, found = (_describe(tree.get(name)) for tree in (expected, arrays))
-        if wanted != found:
-            raise BadInput(f"{path} does not fit its own settings: {name} must be {wanted}, and is {found}")
-    values = iter([arrays[name] for name in expected])
-    params, optimizer = jax.tree.map(lambda _: next(values), (params, optimizer))
+    params = _params_shapes(settings, len(characters))
+    _require_equal(path, _named("params", params), arrays, "params.")
+    with precision(settings):
+        optimizer = jax.eval_shape(OPTIMIZERS[settings.optimizer](settings.learning_rate).init, params)
+    expected = _named("params", params) | _named("optimizer", optimizer)
+    _require_equal(path, expected, arrays)
+    params, optimizer = (
+        jax.tree.unflatten(jax.tree.structure(tree), [arrays[name] for name in _named(prefix, tree)])
+        for prefix, tree in (("params", params), ("optimizer", optimizer))
+    )
     return Checkpoint(settings, characters, digest, State(step, params, optimizer))
 
 
@@ -98,22 +97,25 @@ def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise BadInput(f"{path} is not a char-lm checkpoint, or it is truncated") from None
 
 
-def _shapes(settings: Settings, V: int) -> tuple[char_lm.Params, Any]:
-    """The trees of shapes and dtypes that these settings have."""
-    lstm, head = char_lm.parameter_shapes(V, settings.hidden)
-    of = dtype(settings)
-    params = char_lm.Params(*(type(p)(*(np.broadcast_to(of(0), shape) for shape in p)) for p in (lstm, head)))
-    shapes = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), params)
-    return shapes, jax.eval_shape(OPTIMIZERS[settings.optimizer](settings.learning_rate).init, shapes)
+def _params_shapes(settings: Settings, V: int) -> char_lm.Params:
+    """The parameters' shapes and dtypes under these settings; nothing is allocated, whatever sizes they claim."""
+    shapes = char_lm.parameter_shapes(V, settings.hidden)
+    return char_lm.Params(*(type(p)(*(jax.ShapeDtypeStruct(shape, dtype(settings)) for shape in p)) for p in shapes))
 
 
-def _named(params: Any, optimizer: Any) -> dict[str, Any]:
-    flat, _ = jax.tree_util.tree_flatten_with_path((params, optimizer))
-    return {
-        f"{('params', 'optimizer')[path[0].idx]}.{jax.tree_util.keystr(path[1:], simple=True, separator='.')}": value
-        for path, value in flat
-    }
+def _require_equal(path: Any, expected: dict[str, Any], arrays: dict[str, Any], prefix: str = "") -> None:
+    """BadInput unless the arrays whose names begin so have the expected names, shapes and dtypes."""
+    for name in sorted(expected.keys() | {name for name in arrays if name.startswith(prefix)}):
+        wanted, found = (_describe(tree.get(name)) for tree in (expected, arrays))
+        if wanted != found:
+            raise BadInput(f"{path} does not fit its own settings: {name} must be {wanted}, and is {found}")
+
+
+def _named(prefix: str, tree: Any) -> dict[str, Any]:
+    """The tree's leaves under the names they have in a file."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {f"{prefix}.{jax.tree_util.keystr(path, simple=True, separator='.')}": value for path, value in flat}
 
 
 def _describe(array: Any) -> str:
-    return "absent" if array is None else f"{jnp.dtype(array.dtype).name} {tuple(array.shape)}"
+    return "absent" if array is None else f"{np.dtype(array.dtype).name} {tuple(array.shape)}"

@@ -19,5 +19,12 @@ ORACLES = {
 """By the names that reports and the command line use, the sharpest first."""
 
 __all__ = [
-    "ORACLES", "Estimate", "balls", "complex_step", "differences", "forward", "reverse", "torch_autograd",
+    "ORACLES",
+    "Estimate",
+    "balls",
+    "complex_step",
+    "differences",
+    "forward",
+    "reverse",
+    "torch_autograd",
 ]

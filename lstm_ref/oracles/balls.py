@@ -1,7 +1,7 @@
 """Central differences in ball arithmetic: no rounding to trade against truncation, so 80 digits come out right.
 
-At D digits asked, values are computed with 1.5 D digits and the step is h = 10^(-D/2): truncation is of order h² = 10^-D,
-and the difference over 2h costs the D/2 digits that were added. Values only are used: no derivative rule of anybody's.
+At D digits asked, values are computed with 1.5 D digits and the step is h = 10^(-D/2): truncation is of order
+h² = 10^-D, and the difference over 2h costs the D/2 digits that were added. Only values are used, no derivative rule.
 """
 
 from __future__ import annotations

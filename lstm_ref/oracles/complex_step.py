@@ -24,13 +24,13 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            values = phi.along(np.full((1, N), 1j * STEP)).reshape(N)
             # The same derivative along one random direction, at a step where truncation and rounding meet:
             # a function that is not analytic (abs, conj, a comparison of moduli) gives itself away here.
             direction = np.random.default_rng(0).choice([-1.0, 1.0], N)
-            (tilted,) = phi.at((phi.x + 1j * STEP * direction)[None])
             h = 1e-5
-            plus, minus = phi.at(np.stack([phi.x + h * direction, phi.x - h * direction]))
+            shifts = np.array([1j * STEP, h, -h])[:, None] * direction
+            axes = phi.axes(np.full((1, N), 1j * STEP))
+            *values, tilted, plus, minus = phi.at(np.concatenate([axes, phi.x + shifts]))
     except np.exceptions.ComplexWarning as error:
         raise CannotEvaluate(
             "the function casts the imaginary part away (usually an accumulator made with np.zeros(shape): "
@@ -38,8 +38,9 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
         ) from error
     except Exception as error:
         raise CannotEvaluate(f"the function does not take complex numbers: {_first_line(error)}") from error
-    gradient = values.imag / STEP
-    scale = np.abs(gradient).sum() + np.abs(plus) + np.abs(minus)
+    gradient = np.array(values).imag / STEP
+    plus, minus = plus.real, minus.real
+    scale = np.abs(gradient).sum() + abs(plus) + abs(minus)
     along, difference = tilted.imag / STEP, (plus - minus) / (2 * h)
     # h² of truncation and eps / h of rounding are both about 1e-10 of the scale; a broken rule is off by O(1) of it.
     if not (abs(along - gradient @ direction) <= 1e-5 * scale and abs(along - difference) <= 1e-5 * scale):

@@ -27,7 +27,9 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     h = FIRST_STEP * np.maximum(1.0, np.abs(phi.x)) * SHRINK ** -np.arange(LEVELS)[:, None]
     # The step that the arithmetic takes, not the one we asked for: x + h is rounded.
     right, left = (phi.x + h) - phi.x, (phi.x - h) - phi.x
-    table = [(phi.along(right) - phi.along(left)) / (right - left)]  # [k] belongs to step h_k, error O(h²)
+    *values, centre = phi.at(np.concatenate([phi.axes(right), phi.axes(left), phi.x[None]]))
+    at_right, at_left = np.reshape(values, (2, *h.shape))
+    table = [(at_right - at_left) / (right - left)]  # [k] belongs to step h_k, error O(h²)
     best, error = table[0][0], np.full(phi.x.shape, np.inf)
     for order in range(1, LEVELS):
         factor = SHRINK ** (2 * order)
@@ -39,6 +41,6 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
             best, error = np.where(better, improved[k], best), np.where(better, doubt[k], error)
         table.append(improved)
     # A value φ known to one part in 2^53 leaves this much doubt in a difference over the smallest step.
-    rounding = np.finfo(np.float64).eps * np.abs(phi.at(phi.x[None])) / h[-1]
+    rounding = np.finfo(np.float64).eps * abs(centre) / h[-1]
     gradients, errors = phi.unravel(best), phi.unravel(error + rounding)
     return Estimate(gradients, jax.tree.map(np.asarray, errors))

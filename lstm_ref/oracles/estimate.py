@@ -25,7 +25,7 @@ class Estimate(NamedTuple):
     """Pytree like the inputs (`Balls` where the gradients are): how far off each element may be by the oracle's own
     doing; None: only rounding, which the oracle does not estimate."""
     kinks: Any = None
-    """(low, high), two pytrees like the inputs: the one-sided derivatives, equal but at a kink; None: not looked for."""
+    """(low, high), pytrees like the inputs: one-sided derivatives, equal but at a kink; None: not looked for."""
 
 
 def inner(outputs: Any, cotangent: Any) -> Any:
@@ -65,31 +65,28 @@ class Line:
     def unravel(self, x: Any) -> Any:
         """Flat (N,) vector -> pytree like the inputs."""
         sizes = np.cumsum([int(np.prod(s)) for s in self._shapes])[:-1]
-        parts = jnp.split(x, sizes) if isinstance(x, jax.Array) else np.split(x, sizes)
-        shaped = [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)] if self._shapes else []
+        parts: Any = jnp.split(x, sizes) if isinstance(x, jax.Array) else np.split(x, sizes)
+        shaped = [part.reshape(s) for part, s in zip(parts, self._shapes, strict=True)]
         return jax.tree.unflatten(self._tree, shaped)
 
     def _phi(self, x: Any) -> Any:
         return inner(self._function(self.unravel(x)), self._cotangent)
 
-    def at(self, points: np.ndarray, chunk: int = 4096) -> np.ndarray:
+    def at(self, points: np.ndarray) -> np.ndarray:
         """φ at each row of points (K, N) -> (K,)."""
-        if len(points) == 0:
-            return np.zeros(0, points.dtype)
         if self._batched is None:
             return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
         with x64():
-            chunks = [np.asarray(self._batched(points[k : k + chunk])) for k in range(0, len(points), chunk)]
-        return np.concatenate(chunks)
+            return np.asarray(self._batched(points))
 
-    def along(self, steps: np.ndarray) -> np.ndarray:
-        """φ at x + steps[k] · e_n for every k and n: steps (K, N) -> (K, N)."""
+    def axes(self, steps: np.ndarray) -> np.ndarray:
+        """The points x + steps[k, n] · e_n, k by k: steps (K, N) -> (K·N, N)."""
         K, N = steps.shape
         points = np.empty((K * N, N), dtype=steps.dtype)
         points[:] = self.x
         rows = np.arange(K * N)
         points[rows, rows % N] += steps.ravel()
-        return self.at(points).reshape(K, N)
+        return points
 
 
 def _number(v: Any) -> Any:

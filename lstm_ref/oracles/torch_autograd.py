@@ -1,4 +1,4 @@
-"""torch's autograd, for functions that take torch tensors: written in `+ * @`, with `lstm_ref.arithmetic`, or in torch."""
+"""torch's autograd, for functions that take torch tensors: of `+ * @`, of `lstm_ref.arithmetic`, or of torch itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lstm_ref.oracles.estimate import Estimate, Function, inner
 
 
 def torch_autograd(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """`torch.autograd.grad` in float64. Raises CannotEvaluate without torch, or where the function is not torch code."""
+    """`torch.autograd.grad` in float64. Raises CannotEvaluate without torch, or where it is not torch code."""
     if importlib.util.find_spec("torch") is None:
         raise CannotEvaluate("torch is not installed")
     import torch

@@ -11,15 +11,17 @@ from rich.table import Table
 
 from lstm_ref.checking.report import WRONG, InputReport, OracleReport, Report
 
-# rich would turn the `:100:` of a source line into a picture.
-STYLE: dict[str, bool] = {"emoji": False, "highlight": False}
+
+def console(no_color: bool = False) -> Console:
+    """Standard output. Without rich's emoji, which would turn the `:100:` of a source line into a picture."""
+    return Console(no_color=no_color, emoji=False, highlight=False)
 
 
 def as_text(report: Report, width: int = 110) -> str:
     """The report as plain text."""
-    console = Console(width=width, color_system=None, file=io.StringIO(), **STYLE)
-    console.print(render(report))
-    return console.file.getvalue()
+    text = io.StringIO()
+    Console(width=width, color_system=None, emoji=False, highlight=False, file=text).print(render(report))
+    return text.getvalue()
 
 
 def render(report: Report) -> RenderableType:
@@ -32,7 +34,8 @@ def render(report: Report) -> RenderableType:
 def _headline(report: Report) -> str:
     colour = "green" if report.right else "red"
     verdict = report.verdict + (f": {escape(report.estimator)}" if report.estimator and report.right else "")
-    return f"[bold]{escape(report.name)}[/]: [bold {colour}]{verdict}[/]  ({_digits_line(report)}, {report.seconds:.1f} s)"
+    facts = f"{_digits_line(report)}, {report.seconds:.1f} s"
+    return f"[bold]{escape(report.name)}[/]: [bold {colour}]{verdict}[/]  ({facts})"
 
 
 def _digits_line(report: Report) -> str:
@@ -74,7 +77,7 @@ def _findings(report: Report) -> Iterable[str]:
         first = report.first_wrong
         yield (
             f"[bold]first wrong on the way back:[/] the adjoint of [bold]{escape(first.node)}[/] at step {first.step} "
-            f"(steps 0..{first.steps - 1}); the mistake is there, or on an edge that leaves it"
+            f"of 0..{first.steps - 1}: all adjoints before it are right, so an edge that leaves this value is wrong"
         )
         if report.inherited:
             shown = ", ".join(report.inherited[:8]) + (", …" if len(report.inherited) > 8 else "")
@@ -88,8 +91,8 @@ def _findings(report: Report) -> Iterable[str]:
         if decider is not None:
             at = f"[{', '.join(map(str, decider.worst))}]" if decider.worst else ""
             yield escape(
-                f"  worst at {one.name}{at}: claimed {decider.claimed}, expected {decider.expected} ({decider.oracle}); "
-                f"error {decider.error:.2g}, allowed {decider.allowed:.2g}"
+                f"  worst at {one.name}{at}: claimed {decider.claimed}, expected {decider.expected} "
+                f"({decider.oracle}); error {decider.error:.2g}, allowed {decider.allowed:.2g}"
             )
     for note in report.notes:
         yield f"[yellow]note:[/] {escape(note)}"
@@ -105,10 +108,15 @@ def summary(reports: Iterable[Report]) -> Table:
     """One line a check, as `lstm-ref verify` prints it."""
     table = Table(show_edge=False, pad_edge=False, header_style="bold")
     for title, justify in (
-        ("derivation", "left"), ("gradients", "left"), ("elements", "right"), ("digits in balls", "right"),
-        ("in float64", "right"), ("seconds", "right"), ("verdict", "left"),
+        ("derivation", "left"),
+        ("gradients", "left"),
+        ("elements", "right"),
+        ("digits in balls", "right"),
+        ("in float64", "right"),
+        ("seconds", "right"),
+        ("verdict", "left"),
     ):
-        table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(title, justify=justify, no_wrap=title == "derivation")  # type: ignore[arg-type]
     for report in reports:
         balls = report.digits_in_balls
         table.add_row(

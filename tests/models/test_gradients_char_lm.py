@@ -11,7 +11,7 @@ import pytest
 from lstm_ref.arithmetic.balls import Balls, as_balls, ball, magnitudes, midpoints, precision
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.models import char_lm, training
-from lstm_ref.models.char_lm import LOOP, SCAN
+from lstm_ref.models.char_lm import LOOP
 from lstm_ref.models.text import encode, read_text, vocabulary
 
 SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
@@ -69,7 +69,7 @@ def test_hand_equals_autodiff_to_twelve_digits_over_one_long_sequence_of_shakesp
     assert_hand_equals_autodiff(*problem(read_text(SHAKESPEARE), T=400, B=1, H=32), "mean")
 
 
-@pytest.mark.parametrize(("T", "B", "H"), [(1, 1, 1), (1, 3, 2), (2, 1, 5)])
+@pytest.mark.parametrize(("T", "B", "H"), [(1, 1, 1), (2, 3, 1)])
 def test_hand_equals_autodiff_at_the_smallest_sizes(T, B, H):
     assert_hand_equals_autodiff(*problem("abracadabra", T, B, H), "mean")
 
@@ -79,7 +79,7 @@ def test_the_loop_in_numpy_gives_the_numbers_of_the_scan():
     loss, bars = char_lm.gradients(*given, through=LOOP)
     assert isinstance(bars[0].lstm.w_x, np.ndarray)
     with x64():
-        loss_scan, bars_scan = char_lm.gradients(*jax.tree.map(jnp.asarray, given), through=SCAN)
+        loss_scan, bars_scan = jax.jit(char_lm.gradients)(*given)
     assert float(loss) == pytest.approx(float(loss_scan), rel=1e-14)
     assert max(relative_errors(bars, bars_scan).values()) <= 1e-13
 

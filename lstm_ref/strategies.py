@@ -1,0 +1,222 @@
+"""Hypothesis strategies for whole recurrences: parameters, state, sequence, lengths, and cotangents of every output.
+
+The variety is in the values, not in the shapes: JAX compiles once a shape, so shapes come from a short fixed list. An
+array is drawn as a *kind* of values and a seed, and expanded by NumPy: drawing is cheap, and a failure shrinks to the
+first shape, ordinary values, a zero initial state and seed 0, and stays legible: `repr(problem)` names every array as
+the call of `values` that makes it.
+
+    from hypothesis import given
+    from lstm_ref.strategies import problems
+
+    @given(problems(my_cell))
+    def test_my_backward_pass(problem): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+from lstm_ref.cells.cell import Cell
+from lstm_ref.sequence import Outputs
+
+
+class Sizes(NamedTuple):
+    """Of one recurrence: T steps, B rows in the batch, D inputs, H hidden units."""
+
+    T: int
+    B: int
+    D: int
+    H: int
+
+
+SHAPES = (
+    Sizes(6, 2, 3, 4),
+    Sizes(0, 2, 3, 4),
+    Sizes(1, 2, 3, 4),
+    Sizes(4, 1, 3, 2),
+    Sizes(5, 2, 3, 1),
+    Sizes(5, 2, 1, 3),
+)
+"""Pairwise distinct sizes, so that no axis can stand in for another; then no step, one step, one row, unit, input."""
+
+KINDS = ("ordinary", "zero", "tiny", "saturated", "repeated", "mixed")
+"""Of values, the simplest first."""
+
+SATURATED = 30.0
+"""Scale of saturated values: the product of two puts a sigmoid within an ulp of 0 or 1, and no float32 overflows."""
+
+
+def values(kind: str, seed: int, shape: Sequence[int], dtype: Any = np.float64) -> np.ndarray:
+    """An array of the given shape, dtype and kind, the same for the same arguments.
+
+    ordinary: normal, of scale ½. zero: exactly. tiny: 1e-8 to 1e-3, either sign. saturated: normal, of scale 30.
+    repeated: two values only. mixed: each element of another kind.
+    """
+    shape, rng = tuple(shape), np.random.default_rng(seed)
+    ordinary = rng.standard_normal(shape) / 2
+    tiny = rng.choice([-1.0, 1.0], shape) * 10 ** rng.uniform(-8, -3, shape)
+    repeated = rng.choice(rng.standard_normal(2), shape)
+    made = {
+        "ordinary": ordinary,
+        "zero": np.zeros(shape),
+        "tiny": tiny,
+        "saturated": 2 * SATURATED * ordinary,
+        "repeated": repeated,
+    }
+    made["mixed"] = np.choose(rng.integers(0, len(made), shape), list(made.values()))
+    return made[kind].astype(dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One recurrence to differentiate: plain NumPy arrays of one floating dtype, time-major."""
+
+    cell: Cell
+    params: Any
+    """The cell's `Params`."""
+    initial: Any
+    """The cell's `State`, arrays (B, H)."""
+    xs: np.ndarray
+    """Inputs, (T, B, D)."""
+    bar: Outputs
+    """Cotangents of the outputs: hs (T, B, H) and the final state."""
+    lengths: np.ndarray | None = None
+    """Steps that count, (B,) integers in 0..T; None: all."""
+    reverse: bool = False
+    how: dict[str, str] = field(default_factory=dict)
+    """By the name of the array, the call that makes it."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """T, B, D, H."""
+        T, B, D = self.xs.shape
+        return Sizes(T, B, D, self.initial.h.shape[1])
+
+    @property
+    def arguments(self) -> tuple[Any, Any, np.ndarray]:
+        """(params, initial, xs): what a recurrence is differentiated by."""
+        return self.params, self.initial, self.xs
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{k}={v}" for k, v in self.sizes._asdict().items())
+        lengths = None if self.lengths is None else self.lengths.tolist()
+        head = f"Problem({self.cell.name}, {sizes}, lengths={lengths}, reverse={self.reverse}, {self.xs.dtype}"
+        return "\n    ".join([head, *(f"{name} = {call}" for name, call in self.how.items())]) + ")"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What Hypothesis prints of a failing example."""
+        printer.text(repr(self))
+
+
+class Recipe(NamedTuple):
+    """An array yet to be made; its repr is the call that makes it."""
+
+    kind: str
+    seed: int
+    shape: tuple[int, ...]
+    dtype: str
+    rows: tuple[bool, ...] | None = None
+    """Which of the first axis are kept, the others being zero; None: all."""
+
+    def make(self) -> np.ndarray:
+        """The array."""
+        full = values(self.kind, self.seed, self.shape, self.dtype)
+        if self.rows is not None:
+            full[~np.array(self.rows, dtype=bool)] = 0
+        return full
+
+    def __repr__(self) -> str:
+        call = f"values({self.kind!r}, {self.seed}, {self.shape}, {self.dtype!r})"
+        return call if self.rows is None else f"{call} at {np.flatnonzero(self.rows).tolist()}, else 0"
+
+
+def recipes(
+    shape: Sequence[int], dtype: Any = np.float64, kinds: Sequence[str] = KINDS, first_seed: int = 0
+) -> st.SearchStrategy[Recipe]:
+    """A kind and a seed, for one array; `first_seed` is what the seed shrinks to."""
+    name, seeds = np.dtype(dtype).name, st.integers(first_seed, first_seed + 2**16)
+    return st.tuples(st.sampled_from(kinds), seeds).map(lambda drawn: Recipe(*drawn, tuple(shape), name))
+
+
+def arrays_like(shape: Sequence[int], dtype: Any = np.float64, kinds: Sequence[str] = KINDS) -> st.SearchStrategy[Any]:
+    """Arrays of the given shape and dtype, of any of the `kinds`."""
+    return recipes(shape, dtype, kinds).map(Recipe.make)
+
+
+def lengths(T: int, B: int) -> st.SearchStrategy[np.ndarray | None]:
+    """None, or (B,) integers from 0 to T, both often."""
+    one = st.sampled_from([T, 0]) | st.integers(0, T)
+    return st.none() | st.lists(one, min_size=B, max_size=B).map(np.array)
+
+
+@st.composite
+def _cotangent_recipes(draw: st.DrawFn, cell: Cell, sizes: Sizes, dtype: Any) -> Outputs:
+    T, B, _, H = sizes
+    hs = draw(recipes((T, B, H), dtype, first_seed=100))
+    which = draw(st.sampled_from(["every step", "none", "the last", "the first", "some"]))
+    if which != "every step":
+        rows = {"none": [], "the last": [T - 1], "the first": [0]}
+        kept = rows[which] if which in rows else draw(st.lists(st.integers(0, max(T - 1, 0)), max_size=T))
+        hs = hs._replace(rows=tuple(t in kept for t in range(T)))
+    shapes = cell.state_shapes(B, H)
+    return Outputs(hs, type(shapes)(*(draw(recipes(s, dtype, first_seed=101 + k)) for k, s in enumerate(shapes))))
+
+
+def _make(tree: Any) -> Any:
+    if isinstance(tree, Recipe):
+        return tree.make()
+    return type(tree)(*map(_make, tree))
+
+
+def cotangents(cell: Cell, sizes: Sizes, dtype: Any = np.float64) -> st.SearchStrategy[Outputs]:
+    """Cotangents of any subset of the outputs, the others zero: hs (T, B, H) at some steps, each array of the final
+    state (B, H)."""
+    return _cotangent_recipes(cell, sizes, dtype).map(_make)
+
+
+@st.composite
+def problems(
+    draw: st.DrawFn,
+    cell: Cell,
+    dtype: Any = np.float64,
+    shapes: Sequence[Sizes | tuple[int, int, int, int]] = SHAPES,
+    lengths: st.SearchStrategy[Any] | None = None,
+    reverse: st.SearchStrategy[bool] | None = None,
+) -> Problem:
+    """A `Problem` for the cell: any of the shapes, all arrays of one dtype.
+
+    `lengths` and `reverse` are strategies; None means the widest: `lengths(T, B)` and both directions.
+    """
+    sizes = Sizes(*draw(st.sampled_from(shapes)))
+    T, B, D, H = sizes
+    initial_kinds = ("zero", *(k for k in KINDS if k != "zero"))
+
+    # Every array shrinks to a seed of its own: arrays that are alike could stand in for one another.
+    def each(shapes: Any, kinds: Sequence[str], first_seed: int) -> Any:
+        return type(shapes)(*(draw(recipes(s, dtype, kinds, first_seed + k)) for k, s in enumerate(shapes)))
+
+    xs = draw(recipes((T, B, D), dtype))
+    params = each(cell.parameter_shapes(D, H), KINDS, 1)
+    initial = each(cell.state_shapes(B, H), initial_kinds, 50)
+    bar = draw(_cotangent_recipes(cell, sizes, dtype))
+    named = {f"params.{k}": v for k, v in params._asdict().items()}
+    named |= {f"initial.{k}": v for k, v in initial._asdict().items()} | {"xs": xs, "bar.hs": bar.hs}
+    named |= {f"bar.final.{k}": v for k, v in bar.final._asdict().items()}
+    return Problem(
+        cell,
+        _make(params),
+        _make(initial),
+        xs.make(),
+        _make(bar),
+        draw(_lengths(T, B) if lengths is None else lengths),
+        draw(st.booleans() if reverse is None else reverse),
+        {name: repr(recipe) for name, recipe in named.items()},
+    )
+
+
+_lengths = lengths

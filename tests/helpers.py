@@ -1,0 +1,178 @@
+"""What the gradient tests share: a recurrence's gradient by hand and by autodiff, its noise floor, and the comparison.
+
+No tolerance is picked by hand. The floor of a float gradient is the radius of the same equations in ball arithmetic, at
+the float's precision less `LIBRARY_BITS` (lstm_ref.checking.floor): it bounds how far rounding can take the floats from
+the truth. The truth is the middle of the same equations at 30 digits. Autodiff rounds too, in the same arithmetic and
+of the same products, so the two may differ by twice the floor.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, midpoints, precision, radii
+from lstm_ref.arithmetic.jaxpr import trace
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.checking.compare import compare
+from lstm_ref.checking.floor import LIBRARY_BITS, bits
+from lstm_ref.checking.problem import paths
+from lstm_ref.oracles.reverse import pullback
+from lstm_ref.strategies import SHAPES, Problem, values
+
+PROOF_DIGITS = 70
+"""What equations in balls have to agree to; they are computed with 50 digits more."""
+
+TRUTH_DIGITS = 30
+"""Of the value that a float gradient is held against: 14 more than a float64 has."""
+
+
+class Disagreement(AssertionError):
+    """Two gradients differ by more than is allowed."""
+
+
+def an_ordinary_problem(cell, sizes=SHAPES[0], seed=0, lengths=None, reverse=False):
+    """Everything random and not zero: a problem built to expose mistakes."""
+    T, B, D, H = sizes
+    seeds = iter(range(seed, seed + 100))
+
+    def like(shapes):
+        return type(shapes)(*(values("ordinary", next(seeds), s) for s in shapes))
+
+    return Problem(
+        cell,
+        like(cell.parameter_shapes(D, H)),
+        like(cell.state_shapes(B, H)),
+        values("ordinary", next(seeds), (T, B, D)),
+        sequence.Outputs(values("ordinary", next(seeds), (T, B, H)), like(cell.state_shapes(B, H))),
+        None if lengths is None else np.array(lengths),
+        reverse,
+    )
+
+
+def in_balls(problem):
+    params, initial, xs, bar = jax.tree.map(as_balls, (problem.params, problem.initial, problem.xs, problem.bar))
+    return replace(problem, params=params, initial=initial, xs=xs, bar=bar)
+
+
+# ---------------------------------------------------------------------------------------------------- gradients
+
+
+def by_hand(problem, through_time=sequence):
+    """(outputs, gradients) of the plain loop, in the problem's own arithmetic."""
+    how = problem.lengths, problem.reverse
+    outputs, tapes = through_time.loop(problem.cell, *problem.arguments, *how)
+    return outputs, through_time.loop_backward(problem.cell, *problem.arguments, tapes, problem.bar, *how)
+
+
+def read(gradients):
+    """Path -> cotangent, of all that a recurrence reads (the adjoints of its nodes left out)."""
+    return paths(gradients._asdict() | {"nodes": None})
+
+
+def vjp(recurrence, cell, reverse, arguments, lengths, bar):
+    """(params_bar, initial_bar, xs_bar) of a recurrence as JAX differentiates it."""
+    outputs = lambda read: recurrence(cell, *read, lengths, reverse)  # noqa: E731
+    return pullback(outputs, arguments, bar)
+
+
+def by_bptt_and_autodiff(through_time, cell, reverse, arguments, lengths, bar):
+    """The gradient by the custom VJP, which is written by hand, and by autodiff of the scan."""
+    return tuple(
+        sequence.Gradients(*vjp(f, cell, reverse, arguments, lengths, bar)) for f in (through_time.bptt, sequence.scan)
+    )
+
+
+jitted_bptt_and_autodiff = partial(jax.jit, static_argnums=(0, 1, 2))(by_bptt_and_autodiff)
+
+
+def in_floats(problem, through_time=sequence):
+    """`by_bptt_and_autodiff` in the problem's own dtype."""
+    with x64():
+        found = jitted_bptt_and_autodiff(
+            through_time, problem.cell, problem.reverse, problem.arguments, problem.lengths, problem.bar
+        )
+    return jax.tree.map(np.asarray, found)
+
+
+def autodiff_in_balls(problem):
+    """The gradient that JAX's reverse mode computes of the scan, in balls of the current precision."""
+
+    def gradient(arguments, bar):
+        return vjp(sequence.scan, problem.cell, problem.reverse, arguments, problem.lengths, bar)
+
+    program = trace(gradient, problem.arguments, problem.bar)
+    return sequence.Gradients(*program(*jax.tree.map(as_balls, (problem.arguments, problem.bar))))
+
+
+# ------------------------------------------------------------------------------------------------------- floors
+
+
+def noise_floor(gradients, dtype):
+    """Path -> how far rounding in `dtype` can take each element of what `gradients()` computes of balls.
+
+    Raises UndecidedComparison where rounding decides on which side of a kink a value falls.
+    """
+    info = np.finfo(dtype)
+    with bits_of_precision(bits(dtype) - LIBRARY_BITS):
+        found = {path: radii(v) for path, v in paths(gradients()).items()}
+    # A float below tiny / eps has lost relative precision to underflow somewhere on the way.
+    return {path: radius + float(info.tiny / info.eps) for path, radius in found.items()}
+
+
+def truth(gradients):
+    """Path -> what `gradients()` computes of balls, to 30 digits, rounded once."""
+    with precision(TRUTH_DIGITS):
+        return {path: midpoints(v) for path, v in paths(gradients()).items()}
+
+
+# -------------------------------------------------------------------------------------------------- comparisons
+
+
+def assert_within(found, expected, allowed, factor=1):
+    """Every element of every array is at most `factor` times `allowed` off, or Disagreement says which is not."""
+    found, expected, allowed = paths(found), paths(expected), paths(allowed)
+    assert found.keys() == expected.keys() <= allowed.keys()
+    for path, value in found.items():
+        value, right = np.asarray(value), np.asarray(expected[path])
+        if value.shape != right.shape:
+            raise Disagreement(f"{path} has shape {value.shape}, expected {right.shape}")
+        error, limit = np.abs(value - right), factor * np.broadcast_to(allowed[path], value.shape)
+        wrong = ~(error <= limit)  # NaN is wrong
+        if wrong.any():
+            index = tuple(int(k) for k in np.unravel_index(np.argmax(np.where(wrong, error / limit, -1)), value.shape))
+            raise Disagreement(
+                f"{path}{list(index)} is {value[index]!r}, expected {right[index]!r}: off by {error[index]:.3g}, "
+                f"allowed {limit[index]:.3g}; {wrong.sum()} of {wrong.size} elements are wrong"
+            )
+
+
+def assert_digits(found, expected, doubt=None, digits=PROOF_DIGITS):
+    """In balls: no element contradicts the other's, and both are known well enough to say so to this many digits.
+
+    `doubt` is the error that `expected` admits to, beyond its radii.
+    """
+    found, expected = paths(found), paths(expected)
+    doubt = dict.fromkeys(found, 0.0) if doubt is None else paths(doubt)
+    assert found.keys() == expected.keys()
+    for path, value in found.items():
+        compared = compare(as_balls(value), as_balls(expected[path]), doubt[path], 0.0)
+        if not (compared.right.all() and compared.digits >= digits):
+            raise Disagreement(
+                f"{path}{list(compared.worst)} is {compared.claimed}, expected {compared.expected}: "
+                f"{compared.digits:.1f} digits agree, {digits} are asked"
+            )
+
+
+def assert_hand_equals_autodiff(problem, through_time=sequence):
+    """The hand-written gradient, by the NumPy loop and by the custom VJP, is right to the last digit that its floats
+    can hold: it is the truth within the floor, and autodiff's within twice the floor."""
+    gradients = lambda: read(by_hand(in_balls(problem), through_time)[1])  # noqa: E731
+    floor, exact = noise_floor(gradients, problem.xs.dtype), truth(gradients)
+    custom, autodiff = map(read, in_floats(problem, through_time))
+    for found in (read(by_hand(problem, through_time)[1]), custom):
+        assert all(v.dtype == problem.xs.dtype for v in found.values())
+        assert_within(found, exact, floor)
+        assert_within(found, autodiff, floor, factor=2)
