@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
+from lstm_ref.arithmetic import where
 from lstm_ref.errors import BadInput
 
 
@@ -28,7 +28,8 @@ def global_norm(gradients: Any) -> Any:
 def clip_global_norm(gradients: Any, c: float) -> Any:
     """All arrays scaled by one factor, so that their common norm is at most c. Raises BadInput unless c > 0."""
     _require_positive(c)
-    factor = c / jnp.maximum(global_norm(gradients), c)
+    norm = global_norm(gradients)
+    factor = c / where(norm > c, norm, c)
     return jax.tree.map(lambda g: g * factor, gradients)
 
 

@@ -101,6 +101,21 @@ def _map_to_float(x: Balls, f: Callable[[acb], float]) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------- comparisons
 
 
+_ties = 0
+
+
+def note_tie(x: arb, y: arb) -> None:
+    """Two numbers that were compared, or of which the larger was taken, are equal: a kink may lie exactly here."""
+    global _ties
+    if y >= x and x >= y:
+        _ties += 1
+
+
+def ties() -> int:
+    """How many comparisons have met equal numbers so far: a function that raises it when called is at a kink."""
+    return _ties
+
+
 def is_nan(a: Ball) -> bool:
     """Whether it is IEEE's NaN (inf - inf, 0 * inf). A NaN of infinite radius is a number of which nothing is known."""
     x = a.real
@@ -115,6 +130,7 @@ def less(a: Ball, b: Ball) -> bool:
     if x < y:
         return True
     if x >= y or is_nan(a) or is_nan(b):
+        note_tie(x, y)
         return False
     raise UndecidedComparison(f"is {show(x)} < {show(y)}? The balls overlap")
 
@@ -134,6 +150,7 @@ def equal(a: Ball, b: Ball) -> bool:
     if not x.overlaps(y):
         return False
     if x.is_exact() and y.is_exact():
+        note_tie(x, y)
         return bool(x == y)
     raise UndecidedComparison(f"is {show(x)} == {show(y)}? The balls overlap")
 
@@ -142,6 +159,7 @@ def larger(a: Ball, b: Ball) -> Ball:
     """max(a, b): the very object where one dominates, else a ball that encloses the maximum (it is continuous)."""
     x, y = a.real, b.real
     if x >= y:
+        note_tie(x, y)
         return a
     if y >= x:
         return b
@@ -152,6 +170,7 @@ def smaller(a: Ball, b: Ball) -> Ball:
     """min(a, b), as `larger`."""
     x, y = a.real, b.real
     if x <= y:
+        note_tie(x, y)
         return a
     if y <= x:
         return b
@@ -165,6 +184,7 @@ def show(x: arb) -> str:
 
 def absolute(a: acb) -> acb:
     """|a|, continuous, hence defined for a ball around zero too."""
+    note_tie(a.real, arb(0))
     return acb(abs(a.real))
 
 

@@ -1,7 +1,7 @@
 """Any JAX function in ball arithmetic: its jaxpr is walked, and every primitive is evaluated on arrays of balls.
 
 `in_balls(f)` is f at any number of digits; `trace(f, …)` is the same in two steps, for those who call often. The rules
-for single primitives are in `primitives`, `movement` and `windows`; here are the walk and the primitives that hold
+for single primitives are in `primitives` and below it; here are the walk and the primitives that hold
 jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
 
 Conventions that bite. The function is traced in float64 whatever dtype comes, and no operation rounds to a dtype: what
@@ -298,7 +298,7 @@ def _where(going: np.ndarray, new: Any, old: Any) -> Any:
 
 def _cond(eqn: Any) -> Step:
     branches = [Plan(b) for b in eqn.params["branches"]]
-    return lambda index, *operands: branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+    return lambda index, *operands: branches[int(index)](*operands)
 
 
 HIGHER_ORDER: dict[str, Callable[[Any], Step]] = {

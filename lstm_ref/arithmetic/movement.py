@@ -17,6 +17,7 @@ from flint import arb
 from jax import lax
 
 from lstm_ref.arithmetic.balls import equal
+from lstm_ref.arithmetic.scalars import NAN
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
 
@@ -25,8 +26,6 @@ Step = Callable[..., Any]
 
 Rule = Callable[[Any], Step]
 """From an equation of a jaxpr to its step: what depends on shapes and parameters alone is done once, here."""
-
-NAN = arb("nan")
 
 
 def boxed(x: Any) -> np.ndarray:

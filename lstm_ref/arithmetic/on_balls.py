@@ -42,9 +42,17 @@ def log_sigmoid(x):
 
 
 def logsumexp(x, axis=-1):
-    return np.log(np.exp(as_balls(x)).sum(axis=axis))
+    shifted, shift = _shifted(x, axis)
+    return np.log(np.exp(shifted).sum(axis=axis)) + np.squeeze(shift, axis)
 
 
 def softmax(x, axis=-1):
-    weights = np.exp(as_balls(x))
+    weights = np.exp(_shifted(x, axis)[0])
     return weights / weights.sum(axis=axis, keepdims=True)
+
+
+def _shifted(x, axis):
+    """x − max x, and max x: floats need it, and at a float's own precision a ball has to bound what it rounds away."""
+    x = as_balls(x)
+    shift = x.max(axis=axis, keepdims=True)
+    return x - shift, shift

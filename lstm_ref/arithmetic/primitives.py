@@ -1,14 +1,14 @@
 """Rules for the JAX primitives that compute: from the name of a primitive to its meaning on arrays of real balls.
 
-Where JAX's value is a limit that ball arithmetic does not take by itself (log 0 = −inf, inf², erf(inf) …) the rule
-takes it, because masks are made of infinities. Where balls cannot decide, a rule raises `UndecidedComparison`.
+What they mean for a single number is in `scalars`; primitives that only move elements are in `movement`, those that
+slide a window in `windows`. A rule looks at an equation once, and returns the step that computes it again and again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cmp_to_key
-from math import inf, prod
+from math import prod
 from typing import Any
 
 import flint
@@ -17,24 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from flint import acb, arb, arb_mat
 
-from lstm_ref.arithmetic import balls, movement, windows
-from lstm_ref.arithmetic.balls import (
-    FLOAT_BITS,
-    SMALL_PRODUCT,
-    Ball,
-    Balls,
-    as_balls,
-    at_most,
-    equal,
-    is_nan,
-    less,
-    show,
-)
-from lstm_ref.arithmetic.movement import NAN, Rule, Step, boxed, dtype_of, is_float, unknown
+from lstm_ref.arithmetic import movement, scalars, windows
+from lstm_ref.arithmetic.balls import FLOAT_BITS, SMALL_PRODUCT, Balls, as_balls, equal, less
+from lstm_ref.arithmetic.movement import Rule, Step, boxed, dtype_of, is_float, unknown
+from lstm_ref.arithmetic.scalars import INF, ONE, ZERO, larger, smaller
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import UndecidedComparison
-
-ZERO, HALF, ONE, INF = arb(0), arb(0.5), arb(1), arb("inf")
 
 to_real = np.frompyfunc(lambda v: v.real, 1, 1)
 to_complex = np.frompyfunc(acb, 1, 1)
@@ -50,170 +38,7 @@ def is_key(x: Any) -> bool:
     return bool(jnp.issubdtype(dtype_of(x), jax.dtypes.extended))
 
 
-# ------------------------------------------------------------------------------------- functions of one number
-
-
-def _at(points: dict[float, float], f: Callable[[arb], arb]) -> Callable[[arb], arb]:
-    """`f`, and its limits at points where ball arithmetic knows no value."""
-    limits = [(arb(x), arb(y)) for x, y in points.items()]
-
-    def with_limits(v: arb) -> arb:
-        y = f(v)
-        if not y.is_finite() and v.is_exact():
-            return next((limit for x, limit in limits if v == x), y)
-        return y
-
-    return with_limits
-
-
-def integer_power(v: arb, n: int) -> arb:
-    """vⁿ; ball arithmetic has inf·inf, but no inf²."""
-    if v.is_finite():
-        return v**n
-    power = prod([v] * abs(n), start=ONE)
-    return 1 / power if n < 0 else power
-
-
-def _log_gamma(v: arb) -> arb:
-    return v.lgamma() if v > 0 else abs(v.gamma()).log()
-
-
-def _cube_root(v: arb) -> arb:
-    return v.root(3) if v >= 0 else -(-v).root(3)
-
-
-def _polygamma(order: arb, v: arb) -> arb:
-    return acb(v).polygamma(acb(order)).real
-
-
-def _floor(v: arb) -> arb:
-    """⌊v⌋ if all numbers in the ball agree on it."""
-    if not v.is_finite() and v.is_exact():
-        return v
-    whole = v.floor()
-    if whole.unique_fmpz() is None:
-        raise UndecidedComparison(f"is {show(v)} below or above a whole number? The ball contains it")
-    return whole
-
-
-def _ceil(v: arb) -> arb:
-    return -_floor(-v)
-
-
-def _truncate(v: arb) -> arb:
-    """Towards zero, as a conversion to integers does."""
-    size = _floor(abs(v))
-    return size if size.is_zero() or v > 0 else -size
-
-
-def _round(v: arb, to_even: bool) -> arb:
-    up = _floor(v + HALF)
-    if v.is_finite() and equal(up - v, HALF):
-        odd = _whole(up) % 2 == 1
-        return up - 1 if (odd if to_even else v < 0) else up
-    return up
-
-
-def _is_finite(v: arb) -> bool:
-    if not v.is_finite() and not v.rad().is_finite():
-        raise UndecidedComparison(f"is {show(v)} finite? Nothing is known of it")
-    return bool(v.is_finite())
-
-
-UNARY: dict[str, Callable[[arb], arb]] = {
-    "neg": lambda v: -v,
-    "abs": abs,
-    "sign": lambda v: balls.sign(v).real,
-    "square": lambda v: integer_power(v, 2),
-    "one_minus_square": lambda v: 1 - integer_power(v, 2),
-    "sqrt": arb.sqrt,
-    "rsqrt": _at({0: inf}, arb.rsqrt),
-    "cbrt": _cube_root,
-    "exp": arb.exp,
-    "exp2": lambda v: arb(2) ** v,
-    "expm1": arb.expm1,
-    "log": _at({0: -inf}, arb.log),
-    "log2": _at({0: -inf}, lambda v: v.log() / arb.const_log2()),
-    "log1p": _at({-1: -inf}, arb.log1p),
-    "sin": arb.sin,
-    "cos": arb.cos,
-    "tan": arb.tan,
-    "asin": arb.asin,
-    "acos": arb.acos,
-    "atan": arb.atan,
-    "sinh": arb.sinh,
-    "cosh": arb.cosh,
-    "tanh": arb.tanh,
-    "asinh": arb.asinh,
-    "acosh": arb.acosh,
-    "atanh": _at({1: inf, -1: -inf}, arb.atanh),
-    "logistic": lambda v: 1 / (1 + (-v).exp()),
-    "erf": _at({inf: 1, -inf: -1}, arb.erf),
-    "erfc": _at({inf: 0, -inf: 2}, arb.erfc),
-    "erf_inv": _at({1: inf, -1: -inf}, arb.erfinv),
-    "lgamma": _at({inf: inf, 0: inf}, _log_gamma),
-    "digamma": arb.digamma,
-    "floor": _floor,
-    "ceil": _ceil,
-}
-
-
-# ------------------------------------------------------------------------------------ functions of more numbers
-
-
-def larger(a: arb, b: arb) -> arb:
-    """max(a, b): the very object where one dominates, so that the gradient of max finds the winner again."""
-    return NAN if is_nan(a) or is_nan(b) else balls.larger(a, b).real
-
-
-def smaller(a: arb, b: arb) -> arb:
-    """min(a, b), as `larger`."""
-    return NAN if is_nan(a) or is_nan(b) else balls.smaller(a, b).real
-
-
-def power(a: arb, b: arb) -> arb:
-    """a to the b: for any a if b is a whole number, else for a ≥ 0."""
-    n = b.unique_fmpz() if b.is_exact() and b.is_finite() else None
-    return a**b if n is None else integer_power(a, int(n))
-
-
-def log_add_exp(a: arb, b: arb) -> arb:
-    """ln(eᵃ + eᵇ). No ball overflows, so that the textbook formula will do; −inf is a zero summand."""
-    return UNARY["log"](a.exp() + b.exp())
-
-
-BINARY: dict[str, Callable[[arb, arb], arb]] = {
-    "max": larger,
-    "min": smaller,
-    "pow": power,
-    "rem": lambda a, b: a - b * _truncate(a / b),
-    "atan2": lambda y, x: arb.atan2(y, x),
-    "polygamma": _polygamma,
-    "zeta": lambda s, a: acb(s).zeta(acb(a)).real,
-}
-
-
-def _in_total_order(compare: Callable[[Ball, Ball], bool]) -> Callable[[arb, arb], bool]:
-    """The order that binary search uses: that of the numbers, but NaN has a place in it, which depends on its bits."""
-
-    def compare_numbers(a: arb, b: arb) -> bool:
-        if is_nan(a) or is_nan(b):
-            raise UndecidedComparison("where does a NaN come among the numbers?")
-        return compare(a, b)
-
-    return compare_numbers
-
-
-COMPARISONS: dict[str, Callable[[arb, arb], bool]] = {
-    "eq": equal,
-    "ne": lambda a, b: not equal(a, b),
-    "lt": less,
-    "gt": lambda a, b: less(b, a),
-    "le": at_most,
-    "ge": lambda a, b: at_most(b, a),
-    "lt_to": _in_total_order(less),
-    "le_to": _in_total_order(at_most),
-}
+# ------------------------------------------------------------------------------------------------ elementwise
 
 
 def _elementwise(f: Callable[..., Any], arity: int) -> Rule:
@@ -232,7 +57,7 @@ def _predicate(f: Callable[..., bool], arity: int) -> Rule:
 
 
 def _pow(eqn: Any) -> Step:
-    on_arrays = np.frompyfunc(power, 2, 1)
+    on_arrays = np.frompyfunc(scalars.power, 2, 1)
     return lambda a, b: boxed(on_arrays(a, b if b.dtype == object else reals(b)))  # the exponent may be integers
 
 
@@ -249,12 +74,12 @@ def _polynomial(eqn: Any) -> Step:
 
 
 def _integer_pow(eqn: Any) -> Step:
-    return _elementwise(lambda v, n=eqn.params["y"]: integer_power(v, n), 1)(eqn)
+    return _elementwise(lambda v, n=eqn.params["y"]: scalars.integer_power(v, n), 1)(eqn)
 
 
 def _rounding(eqn: Any) -> Step:
     to_even = int(eqn.params["rounding_method"]) == 1
-    return _elementwise(lambda v: _round(v, to_even), 1)(eqn)
+    return _elementwise(lambda v: scalars.rounded(v, to_even), 1)(eqn)
 
 
 def _convert(eqn: Any) -> Step:
@@ -265,7 +90,7 @@ def _convert(eqn: Any) -> Step:
     if target.aval.dtype == bool:
         to_bool: Any = np.frompyfunc(lambda v: not equal(v, ZERO), 1, 1)
         return lambda x, *_: np.asarray(to_bool(x)).astype(bool)
-    to_integer = np.frompyfunc(_whole, 1, 1)
+    to_integer = np.frompyfunc(scalars.whole, 1, 1)
     return lambda x, *_: np.asarray(to_integer(x)).astype(target.aval.dtype)
 
 
@@ -275,13 +100,6 @@ def _reduce_precision(eqn: Any) -> Step:
     if eqn.params["exponent_bits"] >= own.nexp and eqn.params["mantissa_bits"] >= own.nmant:
         return lambda x: x
     return unknown("rounding to fewer digits has no meaning in ball arithmetic")
-
-
-def _whole(v: arb) -> int:
-    n = _truncate(v).unique_fmpz() if v.is_finite() else None
-    if n is None:
-        raise UndecidedComparison(f"which integer is {show(v)}?")
-    return int(n)
 
 
 def _iota(eqn: Any) -> Step:
@@ -335,7 +153,7 @@ def _free_order(f: Callable[[arb, arb], arb]) -> np.ufunc:
     return np.frompyfunc(f, 2, 1, identity=None)  # None tells NumPy that the order of a reduction is free
 
 
-MAXIMUM, MINIMUM, LOG_ADD_EXP = map(_free_order, (larger, smaller, log_add_exp))
+MAXIMUM, MINIMUM, LOG_ADD_EXP = map(_free_order, (larger, smaller, scalars.log_add_exp))
 
 
 def _reduce(f: np.ufunc, of_nothing: arb) -> Rule:
@@ -463,7 +281,7 @@ def _integers(f: Callable[..., Any]) -> Rule:
 MADE_FROM_INTEGERS = {"bitcast_convert_type", "empty"}
 """Primitives whose float result is exact if no operand is a float."""
 
-APPROXIMATED: dict[str | None, Rule] = {"exp_neg_sq": _elementwise(lambda v: (-integer_power(v, 2)).exp(), 1)}
+APPROXIMATED: dict[str | None, Rule] = {"exp_neg_sq": _elementwise(lambda v: (-scalars.integer_power(v, 2)).exp(), 1)}
 """Functions inside JAX that are no primitives and reach float64's digits, not all: here they mean what they are named
 for. (In the derivative of erf, jax >= 0.12.)"""
 
@@ -482,10 +300,10 @@ EXACT: dict[str, Rule] = {
 RULES: dict[str, Rule] = {
     **movement.RULES,
     **windows.RULES,
-    **{name: _elementwise(f, 1) for name, f in UNARY.items()},
-    **{name: _elementwise(f, 2) for name, f in BINARY.items()},
-    **{name: _predicate(f, 2) for name, f in COMPARISONS.items()},
-    "is_finite": _predicate(_is_finite, 1),
+    **{name: _elementwise(f, 1) for name, f in scalars.UNARY.items()},
+    **{name: _elementwise(f, 2) for name, f in scalars.BINARY.items()},
+    **{name: _predicate(f, 2) for name, f in scalars.COMPARISONS.items()},
+    "is_finite": _predicate(scalars.is_finite, 1),
     "neg": _numpy(np.negative),
     "abs": _numpy(np.absolute),
     "add": _numpy(np.add),

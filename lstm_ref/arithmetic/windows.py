@@ -14,8 +14,7 @@ from flint import arb
 
 from lstm_ref.arithmetic.balls import less
 from lstm_ref.arithmetic.movement import Rule, Step, boxed
-
-ZERO = arb(0)
+from lstm_ref.arithmetic.scalars import ZERO
 
 
 def positions(

@@ -26,13 +26,9 @@ class Comparison(NamedTuple):
     expected: str
     error: float
     allowed: float
-    kinks: int
-    """Elements at a kink of the function, where any value between the one-sided derivatives is right."""
 
 
-def compare(
-    claimed: Balls, expected: Balls, doubt: Any, floor: Any, kinks: tuple[Balls, Balls] | None = None
-) -> Comparison:
+def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparison:
     """Element by element: right where |claimed − expected| <= doubt + floor + both radii. NaN is never right.
 
     `doubt` is the oracle's own error, `floor` what the claim's arithmetic may lose; each of the gradients' shape
@@ -41,14 +37,10 @@ def compare(
     shape = expected.shape
     each = [np.broadcast_to(as_balls(v), shape).ravel().tolist() for v in (claimed, expected, doubt, floor)]
     if not each[0]:
-        return Comparison(math.inf, 0.0, np.ones(shape, bool), (), "", "", 0.0, 0.0, 0)
-    bounds = None if kinks is None else [as_balls(k).ravel().tolist() for k in kinks]
-    errors, doubts, allowances, at_kink = [], [], [], 0
-    for n, (value, truth, unsure, lost) in enumerate(zip(*each, strict=True)):
+        return Comparison(math.inf, 0.0, np.ones(shape, bool), (), "", "", 0.0, 0.0)
+    errors, doubts, allowances = [], [], []
+    for value, truth, unsure, lost in zip(*each, strict=True):
         distance = abs(value.real - truth.real)
-        if bounds is not None and bounds[0][n].real < bounds[1][n].real:
-            at_kink += 1
-            distance = (bounds[0][n].real - value.real).max(value.real - bounds[1][n].real).max(arb(0))
         errors.append(distance.mid())
         doubts.append(distance.rad() + unsure.real.abs_upper())
         allowances.append(doubts[-1] + lost.real.abs_upper())
@@ -65,7 +57,6 @@ def compare(
         expected=_show(each[1][worst].real, errors[worst]),
         error=float(errors[worst]),
         allowed=float(allowances[worst]),
-        kinks=at_kink,
     )
 
 

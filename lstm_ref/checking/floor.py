@@ -8,9 +8,11 @@ Three ways, the first that applies:
    XLA's float64 tanh is 6.5 off at -19.06, on the CPU).
 2. *Derived for autodiff*: the same for the gradient that JAX's reverse mode computes, doubled: a hand-written gradient
    may be as wrong as twice autodiff's on the same problem.
-3. *Modelled*, for code that runs on floats only: n·u·(max|gradient| + max|cotangent|), with u the unit roundoff and n
-   the number of input elements: a sum of n terms is wrong by at most n·u of their size (Higham, "Accuracy and
-   Stability of Numerical Algorithms", 2002, eq. 3.5), and a derivative like 1 − y² is wrong by u where y saturates.
+3. *Modelled*, for code that runs on floats only: n·u·(max|gradient| + max|cotangent|)·max(1, |input|)², with u the unit
+   roundoff, n the number of input elements, and each maximum over all arrays. A sum of n terms is wrong by at most n·u
+   of their size (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, eq. 3.5). Where y saturates, a
+   derivative like 1 − y² is wrong by u, not by u times itself; a cotangent and a pre-activation, a product of two
+   inputs, multiply that error on its way.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def noise_floor(
         return Floor({k: 2 * found[k] + smallest for k in claimed}, "derived: twice autodiff's in balls of float size")
     return Floor(
         {k: v + smallest for k, v in modelled(problem, claimed, cotangents).items()},
-        "modelled: n·u of the largest element and cotangent, n input elements",
+        "modelled: n·u of the largest gradient, cotangent and input, for n input elements",
     )
 
 
@@ -73,11 +75,12 @@ def modelled(problem: Problem, gradients: dict[str, np.ndarray], cotangents: Any
     inputs = paths(problem.inputs)
     n = sum(np.size(v) for v in inputs.values())
     unit = n * 2.0 ** -min(bits(np.result_type(v)) for v in inputs.values())
-    most = max((float(np.max(np.abs(v), initial=0.0)) for v in jax.tree.leaves(cotangents)), default=1.0)
-    return {
-        k: np.full(np.shape(g), unit * (np.max(np.abs(g), initial=0.0, where=np.isfinite(g)) + most))
-        for k, g in gradients.items()
-    }
+    largest = [
+        max((float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in values), default=0.0)
+        for values in (gradients.values(), jax.tree.leaves(cotangents), inputs.values())
+    ]
+    size = (largest[0] + largest[1]) * max(1.0, largest[2]) ** 2
+    return {k: np.full(np.shape(g), unit * size) for k, g in gradients.items()}
 
 
 def _radii(gradient: Callable[[], Any], float_bits: int) -> dict[str, np.ndarray] | None:

@@ -34,6 +34,8 @@ class Problem:
     """JAX function whose autodiff gradient *is* the estimator (with `jax.lax.stop_gradient` at its cuts)."""
     reverse_time: bool = False
     """The computation runs from the last step to the first."""
+    moved: bool = False
+    """The inputs are beside those that were given, because a kink lies there."""
 
 
 def problem(

@@ -44,8 +44,6 @@ class InputReport:
     digits_in_floats: float
     """Of the numbers that the code really gave."""
     oracles: tuple[OracleReport, ...]
-    kinks: int = 0
-    """Elements at a kink of the function: any value between the one-sided derivatives passes."""
     pattern: str | None = None
     """Which part of a wrong gradient is wrong, where that is a pattern."""
 

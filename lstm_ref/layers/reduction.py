@@ -16,7 +16,8 @@ def weight(reduction: str, count: Any) -> Any:
     if reduction == "sum":
         return 1
     if reduction == "mean":
-        return 1 / np.maximum(count, 1) if isinstance(count, (int, np.generic, np.ndarray)) else 1 / count.clip(1)
+        # A Python number, which leaves float32 as it is; or, where JAX counts, one of the dtype that was counted in.
+        return 1 / max(int(count), 1) if isinstance(count, (int, np.generic, np.ndarray)) else 1 / count.clip(1)
     raise BadInput(f"reduction must be 'sum' or 'mean', got {reduction!r}")
 
 

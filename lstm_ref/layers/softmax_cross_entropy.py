@@ -33,7 +33,7 @@ def forward(
     Raises BadInput where shapes, dtype or class numbers do not fit.
     """
     y = _probabilities(logits, targets, ignore_index)
-    scale = weight(reduction, (y.sum(-1) > 0).sum())
+    scale = weight(reduction, (y.sum(-1) > 0).astype(y.dtype).sum())
     log_p = logits - logsumexp(logits)[..., None]  # F2
     return -(y * log_p).sum() * scale, Tape(logits, y, scale)  # F3
 

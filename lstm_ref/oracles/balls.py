@@ -11,9 +11,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from flint import arb
+from flint import acb, arb
 
-from lstm_ref.arithmetic.balls import Balls, as_balls, ball, objects, precision
+from lstm_ref.arithmetic.balls import Balls, as_balls, ball, objects, precision, ties
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.estimate import Estimate, Function, inner
@@ -22,7 +22,7 @@ GUARD_DIGITS = 10
 
 
 def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> Estimate:
-    """Differences element by element, each with its error, and both one-sided derivatives (equal but at a kink).
+    """Differences element by element, each with its error; and whether the function may have a kink just here.
 
     Raises CannotEvaluate, saying why, where the function cannot be evaluated in balls.
     """
@@ -38,15 +38,20 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
             return value
 
         h = arb(10) ** -(digits // 2)
-        centre = phi()
-        found = [[_derivative(phi, leaf, index, h, centre) for index in np.ndindex(leaf.shape)] for leaf in leaves]
-    shaped = [_columns(rows, leaf.shape) for rows, leaf in zip(found, leaves, strict=True)]
-    gradients, error, low, high = (jax.tree.unflatten(tree, list(column)) for column in zip(*shaped, strict=True))
-    return Estimate(gradients, error, (low, high))
+        before = ties()
+        phi()
+        at_kink = ties() > before
+        found = [[_derivative(phi, leaf, index, h) for index in np.ndindex(leaf.shape)] for leaf in leaves]
+    columns = [
+        [_column([row[k] for row in rows], leaf.shape) for rows, leaf in zip(found, leaves, strict=True)]
+        for k in range(2)
+    ]
+    gradients, error = (jax.tree.unflatten(tree, column) for column in columns)
+    return Estimate(gradients, error, at_kink)
 
 
-def _derivative(phi: Callable[[], arb], leaf: Balls, index: tuple[int, ...], h: arb, centre: arb) -> tuple[Any, ...]:
-    """(derivative, error, smaller and larger one-sided derivative) along one element of `leaf`, which is restored."""
+def _derivative(phi: Callable[[], arb], leaf: Balls, index: tuple[int, ...], h: arb) -> tuple[acb, acb]:
+    """Derivative and its error along one element of `leaf`, which is restored."""
     x = leaf[index]
 
     def value_at(step: arb) -> arb:
@@ -60,17 +65,10 @@ def _derivative(phi: Callable[[], arb], leaf: Balls, index: tuple[int, ...], h: 
     derivative = (right - left) / (2 * h)
     # Truncation is h² φ'''/6; from step h to 2h it grows to four times that, so the change is three times the error.
     error = abs((right2 - left2) / (4 * h) - derivative).abs_upper() + derivative.rad()
-    right_slope, left_slope = (right - centre) / h, (centre - left) / h
-    # Smooth: the slopes differ by h |φ''|; at a kink by O(1). The threshold lies halfway, at √h.
-    kink = abs(right_slope - left_slope) > h.sqrt() * (1 + abs(right_slope) + abs(left_slope))
-    if not kink:
-        return ball(derivative.mid()), ball(error), ball(derivative.mid()), ball(derivative.mid())
-    low, high = sorted((right_slope.mid(), left_slope.mid()))
-    return ball(derivative.mid()), ball(right_slope.rad() + left_slope.rad() + h.sqrt()), ball(low), ball(high)
+    return ball(derivative.mid()), ball(error)
 
 
-def _columns(rows: list[tuple[Any, ...]], shape: tuple[int, ...]) -> tuple[Balls, ...]:
-    """The tuples' fields, each as one array of the given shape."""
-    table = np.empty((len(rows), 4), dtype=object)
-    table[:] = rows if rows else table
-    return tuple(objects(table[:, k].reshape(shape)) for k in range(4))
+def _column(values: list[acb], shape: tuple[int, ...]) -> Balls:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return objects(out.reshape(shape))

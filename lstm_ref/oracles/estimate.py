@@ -24,8 +24,8 @@ class Estimate(NamedTuple):
     error: Any = None
     """Pytree like the inputs (`Balls` where the gradients are): how far off each element may be by the oracle's own
     doing; None: only rounding, which the oracle does not estimate."""
-    kinks: Any = None
-    """(low, high), pytrees like the inputs: one-sided derivatives, equal but at a kink; None: not looked for."""
+    at_kink: bool = False
+    """The function compares equal numbers at these inputs, so a kink may lie exactly here: values then decide nothing."""
 
 
 def inner(outputs: Any, cotangent: Any) -> Any:

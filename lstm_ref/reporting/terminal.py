@@ -68,7 +68,7 @@ def _digits(oracle: OracleReport) -> str:
 
 def _verdict(one: InputReport) -> str:
     if one.right:
-        return "[green]right[/]" + (f" ({one.kinks} at a kink)" if one.kinks else "")
+        return "[green]right[/]"
     return f"[bold red]WRONG[/]: {one.wrong_elements} of {one.elements}" if one.wrong_elements else "[bold red]WRONG[/]"
 
 

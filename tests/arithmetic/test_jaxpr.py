@@ -14,7 +14,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from lstm_ref.arithmetic.balls import Balls, as_balls, midpoints, precision, radii
 from lstm_ref.arithmetic.jaxpr import in_balls, trace
-from lstm_ref.arithmetic.primitives import larger
+from lstm_ref.arithmetic.scalars import larger
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput, CannotEvaluate, UndecidedComparison, UnknownPrimitive
 
