@@ -1,6 +1,6 @@
 """Mistakes planted into the hand-written backward passes, which the gradient tests must not survive.
 
-`python tests/planted.py` copies the package and its tests aside, plants one mistake after the other there, runs
+`python tests/planted.py` copies the repository aside, plants one mistake after the other there, runs
 `pytest -k gradients -x -q` and says red or green for each; it exits 0 only if all are red, and green without a mistake.
 `tests/test_gradients_planted.py` plants the same mistakes in memory.
 """
@@ -94,10 +94,8 @@ MISTAKES = {
 def first_failing_test(mistake: Mistake | None) -> str | None:
     """The first of the gradient tests that fails with the mistake (if any) planted, or None if none does."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        for name in ("lstm_ref", "tests"):
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", copy)
+        copy = Path(folder) / ROOT.name
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
         if mistake is not None:
             path = copy / "lstm_ref" / mistake.file
             path.write_text(mistake.plant(path.read_text()))

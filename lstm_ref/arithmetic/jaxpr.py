@@ -119,7 +119,7 @@ def _leave(value: Any) -> Any:
     """What the caller gets is their own: never a view of an input or of a constant in the program."""
     if is_key(value):
         return value
-    return objects(np.array(to_complex(value), dtype=object)) if value.dtype == object else np.array(value)
+    return objects(to_complex(value)) if value.dtype == object else np.array(value)
 
 
 def constant(aval: Any, x: Any) -> Any:

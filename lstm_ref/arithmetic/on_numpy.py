@@ -25,7 +25,7 @@ def step(x):
 
 
 def softplus(x):
-    return relu(x) + np.log1p(np.exp(np.where(x.real >= 0, -x, x)))
+    return relu(x) + np.log1p(np.exp(np.where(x.real > 0, -x, x)))  # > as in relu: at 0 both take the left side
 
 
 def log_sigmoid(x):

@@ -1,0 +1,1 @@
+"""How a report looks to people and to machines. Nothing here computes a verdict."""

@@ -129,18 +129,20 @@ def test_balls_contain_the_truth_and_know_sixty_digits_of_it(name):
 @pytest.mark.parametrize("name", [n for n in ALLOWED if n != "step"])
 def test_a_complex_step_gives_the_derivative(name):
     x = WHERE.get(name, POINTS)
-    x = x[x != 0] if name == "relu" else x
+    x = x[np.abs(x) > 1e-100] if name in ("relu", "log") else x  # a kink, and a pole nearer than the step
     found = getattr(arithmetic, name)(x + 1e-200j).imag / 1e-200
     expected = exact(derivative_of, name, x)
     # A product or two more than the value takes; relative to 1 where the function saturates: its complex library
     # function computes 1 - y² in floats.
     allowed = (2 * LIBRARY + ALLOWED[name]) * EPS * np.maximum(1, np.abs(expected))
-    assert (np.abs(found - expected) <= allowed).all()
+    wrong = ~(np.abs(found - expected) <= allowed)
+    assert not wrong.any(), (x[wrong], found[wrong], expected[wrong])
 
 
 def rows():
     """Ordinary rows, equal ones, and rows of a wide range."""
-    return np.stack([values("ordinary", 1, (5,)), np.zeros(5), [1e4, -1e4, 0, 5, 9999], [-1e4, -1e4, -9990, -9999, -1e4]])
+    ordinary = values("ordinary", 1, (5,))
+    return np.stack([ordinary, np.zeros(5), [1e4, -1e4, 0, 5, 9999], [-1e4, -1e4, -9990, -9999, -1e4]])
 
 
 @in_floats
@@ -224,7 +226,7 @@ def test_where_concatenate_and_stack_follow_the_arrays_whatever_stands_first():
             (arithmetic.concatenate((x, y)), [1, 2, 1, 2]),
             (arithmetic.stack((y, y), axis=1), [[1, 1], [2, 2]]),
         ):
-            assert type(found) is type(y) or isinstance(y, jnp.ndarray) and isinstance(found, jnp.ndarray)
+            assert type(found) is type(y)
             np.testing.assert_array_equal(floats(found), expected)
 
 

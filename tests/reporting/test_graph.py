@@ -1,0 +1,66 @@
+"""The pictures' graphs: every edge's adjoint is one reader's share, and the shares add up to the hand-written adjoint."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_ref.cells import CELLS
+from lstm_ref.errors import BadInput
+from lstm_ref.reporting import graph, graph_picture
+
+PICTURES = {
+    "lstm": lambda: graph.graph_of_step(CELLS["lstm"]),
+    "rnn_tanh": lambda: graph.graph_of_step(CELLS["rnn_tanh"]),
+    "final_gate": graph.graph_of_final_gate,
+    "bptt": lambda: graph.graph_through_time(CELLS["lstm"]),
+}
+GRAPHS = Path(__file__).parents[2] / "derivations" / "graphs"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_shares_of_a_values_readers_add_up_to_its_adjoint(name):
+    drawn = PICTURES[name]()
+    for vertex in drawn.vertices:
+        shares = [e.adjoint for e in drawn.edges if e.source == vertex.name]
+        if shares:
+            assert sum(shares) == pytest.approx(vertex.adjoint, rel=1e-12), vertex.name
+
+
+def test_the_adjoints_drawn_are_those_of_the_hand_written_backward_pass():
+    cell, drawn = CELLS["lstm"], graph.graph_of_step(CELLS["lstm"])
+    by_name = {v.name: v for v in drawn.vertices}
+    value = {n: v.value for n, v in by_name.items()}
+    numbers = iter(graph._NUMBERS * 3)
+    x = np.array([[next(numbers)]])
+    prev, params, bar = (
+        type(s)(*(np.array([next(numbers) for _ in range(int(np.prod(f)))]).reshape(f) for f in s))
+        for s in (cell.state_shapes(1, 1), cell.parameter_shapes(1, 1), cell.state_shapes(1, 1))
+    )
+    _, tape = cell.forward(params, prev, x)
+    given = cell.backward(params, tape, bar)
+    for node in ("i", "f", "g", "o", "c", "u", "h"):
+        assert value[node] == pytest.approx(getattr(tape.nodes, node).item(), rel=1e-12)
+        assert by_name[node].adjoint == pytest.approx(getattr(given.nodes, node).item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_in_the_repository_are_of_todays_code(name):
+    svg = (GRAPHS / f"{name}.svg").read_text()
+    described = re.search(r"<dc:description>(.*?)</dc:description>", svg, re.S)
+    assert described, "the picture carries its data"
+    assert json.loads(unescape(described[1])) == json.loads(PICTURES[name]().to_json())
+
+
+def test_a_picture_is_written_and_is_the_same_every_time(tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("first.svg", "second.svg"):
+        graph_picture.draw(graph.graph_of_step(CELLS["rnn_tanh"]), tmp_path / name)
+    assert (tmp_path / "first.svg").read_bytes() == (tmp_path / "second.svg").read_bytes()
+    with pytest.raises(BadInput, match=r"must be named \*.svg or \*.png, got x.gif"):
+        graph_picture.draw(graph.graph_of_step(CELLS["rnn_tanh"]), tmp_path / "x.gif")

@@ -1,0 +1,47 @@
+"""One set of equation tags: the page's \\tag{...}, the code's comments, and what a test or an executed block names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HOMES = {
+    "R": ("rnn.md", ["lstm_ref/cells/rnn.py"]),
+    "L": ("lstm.md", ["lstm_ref/cells/lstm.py"]),
+    "F": ("final_gate.md", sorted(str(f.relative_to(ROOT)) for f in (ROOT / "lstm_ref/layers").glob("*.py"))),
+    "T": ("bptt.md", ["lstm_ref/sequence.py"]),
+}
+
+
+def tags(prefix: str, text: str, pattern: str = r"(?<![A-Za-z0-9_])({}[1-9]\*?)(?![A-Za-z0-9_])") -> set[str]:
+    return set(re.findall(pattern.format(prefix), text))
+
+
+def in_comments(prefix: str, source: str) -> set[str]:
+    """Tags in comments, and in docstrings of what is one equation as a whole (`truncated` is T3*)."""
+    comments = "\n".join(re.findall(r"#(.*)$", source, re.M))
+    first_lines = "\n".join(re.findall(r'^    """(.*)$', source, re.M))
+    return tags(prefix, comments) | tags(prefix, first_lines)
+
+
+@pytest.mark.parametrize("prefix", HOMES)
+def test_page_and_code_have_the_same_equation_tags(prefix):
+    page, modules = HOMES[prefix]
+    on_page = tags(prefix, (ROOT / "derivations" / page).read_text(), r"\\tag\{{({}[1-9]\*?)\}}")
+    in_code = set().union(*(in_comments(prefix, (ROOT / m).read_text()) for m in modules))
+    assert on_page
+    assert on_page == in_code
+
+
+@pytest.mark.parametrize("prefix", HOMES)
+def test_every_equation_is_named_by_a_test_or_an_executed_block(prefix):
+    page, _ = HOMES[prefix]
+    text = (ROOT / "derivations" / page).read_text()
+    blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    named = in_comments(prefix, blocks)
+    for file in ROOT.glob("tests/**/test_gradients_*.py"):
+        named |= tags(prefix, file.read_text())
+    assert tags(prefix, text, r"\\tag\{{({}[1-9]\*?)\}}") <= named
