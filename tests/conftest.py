@@ -10,6 +10,6 @@ from hypothesis import HealthCheck, settings
 # A first example compiles, so its time says nothing: neither a deadline nor a health check may look at it.
 COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 
-settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **COMMON)
+settings.register_profile("ci", max_examples=20, derandomize=True, database=None, **COMMON)
 settings.register_profile("deep", max_examples=1000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -23,7 +23,7 @@ def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
         return trace(function, *example)
     except LstmRefError:
         raise
-    except Exception:  # JAX cannot trace it: NumPy code
+    except (Exception, SystemExit):  # JAX cannot trace it: NumPy code
         return _guarded(function)
 
 

@@ -18,6 +18,7 @@ from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
+from lstm_ref.models import char_lm
 
 T, B, D, H, K = 6, 2, 3, 4, 5
 LENGTHS = np.array([6, 3])
@@ -197,6 +198,19 @@ def _losses(rng: Random) -> dict[str, Callable[[Random], Problem]]:
     }
 
 
+def character_model(rng: Random) -> Problem:
+    """The character model whole: LSTM, final gate and cross-entropy over a sequence, and the initial state."""
+    V = 5
+    inputs = {
+        "lstm": like(rng, CELLS["lstm"].parameter_shapes(V, H)),
+        "head": like(rng, dense.Params((H, V), (V,))),
+        "initial": like(rng, CELLS["lstm"].state_shapes(B, H)),
+    }
+    ids = rng.integers(0, V, (T + 1, B))
+    loss, gradients = char_lm.for_checking(ids[:-1], ids[1:], through=char_lm.SCAN)
+    return problem(inputs, loss=loss, gradients=gradients, name="model/char-lm")
+
+
 def problems() -> dict[str, Callable[[Random], Problem]]:
     """Every built-in problem by name: a function of a NumPy generator."""
     found: dict[str, Callable[[Random], Problem]] = {}
@@ -213,4 +227,5 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
             found[f"time/{cell.name}{kind}"] = partial(through_time, cell, lengths=lengths, reverse=reverse, kind=kind)
         found[f"time/{cell.name}-custom-vjp"] = partial(custom_vjp, cell)
         found[f"time/{cell.name}-truncated"] = partial(truncated, cell)
+    found["model/char-lm"] = character_model
     return found

@@ -144,7 +144,7 @@ def _cotangents(problem: Problem, seed: int) -> Any:
         outputs, again = (call(jax.tree.map(np.copy, problem.inputs)) for _ in range(2))
     except BadInput:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{problem.name}: {what}(inputs) fails: {type(error).__name__}: {_first_line(error)}") from error
     named = paths(outputs)
     if not named:
@@ -183,7 +183,7 @@ def _claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dic
             result = call(inputs, bars)
         except BadInput:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BadInput(f"{problem.name}: {what} fails: {type(error).__name__}: {_first_line(error)}") from error
         if not isinstance(result, dict):
             raise BadInput(

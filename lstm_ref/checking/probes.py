@@ -29,7 +29,7 @@ def with_probes(cell: Cell) -> Callable[[Any, Any, Any, Any], tuple[Any, Tape]]:
 
         for eqn in closed.jaxpr.eqns:
             known = [var for var in eqn.invars if not isinstance(var, Literal)]
-            alone = closed.jaxpr.replace(constvars=[], invars=known, outvars=eqn.outvars, eqns=[eqn], debug_info=None)
+            alone = closed.jaxpr.replace(constvars=[], invars=known, outvars=eqn.outvars, eqns=[eqn])
             results = jax.core.eval_jaxpr(alone, (), *map(read, known))
             for var, value in zip(eqn.outvars, results, strict=True):
                 values[var] = value + added[var] if var in added else value

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
+from contextlib import nullcontext
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import click
@@ -27,28 +33,28 @@ def verify(
     NAMES select derivations by any part of their name (lstm, layer/, time/rnn …); without them, all are proven.
     Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
     """
-    import numpy as np
     from rich.console import Console
     from rich.progress import track
 
     from lstm_ref.checking.builtin import problems
-    from lstm_ref.checking.check import check
     from lstm_ref.commands.output import print_json
     from lstm_ref.errors import BadInput
     from lstm_ref.reporting.terminal import console, render, summary
 
-    out = console(no_color)
+    started, out = time.perf_counter(), console(no_color)
     every = problems()
     chosen = [n for n in every if not names or any(part in n for part in names)]
     for part in names:
         if not any(part in n for n in every):
             raise BadInput(f"no derivation is called {part!r}; there are {', '.join(every)}")
+    prove = partial(_prove, oracles=oracles, digits=digits, seed=seed)
     reports: list[Any] = []
-    progress = Console(stderr=True, no_color=no_color)
-    for name in track(
-        chosen, "proving", console=progress, transient=True, disable=as_json or quiet or not sys.stderr.isatty()
-    ):
-        reports.append(check(every[name](np.random.default_rng(seed)), oracles=oracles, digits=digits, seed=seed))
+    hidden = as_json or quiet or not sys.stderr.isatty()
+    with _workers(len(chosen)) as pool:
+        proven = pool.imap(prove, chosen) if pool else map(prove, chosen)
+        progress = Console(stderr=True, no_color=no_color)
+        for report in track(proven, "proving", len(chosen), console=progress, transient=True, disable=hidden):
+            reports.append(report)
     wrong = [r for r in reports if not r.right]
     if as_json:
         print_json(reports)
@@ -60,9 +66,27 @@ def verify(
         verdict = f"[bold green]{len(reports)} right[/]"
         if wrong:
             verdict = f"[bold red]{len(wrong)} of {len(reports)} wrong[/]"
-        out.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(reports):.1f} s")
+        out.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(started):.1f} s")
     sys.exit(1 if wrong else 0)
 
 
-def _seconds(reports: list[Any]) -> float:
-    return float(sum(r.seconds for r in reports))
+def _seconds(started: float) -> float:
+    return time.perf_counter() - started
+
+
+def _prove(name: str, oracles: list[str] | None, digits: int, seed: int) -> Any:
+    import numpy as np
+
+    from lstm_ref.checking.builtin import problems
+    from lstm_ref.checking.check import check
+
+    return check(problems()[name](np.random.default_rng(seed)), oracles=oracles, digits=digits, seed=seed)
+
+
+def _workers(tasks: int) -> Any:
+    """A pool with a process a core; none for a few tasks, which are done before a second process has imported JAX."""
+    cores = os.cpu_count() or 1
+    if tasks < 4 or cores == 1:
+        return nullcontext()
+    # An interrupt is the parent's to handle: leaving its `with` block ends the workers.
+    return get_context("spawn").Pool(min(tasks, cores), signal.signal, (signal.SIGINT, signal.SIG_IGN))

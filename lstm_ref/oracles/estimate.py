@@ -39,7 +39,7 @@ def is_traceable(function: Function, *arguments: Any) -> bool:
     try:
         with x64():
             jax.make_jaxpr(function)(*jax.tree.map(_abstract, arguments))
-    except Exception:
+    except (Exception, SystemExit):
         return False
     return True
 
