@@ -447,5 +447,5 @@ def _span(low: int, high: int) -> str:
     return f"{low}" if low == high else f"{low}..{high}"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().split("\n") or [""])[0][:200]

@@ -1,9 +1,10 @@
-"""The computational graph of a step, traced from the code's own nodes, with a value and an adjoint on every edge: plain data.
+"""The computational graph of a step, traced from the code's own nodes: plain data, a value and an adjoint an edge.
 
 A vertex is one element of a *named* value: an input, a parameter, or a field of the cell's `Nodes`. An edge is direct
-dependence: the reader's jaxpr, walked back until the next named values. Its `value` is its source's; its `adjoint` is what
-this one reader hands back, the reader's adjoint times the local partial derivative, which JAX takes on that stretch of
-the jaxpr alone. A vertex's adjoint is the sum over its readers; the cells' hand-written backward passes play no part here.
+dependence: the reader's jaxpr, walked back until the next named values. Its `value` is its source's; its `adjoint` is
+what this one reader hands back, the reader's adjoint times the local partial derivative, which JAX takes on that
+stretch of the jaxpr alone. A vertex's adjoint is the sum over its readers; the cells' hand-written backward passes play
+no part here.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _DIGITS = 6
 
 
 class Vertex(NamedTuple):
+    """One element of a named value."""
+
     name: str
     """Unique: the value's name, with the element's index where it has several."""
     label: str
@@ -43,6 +46,8 @@ class Vertex(NamedTuple):
 
 
 class Edge(NamedTuple):
+    """One reader of one element."""
+
     source: str
     target: str
     value: float
@@ -54,6 +59,8 @@ class Edge(NamedTuple):
 
 
 class Graph(NamedTuple):
+    """A picture's data."""
+
     title: str
     vertices: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
@@ -73,7 +80,7 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def graph_of_step(cell: Cell) -> Graph:
-    """One step of a cell for B = D = H = 1: (params, prev, x) to the next state, whose fields have cotangents from outside."""
+    """One step of a cell for B = D = H = 1, whose next state has cotangents from outside."""
     numbers = itertools.cycle(_NUMBERS)
     x = _deal(numbers, (1, 1))
     prev, params, bar = (
@@ -97,7 +104,7 @@ def graph_of_step(cell: Cell) -> Graph:
 
 
 def graph_of_final_gate() -> Graph:
-    """Dense, log-softmax and cross-entropy on one hidden unit and three classes, with target probabilities 0.7, 0.2, 0.1."""
+    """Dense, log-softmax and cross-entropy on one hidden unit and three classes, targets 0.7, 0.2, 0.1."""
     numbers = itertools.cycle(_NUMBERS)
     h, w, b = (_deal(numbers, shape) for shape in ((1, 1), (1, 3), (3,)))
     y = np.array([[0.7, 0.2, 0.1]])
@@ -107,7 +114,9 @@ def graph_of_final_gate() -> Graph:
         log_p = z - logsumexp(z)[..., None]  # as softmax_cross_entropy.forward, which does not name it
         return {"z": z, "l": log_p, "loss": -(y * log_p).sum()}
 
-    return trace("final gate: D = 1, K = 3, l = ln p", named, {"h": h, "w": w, "b": b}, {"loss": np.ones(())}, ("w", "b"))
+    return trace(
+        "final gate: D = 1, K = 3, l = ln p", named, {"h": h, "w": w, "b": b}, {"loss": np.ones(())}, ("w", "b")
+    )
 
 
 def final_gate_loss() -> tuple[Any, Any]:
@@ -120,7 +129,7 @@ def final_gate_loss() -> tuple[Any, Any]:
 
 
 def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ()) -> Graph:
-    """The state of a cell through T steps, B = D = H = 1, every output and the final state with a cotangent from outside.
+    """The state of a cell through T steps, B = D = H = 1; outputs and final state have cotangents from outside.
 
     Inputs are held fixed, and parameters but those named, of which every element is one vertex that all steps read.
     """
@@ -271,12 +280,12 @@ def _partials(stretch: _Stretch, values: Mapping[str, Any], size: int) -> Iterat
 
 
 def _element_names(values: Mapping[str, Any], links: list[tuple[str, int, str, int]]) -> tuple[dict, dict]:
-    """Names and TeX labels of all elements. An element with one reader of its own is called after it: a_i is a for gate i."""
+    """Names and TeX labels of all elements. One with a single reader of its own is called after it: a_i feeds i."""
     readers: dict[tuple[str, int], set[tuple[str, int]]] = {}
     for source, k, name, m in links:
         readers.setdefault((source, k), set()).add((name, m))
     suffixes: dict[str, list[str]] = {}
-    for name in reversed(values):  # readers stand after what they read
+    for name in reversed(list(values)):  # readers stand after what they read
         size = values[name].size
         if size == 1:
             suffixes[name] = [""]

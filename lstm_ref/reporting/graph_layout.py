@@ -1,12 +1,14 @@
 """Where the vertices, the labels and the bends of a graph stand on the page: a layered drawing, left to right.
 
-Each edge gets a place of its own for its label, in a column between two columns of vertices; longer edges get bends in the
-columns they pass. All are ordered together, so no label can lie on another label, a vertex or an edge. Source: Sugiyama,
-Tagawa and Toda, "Methods for visual understanding of hierarchical system structures", IEEE Trans. SMC 11, 1981.
+Each edge gets a place of its own for its label, in a column between two columns of vertices; longer edges get bends in
+the columns they pass. All are ordered together, so no label can lie on another label, a vertex or an edge.
+Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures", IEEE Trans. SMC
+11, 1981.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,8 @@ _SWEEPS = 24
 
 
 class Layout(NamedTuple):
+    """Places of everything, in inches."""
+
     width: float
     height: float
     vertices: dict[str, tuple[float, float]]
@@ -46,7 +50,7 @@ def layout(graph: Graph) -> Layout:
         between = range(len(places), len(places) + last - first - 1)
         places += [_Place(c, _LABEL_HEIGHT if c == last - 1 else _BEND_HEIGHT) for c in range(first + 1, last)]
         chains[edge] = [number[edge.source], *between, number[edge.target]]
-    links = [link for chain in chains.values() for link in zip(chain, chain[1:], strict=False)]
+    links = [link for chain in chains.values() for link in itertools.pairwise(chain)]
     columns = _ordered(places, links)
     ys = _heights(places, links, columns)
     middles = _middles(len(columns))
@@ -142,7 +146,7 @@ def _neighbours(count: int, links: list[tuple[int, int]]) -> tuple[list[list[int
 
 def _crossings(columns: list[list[int]], right: list[list[int]]) -> int:
     total = 0
-    for here, there in zip(columns, columns[1:], strict=False):
+    for here, there in itertools.pairwise(columns):
         rank = {n: r for r, n in enumerate(there)}
         ends = np.array([rank[m] for n in here for m in sorted(right[n], key=rank.__getitem__)])
         total += int(sum((ends[k + 1 :] < end).sum() for k, end in enumerate(ends)))
@@ -153,7 +157,7 @@ def _heights(places: list[_Place], links: list[tuple[int, int]], columns: list[l
     """The y of every place: as near to its neighbours' as the order and the room of each column allow."""
     left, right = _neighbours(len(places), links)
     ys = np.zeros(len(places))
-    gaps = [[(places[a].height + places[b].height) / 2 for a, b in zip(c, c[1:], strict=False)] for c in columns]
+    gaps = [[(places[a].height + places[b].height) / 2 for a, b in itertools.pairwise(c)] for c in columns]
     for column, gap in zip(columns, gaps, strict=True):
         ys[column] = -np.cumsum([0.0, *gap])
         ys[column] -= ys[column].mean()

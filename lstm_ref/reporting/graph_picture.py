@@ -27,11 +27,18 @@ def draw(graph: Graph, path: str | Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
-    settings = {"svg.hashsalt": "lstm_ref", "svg.fonttype": "path", "mathtext.fontset": "dejavuserif", "font.size": 8}
+    settings: Any = {
+        "svg.hashsalt": "lstm_ref",
+        "svg.fonttype": "path",
+        "mathtext.fontset": "dejavuserif",
+        "font.size": 8,
+    }
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
         figure = _figure(graph, Figure)
         about = {"Date": None, "Creator": "lstm_ref", "Title": graph.title, "Description": graph.to_json()}
-        figure.savefig(path, dpi=110, facecolor="white", metadata=about if path.suffix == ".svg" else {"Software": None})
+        figure.savefig(
+            path, dpi=110, facecolor="white", metadata=about if path.suffix == ".svg" else {"Software": None}
+        )
 
 
 def _figure(graph: Graph, new_figure: Any) -> Any:
@@ -102,7 +109,7 @@ def _draw_vertex(axes: Any, vertex: Vertex, at: tuple[float, float], readers: in
     if vertex.kind == "outside":
         axes.text(x - r + 0.04, y, "outside", color=PALE, fontsize=7, style="italic", va="center")
         return
-    style = {"facecolor": _FILL[vertex.kind], "edgecolor": INK, "linewidth": 0.9}
+    style: Any = {"facecolor": _FILL[vertex.kind], "edgecolor": INK, "linewidth": 0.9}
     if vertex.kind == "parameter":
         box = "round,pad=0,rounding_size=0.05"
         axes.add_patch(FancyBboxPatch((x - r, y - r * 0.8), 2 * r, 1.6 * r, boxstyle=box, **style))

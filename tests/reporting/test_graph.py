@@ -1,4 +1,4 @@
-"""The pictures' graphs: every edge's adjoint is one reader's share, and the shares add up to the hand-written adjoint."""
+"""The pictures' graphs: an edge's adjoint is one reader's share, and the shares add up to the hand-written one."""
 
 from __future__ import annotations
 
