@@ -7,6 +7,7 @@ pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"]
 
 
 def pytest_collection_modifyitems(items):
+    """Name the blocks gradient tests."""
     for item in items:
         if item.path.suffix == ".md":
             item.extra_keyword_matches.add("gradients")

@@ -25,7 +25,7 @@ class Estimate(NamedTuple):
     """Pytree like the inputs (`Balls` where the gradients are): how far off each element may be by the oracle's own
     doing; None: only rounding, which the oracle does not estimate."""
     at_kink: bool = False
-    """The function compares equal numbers at these inputs, so a kink may lie exactly here: values then decide nothing."""
+    """The function compares equal numbers at these inputs: a kink may lie here, and values then decide nothing."""
 
 
 def inner(outputs: Any, cotangent: Any) -> Any:
