@@ -117,14 +117,21 @@ def test_verify_proves_the_named_gradients():
 
 
 def test_ctrl_c_leaves_cleanly(tmp_path):
-    file = tmp_path / "slow.py"
-    file.write_text(RIGHT.replace("def loss(inputs): ", "import time\ndef loss(inputs): time.sleep(0.2); "))
+    file, begun = tmp_path / "slow.py", tmp_path / "begun"
+    file.write_text(
+        RIGHT.replace(
+            "def loss(inputs): ",
+            f"import pathlib, time\ndef loss(inputs): pathlib.Path({str(begun)!r}).touch(); time.sleep(0.2); ",
+        )
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "lstm_ref.cli", "check", str(file)], stderr=subprocess.PIPE, text=True
     )
-    time.sleep(4)
+    deadline = time.monotonic() + 90
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
     os.kill(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert error.strip() == "lstm-ref: interrupted"
 
