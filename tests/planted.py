@@ -1,8 +1,8 @@
 """Mistakes planted into the hand-written backward passes, which the gradient tests must not survive.
 
-`python tests/planted.py` copies the repository aside, plants one mistake after the other there, runs
-`pytest -k 'gradients and not planted' -x -q` and says red or green for each; it exits 0 only if all are red, and green without a mistake.
-`tests/test_gradients_planted.py` plants the same mistakes in memory.
+`python tests/planted.py` copies the repository aside, plants one mistake after the other there, runs `pytest -k
+'gradients and not planted' -x -q` and says red or green for each; it exits 0 only if all are red, and green without a
+mistake. `tests/test_gradients_planted.py` plants the same mistakes in memory.
 """
 
 from __future__ import annotations
