@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 
 EXACT, ESTIMATOR, WRONG = "exact gradient", "intended estimator", "wrong"
 
@@ -46,6 +46,13 @@ class InputReport:
     oracles: tuple[OracleReport, ...]
     pattern: str | None = None
     """Which part of a wrong gradient is wrong, where that is a pattern."""
+    limit_in_floats: float = math.inf
+    """Detection limit: an error in any one element beyond this part of that element's own size would have been caught
+    in the numbers that the code gave; elements that are truly zero aside."""
+    limit_in_balls: float | None = None
+    """The same of the equations, evaluated in ball arithmetic; None where they could not be."""
+    zeros: int = 0
+    """Elements whose gradient is truly zero on this problem: it cannot tell a right term there from a missing one."""
 
     @property
     def elements(self) -> int:
@@ -60,6 +67,48 @@ class FirstWrong:
     node: str
     step: int
     steps: int
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """The adjoint of one named value, time step by time step."""
+
+    name: str
+    errors: tuple[float, ...]
+    """Largest error of each step's elements, relative to the largest adjoint of this value at any step."""
+    wrong: tuple[bool, ...]
+    """Whether a step has an element that is wrong."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An answer to "what is wrong?", the first of a report's being the most precise."""
+
+    kind: str
+    """What led to it: "mistake" (an entry of the dictionary of mistakes), or the name of a test that needs none."""
+    sentence: str
+    """The answer, in plain text."""
+    exact: bool = False
+    """It explains the claimed gradient to all digits that the comparison sees."""
+    tags: tuple[str, ...] = ()
+    """Edges of the derivation, as "L4*"."""
+    right: str | None = None
+    """The term as it should be, in LaTeX."""
+    wrong: str | None = None
+    """The term as it was found, in LaTeX."""
+    place: str | None = None
+    """Where it is derived, as "derivations/lstm.md:93"."""
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """Whether the forward is the cell that it claims to be: another question than whether its gradient is right."""
+
+    cell: str
+    conforms: bool
+    sentence: str
+    variant: str | None = None
+    """The known variant of the cell that it is instead, if it is one."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +133,14 @@ class Report:
     digits: int
     seconds: float
     environment: dict[str, str] = field(default_factory=dict)
+    nodes: tuple[NodeReport, ...] = ()
+    """The adjoints, in forward order, where the claim gives any."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong, the most precise answer first; empty for a right gradient."""
+    conformance: Conformance | None = None
+    """Of the forward with a known cell, where one is named or found."""
+    undecided: tuple[str, ...] = ()
+    """What this problem cannot decide, a sentence each."""
     schema: int = SCHEMA
 
     @property

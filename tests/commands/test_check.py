@@ -48,7 +48,7 @@ def test_gradients_of_the_examples_are_right_right_and_wrong(example, code):
 def test_json_is_json(tmp_path):
     done = check_text(tmp_path, RIGHT, "--json", "--oracles", "balls,differences")
     report = json.loads(done.stdout)
-    assert (done.returncode, report["right"], report["schema"]) == (0, True, 1)
+    assert (done.returncode, report["right"], report["schema"]) == (0, True, 2)
     assert [o["oracle"] for o in report["reports"][0]["inputs"][0]["oracles"]] == ["balls", "differences"]
 
 
