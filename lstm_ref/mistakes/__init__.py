@@ -1,0 +1,1 @@
+"""What people get wrong in a backward pass: mistakes made by the rules, from the hand-written equations themselves."""

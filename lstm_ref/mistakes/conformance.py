@@ -1,0 +1,149 @@
+"""Is the forward the cell it claims to be, and if not, which known variant of it?
+
+Told by values: with generic inputs, every number among the user's outputs must be one of the states that the cell goes
+through, whatever the outputs' layout. Where each one stands tells, besides, how cotangents of the user's outputs are
+cotangents of states.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import Cell
+from lstm_ref.mistakes.layout import Layout
+from lstm_ref.mistakes.recurrence import Recurrence, run
+from lstm_ref.mistakes.source import Source
+
+SAME = 1e-9
+"""Relative distance below which two float64 numbers of one computation are the same: the forward of T steps loses at
+most a few hundred units in the last place, 1e-13, and two generic states are 1/N apart."""
+
+VARIANTS: dict[str, dict[str, dict[str, str]]] = {
+    "lstm": {
+        "no tanh on the output (h = o ⊙ c)": {"u = tanh(c)": "u = c"},
+        "tanh(c) carried as the cell state": {"return (State(h, c)": "return (State(h, u)"},
+        "coupled gates, f = 1 − i": {"o = (sigmoid(a_i), sigmoid(a_f)": "o = (sigmoid(a_i), 1 - sigmoid(a_i)"},
+        "coupled gates, i = 1 − f": {"o = (sigmoid(a_i), sigmoid(a_f)": "o = (1 - sigmoid(a_f), sigmoid(a_f)"},
+        "no forget gate (1997)": {"o = (sigmoid(a_i), sigmoid(a_f)": "o = (sigmoid(a_i), 1 + 0 * a_f"},
+        "no input gate": {"o = (sigmoid(a_i), sigmoid(a_f)": "o = (1 + 0 * a_i, sigmoid(a_f)"},
+        "no output gate": {"tanh(a_g), sigmoid(a_o)": "tanh(a_g), 1 + 0 * a_o"},
+        "sigmoid for the candidate": {"tanh(a_g), sigmoid(a_o)": "sigmoid(a_g), sigmoid(a_o)"},
+        "the candidate not activated": {"tanh(a_g), sigmoid(a_o)": "a_g, sigmoid(a_o)"},
+        "a forget bias of 1 added at run time": {"sigmoid(a_f)": "sigmoid(a_f + 1)"},
+        "bias left out": {" + p.b": ""},
+        "inputs left out of the recurrence's first term (no x W_x)": {"x @ p.w_x + ": ""},
+    },
+    "rnn_tanh": {"no activation": {"activation(a)": "a"}, "bias left out": {" + p.b": ""}},
+    "rnn_relu": {"no activation": {"activation(a)": "a"}, "bias left out": {" + p.b": ""}},
+}
+"""By cell, the forwards that tutorials take for it: what is written where."""
+
+
+class Conformity(NamedTuple):
+    """How the user's outputs are states of the cell."""
+
+    variant: str | None
+    """None for the cell itself."""
+    cell: Cell
+    """The cell, or the variant of it; of a variant the forward alone."""
+    params: Any
+    """With the gates in our order."""
+    layout: Layout
+    places: Mapping[str, np.ndarray]
+    """For every output by path, where each element stands in (field, step 0..T, B, H), flattened."""
+    gates: tuple[int, ...] | None = None
+    """The order in which the user's gate blocks stand for ours, where it is another one."""
+
+    def recurrence(self, bars: Mapping[str, np.ndarray]) -> Recurrence:
+        """The cell with cotangents of the outputs, by path, as cotangents of states.
+
+        An output that is the last state and nothing else is the final state, unless it is the only output.
+        """
+        state, T = type(self.layout.initial), self.layout.xs.shape[0]
+        each, final = np.zeros(self._shape), np.zeros(self._shape)
+        for path, where in self.places.items():
+            target = final if len(self.places) > 1 and np.all(self.step_of(path) == T) else each
+            np.add.at(target.reshape(-1), where.ravel(), np.ravel(bars[path]))
+        return Recurrence(
+            self.cell,
+            self.params,
+            self.layout.initial,
+            self.layout.xs,
+            states_bar=state(*(v[1:] for v in each)),
+            final_bar=state(*(v[-1] for v in final)),
+            initial_bar=state(*(v[0] for v in each)),
+        )
+
+    def step_of(self, path: str) -> np.ndarray:
+        """After how many steps each element of an output is reached, in the output's shape."""
+        return np.unravel_index(self.places[path], self._shape)[1]
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        T = self.layout.xs.shape[0]
+        return (len(self.layout.initial), T + 1, *self.layout.initial.h.shape)
+
+
+def conformity(cell: Cell, layout: Layout, outputs: Mapping[str, np.ndarray]) -> Conformity | None:
+    """The cell, or the variant of it, that goes through these outputs; or None."""
+    for variant, gates, candidate, params in _candidates(cell, layout):
+        states, _ = run(candidate, params, layout.initial, layout.xs)
+        places = _places(outputs, states, layout.initial)
+        if places is not None:
+            return Conformity(variant, candidate, params, layout, places, gates)
+    return None
+
+
+def _candidates(cell: Cell, layout: Layout) -> Iterator[tuple[str | None, tuple[int, ...] | None, Cell, Any]]:
+    """The cell; its variants; and each of these with the gates in another order."""
+    variants = [
+        (None, cell),
+        *((name, _edited(cell, changes)) for name, changes in VARIANTS.get(cell.name, {}).items()),
+    ]
+    for name, candidate in variants:
+        yield name, None, candidate, layout.params
+    for order in _orders(cell, layout):
+        for name, candidate in variants:
+            yield name, order, candidate, _in_order(layout.params, order)
+
+
+def _orders(cell: Cell, layout: Layout) -> list[tuple[int, ...]]:
+    H = layout.initial.h.shape[-1]
+    blocks = cell.parameter_shapes(layout.xs.shape[-1], H)[-1][-1] // H
+    return list(itertools.permutations(range(blocks)))[1:] if 1 < blocks <= 4 else []
+
+
+def _in_order(params: Any, order: tuple[int, ...]) -> Any:
+    def permuted(v: np.ndarray) -> np.ndarray:
+        blocks = np.split(v, len(order), axis=-1)
+        return np.concatenate([blocks[k] for k in order], axis=-1)
+
+    return jax.tree.map(permuted, params)
+
+
+def _edited(cell: Cell, changes: Mapping[str, str]) -> Cell:
+    return cell._replace(forward=Source(cell.forward).with_text(changes))
+
+
+def _places(outputs: Mapping[str, np.ndarray], states: Any, initial: Any) -> dict[str, np.ndarray] | None:
+    """For every output, the place of each of its elements in (field, step 0..T, B, H) flattened; or None."""
+    trajectory = np.stack([np.concatenate([s0[None], s]) for s0, s in zip(initial, states, strict=True)])
+    known = trajectory.ravel()
+    # Where a value occurs twice (zero initial states), later steps come first: they are what outputs are made of.
+    latest = np.argsort(known, kind="stable")
+    ranked = known[latest]
+    scale = max(float(np.max(np.abs(known), initial=0.0)), 1e-300)
+    found = {}
+    for path, value in outputs.items():
+        flat = np.ravel(value)
+        right = np.clip(np.searchsorted(ranked, flat), 1, len(ranked) - 1)
+        nearest = np.where(np.abs(ranked[right] - flat) < np.abs(ranked[right - 1] - flat), right, right - 1)
+        if not np.all(np.abs(ranked[nearest] - flat) <= SAME * scale):
+            return None
+        found[path] = latest[nearest].reshape(np.shape(value))
+    return found

@@ -1,0 +1,126 @@
+"""The dictionary of mistakes: for a cell, every mistake the rules make, each with the gradients of who makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import CELLS, Cell
+from lstm_ref.mistakes.between_steps import mistakes_between_steps
+from lstm_ref.mistakes.edits import edits_of
+from lstm_ref.mistakes.latex import latex
+from lstm_ref.mistakes.recurrence import Gradients, Recurrence, backward
+from lstm_ref.mistakes.source import Edit, Source
+
+BETWEEN = "T1*"
+"""The edge on which the mistakes between the steps lie."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One entry."""
+
+    kind: str
+    sentence: str
+    tag: str
+    page: str
+    """The derivation page, `derivations/<page>.md`."""
+    gradients: Callable[[Recurrence], Gradients]
+    edits: tuple[Edit, ...] = ()
+    """The edits of the cell's backward pass that make it; empty for one made between the steps."""
+
+    @property
+    def right(self) -> str | None:
+        """The equation as derived, in LaTeX."""
+        return ", \\quad ".join(latex(e.equation) for e in self.edits) or None
+
+    @property
+    def wrong(self) -> str | None:
+        """The equation as found, in LaTeX."""
+        return ", \\quad ".join(latex(e.wrong) for e in self.edits) or None
+
+    @cached_property
+    def place(self) -> str:
+        """Page and line where the edge is derived."""
+        return place_of(self.tag, self.page)
+
+
+class Dictionary:
+    """The mistakes of one cell: those in its step, and those between the steps."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self._source = Source(cell.backward)
+        example = _example(cell)
+        self.edits = [e for e in edits_of(self._source, *example) if self._runs(e, example)]
+
+    def step_with(self, edits: Sequence[Edit]) -> Callable[..., Any]:
+        """The cell's backward with these edits made."""
+        return self._source.with_edits(edits)
+
+    def in_the_step(self, *edits: Edit) -> Mistake:
+        """The mistake of making these edits together."""
+        step = self.step_with(edits)
+        return Mistake(
+            kind=edits[0].kind,
+            sentence="; and ".join(e.sentence for e in edits),
+            tag=edits[0].tag,
+            page=self.cell.page,
+            gradients=lambda r: backward(r, r.tapes(), step),
+            edits=edits,
+        )
+
+    def mistakes(self, T: int) -> list[Mistake]:
+        """Every single mistake, for sequences of T steps."""
+        state = type(self.cell.state_shapes(1, 1))
+        between = [Mistake(s.kind, s.sentence, BETWEEN, "bptt", s.gradients) for s in mistakes_between_steps(T, state)]
+        return [self.in_the_step(e) for e in self.edits] + between
+
+    def _runs(self, edit: Edit, example: tuple[Any, Any, Any]) -> bool:
+        """Whether the edit gives something of the right shapes that is not what the right equations give."""
+        try:
+            given = jax.tree.leaves(self._source.with_edits([edit])(*example))
+        except (ValueError, TypeError, AttributeError, IndexError):
+            return False
+        right = jax.tree.leaves(self.cell.backward(*example))
+        if [np.shape(g) for g in given] != [np.shape(r) for r in right]:
+            return False
+        return not all(np.array_equal(g, r) for g, r in zip(given, right, strict=True))
+
+
+@cache
+def dictionary(cell: str) -> Dictionary:
+    """The dictionary of a cell, by its name in `CELLS`."""
+    return Dictionary(CELLS[cell])
+
+
+def _example(cell: Cell) -> tuple[Any, Any, Any]:
+    """Arguments of the cell's backward at generic numbers; all sizes differ."""
+    rng = np.random.default_rng(0)
+    B, D, H = 2, 3, 4
+
+    def like(shapes: Any) -> Any:
+        return type(shapes)(*(0.5 * rng.standard_normal(s) for s in shapes))
+
+    params = like(cell.parameter_shapes(D, H))
+    _, tape = cell.forward(params, like(cell.state_shapes(B, H)), rng.standard_normal((B, D)))
+    return params, tape, like(cell.state_shapes(B, H))
+
+
+@cache
+def place_of(tag: str, page: str) -> str:
+    """`derivations/<page>.md:<line>` of the equation with this tag; without the line where the page is not there."""
+    name = f"derivations/{page}.md"
+    package = Path(__file__).parents[1]
+    for folder in (package, package.parent):
+        if (folder / name).is_file():
+            for number, line in enumerate((folder / name).read_text(encoding="utf-8").splitlines(), start=1):
+                if rf"\tag{{{tag}}}" in line:
+                    return f"{name}:{number}"
+    return name

@@ -1,0 +1,186 @@
+"""Another layout of a cell's arrays, told by a mapping from it to ours; gradients go back through it the other way.
+
+A mapping is a function of the user's inputs that gives our arrays by name, by rearranging, adding and scaling alone. It
+is run twice: on the numbers, and on arrays whose elements are linear combinations of the user's elements, which tells
+exactly where every element of ours comes from. So any NumPy code will do, and nobody writes the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import Cell
+from lstm_ref.errors import BadInput
+from lstm_ref.mistakes.recurrence import Gradients
+
+MappingLike = Callable[[Any], Mapping[str, Any]] | Mapping[str, str]
+
+
+class Layout(NamedTuple):
+    """The user's inputs as ours, and the way back for gradients."""
+
+    params: Any
+    initial: Any
+    xs: np.ndarray
+    sources: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+    """For each of our arrays: (index into it, index into the user's elements, coefficient), each (N,)."""
+    shapes: dict[str, tuple[int, ...]]
+    """The user's inputs by path, in the order in which their elements are counted."""
+
+    def gradients(self, ours: Gradients) -> dict[str, np.ndarray]:
+        """Our gradients in the user's layout, by path; NaN where the mapping does not reach."""
+        sizes = [int(np.prod(s)) for s in self.shapes.values()]
+        total, reached = np.zeros(sum(sizes)), np.zeros(sum(sizes), bool)
+        arrays = {**ours.params._asdict(), **ours.initial._asdict(), "xs": ours.xs}
+        for name, (at, come_from, coefficient) in self.sources.items():
+            np.add.at(total, come_from, coefficient * np.ravel(arrays[name])[at])
+            reached[come_from] = True
+        total[~reached] = np.nan
+        parts = np.split(total, np.cumsum(sizes)[:-1])
+        return {path: part.reshape(s) for (path, s), part in zip(self.shapes.items(), parts, strict=True)}
+
+
+class Combination:
+    """Σ coefficient · element: what a rearranged, added or scaled element is made of."""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: dict[int, float]) -> None:
+        self.terms = terms
+
+    def __add__(self, other: Any) -> Combination:
+        if not isinstance(other, Combination):
+            if other == 0:
+                return self
+            raise TypeError("a constant is added")
+        terms = dict(self.terms)
+        for n, coefficient in other.terms.items():
+            terms[n] = terms.get(n, 0.0) + coefficient
+        return Combination(terms)
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: Any) -> Combination:
+        if isinstance(factor, Combination):
+            raise TypeError("two elements are multiplied")
+        return Combination({n: c * float(factor) for n, c in self.terms.items()})
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, factor: Any) -> Combination:
+        return self * (1 / factor)
+
+    def __neg__(self) -> Combination:
+        return self * -1.0
+
+    def __sub__(self, other: Any) -> Combination:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Combination:
+        return -self + other
+
+
+def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[str, Any]) -> Layout:
+    """The layout that the mapping tells; `flat` are the leaves of `inputs` by path. Raises BadInput if it tells none.
+
+    A mapping gives the cell's parameters, its initial state and `xs` by name; an initial state left out is zero.
+    """
+    parameters, fields = cell.parameter_shapes(1, 1)._fields, cell.state_shapes(1, 1)._fields
+    numbers = {k: np.asarray(v, dtype=np.float64) for k, v in _call(cell, mapping, inputs, flat).items()}
+    for name in (*parameters, "xs"):
+        if name not in numbers:
+            raise BadInput(
+                f"cell = {cell.name!r}: the mapping must give {', '.join((*parameters, *fields, 'xs'))} by name; "
+                f"{name} is not among {', '.join(numbers) or 'nothing'}"
+            )
+    if numbers["xs"].ndim != 3:
+        raise BadInput(f"cell = {cell.name!r}: the mapping must give xs as (T, B, D), got shape {numbers['xs'].shape}")
+    _, B, D = numbers["xs"].shape
+    H = _hidden_size(cell, numbers, D)
+    expected = {**cell.parameter_shapes(D, H)._asdict(), **cell.state_shapes(B, H)._asdict()}
+    for name, shape in expected.items():
+        if name in numbers and numbers[name].shape != shape:
+            raise BadInput(
+                f"cell = {cell.name!r}: the mapping must give {name} with shape {shape} for B={B}, D={D}, H={H}, "
+                f"got {numbers[name].shape}"
+            )
+    unknown = set(numbers) - set(expected) - {"xs"}
+    if unknown:
+        raise BadInput(
+            f"cell = {cell.name!r}: the mapping gives {', '.join(sorted(unknown))}, which the cell does not have"
+        )
+    offsets, count = {}, 0
+    for path, value in flat.items():
+        offsets[path] = count
+        count += int(np.size(value))
+    symbols = {path: _symbols(np.shape(v), offsets[path]) for path, v in flat.items()}
+    path_of = {id(v): path for path, v in flat.items()}
+    symbolic = jax.tree.map(lambda v: symbols[path_of[id(v)]], inputs)
+    sources = {name: _sources(cell, name, v) for name, v in _call(cell, mapping, symbolic, symbols).items()}
+    return Layout(
+        type(cell.parameter_shapes(1, 1))(*(numbers[f] for f in parameters)),
+        type(cell.state_shapes(1, 1))(*(numbers.get(f, np.zeros(expected[f])) for f in fields)),
+        numbers["xs"],
+        sources,
+        {path: np.shape(v) for path, v in flat.items()},
+    )
+
+
+def _call(cell: Cell, mapping: MappingLike | None, inputs: Any, flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What the mapping gives. A dict of names reads the inputs by path; without any, our own names are looked for."""
+    if not callable(mapping):
+        names = mapping if mapping is not None else {path.rpartition(".")[2]: path for path in flat}
+        for ours, path in names.items():
+            if path not in flat:
+                raise BadInput(f"mapping: {ours} is said to be {path!r}, which is no input ({', '.join(flat)})")
+        return {ours: flat[path] for ours, path in names.items()}
+    try:
+        given = mapping(inputs)
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(
+            f"cell = {cell.name!r}: mapping(inputs) fails: {type(error).__name__}: {error} "
+            "(it may rearrange, add and scale the inputs, and nothing else)"
+        ) from error
+    if not isinstance(given, Mapping):
+        raise BadInput(
+            f"cell = {cell.name!r}: mapping(inputs) must return a dict of arrays, got {type(given).__name__}"
+        )
+    return dict(given)
+
+
+def _hidden_size(cell: Cell, numbers: Mapping[str, np.ndarray], D: int) -> int:
+    """H from the shapes of the parameters: the one size at which they all fit."""
+    first = cell.parameter_shapes(D, 1)._fields[0]
+    for H in range(1, max(numbers[first].shape, default=0) + 1):
+        if cell.parameter_shapes(D, H)._asdict()[first] == numbers[first].shape:
+            return H
+    one = cell.parameter_shapes(D, 1)._asdict()[first]
+    raise BadInput(
+        f"cell = {cell.name!r}: the mapping gives {first} with shape {numbers[first].shape}, which fits no hidden size "
+        f"for D={D} (with H=1 it would be {one})"
+    )
+
+
+def _symbols(shape: tuple[int, ...], first: int) -> np.ndarray:
+    """An array of `Combination`s, each one element alone, numbered from `first`."""
+    out = np.empty(int(np.prod(shape)), dtype=object)
+    out[:] = [Combination({first + n: 1.0}) for n in range(out.size)]
+    return out.reshape(shape)
+
+
+def _sources(cell: Cell, name: str, value: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    elements = np.ravel(np.asarray(value, dtype=object))
+    found = []
+    for at, element in enumerate(elements):
+        if isinstance(element, Combination):
+            found += [(at, n, c) for n, c in element.terms.items()]
+        elif element != 0 and not np.isfinite(element):
+            raise BadInput(f"cell = {cell.name!r}: the mapping of {name} is not finite")
+    columns = list(zip(*found, strict=True)) or [(), (), ()]
+    return np.array(columns[0], int), np.array(columns[1], int), np.array(columns[2], float)

@@ -1,0 +1,85 @@
+"""BPTT laid open: the plain loop back through time, with a place for every mistake that is made between the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import Cell, Cotangents, Tape
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A cell at given inputs, and the cotangents of what was read of its states from outside."""
+
+    cell: Cell
+    params: Any
+    initial: Any
+    xs: np.ndarray
+    """(T, B, D)."""
+    states_bar: Any
+    """State of arrays (T, B, H): the cotangent of the state after each step, from outside the recurrence."""
+    final_bar: Any
+    """State of arrays (B, H): the part that belongs to the final state as an output of its own."""
+    initial_bar: Any
+    """State of arrays (B, H): the initial state's, where it is among the outputs itself."""
+
+    @property
+    def T(self) -> int:
+        """Number of steps."""
+        return int(self.xs.shape[0])
+
+    def tapes(self) -> list[Tape]:
+        """What the forward steps leave."""
+        return run(self.cell, self.params, self.initial, self.xs)[1]
+
+
+class Gradients(NamedTuple):
+    """What a backward pass claims of a recurrence."""
+
+    params: Any
+    initial: Any
+    xs: np.ndarray
+    nodes: Any
+    """Adjoints of the named values, each (T, ...)."""
+
+
+def run(cell: Cell, params: Any, initial: Any, xs: np.ndarray) -> tuple[Any, list[Tape]]:
+    """State of arrays (T, B, H), and the tapes."""
+    state, states, tapes = initial, [], []
+    for x in xs:
+        state, tape = cell.forward(params, state, x)
+        states.append(state)
+        tapes.append(tape)
+    return jax.tree.map(lambda *v: np.stack(v), *states), tapes
+
+
+def add(a: Any, b: Any) -> Any:
+    """Sum of two structures of arrays."""
+    return jax.tree.map(lambda x, y: x + y, a, b)
+
+
+def backward(
+    r: Recurrence,
+    tapes: Sequence[Tape],
+    step: Callable[[Any, Tape, Any], Cotangents] | None = None,
+    carried: Callable[[int, Any], Any] = lambda t, bar: bar,
+    collect: Callable[[list[Any]], Any] | None = None,
+) -> Gradients:
+    """BPTT. `step` is the cell's backward; `carried(t, bar)` is what step t receives of the cotangent that step t + 1
+    handed back; `collect` makes one of the steps' parameter cotangents, which stand in the order of time."""
+    step = step or r.cell.backward
+    state_bar, given = r.final_bar, []
+    for t in range(r.T - 1, -1, -1):
+        now = jax.tree.map(lambda v, t=t: v[t], r.states_bar)
+        given.append(step(r.params, tapes[t], add(carried(t, state_bar), now)))
+        state_bar = given[-1].prev
+    given.reverse()
+    params = [g.params for g in given]
+    total = collect(params) if collect else jax.tree.map(lambda *v: sum(v[1:], v[0]), *params)
+    nodes = jax.tree.map(lambda *v: np.stack(v), *(g.nodes for g in given))
+    return Gradients(total, add(state_bar, r.initial_bar), np.stack([g.x for g in given]), nodes)

@@ -1,0 +1,146 @@
+"""A hand-written backward pass as a tree whose equations can be edited, and compiled again."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+TAG = re.compile(r"#.*?\b([A-Z]\d+\*)")
+
+
+class Equation(NamedTuple):
+    """One right-hand side of a tagged line: `target = value`, edge `tag` of the graph."""
+
+    tag: str
+    target: str
+    """Source of what it computes; empty for a returned value without a name."""
+    value: ast.expr
+    siblings: tuple[ast.expr, ...]
+    """Right-hand sides of the same line, this one among them."""
+
+
+class Edit(NamedTuple):
+    """One mistake: a part of an equation replaced."""
+
+    kind: str
+    tag: str
+    sentence: str
+    equation: str
+    """The right equation, as source; `wrong` is what the edit makes of it."""
+    wrong: str
+    replacements: tuple[tuple[int, ast.expr], ...]
+    """Number of the replaced node in the tree, and what stands there instead."""
+
+
+class Source:
+    """The source of a function: its tagged equations, and the function with edits made."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        function = inspect.unwrap(getattr(function, "__wrapped__", function))
+        self.name = function.__name__
+        text = textwrap.dedent(inspect.getsource(function))
+        self._namespace = {"np": np, **function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        self._lines = text.splitlines()
+        self._tree = ast.parse(text)
+        for number, node in enumerate(ast.walk(self._tree)):
+            node.number = number  # type: ignore[attr-defined]
+        definition: Any = self._tree.body[0]
+        definition.decorator_list, definition.returns = [], None
+        for argument in definition.args.args:
+            argument.annotation = None
+        self._definition = definition
+
+    def equations(self) -> Iterator[Equation]:
+        """The right-hand sides of every line whose comment has a backward tag, in the order they are computed."""
+        for statement in ast.walk(self._definition):
+            if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.Return)) or statement.value is None:
+                continue
+            lines = self._lines[statement.lineno - 1 : statement.end_lineno]
+            found = [m[1] for line in lines if (m := TAG.search(line))]
+            if not found:
+                continue
+            target = ast.unparse(getattr(statement, "targets", [getattr(statement, "target", None)])[0] or ast.Name(""))
+            parts = list(_parts(statement.value, target))
+            values = tuple(value for _, value in parts)
+            for name, value in parts:
+                line = self._lines[value.lineno - 1]
+                tag = (TAG.search(line) or [None, found[0]])[1]
+                yield Equation(str(tag), name, value, values)
+
+    def with_edits(self, edits: Sequence[Edit], namespace: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+        """The function with the edits made, and names of its module replaced by those of `namespace`."""
+        edited = _Replace({n: new for edit in edits for n, new in edit.replacements}).visit(
+            copy.deepcopy(self._definition)
+        )
+        return self._compiled(edited, namespace)
+
+    def with_text(self, changes: Mapping[str, str]) -> Callable[..., Any]:
+        """The function with pieces of its text (as `ast.unparse` writes it) replaced. Each must be there."""
+        text = ast.unparse(self._definition)
+        for right, wrong in changes.items():
+            assert right in text, f"{self.name} has no {right!r}"
+            text = text.replace(right, wrong)
+        return self._compiled(ast.parse(text).body[0], None)
+
+    def locals_of(self, *arguments: Any) -> dict[str, Any]:
+        """All that the function has named when it returns, for these arguments."""
+        edited = copy.deepcopy(self._definition)
+        edited.body[-1] = ast.Return(ast.Call(ast.Name("locals", ast.Load()), [], []))
+        return dict(self._compiled(edited, None)(*arguments))
+
+    def value_of(self, expression: ast.expr, names: Mapping[str, Any]) -> Any:
+        """The value of an expression of the source, where these names are known."""
+        return eval(ast.unparse(expression), self._namespace | dict(names))
+
+    def _compiled(self, definition: Any, namespace: Mapping[str, Any] | None) -> Any:
+        module = ast.fix_missing_locations(ast.Module([definition], []))
+        scope = self._namespace | dict(namespace or {})
+        exec(compile(module, f"edited {self.name}", "exec"), scope)
+        return scope[self.name]
+
+
+def _parts(value: ast.expr, target: str) -> Iterator[tuple[str, ast.expr]]:
+    """A line's right-hand sides, each with its name: elements of tuples and of concatenations, arguments of records."""
+    names = [n.strip() for n in target.strip("()").split(",")] if "," in target else None
+    if isinstance(value, ast.Tuple):
+        for k, element in enumerate(value.elts):
+            yield from _parts(element, names[k] if names and k < len(names) else target)
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and _builds(value.func.id):
+        blocks = value.args[0].elts if value.args and isinstance(value.args[0], ast.Tuple) else None
+        if blocks is not None:
+            for block in blocks:
+                gate = next((n.id for n in ast.walk(block) if isinstance(n, ast.Name) and n.id.endswith("_bar")), "")
+                yield (f"{target}[{gate.removesuffix('_bar')}]" if gate else target), block
+        else:
+            for argument in value.args:
+                yield from _parts(argument, target)
+            for keyword in value.keywords:
+                yield from _parts(keyword.value, f"{keyword.arg}_bar")
+    else:
+        yield target, value
+
+
+def _builds(name: str) -> bool:
+    """Whether a call only puts its arguments side by side: a named tuple or a concatenation."""
+    return name[:1].isupper() or name == "concatenate"
+
+
+class _Replace(ast.NodeTransformer):
+    """Puts replacements where the nodes of these numbers stand; inside a replacement the others still apply."""
+
+    def __init__(self, replacements: dict[int, ast.expr]) -> None:
+        self._replacements = replacements
+
+    def visit(self, node: ast.AST) -> Any:
+        number = getattr(node, "number", None)
+        if number in self._replacements:
+            rest = {n: new for n, new in self._replacements.items() if n != number}
+            return _Replace(rest).visit(copy.deepcopy(self._replacements[number]))
+        return self.generic_visit(node)
