@@ -20,6 +20,11 @@ def check_gradients(
     nodes: Sequence[str] = (),
     estimator: str | None = None,
     definition: Callable[[Any], Any] | None = None,
+    reverse_time: bool = False,
+    cell: str | None = None,
+    mapping: Callable[[Any], Any] | Mapping[str, str] | None = None,
+    readout: Callable[[Any, Any], Any] | None = None,
+    adjoints: Callable[..., Any] | None = None,
     name: str = "gradients",
     oracles: Iterable[str] | None = None,
     digits: int = 80,
@@ -40,6 +45,13 @@ def check_gradients(
     `estimator` declares that the gradients are meant to be something else than the exact gradient, and `definition` is
     the JAX function (with `jax.lax.stop_gradient` at the cuts) whose autodiff gradient that is.
 
+    `reverse_time` says that the computation runs from the last step to the first. `cell` names the cell of
+    `lstm_ref.cells.CELLS` that the function runs through time, and `mapping(inputs)` gives that cell's arrays by name
+    (parameters, initial state, xs), rearranging, adding and scaling the inputs and nothing else: then a wrong gradient is
+    looked up in the dictionary of that cell's mistakes. A loss needs `readout(inputs, hs)` besides, what it does with the
+    cell's outputs hs (T, B, H). `adjoints` gives the author's adjoints of the cell's named values, as
+    `{"c": (T, B, H), …}`, of the inputs, or of the inputs and the cotangents.
+
     Returns a `Report`; raises `BadInput` where the check cannot be made.
     """
     claim = problem(
@@ -51,6 +63,11 @@ def check_gradients(
         nodes=tuple(nodes),
         estimator=estimator,
         definition=definition,
+        reverse_time=reverse_time,
+        cell=cell,
+        mapping=mapping,
+        readout=readout,
+        adjoints=adjoints,
         name=name,
     )
     return check(claim, oracles=oracles, digits=digits, seed=seed)

@@ -16,7 +16,10 @@ import numpy as np
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput, LstmRefError
 
-FIELDS = ("loss", "gradients", "forward", "backward", "nodes", "estimator", "definition")
+FIELDS = (
+    *("loss", "gradients", "forward", "backward", "nodes", "estimator", "definition", "reverse_time"),
+    *("cell", "mapping", "readout", "adjoints"),
+)
 
 
 def load(target: str, seed: int = 0) -> list[Problem]:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput
 from lstm_ref.oracles.estimate import is_traceable
 
@@ -34,6 +35,14 @@ class Problem:
     """JAX function whose autodiff gradient *is* the estimator (with `jax.lax.stop_gradient` at its cuts)."""
     reverse_time: bool = False
     """The computation runs from the last step to the first."""
+    cell: str | None = None
+    """Name in `lstm_ref.cells.CELLS` of the cell that the function is meant to run through time."""
+    mapping: Any = None
+    """From the inputs to that cell's arrays: a function that rearranges them, or a dict of names; None: same names."""
+    readout: Callable[[Any, Any], Any] | None = None
+    """(inputs, hs (T, B, H)) -> the loss: what a loss of a known cell does with its outputs."""
+    adjoints: Callable[..., Any] | None = None
+    """(inputs[, cotangents]) -> dict of a known cell's adjoints at every step, as the author computes them."""
     moved: bool = False
     """The inputs are beside those that were given, because a kink lies there."""
 
@@ -48,6 +57,11 @@ def problem(
     nodes: tuple[str, ...] | list[str] = (),
     estimator: str | None = None,
     definition: Callable[[Any], Any] | None = None,
+    reverse_time: bool = False,
+    cell: str | None = None,
+    mapping: Callable[[Any], Any] | Mapping[str, str] | None = None,
+    readout: Callable[[Any, Any], Any] | None = None,
+    adjoints: Callable[..., Any] | None = None,
     name: str = "gradients",
 ) -> Problem:
     """A problem from a loss and its gradients, or from a forward and its backward. Raises BadInput."""
@@ -65,9 +79,41 @@ def problem(
     for node in nodes:
         if node not in inputs:
             raise BadInput(f"{name}: node {node!r} is not among the inputs ({', '.join(inputs)})")
+    _require_known_cell(name, cell, mapping, readout, adjoints)
     function: Any = loss if has_loss else forward
     claim: Any = (lambda x, _: gradients(x)) if gradients is not None else backward
-    return Problem(name, dict(inputs), function, claim, has_loss, tuple(nodes), estimator, definition)
+    return Problem(
+        name,
+        dict(inputs),
+        function,
+        claim,
+        has_loss,
+        tuple(nodes),
+        estimator,
+        definition,
+        reverse_time,
+        cell,
+        mapping,
+        readout,
+        adjoints,
+    )
+
+
+def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoints: Any) -> None:
+    if cell is not None and cell not in CELLS:
+        raise BadInput(f"{name}: cell must be one of {', '.join(CELLS)}, got {cell!r}")
+    for key, value in (("mapping", mapping), ("readout", readout), ("adjoints", adjoints)):
+        if value is not None and cell is None:
+            raise BadInput(f"{name}: {key} is given without cell, one of {', '.join(CELLS)}")
+        if value is not None and not callable(value) and key != "mapping":
+            raise BadInput(f"{name}: {key} must be a function, got {type(value).__name__}")
+    if mapping is None or callable(mapping):
+        return
+    if not isinstance(mapping, Mapping) or not all(isinstance(v, str) for v in (*mapping, *mapping.values())):
+        raise BadInput(
+            f"{name}: mapping must be a function of the inputs, or a dict from the cell's names to the inputs', got "
+            f"{mapping!r:.80}"
+        )
 
 
 def _require_inputs(name: str, inputs: Any) -> None:

@@ -171,6 +171,20 @@ def averaged(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
                 yield _edit("first row", equation, node, first, "the first row alone stands for the sum in {target}")
 
 
+def masked(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
+    """A mask the other way round, or none; of two structures that add up, one missing."""
+    for node in _inside(equation.value):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "where":
+            mask, here, there = node.args
+            other = ast.Call(node.func, [mask, there, here], [])
+            yield _edit("mask", equation, node, other, "the mask in {target} is the wrong way round")
+            kept = here if isinstance(there, ast.Constant) else there
+            yield _edit("mask", equation, node, kept, "the mask is missing in {target}")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_add":
+            for missing, left in (node.args, node.args[::-1]):
+                yield _edit("dropped", equation, node, left, f"the term {_text(missing)} is missing from {{target}}")
+
+
 def shifted(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
     """Values of the step before or after, wrapping around at the ends, where this step's belong."""
     for node in _inside(equation.value):
@@ -191,6 +205,7 @@ RULES: tuple[Rule, ...] = (
     fed_from_a_neighbour,
     copied,
     averaged,
+    masked,
     shifted,
 )
 
