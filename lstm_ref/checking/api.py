@@ -47,9 +47,9 @@ def check_gradients(
 
     `reverse_time` says that the computation runs from the last step to the first. `cell` names the cell of
     `lstm_ref.cells.CELLS` that the function runs through time, and `mapping(inputs)` gives that cell's arrays by name
-    (parameters, initial state, xs), rearranging, adding and scaling the inputs and nothing else: then a wrong gradient is
-    looked up in the dictionary of that cell's mistakes. A loss needs `readout(inputs, hs)` besides, what it does with the
-    cell's outputs hs (T, B, H). `adjoints` gives the author's adjoints of the cell's named values, as
+    (parameters, initial state, xs), rearranging, adding and scaling the inputs and nothing else: then a wrong gradient
+    is looked up in the dictionary of that cell's mistakes. A loss needs `readout(inputs, hs)` besides: what it does
+    with the cell's outputs hs (T, B, H). `adjoints` gives the author's adjoints of the cell's named values, as
     `{"c": (T, B, H), …}`, of the inputs, or of the inputs and the cotangents.
 
     Returns a `Report`; raises `BadInput` where the check cannot be made.

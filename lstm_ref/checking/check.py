@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.arithmetic.balls import Balls, as_balls, precision
+from lstm_ref.arithmetic.balls import Balls, as_balls, midpoints, precision
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.compare import Comparison, compare
+from lstm_ref.checking.diagnosis import Diagnosis, Evidence, diagnose
 from lstm_ref.checking.floor import bits, modelled, noise_floor
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
-from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, FirstWrong, InputReport, OracleReport, Report
+from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, FirstWrong, InputReport, NodeReport, OracleReport, Report
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.oracles import ORACLES, Estimate
 from lstm_ref.oracles.balls import GUARD_DIGITS
@@ -44,8 +45,18 @@ AT_KINK = (
 )
 
 
-def check(problem: Problem, *, oracles: Iterable[str] | None = None, digits: int = 80, seed: int = 0) -> Report:
-    """Ask every oracle (or those named) about every claimed gradient. Raises BadInput where that cannot be done."""
+def check(
+    problem: Problem,
+    *,
+    oracles: Iterable[str] | None = None,
+    digits: int = 80,
+    seed: int = 0,
+    explain: bool = True,
+) -> Report:
+    """Ask every oracle (or those named) about every claimed gradient; of a wrong one, what is wrong unless told not to.
+
+    Raises BadInput where that cannot be done.
+    """
     started = time.perf_counter()
     names = _oracle_names(oracles)
     if digits < 20:
@@ -87,6 +98,13 @@ def check(problem: Problem, *, oracles: Iterable[str] | None = None, digits: int
     if trusted and not right and not problem.moved and any(a.at_kink for a in answers.values()):
         beside = check(_moved_off_the_kink(problem, seed), oracles=oracles, digits=digits, seed=seed)
         return replace(beside, notes=(*beside.notes, AT_KINK))
+    truth = _truth(answers, decisive)
+    diagnosis = Diagnosis()
+    if explain and truth is not None and problem.estimator is None and (not right or problem.cell is not None):
+        evidence = Evidence(problem, cotangents, claimed, truth, wrong_masks)
+        diagnosis = diagnose(evidence, lambda other: _is_right(other, decisive, seed))
+    if diagnosis.adjoints:
+        first, inherited = _first_wrong(diagnosis.adjoints, problem.reverse_time)
     return Report(
         name=problem.name,
         verdict=WRONG if not right else EXACT if problem.estimator is None else ESTIMATOR,
@@ -102,7 +120,23 @@ def check(problem: Problem, *, oracles: Iterable[str] | None = None, digits: int
         digits=digits,
         seconds=time.perf_counter() - started,
         environment=environment(),
+        nodes=diagnosis.adjoints,
+        findings=diagnosis.findings,
+        conformance=diagnosis.conformance,
     )
+
+
+def _truth(answers: dict[str, _Answer], decisive: set[str]) -> dict[str, np.ndarray] | None:
+    """The gradients by path, in floats, of the sharpest oracle that saw every element; None without one."""
+    for name in (*decisive, *answers):
+        if name in answers and answers[name].directions is None:
+            return {path: midpoints(v) for path, v in answers[name].gradients.items()}
+    return None
+
+
+def _is_right(problem: Problem, decisive: set[str], seed: int) -> bool:
+    """The verdict on another problem, by the oracles that decided this one, at the least digits."""
+    return check(problem, oracles=sorted(decisive), digits=20, seed=seed, explain=False).right
 
 
 def _moved_off_the_kink(problem: Problem, seed: int) -> Problem:
@@ -417,6 +451,17 @@ def _walk_back(problem: Problem, wrong: dict[str, np.ndarray]) -> tuple[FirstWro
     steps = max(wrong[n].shape[0] for n in nodes)
     order = range(steps) if problem.reverse_time else range(steps - 1, -1, -1)
     found = [(n, t) for t in order for n in reversed(nodes) if t < wrong[n].shape[0] and wrong[n][t].any()]
+    if not found:
+        return None, ()
+    (node, step), *rest = found
+    return FirstWrong(node, step, steps), tuple(f"{n}[{t}]" for n, t in rest)
+
+
+def _first_wrong(nodes: tuple[NodeReport, ...], reverse_time: bool) -> tuple[FirstWrong | None, tuple[str, ...]]:
+    """The same, of adjoints that were given beside the gradients."""
+    steps = len(nodes[0].wrong)
+    order = range(steps) if reverse_time else range(steps - 1, -1, -1)
+    found = [(n.name, t) for t in order for n in reversed(nodes) if n.wrong[t]]
     if not found:
         return None, ()
     (node, step), *rest = found

@@ -8,7 +8,7 @@ cotangents of states.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -54,6 +54,8 @@ class Conformity(NamedTuple):
     params: Any
     """With the gates in our order."""
     layout: Layout
+    states: Any
+    """State of arrays (T, B, H) that the cell goes through."""
     places: Mapping[str, np.ndarray]
     """For every output by path, where each element stands in (field, step 0..T, B, H), flattened."""
     gates: tuple[int, ...] | None = None
@@ -95,7 +97,22 @@ def conformity(cell: Cell, layout: Layout, outputs: Mapping[str, np.ndarray]) ->
         states, _ = run(candidate, params, layout.initial, layout.xs)
         places = _places(outputs, states, layout.initial)
         if places is not None:
-            return Conformity(variant, candidate, params, layout, places, gates)
+            return Conformity(variant, candidate, params, layout, states, places, gates)
+    return None
+
+
+def conformity_of_loss(
+    cell: Cell, layout: Layout, loss: float, readout: Callable[[np.ndarray], float]
+) -> Conformity | None:
+    """The cell, or the variant of it, of whose outputs hs (T, B, H) the readout makes this loss; or None.
+
+    Its one output is called `hs`.
+    """
+    for variant, gates, candidate, params in _candidates(cell, layout):
+        states, _ = run(candidate, params, layout.initial, layout.xs)
+        if abs(readout(states.h) - loss) <= SAME * max(abs(loss), SAME):
+            places = _places({"hs": states.h}, states, layout.initial)
+            return Conformity(variant, candidate, params, layout, states, places or {}, gates)
     return None
 
 

@@ -1,0 +1,221 @@
+"""A claim about a cell of ours: does its forward conform, which mistake is it, which adjoints and gates are wrong?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import CELLS
+from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
+from lstm_ref.checking.report import Conformance, Finding, NodeReport
+from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.mistakes import search
+from lstm_ref.mistakes.conformance import Conformity, conformity, conformity_of_loss
+from lstm_ref.mistakes.dictionary import Mistake, dictionary
+from lstm_ref.mistakes.layout import Layout, layout
+from lstm_ref.mistakes.recurrence import backward
+from lstm_ref.oracles import ORACLES
+from lstm_ref.oracles.estimate import Function
+
+Named = Mapping[str, np.ndarray]
+GATES = "ifgo"
+"""The LSTM's gate blocks in our order."""
+
+
+def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
+    """The claim as one about a cell of ours, if it names one. Raises BadInput where the mapping does not fit."""
+    if problem.cell is None:
+        return None
+    cell = CELLS[problem.cell]
+    arrays = layout(cell, inputs, problem.mapping, paths(inputs))
+    if not problem.is_loss:
+        return KnownCell(problem, arrays, conformity(cell, arrays, outputs), cotangents)
+    readout = problem.readout
+    if readout is None:
+        return KnownCell(problem, arrays, None, cotangents)
+    loss = float(next(iter(outputs.values())))
+    found = conformity_of_loss(cell, arrays, loss, lambda hs: _number(problem, readout(inputs, hs)))
+    if found is None:
+        return KnownCell(problem, arrays, None, cotangents)
+    hs_bar = _gradient(lambda v: readout(inputs, v["hs"]), {"hs": found.states.h})
+    return KnownCell(problem, arrays, found, {"hs": hs_bar["hs"]})
+
+
+def _number(problem: Problem, value: Any) -> float:
+    if np.shape(value) != ():
+        raise BadInput(f"{problem.name}: readout(inputs, hs) must be one number, got shape {np.shape(value)}")
+    return float(value)
+
+
+def _gradient(function: Function, at: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """By the first oracle that can be asked; all of them see more than half of the digits of a float."""
+    for name in ("reverse", "complex", "balls", "differences"):
+        try:
+            found = ORACLES[name](function, at, np.ones(()))
+        except CannotEvaluate:
+            continue
+        return {k: np.asarray(v, dtype=np.float64) for k, v in found.gradients.items()}
+    raise BadInput("readout: no oracle could be asked for its gradient")
+
+
+class KnownCell(NamedTuple):
+    """The claim, the arrays in our layout, and how the outputs are states of the cell."""
+
+    problem: Problem
+    layout: Layout
+    found: Conformity | None
+    bars: Any
+    """Cotangents of what `found` knows as outputs."""
+
+    def conformance(self) -> Conformance:
+        """Whether the forward is the cell, or which variant of it."""
+        cell, found = str(self.problem.cell), self.found
+        if found is None:
+            return Conformance(cell, False, self._strange(cell))
+        order = ""
+        if found.gates is not None:
+            letters = GATES if len(found.gates) == len(GATES) else "".join(map(str, range(len(found.gates))))
+            order = ", ".join(letters[found.gates.index(k)] for k in range(len(found.gates)))
+        if found.variant is None and not order:
+            return Conformance(cell, True, f"the forward is {cell}, to all digits")
+        what = found.variant or f"{cell} with its gate blocks in the order {order}"
+        text = f"the forward is not {cell} as mapped, but: {what}"
+        if found.variant and order:
+            text += f"; its gate blocks stand in the order {order}"
+        return Conformance(cell, False, text, what)
+
+    def _strange(self, cell: str) -> str:
+        if self.problem.is_loss and self.problem.readout is None:
+            return f"the function is a loss: without `readout` it cannot be told whether its recurrence is {cell}"
+        what = "readout of its outputs is not the loss" if self.problem.is_loss else "states are not the outputs"
+        return f"the forward is not {cell}, nor a variant of it that is known: its {what}"
+
+    def mistakes(self, claimed: Named, unit: float) -> Iterator[Finding]:
+        """Entries of the dictionary that explain the claim to all digits, alone or in pairs."""
+        if self.found is None or self.found.variant is not None:
+            return
+        entries = dictionary(str(self.problem.cell))
+        full = self._look(self.bars, claimed)
+        found = search.single(entries, self._in_layout, full, unit)
+        if found:
+            yield _finding(found[0])
+            if found[1:]:
+                also = "; ".join(m.sentence for m in found[1:4])
+                yield Finding("the same", f"the same on this problem: {also}", exact=True)
+            return
+        looks, bars = [full], self._at_the_first_step()
+        if bars is not None:
+            claim = in_own_arithmetic(self.problem.gradients, self.problem.inputs, bars)
+            looks.insert(0, self._look(bars, paths(claim(jax.tree.map(np.copy, self.problem.inputs), bars))))
+        both = search.pair(entries, self._in_layout, looks, unit)
+        if both is not None:
+            yield _finding(both)
+
+    def _look(self, bars: Any, claimed: Named) -> search.Look:
+        """The claim at these cotangents of the outputs, beside the truth, which is our own backward pass."""
+        assert self.found is not None
+        r = self.found.recurrence(paths(bars))
+        truth = self._in_layout(backward(r, r.tapes()))
+        return search.Look(r, {k: np.asarray(v, np.float64) for k, v in claimed.items() if k in truth}, truth)
+
+    def _at_the_first_step(self) -> Any:
+        """The cotangents with all set to zero but those of the first step's state; None if it is no output."""
+        assert self.found is not None
+        if self.problem.is_loss or self.layout.xs.shape[0] == 1:
+            return None
+        leaves = paths(self.bars)
+        kept = {id(v): (v * (self.found.step_of(path) == 1)).astype(v.dtype) for path, v in leaves.items()}
+        if not any(np.any(v) for v in kept.values()):
+            return None
+        return jax.tree.map(lambda v: kept[id(v)], self.bars)
+
+    def _in_layout(self, ours: Any) -> Named:
+        if self.found is not None and self.found.gates is not None:
+            back = np.argsort(self.found.gates)
+            ours = ours._replace(params=jax.tree.map(lambda v: _permuted(v, back), ours.params))
+        return self.layout.gradients(ours)
+
+    def gates(self, wrong: Named) -> Iterator[Finding]:
+        """Which gates of the LSTM are wrong in some parameter, and which are right in all."""
+        params, H = self.layout.params, self.layout.initial.h.shape[-1]
+        if params[-1].shape[-1] != len(GATES) * H:
+            return
+        flat = np.concatenate([np.ravel(wrong.get(p, np.zeros(s))).astype(bool) for p, s in self.layout.shapes.items()])
+        bad = dict.fromkeys(GATES, False)
+        for name in params._fields:
+            at, come_from, _ = self.layout.sources[name]
+            shape = getattr(params, name).shape
+            mask = np.zeros(int(np.prod(shape)), bool)
+            mask[at] = flat[come_from]
+            for gate, block in zip(
+                GATES, np.split(mask.reshape(getattr(params, name).shape), len(GATES), -1), strict=True
+            ):
+                bad[gate] = bad[gate] or bool(block.any())
+        wrong_gates, right_gates = [k for k in GATES if bad[k]], [k for k in GATES if not bad[k]]
+        if wrong_gates and right_gates:
+            where = {"ifg": "c", "o": "o, from h"}.get("".join(wrong_gates), " and ".join(wrong_gates) + " alone")
+            yield Finding(
+                "gates",
+                f"wrong in the gates {', '.join(wrong_gates)}, right in {', '.join(right_gates)}: the fault lies on "
+                f"the path through {where}",
+            )
+
+    def adjoints(self, unit: float) -> tuple[NodeReport, ...]:
+        """The author's adjoints beside those of the right backward pass. Raises BadInput where they do not fit."""
+        if self.problem.adjoints is None or self.found is None or self.found.variant is not None:
+            return ()
+        r = self.found.recurrence(paths(self.bars))
+        nodes = backward(r, r.tapes()).nodes
+        read = (self.problem.inputs,) if self.problem.is_loss else (self.problem.inputs, self.bars)
+        given = self.problem.adjoints(*jax.tree.map(np.copy, read))
+        if not isinstance(given, Mapping):
+            raise BadInput(f"{self.problem.name}: adjoints must return a dict of arrays, got {type(given).__name__}")
+        known = _with_gates(nodes)
+        for name in given:
+            if name not in known:
+                raise BadInput(f"{self.problem.name}: adjoints names {name!r}; {r.cell.name} has {', '.join(known)}")
+        return tuple(self._adjoint(name, given[name], known[name], unit) for name in known if name in given)
+
+    def _adjoint(self, name: str, given: Any, right: np.ndarray, unit: float) -> NodeReport:
+        given = np.asarray(given, dtype=np.float64)
+        orders = [p for p in itertools.permutations(range(right.ndim)) if right.transpose(p).shape == given.shape]
+        if not orders:
+            raise BadInput(
+                f"{self.problem.name}: the adjoint of {name} must have shape {right.shape} in some order of its axes, "
+                f"got {given.shape}"
+            )
+        size = float(np.max(np.abs(right), initial=0.0)) or 1.0
+        errors = min((np.abs(given.transpose(np.argsort(p)) - right) / size for p in orders), key=np.max)
+        by_step = np.max(errors.reshape(len(right), -1), axis=1, initial=0.0)
+        # Half of the digits, as everywhere in the diagnosis: an adjoint that is wrong is off by far more.
+        return NodeReport(name, tuple(map(float, by_step)), tuple(bool(e > unit**0.5) for e in by_step))
+
+
+def _with_gates(nodes: Any) -> dict[str, np.ndarray]:
+    """The named values by name, and the gates' blocks of pre-activations as a_i, a_f, a_g, a_o before them."""
+    known = nodes._asdict()
+    if "a" in known and known["a"].shape[-1] == len(GATES) * known["h"].shape[-1]:
+        blocks = zip(GATES, np.split(known["a"], len(GATES), -1), strict=True)
+        known = {f"a_{gate}": block for gate, block in blocks} | known
+    return known
+
+
+def _permuted(v: np.ndarray, order: Any) -> np.ndarray:
+    blocks = np.split(v, len(order), axis=-1)
+    return np.concatenate([blocks[k] for k in order], axis=-1)
+
+
+def _finding(mistake: Mistake) -> Finding:
+    return Finding(
+        "mistake",
+        mistake.sentence,
+        exact=True,
+        tags=tuple(dict.fromkeys(e.tag for e in mistake.edits)) or (mistake.tag,),
+        right=mistake.right,
+        wrong=mistake.wrong,
+        place=mistake.place,
+    )
