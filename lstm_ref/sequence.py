@@ -122,7 +122,7 @@ def loop_backward(
     xs_bar: list[Any] = [None] * T
     nodes_bar: list[Any] = [None] * T
     for t in reversed(_order(T, reverse)):
-        given = _step_backward(cell, p, tapes[t], bar.hs[t], state_bar, None if keep is None else keep[t])
+        given = _step_backward(cell, p, tapes[t], bar.hs[t], state_bar, None if keep is None else keep[t])  # T1*
         state_bar, xs_bar[t], nodes_bar[t] = given.prev, _masked(given.x, keep, t), given.nodes
         params_bar = _add(params_bar, given.params)  # T1*  every step reads the same parameters
     nodes = _empty_nodes(cell, p, initial, xs) if T == 0 else jax.tree.map(lambda *v: stack(v), *nodes_bar)

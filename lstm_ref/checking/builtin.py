@@ -84,22 +84,56 @@ def _recurrence(cell: Cell, lengths: Any = None, reverse: bool = False) -> Calla
     return outputs
 
 
-def _not_in_jax(inputs: Any) -> None:
+def numpy_alone(xs: Any) -> None:
     """Keeps the plain loop the definition: it runs on NumPy and on balls, and is not unrolled into a trace."""
-    if isinstance(inputs["xs"], jax.Array):
+    if isinstance(xs, jax.Array):
         raise TypeError("the plain loop is proven on NumPy arrays and balls")
 
 
-def through_time(cell: Cell, rng: Random, lengths: Any = None, reverse: bool = False, kind: str = "") -> Problem:
+def through_time(
+    cell: Cell,
+    rng: Random,
+    lengths: Any = None,
+    reverse: bool = False,
+    kind: str = "",
+    loop_backward: Callable[..., sequence.Gradients] = sequence.loop_backward,
+) -> Problem:
     """BPTT by the plain loop, against oracles of the jitted scan."""
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
-        _not_in_jax(inputs)
+        numpy_alone(inputs["xs"])
         _, tapes = sequence.loop(cell, *_arguments(inputs), lengths, reverse)
-        return _named(sequence.loop_backward(cell, *_arguments(inputs), tapes, bar, lengths, reverse))
+        return _named(loop_backward(cell, *_arguments(inputs), tapes, bar, lengths, reverse))
 
     forward = _recurrence(cell, lengths, reverse)
     return problem(recurrence(cell, rng), forward=forward, backward=backward, name=f"time/{cell.name}{kind}")
+
+
+def adjoints_through_time(cell: Cell, rng: Random) -> Problem:
+    """BPTT with the adjoint of every named value at every step: what a wrong term is traced back by."""
+    inputs = recurrence(cell, rng)
+    _, tapes = sequence.loop(cell, *_arguments(inputs))
+    nodes = type(tapes[0].nodes)
+    probed = with_probes(cell)
+
+    def forward(inputs: Any) -> sequence.Outputs:
+        state, hs = inputs["initial"], []
+        for t in range(T):
+            probes = nodes(*(inputs[n][t] for n in nodes._fields))
+            state, _ = probed(inputs["params"], state, inputs["xs"][t], probes)
+            hs.append(state.h)
+        return sequence.Outputs(jax.numpy.stack(hs), state)
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        numpy_alone(inputs["xs"])
+        _, tapes = sequence.loop(cell, *_arguments(inputs))
+        given = sequence.loop_backward(cell, *_arguments(inputs), tapes, bar)
+        return _named(given) | given.nodes._asdict()
+
+    zeros = {n: np.zeros((T, *v.shape)) for n, v in zip(nodes._fields, tapes[0].nodes, strict=True)}
+    return problem(
+        inputs | zeros, forward=forward, backward=backward, nodes=nodes._fields, name=f"adjoints/{cell.name}"
+    )
 
 
 def custom_vjp(cell: Cell, rng: Random) -> Problem:
@@ -117,14 +151,20 @@ def custom_vjp(cell: Cell, rng: Random) -> Problem:
     )
 
 
-def truncated(cell: Cell, rng: Random, k1: int = 2, k2: int = 3) -> Problem:
+def truncated(
+    cell: Cell,
+    rng: Random,
+    k1: int = 2,
+    k2: int = 3,
+    estimate: Callable[..., sequence.Gradients] = sequence.truncated,
+) -> Problem:
     """Truncated BPTT(k1, k2), held to its definition: every k1 outputs are computed anew from a state k2 steps back
     through which no gradient flows."""
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
-        _not_in_jax(inputs)
+        numpy_alone(inputs["xs"])
         _, tapes = sequence.loop(cell, *_arguments(inputs))
-        return _named(sequence.truncated(cell, *_arguments(inputs), tapes, bar, k1, k2))
+        return _named(estimate(cell, *_arguments(inputs), tapes, bar, k1, k2))
 
     def definition(inputs: Any) -> sequence.Outputs:
         params, initial, xs = _arguments(inputs)
@@ -150,11 +190,11 @@ def truncated(cell: Cell, rng: Random, k1: int = 2, k2: int = 3) -> Problem:
     )
 
 
-def dense_layer(rng: Random) -> Problem:
+def dense_layer(rng: Random, layer: Any = dense) -> Problem:
     """The final gate, applied at every step of a sequence."""
 
     def backward(inputs: Any, z_bar: Any) -> dict[str, Any]:
-        params_bar, x_bar = dense.backward(inputs["params"], dense.Tape(inputs["x"]), z_bar)
+        params_bar, x_bar = layer.backward(inputs["params"], dense.Tape(inputs["x"]), z_bar)
         return {"params": params_bar, "x": x_bar}
 
     return problem(
@@ -165,7 +205,7 @@ def dense_layer(rng: Random) -> Problem:
     )
 
 
-def loss_layer(name: str, layer: Any, shape: tuple[int, ...], target: Any, rng: Random, **options: Any) -> Problem:
+def loss_layer(name: str, rng: Random, *, layer: Any, shape: tuple[int, ...], target: Any, **options: Any) -> Problem:
     """A loss layer; the cotangent of its scalar is random, so that a backward which forgets it shows."""
     return problem(
         {"prediction": rng.standard_normal(shape)},
@@ -177,7 +217,9 @@ def loss_layer(name: str, layer: Any, shape: tuple[int, ...], target: Any, rng: 
     )
 
 
-def _losses(rng: Random) -> dict[str, Callable[[Random], Problem]]:
+def losses() -> dict[str, Callable[..., Problem]]:
+    """Every loss with every form of its target, by name: functions of a generator, and of `layer` in place of ours."""
+    rng = np.random.default_rng(0)
     classes = rng.integers(0, K, (T, B))
     some_ignored = np.where(rng.random((T, B)) < 0.3, -1, classes)
     onehot = np.eye(K)[classes]
@@ -193,7 +235,7 @@ def _losses(rng: Random) -> dict[str, Callable[[Random], Problem]]:
         "squared-error-sum": (mean_squared_error, (T, B, D), rng.standard_normal((T, B, D)), {"reduction": "sum"}),
     }
     return {
-        f"layer/{name}": partial(loss_layer, name, layer, shape, target, **options)
+        f"layer/{name}": partial(loss_layer, name, shape=shape, target=target, layer=layer, **options)
         for name, (layer, shape, target, options) in cases.items()
     }
 
@@ -217,7 +259,7 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
     for cell in CELLS.values():
         found[f"cell/{cell.name}"] = partial(cell_step, cell)
     found["layer/dense"] = dense_layer
-    found |= _losses(np.random.default_rng(0))
+    found |= losses()
     for cell in CELLS.values():
         for kind, lengths, reverse in (
             ("", None, False),

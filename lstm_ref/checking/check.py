@@ -35,6 +35,11 @@ BY_ELEMENT = {"balls", "complex", "forward", "differences"}
 MANY_ELEMENTS = 1000
 DIRECTIONS = 4
 
+# Cotangents are drawn an order above the largest bound at which people clip (10): a gradient is linear in them, but one
+# that is clipped on its way is not, and would pass unseen with small ones. In float16, whose largest number is 65504,
+# sums of them would overflow.
+COTANGENT_SCALE = 100.0
+
 # An extrapolated difference estimates its own error, it does not bound it: it counts as disagreeing beyond ten times.
 DIFFERENCE_DOUBT = 10.0
 
@@ -200,7 +205,12 @@ def _cotangents(problem: Problem, seed: int) -> Any:
             )
         return jax.tree.map(lambda v: np.ones((), v.dtype), outputs)
     rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda v: rng.standard_normal(v.shape).astype(v.dtype), outputs)
+
+    def drawn(v: np.ndarray) -> np.ndarray:
+        scale = COTANGENT_SCALE if bits(v.dtype) != bits(np.float16) else 1.0
+        return (scale * rng.standard_normal(v.shape)).astype(v.dtype)
+
+    return jax.tree.map(drawn, outputs)
 
 
 # ------------------------------------------------------------------------------------------------- the claim

@@ -100,7 +100,7 @@ class KnownCell(NamedTuple):
             return
         entries = dictionary(str(self.problem.cell))
         full = self._look(self.bars, claimed)
-        found = search.single(entries, self._in_layout, full, unit)
+        found = search.single(search.tried(entries, self._in_layout, full), full, unit)
         if found:
             yield _finding(found[0])
             if found[1:]:

@@ -79,18 +79,18 @@ def transposed(source: Source, equation: Equation, values: Values) -> Iterator[E
     """A transpose left out: of a square matrix, or of each square block of one that holds the gates side by side."""
     for node in _inside(equation.value):
         if isinstance(node, ast.Attribute) and node.attr == "T":
-            value = np.asarray(source.value_of(node.value, values))
-            if value.ndim == 2 and value.shape[1] % value.shape[0] == 0:
+            shape = _shape(source, node.value, values) or ()
+            if len(shape) == 2 and shape[1] % shape[0] == 0:
                 sentence = f"{_text(node.value)} is not transposed" + (
-                    ", gate by gate," if value.shape[0] != value.shape[1] else ""
+                    ", gate by gate," if shape[0] != shape[1] else ""
                 )
                 new = _call(
                     "np.concatenate", [_call("np.split", [node.value, _shape_ratio(node.value), ast.Constant(1)])]
                 )
                 yield _edit("not transposed", equation, node, new, sentence + " in {target}")
     if isinstance(equation.value, ast.BinOp) and isinstance(equation.value.op, ast.MatMult):
-        value = np.asarray(source.value_of(equation.value, values))
-        if value.ndim == 2 and value.shape[1] % value.shape[0] == 0 and value.shape[0] > 1:
+        shape = _shape(source, equation.value, values) or ()
+        if len(shape) == 2 and shape[1] % shape[0] == 0 and shape[0] > 1:
             blocks = ast.parse("np.concatenate([_w.T for _w in np.split(_v, _v.shape[1] // _v.shape[0], 1)], 1)").body[
                 0
             ]
@@ -363,4 +363,13 @@ def _is_adjoint(name: str) -> bool:
 
 
 def _same_shape(source: Source, node: ast.expr, other: ast.expr, values: Values) -> bool:
-    return bool(np.shape(source.value_of(node, values)) == np.shape(source.value_of(other, values)))
+    one, two = _shape(source, node, values), _shape(source, other, values)
+    return one is not None and one == two
+
+
+def _shape(source: Source, node: ast.expr, values: Values) -> tuple[int, ...] | None:
+    """None where the expression has none: a record, a mask that is not there, a variable of a comprehension."""
+    try:
+        return np.shape(source.value_of(node, values))
+    except (NameError, AttributeError, ValueError, TypeError):
+        return None

@@ -47,11 +47,20 @@ def explains(candidate: Named, claimed: Named, truth: Named, unit: float) -> flo
     return farthest if compared else None
 
 
-def single(dictionary: Dictionary, show: Callable[[Gradients], Named], look: Look, unit: float) -> list[Mistake]:
-    """The entries that explain the claim, the nearest first."""
+Tried = Sequence[tuple[Mistake, Named]]
+"""Entries of the dictionary, and what each gives at one look."""
+
+
+def tried(dictionary: Dictionary, show: Callable[[Gradients], Named], look: Look) -> Tried:
+    """Every single entry's gradients, shown in the claim's layout."""
+    return [(m, show(m.gradients(look.recurrence))) for m in dictionary.mistakes(look.recurrence.T)]
+
+
+def single(entries: Tried, look: Look, unit: float) -> list[Mistake]:
+    """The entries that explain the claim at this look, the nearest first."""
     found = []
-    for mistake in dictionary.mistakes(look.recurrence.T):
-        distance = explains(show(mistake.gradients(look.recurrence)), look.claimed, look.truth, unit)
+    for mistake, given in entries:
+        distance = explains(given, look.claimed, look.truth, unit)
         if distance is not None:
             found.append((distance > unit * 1000, mistake))
     return [mistake for _, mistake in sorted(found, key=lambda pair: pair[0])]
@@ -66,11 +75,11 @@ def pair(
     the two leaves alone must be what the other makes of it, which rules out nearly all pairs without a trial.
     """
     first = looks[0]
-    singles = dictionary.mistakes(first.recurrence.T)
-    made = np.stack([_flat(show(m.gradients(first.recurrence)), first.claimed) for m in singles])
+    entries = tried(dictionary, show, first)
+    made = np.stack([_flat(given, first.claimed) for _, given in entries])
     claim, right = _flat(first.claimed, first.claimed), _flat(first.truth, first.claimed)
     for a, b in _possible(made, claim, right, unit):
-        both = _together(dictionary, singles[a], singles[b])
+        both = _together(dictionary, entries[a][0], entries[b][0])
         if both is not None and all(_explains_look(both, look, show, unit) for look in looks):
             return both
     return None

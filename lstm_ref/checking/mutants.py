@@ -1,0 +1,154 @@
+"""Every mistake that the rules make of every hand-written backward pass of this package, as a claim to be refuted.
+
+The suite tests itself with them: each must turn the check of a built-in problem red.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.cells import CELLS, Cell
+from lstm_ref.checking import builtin
+from lstm_ref.checking.problem import Problem
+from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
+from lstm_ref.mistakes.dictionary import dictionary
+from lstm_ref.mistakes.edits import edits_of
+from lstm_ref.mistakes.recurrence import Recurrence
+from lstm_ref.mistakes.source import Edit, Source
+
+Builder = Callable[[np.random.Generator], Problem]
+
+
+class Mutant(NamedTuple):
+    """One wrong backward pass."""
+
+    unit: str
+    """File or part of the package whose backward pass it is, as "cells/lstm"."""
+    kind: str
+    tag: str
+    sentence: str
+    wrong: str
+    """The wrong line, as source; empty for a mistake between the steps."""
+    problems: tuple[Builder, ...]
+    """Built-in problems with the wrong backward pass in the place of ours, the plainest first."""
+
+
+def mutants() -> Iterator[Mutant]:
+    """All of them: the cells' steps, what happens between the steps, the layers."""
+    for cell in CELLS.values():
+        yield from of_cell(cell)
+        yield from between_steps(cell)
+    yield from of_sequence(CELLS["lstm"])
+    yield from of_layers()
+
+
+def of_cell(cell: Cell) -> Iterator[Mutant]:
+    """The mistakes within one step."""
+    entries = dictionary(cell.name)
+    for edit in entries.edits:
+        wrong = cell._replace(backward=entries.step_with([edit]))
+        builders = (partial(builtin.through_time, wrong), partial(builtin.cell_step, wrong))
+        yield _mutant(f"cells/{cell.name}", edit, builders)
+
+
+def between_steps(cell: Cell) -> Iterator[Mutant]:
+    """The mistakes between the steps, as made by a loop of T steps."""
+    for mistake in dictionary(cell.name).mistakes(builtin.T):
+        if mistake.edits:
+            continue
+
+        def loop_backward(
+            cell: Cell, p: Any, initial: Any, xs: Any, tapes: Any, bar: Any, *_: Any, wrong: Any = mistake.gradients
+        ) -> Any:
+            builtin.numpy_alone(xs)
+            zeros = jax.tree.map(lambda v: 0 * v, bar.final)
+            each = type(initial)(*(bar.hs if f == "h" else 0 * bar.hs for f in initial._fields))
+            given = wrong(Recurrence(cell, p, initial, xs, each, bar.final, zeros))
+            return sequence.Gradients(given.params, given.initial, given.xs)
+
+        build = partial(builtin.through_time, cell, loop_backward=loop_backward)
+        yield Mutant(f"between steps/{cell.name}", mistake.kind, mistake.tag, mistake.sentence, "", (build,))
+
+
+def of_sequence(cell: Cell) -> Iterator[Mutant]:
+    """The mistakes of the loop itself, with padding, and of truncated BPTT."""
+    rng = np.random.default_rng(0)
+    inputs = builtin.recurrence(cell, rng)
+    read = inputs["params"], inputs["initial"], inputs["xs"]
+    outputs, tapes = sequence.loop(cell, *read, builtin.LENGTHS)
+    bar = jax.tree.map(lambda v: rng.standard_normal(v.shape), outputs)
+    keep = np.array([[True], [False]])
+    loop, step = Source(sequence.loop_backward), Source(sequence._step_backward)
+    cut = Source(sequence.truncated)
+    for source, arguments in (
+        (loop, (cell, *read, tapes, bar, builtin.LENGTHS)),
+        (step, (cell, read[0], tapes[0], bar.hs[0], bar.final, keep)),
+        (cut, (cell, *read, tapes, bar, 2, 3)),
+    ):
+        for edit in edits_of(source, *arguments):
+            edited = source.with_edits([edit])
+            if source is step:
+                edited = loop.with_edits([], {"_step_backward": edited})
+            if source is cut:
+                builders: tuple[Any, ...] = (partial(builtin.truncated, cell, estimate=edited),)
+            else:
+                builders = tuple(
+                    partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, loop_backward=edited)
+                    for lengths, reverse in ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True))
+                )
+            if _runs(builders[0]):
+                yield _mutant(f"sequence.{source.name.lstrip('_')}", edit, builders)
+
+
+def of_layers() -> Iterator[Mutant]:
+    """The mistakes of the dense layer and of the losses."""
+    rng = np.random.default_rng(0)
+    layers: dict[Any, tuple[tuple[Any, ...], list[Callable[..., Problem]]]] = {
+        dense: (
+            (
+                dense.Params(rng.random((3, 5)), rng.random(5)),
+                dense.Tape(rng.random((6, 2, 3))),
+                rng.random((6, 2, 5)),
+            ),
+            [builtin.dense_layer],
+        )
+    }
+    classes = rng.random((6, 2, 5))
+    for layer, arguments in (
+        (softmax_cross_entropy, softmax_cross_entropy.forward(classes, classes)),
+        (binary_cross_entropy, binary_cross_entropy.forward(classes, classes)),
+        (mean_squared_error, mean_squared_error.forward(classes, 1 - classes)),
+    ):
+        builders = [b for b in builtin.losses().values() if b.keywords["layer"] is layer]  # type: ignore[attr-defined]
+        layers[layer] = (arguments[1], np.float64(1.5)), builders
+    for layer, (arguments, builders) in layers.items():
+        source = Source(layer.backward)
+        for edit in edits_of(source, *arguments):
+            wrong = SimpleNamespace(forward=layer.forward, backward=source.with_edits([edit]))
+            wronged = tuple(partial(b, layer=wrong) for b in builders)
+            if _runs(wronged[0]):
+                yield _mutant(f"layers/{layer.__name__.rpartition('.')[2]}", edit, wronged)
+
+
+def _mutant(unit: str, edit: Edit, builders: tuple[Any, ...]) -> Mutant:
+    return Mutant(unit, edit.kind, edit.tag, edit.sentence, edit.wrong, builders)
+
+
+def _runs(build: Builder) -> bool:
+    """Whether the edited code runs and gives arrays of the inputs' shapes: else it is no mistake that anyone keeps."""
+    problem = build(np.random.default_rng(0))
+    outputs = problem.function(problem.inputs)
+    bar = jax.tree.map(lambda v: np.ones(np.shape(v)), outputs)
+    try:
+        given = problem.gradients(problem.inputs, bar)
+    except (ValueError, TypeError, AttributeError, IndexError, NameError):
+        return False
+    mine, theirs = (jax.tree.leaves({k: tree[k] for k in given}) for tree in (problem.inputs, given))
+    return [np.shape(v) for v in mine] == [np.shape(v) for v in theirs]
