@@ -1,0 +1,265 @@
+"""Does the check find every mistake, and do others? `python -m benchmarks.mutation`
+
+Every mistake that the rules make of every hand-written backward pass of this package (`lstm_ref.checking.mutants`) is
+checked at the built-in problems, and the same wrong functions at the same problem by torch's gradcheck, JAX's check_grads
+and chex's assert_numerical_grads at their defaults (in float64, and in float32), with the right functions beside them.
+Printed: how many each finds, what survives, and how often each calls a right function wrong. `--diagnosis` asks besides
+how often the report's first answer is the mistake that was made.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import click
+import jax
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from lstm_ref import sequence
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.cells import lstm
+from lstm_ref.checking import builtin
+from lstm_ref.checking.check import check
+from lstm_ref.checking.mutants import Mutant, mutants
+from lstm_ref.checking.problem import Problem, problem
+
+RIGHT_SEEDS = 5
+VANISHING_STEPS = 30
+
+
+# -------------------------------------------------------------------------------------------------------- peers
+
+
+class _Flat:
+    """A problem as a NumPy function of a list of arrays, and its claim as the backward of one list from another."""
+
+    def __init__(self, problem: Problem, dtype: Any) -> None:
+        self.problem = problem
+        leaves, self._tree = jax.tree.flatten(problem.inputs)
+        self.inputs = [np.asarray(v, dtype) for v in leaves]
+        outputs, self._out = jax.tree.flatten(problem.function(problem.inputs))
+        self.shapes = [np.shape(v) for v in outputs]
+        self.dtype = np.dtype(dtype)
+
+    def forward(self, *leaves: Any) -> list[np.ndarray]:
+        outputs = self.problem.function(jax.tree.unflatten(self._tree, list(map(np.asarray, leaves))))
+        return [np.asarray(v, self.dtype) for v in jax.tree.leaves(outputs)]
+
+    def backward(self, leaves: Any, bars: Any) -> list[np.ndarray]:
+        inputs = jax.tree.unflatten(self._tree, list(map(np.asarray, leaves)))
+        given = self.problem.gradients(inputs, jax.tree.unflatten(self._out, list(map(np.asarray, bars))))
+        full = {**jax.tree.map(np.zeros_like, inputs), **given}
+        return [np.asarray(v, self.dtype) for v in jax.tree.leaves(full)]
+
+
+def gradcheck(problem: Problem, dtype: Any, **options: Any) -> bool:
+    """torch.autograd.gradcheck at its defaults: whether it passes."""
+    import torch
+
+    flat = _Flat(problem, dtype)
+
+    class Claim(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *leaves: Any) -> Any:
+            ctx.save_for_backward(*leaves)
+            return tuple(torch.from_numpy(v.copy()) for v in flat.forward(*(v.detach().numpy() for v in leaves)))
+
+        @staticmethod
+        def backward(ctx: Any, *bars: Any) -> Any:
+            leaves = [v.detach().numpy() for v in ctx.saved_tensors]
+            return tuple(torch.from_numpy(v.copy()) for v in flat.backward(leaves, [b.numpy() for b in bars]))
+
+    tensors = [torch.from_numpy(v.copy()).requires_grad_() for v in flat.inputs]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bool(torch.autograd.gradcheck(Claim.apply, tensors, raise_exception=False, **options))
+
+
+def _as_jax(problem: Problem, dtype: Any) -> tuple[Callable[..., Any], list[Any]]:
+    flat = _Flat(problem, dtype)
+    shapes = [jax.ShapeDtypeStruct(s, flat.dtype) for s in flat.shapes]
+
+    @jax.custom_vjp
+    def function(*leaves: Any) -> Any:
+        return jax.pure_callback(flat.forward, shapes, *leaves, vmap_method="sequential")
+
+    def forward(*leaves: Any) -> Any:
+        return function(*leaves), leaves
+
+    def backward(leaves: Any, bars: Any) -> Any:
+        like = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in leaves]
+        return tuple(jax.pure_callback(flat.backward, like, leaves, bars, vmap_method="sequential"))
+
+    function.defvjp(forward, backward)
+    return function, [jax.numpy.asarray(v) for v in flat.inputs]
+
+
+def _passes(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except AssertionError:
+        return False
+    return True
+
+
+def check_grads(problem: Problem, dtype: Any) -> bool:
+    """jax.test_util.check_grads, reverse mode, at its defaults."""
+    from jax.test_util import check_grads as run
+
+    with x64():
+        function, arguments = _as_jax(problem, dtype)
+        return _passes(lambda: run(function, arguments, order=1, modes=["rev"]))
+
+
+def assert_numerical_grads(problem: Problem, dtype: Any) -> bool:
+    """chex.assert_numerical_grads, reverse mode, at its defaults."""
+    import chex
+
+    with x64():
+        function, arguments = _as_jax(problem, dtype)
+        return _passes(lambda: chex.assert_numerical_grads(function, arguments, order=1, modes=["rev"]))
+
+
+def ours(problem: Problem) -> bool:
+    """The check of this package, with the oracle that decides."""
+    return check(problem, oracles=["balls"], explain=False).right
+
+
+PEERS: dict[str, Callable[[Problem], bool]] = {
+    "lstm_ref": ours,
+    "torch gradcheck, float64": lambda p: gradcheck(p, np.float64),
+    "torch gradcheck fast, float64": lambda p: gradcheck(p, np.float64, fast_mode=True),
+    "jax check_grads, float64": lambda p: check_grads(p, np.float64),
+    "chex numerical_grads, float64": lambda p: assert_numerical_grads(p, np.float64),
+    "torch gradcheck, float32": lambda p: gradcheck(p, np.float32),
+    "jax check_grads, float32": lambda p: check_grads(p, np.float32),
+    "chex numerical_grads, float32": lambda p: assert_numerical_grads(p, np.float32),
+}
+
+
+# ------------------------------------------------------------------------------------------------------ the run
+
+
+def _judge(mutant: Mutant, peers: bool) -> dict[str, Any]:
+    """Which tools find the mutant; ours at every built-in problem until one turns red, the others at the first."""
+    first = mutant.problems[0](np.random.default_rng(0))
+    found = {"lstm_ref": any(not ours(build(np.random.default_rng(0))) for build in mutant.problems)}
+    if peers and first.definition is None:  # a declared estimator is none of theirs
+        found |= {name: not passes(first) for name, passes in PEERS.items() if name != "lstm_ref"}
+    return found
+
+
+def _part(part: int, parts: int, every: int, peers: bool) -> list[tuple[dict[str, str], dict[str, bool]]]:
+    chosen = list(mutants())[::every][part::parts]
+    return [
+        ({k: getattr(m, k) for k in ("unit", "kind", "tag", "sentence", "wrong")}, _judge(m, peers)) for m in chosen
+    ]
+
+
+def _false_alarms() -> dict[str, Counter[str]]:
+    """How each tool judges the right functions."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in PEERS}
+    for name, build in builtin.problems().items():
+        if not name.startswith(("time/", "layer/")) or "custom-vjp" in name:
+            continue
+        for seed in range(RIGHT_SEEDS):
+            problem = build(np.random.default_rng(seed))
+            if problem.definition is None:
+                for tool, passes in PEERS.items():
+                    counts[tool]["right" if passes(problem) else "wrong"] += 1
+    return counts
+
+
+def subtle() -> dict[str, Problem]:
+    """Wrong gradients that are nearly right: one element a little off, and cuts where the gradient has vanished."""
+    right = builtin.through_time(lstm, np.random.default_rng(0))
+
+    def off_by(part: float) -> Problem:
+        def gradients(inputs: Any, bar: Any) -> Any:
+            given = right.gradients(inputs, bar)
+            w_h = given["params"].w_h.copy()
+            w_h[1, 2] = w_h[1, 2] * (1 + part)
+            return given | {"params": given["params"]._replace(w_h=w_h)}
+
+        return replace(right, gradients=gradients)
+
+    found = {f"one element off by {part:g} of itself": off_by(part) for part in (1e-1, 1e-2, 1e-3, 1e-6, 1e-10)}
+    found |= {f"cut after {k} of {VANISHING_STEPS} steps": _cut(k) for k in (6, 12, 20, 29)}
+    return found
+
+
+def _cut(k: int) -> Problem:
+    """An LSTM whose forget bias is 0, with a loss on its last output; the backward pass ends after k steps."""
+    rng = np.random.default_rng(0)
+    B, D, H, T = 2, 3, 4, VANISHING_STEPS
+    inputs = {
+        "params": builtin.like(rng, lstm.parameter_shapes(D, H))._replace(b=np.zeros(4 * H)),
+        "initial": builtin.like(rng, lstm.state_shapes(B, H)),
+        "xs": rng.standard_normal((T, B, D)),
+    }
+
+    def forward(inputs: Any) -> Any:
+        return sequence.loop(lstm, inputs["params"], inputs["initial"], inputs["xs"])[0].final.h
+
+    def backward(inputs: Any, h_bar: Any) -> Any:
+        outputs, tapes = sequence.loop(lstm, inputs["params"], inputs["initial"], inputs["xs"])
+        final = outputs.final._replace(h=h_bar, c=0 * h_bar)
+        zeros = jax.tree.map(lambda v: 0 * v, inputs["params"])
+        xs_bar = [0 * x for x in inputs["xs"]]
+        for t in range(T - 1, T - 1 - k, -1):
+            given = lstm.backward(inputs["params"], tapes[t], final)
+            final, xs_bar[t] = given.prev, given.x
+            zeros = jax.tree.map(lambda a, b: a + b, zeros, given.params)
+        return {"params": zeros, "initial": jax.tree.map(lambda v: 0 * v, final), "xs": np.stack(xs_bar)}
+
+    return problem(inputs, forward=forward, backward=backward, name=f"cut after {k}")
+
+
+@click.command()
+@click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Take every n-th mutant.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Ask the other tools too.")
+@click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
+@click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all answers as JSON.")
+def main(every: int, peers: bool, processes: int, output: str | None) -> None:
+    """Exit code 1 if a mutant survives our check."""
+    started = time.perf_counter()
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        parts = [pool.submit(_part, k, processes, every, peers) for k in range(processes)]
+        answers = [answer for part in parts for answer in part.result()]
+    out = Console(width=160)
+    alarms = _false_alarms() if peers else {}
+    table = Table("tool", "mutants asked", "found", "%", "right functions called wrong", show_edge=False)
+    for name in PEERS if peers else ("lstm_ref",):
+        asked = [found[name] for _, found in answers if name in found]
+        wrong = f"{alarms[name]['wrong']} of {alarms[name].total()}" if alarms else ""
+        table.add_row(name, str(len(asked)), str(sum(asked)), f"{100 * sum(asked) / max(len(asked), 1):.1f}", wrong)
+    out.print(table)
+    if peers:
+        fine = Table("tool", *subtle(), show_edge=False)
+        for name, passes in PEERS.items():
+            fine.add_row(name, *("-" if passes(p) else "found" for p in subtle().values()))
+        out.print(fine)
+    out.print("mutants by unit:", dict(Counter(m["unit"] for m, _ in answers)))
+    survivors = [m for m, found in answers if not found["lstm_ref"]]
+    for m in survivors:
+        out.print(f"survives: {m['unit']} {m['tag']} {m['sentence']} {m['wrong']}", markup=False)
+    out.print(f"{len(answers)} mutants, {len(survivors)} survivors, {time.perf_counter() - started:.0f} s")
+    if output:
+        with open(output, "w", encoding="utf-8") as file:
+            json.dump(answers, file, indent=1)
+    sys.exit(1 if survivors else 0)
+
+
+if __name__ == "__main__":
+    main()
