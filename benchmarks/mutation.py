@@ -1,10 +1,10 @@
 """Does the check find every mistake, and do others? `python -m benchmarks.mutation`
 
 Every mistake that the rules make of every hand-written backward pass of this package (`lstm_ref.checking.mutants`) is
-checked at the built-in problems, and the same wrong functions at the same problem by torch's gradcheck, JAX's check_grads
-and chex's assert_numerical_grads at their defaults (in float64, and in float32), with the right functions beside them.
-Printed: how many each finds, what survives, and how often each calls a right function wrong. `--diagnosis` asks besides
-how often the report's first answer is the mistake that was made.
+checked at the built-in problems, and the same wrong functions at the same problem by torch's gradcheck, JAX's
+check_grads and chex's assert_numerical_grads at their defaults (in float64, and in float32), with the right functions
+beside them, and with gradients that are nearly right. Printed: how many each finds, what survives, and how often each
+calls a right function wrong.
 """
 
 from __future__ import annotations
@@ -160,11 +160,12 @@ def _judge(mutant: Mutant, peers: bool) -> dict[str, Any]:
     return found
 
 
+FIELDS = ("unit", "kind", "tag", "sentence", "wrong")
+
+
 def _part(part: int, parts: int, every: int, peers: bool) -> list[tuple[dict[str, str], dict[str, bool]]]:
     chosen = list(mutants())[::every][part::parts]
-    return [
-        ({k: getattr(m, k) for k in ("unit", "kind", "tag", "sentence", "wrong")}, _judge(m, peers)) for m in chosen
-    ]
+    return [({k: getattr(m, k) for k in FIELDS}, _judge(m, peers)) for m in chosen]
 
 
 def _false_alarms() -> dict[str, Counter[str]]:
@@ -246,9 +247,9 @@ def main(every: int, peers: bool, processes: int, output: str | None) -> None:
         table.add_row(name, str(len(asked)), str(sum(asked)), f"{100 * sum(asked) / max(len(asked), 1):.1f}", wrong)
     out.print(table)
     if peers:
-        fine = Table("tool", *subtle(), show_edge=False)
-        for name, passes in PEERS.items():
-            fine.add_row(name, *("-" if passes(p) else "found" for p in subtle().values()))
+        fine = Table("nearly right", *PEERS, show_edge=False)
+        for name, nearly_right in subtle().items():
+            fine.add_row(name, *("-" if passes(nearly_right) else "found" for passes in PEERS.values()))
         out.print(fine)
     out.print("mutants by unit:", dict(Counter(m["unit"] for m, _ in answers)))
     survivors = [m for m, found in answers if not found["lstm_ref"]]
