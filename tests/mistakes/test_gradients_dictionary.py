@@ -1,0 +1,230 @@
+"""The dictionary of mistakes: it names the mistake that was made, in whatever layout, alone and in pairs."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import jax
+import numpy as np
+import pytest
+
+from lstm_ref.cells import CELLS
+from lstm_ref.checking.problem import paths
+from lstm_ref.mistakes import search
+from lstm_ref.mistakes.conformance import VARIANTS, conformity
+from lstm_ref.mistakes.dictionary import dictionary
+from lstm_ref.mistakes.latex import latex
+from lstm_ref.mistakes.layout import layout
+from lstm_ref.mistakes.recurrence import backward
+
+T, B, D, H = 6, 2, 3, 4
+UNIT = 2.0**-53
+
+
+def drawn(cell, rng):
+    """Our own layout, as flat inputs."""
+    like = lambda shapes: {k: 0.5 * rng.standard_normal(s) for k, s in shapes._asdict().items()}  # noqa: E731
+    xs = {"xs": rng.standard_normal((T, B, D))}
+    return like(cell.parameter_shapes(D, H)) | like(cell.state_shapes(B, H)) | xs
+
+
+def outputs_of(cell, inputs, forward=None):
+    """All outputs and the final state, by the cell's own forward or another one."""
+    params = type(cell.parameter_shapes(1, 1))(*(inputs[k] for k in cell.parameter_shapes(1, 1)._fields))
+    state = type(cell.state_shapes(1, 1))(*(inputs[k] for k in cell.state_shapes(1, 1)._fields))
+    hs = []
+    for x in inputs["xs"]:
+        state, _ = (forward or cell.forward)(params, state, x)
+        hs.append(state.h)
+    return {"hs": np.stack(hs), **{f"last {k}": v for k, v in state._asdict().items() if k != "h"}}
+
+
+@cache
+def case(name):
+    """(dictionary, conformity, look, every entry tried) of a cell in our own layout; cotangents large, as a check's."""
+    cell, rng = CELLS[name], np.random.default_rng(1)
+    inputs = drawn(cell, rng)
+    outputs = outputs_of(cell, inputs)
+    found = conformity(cell, layout(cell, inputs, None, paths(inputs)), outputs)
+    assert found is not None
+    bars = {k: 100 * rng.standard_normal(v.shape) for k, v in outputs.items()}
+    r = found.recurrence(bars)
+    truth = found.layout.gradients(backward(r, r.tapes()))
+    look = search.Look(r, truth, truth)
+    entries = dictionary(name)
+    return entries, found, bars, look, search.tried(entries, found.layout.gradients, look)
+
+
+def same_function(one, other):
+    return all(np.allclose(one[k], other[k], rtol=1e-9, atol=1e-9 * np.max(np.abs(other[k]))) for k in other)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_first_answer_is_the_mistake_that_was_made_or_one_that_is_the_same_function(name):
+    """Must hold for 95 % of the mistakes; it holds for all."""
+    _, _, _, look, tried = case(name)
+    missed = []
+    for mistake, given in tried:
+        found = search.single(tried, look._replace(claimed=given), UNIT)
+        by_mistake = {id(m): g for m, g in tried}
+        if not found or not same_function(by_mistake[id(found[0])], given):
+            missed.append((mistake.sentence, [m.sentence for m in found]))
+    assert not missed
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_right_gradient_is_no_entry_of_the_dictionary(name):
+    """But for those that change nothing here: the final h is no output of its own."""
+    _, _, _, look, tried = case(name)
+    named = search.single(tried, look, UNIT)
+    assert all("final" in m.sentence for m in named), [m.sentence for m in named]
+
+
+def test_two_mistakes_at_once_are_named_both():
+    entries, found, bars, look, _ = case("lstm")
+    show, rng = found.layout.gradients, np.random.default_rng(0)
+    first = {k: v * (found.step_of(k) == 1) for k, v in bars.items()}
+    at_first = found.recurrence(first)
+    right = show(backward(at_first, at_first.tapes()))
+    named, pairs = 0, 0
+    while pairs < 12:
+        one, two = (entries.edits[k] for k in rng.choice(len(entries.edits), 2, replace=False))
+        if one.equation == two.equation:
+            continue
+        pairs += 1
+        both = entries.in_the_step(one, two)
+        looks = [
+            search.Look(at_first, show(both.gradients(at_first)), right),
+            look._replace(claimed=show(both.gradients(look.recurrence))),
+        ]
+        answer = search.pair(entries, show, looks, UNIT)
+        named += answer is not None and same_function(show(answer.gradients(look.recurrence)), looks[1].claimed)
+    assert named >= 11
+
+
+def test_every_entry_has_its_equation_in_latex_and_the_line_of_its_page():
+    for name in CELLS:
+        for mistake in dictionary(name).mistakes(T):
+            assert re.fullmatch(r"derivations/\w+\.md:\d+", mistake.place), mistake
+            if mistake.edits:
+                assert r"\texttt" not in mistake.wrong, mistake.wrong
+                assert mistake.right != mistake.wrong
+    assert latex("c_bar = bar.c + u_bar * (1 - u * u)") == r"\bar c = \bar c^{\,next} + \bar u \odot (1 - u \odot u)"
+    assert latex("prev_h_bar = a_bar @ p.w_h.T") == r"\bar h_{t-1} = \bar a\, W_{h}^\top"
+
+
+def test_the_rules_make_no_edit_twice_and_none_that_changes_nothing():
+    for name in CELLS:
+        entries = dictionary(name)
+        assert len({(e.replacements[0][0], e.wrong) for e in entries.edits}) == len(entries.edits)
+        assert all(e.wrong != e.equation for e in entries.edits)
+
+
+# ----------------------------------------------------------------------------------------------------- layouts
+
+
+def columns(inputs):
+    """Column vectors, one kernel [h; x] a gate, gates f, i, c, o, the bias as two that add up."""
+    W = np.concatenate([inputs["w_h"], inputs["w_x"]]).T.reshape(4, H, H + D)
+    kernels = dict(zip("ifco", W, strict=True))
+    return {
+        "W": {k: kernels[k] for k in "fico"},
+        "b": {k: 0.25 * inputs["b"].reshape(4, H, 1)["ifco".index(k)] for k in "fico"},
+        "b2": {k: 0.75 * inputs["b"].reshape(4, H, 1)["ifco".index(k)] for k in "fico"},
+        "h0": inputs["h"].T,
+        "c0": inputs["c"].T,
+        "x": inputs["xs"].transpose(0, 2, 1),
+    }
+
+
+def from_columns(inputs):
+    W = np.concatenate([inputs["W"][k].T for k in "ifco"], axis=1)
+    b = np.concatenate([(inputs["b"][k] + inputs["b2"][k])[:, 0] for k in "ifco"])
+    xs = inputs["x"].transpose(0, 2, 1)
+    return {"w_h": W[:H], "w_x": W[H:], "b": b, "h": inputs["h0"].T, "c": inputs["c0"].T, "xs": xs}
+
+
+def test_gradients_go_back_through_a_mapping_to_the_users_own_layout():
+    """Each bias of two that add up gets the whole gradient of their sum; every other element its own."""
+    cell, rng = CELLS["lstm"], np.random.default_rng(0)
+    ours = drawn(cell, rng)
+    theirs = columns(ours)
+    arrays = layout(cell, theirs, from_columns, paths(theirs))
+    assert all(np.array_equal(getattr(arrays.params, k), ours[k]) for k in ("w_x", "w_h", "b"))
+    assert np.array_equal(arrays.initial.h, ours["h"])
+    outputs = outputs_of(cell, ours)
+    found = conformity(cell, arrays, {"hs": outputs["hs"].transpose(0, 2, 1), "c": outputs["last c"].T})
+    assert found is not None
+    r = found.recurrence({"hs": outputs["hs"].transpose(0, 2, 1), "c": outputs["last c"].T})
+    given = backward(r, r.tapes())
+    shown, expected = (
+        arrays.gradients(given),
+        paths(columns({**given.params._asdict(), **given.initial._asdict(), "xs": given.xs})),
+    )
+    for path, value in expected.items():
+        whole = path.split(".")[0] in ("b", "b2")
+        assert np.allclose(shown[path], value / (0.25 if path.startswith("b.") else 0.75) if whole else value)
+
+
+def test_a_final_state_among_other_outputs_is_told_from_the_outputs_of_all_steps():
+    _, _, bars, look, _ = case("lstm")
+    r = look.recurrence
+    assert np.array_equal(r.states_bar.h, bars["hs"])
+    assert np.array_equal(r.final_bar.c, bars["last c"])
+    assert not np.any(r.final_bar.h)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        (lambda i: {"w_x": i["w_x"]}, "w_h is not among w_x"),
+        (lambda i: i | {"xs": i["xs"][0]}, r"xs as \(T, B, D\), got shape \(2, 3\)"),
+        (lambda i: i | {"b": i["b"][1:]}, r"b with shape \(16,\).*got \(15,\)"),
+        (lambda i: i | {"p": i["b"]}, "gives p, which the cell does not have"),
+        (lambda i: i | {"b": i["b"] * i["b"]}, "two elements are multiplied"),
+        (lambda i: i | {"b": np.tanh(i["b"])}, "may rearrange, add and scale"),
+        (lambda i: i["no such"], "mapping.inputs. fails: KeyError"),
+        (lambda i: 3, "must return a dict of arrays, got int"),
+        ({"w_x": "nowhere"}, "w_x is said to be 'nowhere', which is no input"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_one_clear_error(mapping, message):
+    from lstm_ref import BadInput
+
+    inputs = drawn(CELLS["lstm"], np.random.default_rng(0))
+    with pytest.raises(BadInput, match=message):
+        layout(CELLS["lstm"], inputs, mapping, paths(inputs))
+
+
+# ------------------------------------------------------------------------------------------------- conformance
+
+
+@pytest.mark.parametrize(("cell", "variant"), [(c, v) for c, names in VARIANTS.items() for v in names])
+def test_a_forward_that_is_a_known_variant_is_named(cell, variant):
+    from lstm_ref.mistakes.source import Source
+
+    ours = CELLS[cell]
+    inputs = drawn(ours, np.random.default_rng(0))
+    outputs = outputs_of(ours, inputs, Source(ours.forward).with_text(VARIANTS[cell][variant]))
+    found = conformity(ours, layout(ours, inputs, None, paths(inputs)), outputs)
+    assert found is not None
+    assert (found.variant, found.gates) == (variant, None)
+
+
+def test_gate_blocks_in_another_order_are_named():
+    """The user stacks i, f, o, g, as torch does not; the mapping calls them ours."""
+    cell = CELLS["lstm"]
+    inputs = drawn(cell, np.random.default_rng(0))
+    order = [0, 1, 3, 2]
+    swapped = {k: np.concatenate([np.split(inputs[k], 4, -1)[n] for n in order], -1) for k in ("w_x", "w_h", "b")}
+    found = conformity(cell, layout(cell, inputs | swapped, None, paths(inputs | swapped)), outputs_of(cell, inputs))
+    assert found is not None
+    assert found.gates == (0, 1, 3, 2)
+
+
+def test_a_forward_that_is_another_cell_conforms_to_nothing():
+    cell, rng = CELLS["lstm"], np.random.default_rng(0)
+    inputs = drawn(cell, rng)
+    outputs = jax.tree.map(np.sin, outputs_of(cell, inputs))
+    assert conformity(cell, layout(cell, inputs, None, paths(inputs)), outputs) is None
