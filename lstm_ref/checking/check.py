@@ -125,7 +125,7 @@ def check(
         digits=digits,
         seconds=time.perf_counter() - started,
         environment=environment(),
-        nodes=diagnosis.adjoints,
+        nodes=diagnosis.adjoints or _nodes(problem, claimed, truth, wrong_masks),
         findings=diagnosis.findings,
         conformance=diagnosis.conformance,
     )
@@ -137,6 +137,21 @@ def _truth(answers: dict[str, _Answer], decisive: set[str]) -> dict[str, np.ndar
         if name in answers and answers[name].directions is None:
             return {path: midpoints(v) for path, v in answers[name].gradients.items()}
     return None
+
+
+def _nodes(
+    problem: Problem, claimed: dict[str, np.ndarray], truth: dict[str, np.ndarray] | None, wrong: dict[str, np.ndarray]
+) -> tuple[NodeReport, ...]:
+    """The claimed adjoints of the problem's nodes, step by step."""
+    found = []
+    for name in problem.nodes:
+        if truth is None or name not in claimed or claimed[name].ndim == 0 or not claimed[name].size:
+            continue
+        size = float(np.max(np.abs(truth[name]))) or 1.0
+        errors = np.abs(claimed[name].astype(np.float64) - truth[name]).reshape(len(truth[name]), -1).max(axis=1) / size
+        bad = wrong[name].reshape(len(errors), -1)
+        found.append(NodeReport(name, tuple(map(float, errors)), tuple(bool(step.any()) for step in bad)))
+    return tuple(found)
 
 
 def _is_right(problem: Problem, decisive: set[str], seed: int) -> bool:
@@ -376,6 +391,9 @@ def _judge(
     cap = bits(value.dtype) * math.log10(2) if value.dtype.kind != "i" else 16.0
     oracles, wrong, pattern_mask = [], 0, np.zeros(value.shape, bool)
     digits_balls: float | None = None
+    limits: list[float] = []
+    limit_balls: float | None = None
+    zeros = 0
     digits_floats = cap
     for name, answer in answers.items():
         with precision(3 * digits // 2 + GUARD_DIGITS):
@@ -395,8 +413,11 @@ def _judge(
             if mask.shape == value.shape:
                 pattern_mask |= mask
             digits_floats = min(digits_floats, compared.digits)
+            limits.append(_limit_each(compared, answer, value, path))
+            zeros = max(zeros, compared.zeros if answer.directions is None else 0)
             if proven is not None:
                 digits_balls = min(proven.digits, float(digits))
+                limit_balls = _limit_each(proven, answer, value, path)
         oracles.append(
             OracleReport(
                 name,
@@ -422,8 +443,25 @@ def _judge(
         digits_floats,
         tuple(oracles),
         None if right else _pattern(pattern_mask),
+        min(limits, default=math.inf),
+        limit_balls,
+        zeros,
     )
     return report, pattern_mask if pattern_mask.any() or right else np.ones(value.shape, bool)
+
+
+def _limit_each(compared: Comparison, answer: _Answer, value: np.ndarray, path: str) -> float:
+    """The detection limit of any one element, relative to its own size.
+
+    Along directions of ±1 an element's error shows whole, in a sum that is allowed for as a sum: the smallest element
+    that is claimed decides.
+    """
+    if answer.directions is None:
+        return compared.limit_each
+    sizes = np.abs(value.astype(np.float64))
+    scale = max((abs(v) for v in midpoints(answer.gradients[path]).ravel()), default=0.0)
+    smallest = float(np.min(sizes, where=sizes > 0, initial=math.inf))
+    return compared.limit * float(scale) / smallest if math.isfinite(smallest) and scale > 0 else math.inf
 
 
 def _compare(claimed: Balls, answer: _Answer, path: str, doubt: Any, floor: Any) -> Comparison:

@@ -18,6 +18,10 @@ class Comparison(NamedTuple):
     """−log10 of the largest error, relative to the array's largest element, as far as the oracle can see."""
     limit: float
     """Relative error of the largest element that the comparison would have let pass: its detection limit."""
+    limit_each: float
+    """The same of any one element, relative to its own size; of those that are not truly zero."""
+    zeros: int
+    """Elements that are truly zero, as far as the oracle can see."""
     right: np.ndarray
     """Bool, in the array's shape: which elements agree within what is allowed for each."""
     worst: tuple[int, ...]
@@ -37,13 +41,17 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
     shape = expected.shape
     each = [np.broadcast_to(as_balls(v), shape).ravel().tolist() for v in (claimed, expected, doubt, floor)]
     if not each[0]:
-        return Comparison(math.inf, 0.0, np.ones(shape, bool), (), "", "", 0.0, 0.0)
-    errors, doubts, allowances = [], [], []
+        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0)
+    errors, doubts, allowances, limits, zeros = [], [], [], [], 0
     for value, truth, unsure, lost in zip(*each, strict=True):
         distance = abs(value.real - truth.real)
         errors.append(distance.mid())
         doubts.append(distance.rad() + unsure.real.abs_upper())
         allowances.append(doubts[-1] + lost.real.abs_upper())
+        if truth.is_finite() and not abs(truth.real).mid() > doubts[-1]:
+            zeros += 1
+        else:
+            limits.append(_ratio(allowances[-1], abs(truth.real).mid()))
     right = [bool(error <= allowed) for error, allowed in zip(errors, allowances, strict=True)]  # False for NaN
     worst = max(range(len(errors)), key=lambda n: _excess(errors[n], allowances[n]))
     scale = _largest([abs(truth.real).mid() for truth in each[1]])
@@ -51,6 +59,8 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
     return Comparison(
         digits=math.inf if error == 0 and all(right) else _digits(error.max(_largest(doubts)), scale, all(right)),
         limit=_ratio(_largest(allowances), scale),
+        limit_each=max(limits, default=0.0),
+        zeros=zeros,
         right=np.array(right).reshape(shape),
         worst=tuple(int(k) for k in np.unravel_index(worst, shape)),
         claimed=_show(each[0][worst].real, errors[worst]),

@@ -176,6 +176,35 @@ class Report:
         return json.dumps(self.as_dict(), indent=2)
 
 
+def from_dict(data: dict[str, Any]) -> Report:
+    """The report that `as_dict` made: numbers that JSON does not have, which became null, are infinite again."""
+
+    def numbers(values: dict[str, Any], *names: str) -> dict[str, Any]:
+        return values | {n: math.inf for n in names if values[n] is None}
+
+    def one(values: dict[str, Any]) -> InputReport:
+        oracles = tuple(
+            OracleReport(**numbers(o, "digits", "limit", "error", "allowed") | {"worst": tuple(o["worst"])})
+            for o in values["oracles"]
+        )
+        values = numbers(values, "digits_in_floats", "limit_in_floats")
+        return InputReport(**values | {"oracles": oracles, "shape": tuple(values["shape"])})
+
+    def node(values: dict[str, Any]) -> NodeReport:
+        errors = tuple(math.inf if e is None else e for e in values["errors"])
+        return NodeReport(values["name"], errors, tuple(values["wrong"]))
+
+    fields = {k: v for k, v in data.items() if k not in ("elements", "right", "digits_in_balls", "digits_in_floats")}
+    fields |= {k: tuple(fields[k]) for k in ("inherited", "unchecked", "notes", "undecided")}
+    fields["skipped"] = tuple((name, why) for name, why in data["skipped"])
+    fields["inputs"] = tuple(map(one, data["inputs"]))
+    fields["nodes"] = tuple(map(node, data["nodes"]))
+    fields["findings"] = tuple(Finding(**f | {"tags": tuple(f["tags"])}) for f in data["findings"])
+    for name, kind in (("first_wrong", FirstWrong), ("conformance", Conformance)):
+        fields[name] = None if data[name] is None else kind(**data[name])
+    return Report(**fields)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,8 +21,16 @@ def _oracles(_: click.Context, __: click.Parameter, value: str | None) -> list[s
     return names
 
 
+def _reports(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Path, ...]:
+    from lstm_ref.reporting.files import require_writable
+
+    for value in values:
+        require_writable(Path(value))
+    return tuple(map(Path, values))
+
+
 def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--json, --digits, --oracles, --seed, --quiet, --no-color."""
+    """--json, --digits, --oracles, --seed, --report, --quiet, --no-color."""
     options = (
         click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON on standard output."),
         click.option(
@@ -39,6 +48,14 @@ def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of random inputs and cotangents."
+        ),
+        click.option(
+            "--report",
+            "report_files",
+            multiple=True,
+            callback=_reports,
+            metavar="FILE",
+            help="Write the reports to a file too: .html (one page), .json, .xml (JUnit). May be given several times.",
         ),
         click.option("--quiet", is_flag=True, help="Print one line: the verdict."),
         click.option("--no-color", is_flag=True, help="No colours."),

@@ -9,6 +9,7 @@ import time
 from contextlib import nullcontext
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ def verify(
     digits: int,
     oracles: list[str] | None,
     seed: int,
+    report_files: tuple[Path, ...],
     quiet: bool,
     no_color: bool,
 ) -> None:
@@ -37,8 +39,9 @@ def verify(
     from rich.progress import track
 
     from lstm_ref.checking.builtin import problems
-    from lstm_ref.commands.output import print_json
     from lstm_ref.errors import BadInput
+    from lstm_ref.reporting.files import as_json as to_json
+    from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import console, render, summary
 
     started, out = time.perf_counter(), console(no_color)
@@ -57,7 +60,7 @@ def verify(
             reports.append(report)
     wrong = [r for r in reports if not r.right]
     if as_json:
-        print_json(reports)
+        click.echo(to_json(reports), nl=False)
     else:
         if not quiet:
             out.print(summary(reports))
@@ -67,6 +70,8 @@ def verify(
         if wrong:
             verdict = f"[bold red]{len(wrong)} of {len(reports)} wrong[/]"
         out.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(started):.1f} s")
+    for path in report_files:
+        write(path, reports)
     sys.exit(1 if wrong else 0)
 
 

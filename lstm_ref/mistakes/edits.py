@@ -233,7 +233,8 @@ class _ReplaceOne(ast.NodeTransformer):
         self._number, self._new = number, new
 
     def visit(self, node: ast.AST) -> Any:
-        return self._new if getattr(node, "number", None) == self._number else self.generic_visit(node)
+        is_it = isinstance(node, ast.expr) and getattr(node, "number", None) == self._number
+        return self._new if is_it else self.generic_visit(node)
 
 
 def _inside(value: ast.expr) -> Iterator[Any]:

@@ -49,7 +49,8 @@ class Source:
         self._namespace = {"np": np, **function.__globals__, **inspect.getclosurevars(function).nonlocals}
         self._lines = text.splitlines()
         self._tree = ast.parse(text)
-        for number, node in enumerate(ast.walk(self._tree)):
+        # Expressions alone: operators and contexts are single objects that all trees of the process share.
+        for number, node in enumerate(n for n in ast.walk(self._tree) if isinstance(n, ast.expr)):
             node.number = number  # type: ignore[attr-defined]
         definition: Any = self._tree.body[0]
         definition.decorator_list, definition.returns = [], None
@@ -139,8 +140,8 @@ class _Replace(ast.NodeTransformer):
         self._replacements = replacements
 
     def visit(self, node: ast.AST) -> Any:
-        number = getattr(node, "number", None)
-        if number in self._replacements:
+        number = getattr(node, "number", None) if isinstance(node, ast.expr) else None
+        if number is not None and number in self._replacements:
             rest = {n: new for n, new in self._replacements.items() if n != number}
             return _Replace(rest).visit(copy.deepcopy(self._replacements[number]))
         return self.generic_visit(node)

@@ -9,7 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from lstm_ref.checking.report import WRONG, InputReport, OracleReport, Report
+from lstm_ref.checking.report import WRONG, OracleReport, Report
+from lstm_ref.reporting import words
 
 
 def console(no_color: bool = False) -> Console:
@@ -25,23 +26,28 @@ def as_text(report: Report, width: int = 110) -> str:
 
 
 def render(report: Report) -> RenderableType:
-    """One check, whole: verdict, digits by input and oracle, where it is wrong, what was skipped."""
-    parts: list[RenderableType] = [_headline(report), _inputs(report)]
-    parts += _findings(report)
-    return Group(*parts)
+    """One check, whole: verdict, what is wrong and where, digits by input and oracle, what was skipped."""
+    return Group(_headline(report), *_diagnosis(report), _inputs(report), *_findings(report))
 
 
 def _headline(report: Report) -> str:
     colour = "green" if report.right else "red"
     verdict = report.verdict + (f": {escape(report.estimator)}" if report.estimator and report.right else "")
-    facts = f"{_digits_line(report)}, {report.seconds:.1f} s"
-    return f"[bold]{escape(report.name)}[/]: [bold {colour}]{verdict}[/]  ({facts})"
+    return f"[bold]{escape(report.name)}[/]: [bold {colour}]{verdict}[/]  ({words.facts(report)})"
 
 
-def _digits_line(report: Report) -> str:
-    balls = report.digits_in_balls
-    agreeing = "equations not provable in balls" if balls is None else f"{balls:.0f} digits in balls"
-    return f"{report.elements} elements, {agreeing}, {report.digits_in_floats:.1f} in floats"
+def _diagnosis(report: Report) -> Iterable[str]:
+    for finding in report.findings:
+        where = f" [dim]({escape(words.where(finding))})[/]" if words.where(finding) else ""
+        yield f"[bold]{words.title(finding)}[/] {escape(finding.sentence)}{where}"
+        if finding.right is not None:
+            yield escape(f"  derived  {finding.right}")
+            yield escape(f"  found    {finding.wrong}")
+    first = words.first_wrong(report)
+    if first is not None:
+        yield f"[bold]first wrong on the way back:[/] {escape(first)}"
+    if report.conformance is not None:
+        yield f"[bold]forward:[/] {escape(report.conformance.sentence)}"
 
 
 def _inputs(report: Report) -> Table:
@@ -52,50 +58,38 @@ def _inputs(report: Report) -> Table:
     for name in oracles:
         table.add_column(name, justify="right")
     table.add_column("verdict")
+    if report.right:
+        table.add_column(f"limit in {report.inputs[0].dtype}" if report.inputs else "limit", justify="right")
+        table.add_column("in balls", justify="right")
     for one in report.inputs:
         by_name = {o.oracle: o for o in one.oracles}
         cells = [_digits(by_name[n]) if n in by_name else "" for n in oracles]
-        table.add_row(escape(one.name), "×".join(map(str, one.shape)) or "scalar", *cells, _verdict(one))
-    table.caption = "digits that agree with each oracle"
+        colour = "green" if one.right else "bold red"
+        cells.append(f"[{colour}]{words.verdict(one)}[/]")
+        if report.right:
+            cells += [words.small(one.limit_in_floats), words.small(one.limit_in_balls)]
+        table.add_row(escape(one.name), "×".join(map(str, one.shape)) or "scalar", *cells)
+    table.caption = "digits that agree with each oracle" + (
+        "; limit: an error of this part of any one element would have been caught" if report.right else ""
+    )
     table.caption_justify = "left"
     return table
 
 
 def _digits(oracle: OracleReport) -> str:
-    text = f"{oracle.digits:.1f}" if oracle.digits < 99 else f"{oracle.digits:.0f}"
+    text = words.digits(oracle.digits)
     return text if oracle.agrees else f"[red]{text}[/]"
 
 
-def _verdict(one: InputReport) -> str:
-    if one.right:
-        return "[green]right[/]"
-    return f"[bold red]WRONG[/]: {one.wrong_elements} of {one.elements}" if one.wrong_elements else "[bold red]WRONG[/]"
-
-
 def _findings(report: Report) -> Iterable[str]:
-    if report.first_wrong is not None:
-        first = report.first_wrong
-        yield (
-            f"[bold]first wrong on the way back:[/] the adjoint of [bold]{escape(first.node)}[/] at step {first.step} "
-            f"of 0..{first.steps - 1}: all adjoints before it are right, so an edge that leaves this value is wrong"
-        )
-        if report.inherited:
-            shown = ", ".join(report.inherited[:8]) + (", …" if len(report.inherited) > 8 else "")
-            yield f"  inherited from it: {escape(shown)}"
     for one in report.inputs:
-        if one.right:
-            continue
-        decider = next((o for o in one.oracles if not o.agrees and o.decides), None)
-        if one.pattern:
-            yield f"[red]{escape(one.name)}[/]: {one.pattern}"
-        if decider is not None:
-            at = f"[{', '.join(map(str, decider.worst))}]" if decider.worst else ""
-            yield escape(
-                f"  worst at {one.name}{at}: claimed {decider.claimed}, expected {decider.expected} "
-                f"({decider.oracle}); error {decider.error:.2g}, allowed {decider.allowed:.2g}"
-            )
+        worst = words.worst(one)
+        if worst is not None:
+            yield escape(worst)
     for note in report.notes:
         yield f"[yellow]note:[/] {escape(note)}"
+    for sentence in report.undecided:
+        yield f"[yellow]not decided here:[/] {escape(sentence)}"
     if report.unchecked:
         yield f"[yellow]unchecked:[/] {escape(', '.join(report.unchecked))} (no gradient is claimed)"
     for oracle, why in report.skipped:

@@ -1,0 +1,77 @@
+"""Sentences and numbers of a report, the same on every surface."""
+
+from __future__ import annotations
+
+import math
+
+from lstm_ref.checking.report import Finding, InputReport, Report
+
+
+def facts(report: Report) -> str:
+    """Elements, digits and seconds."""
+    balls = report.digits_in_balls
+    agreeing = "equations not provable in balls" if balls is None else f"{balls:.0f} digits in balls"
+    return f"{report.elements} elements, {agreeing}, {report.digits_in_floats:.1f} in floats, {report.seconds:.1f} s"
+
+
+def digits(number: float) -> str:
+    """Of agreement: one decimal, none where they are many."""
+    return "∞" if math.isinf(number) else f"{number:.1f}" if number < 99 else f"{number:.0f}"
+
+
+def limit(one: InputReport) -> str:
+    """The detection limit: "3e-14 in float64, 1e-70 in balls"."""
+    parts = [f"{one.limit_in_floats:.0e} in {one.dtype}"] if math.isfinite(one.limit_in_floats) else []
+    if one.limit_in_balls is not None and math.isfinite(one.limit_in_balls):
+        parts.append(f"{one.limit_in_balls:.0e} in balls")
+    return ", ".join(parts) or "none"
+
+
+def small(number: float | None) -> str:
+    """A detection limit: one digit and an exponent."""
+    return "-" if number is None or not math.isfinite(number) else f"{number:.0e}"
+
+
+def verdict(one: InputReport) -> str:
+    """right, or how much is wrong."""
+    if one.right:
+        return "right"
+    return f"WRONG: {one.wrong_elements} of {one.elements}" if one.wrong_elements else "WRONG"
+
+
+def first_wrong(report: Report) -> str | None:
+    """The first wrong adjoint, and those that inherit it."""
+    first = report.first_wrong
+    if first is None:
+        return None
+    text = (
+        f"the adjoint of {first.node} at step {first.step} of 0..{first.steps - 1}: all adjoints before it are right, "
+        "so an edge that leaves this value is wrong"
+    )
+    if report.inherited:
+        shown = ", ".join(report.inherited[:8]) + (", …" if len(report.inherited) > 8 else "")
+        text += f"; inherited from it: {shown}"
+    return text
+
+
+def worst(one: InputReport) -> str | None:
+    """Where a wrong gradient is furthest off, and the pattern of what is wrong."""
+    decider = next((o for o in one.oracles if not o.agrees and o.decides), None)
+    if one.right or decider is None:
+        return None
+    at = f"[{', '.join(map(str, decider.worst))}]" if decider.worst else ""
+    pattern = f"{one.name}: {one.pattern}; " if one.pattern else ""
+    return (
+        f"{pattern}worst at {one.name}{at}: claimed {decider.claimed}, expected {decider.expected} ({decider.oracle}); "
+        f"error {decider.error:.2g}, allowed {decider.allowed:.2g}"
+    )
+
+
+def title(finding: Finding) -> str:
+    """What kind of answer it is."""
+    return "The mistake:" if finding.exact and finding.kind == "mistake" else "Found:" if finding.exact else "A hint:"
+
+
+def where(finding: Finding) -> str:
+    """Edges and the line of the derivation."""
+    return ", ".join([*finding.tags, *([finding.place] if finding.place else [])])
