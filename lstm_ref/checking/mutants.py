@@ -103,7 +103,7 @@ def of_sequence(cell: Cell) -> Iterator[Mutant]:
                     partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, loop_backward=edited)
                     for lengths, reverse in ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True))
                 )
-            if _runs(builders[0]):
+            if all(map(_runs, builders)):
                 yield _mutant(f"sequence.{source.name.lstrip('_')}", edit, builders)
 
 
@@ -133,7 +133,7 @@ def of_layers() -> Iterator[Mutant]:
         for edit in edits_of(source, *arguments):
             wrong = SimpleNamespace(forward=layer.forward, backward=source.with_edits([edit]))
             wronged = tuple(partial(b, layer=wrong) for b in builders)
-            if _runs(wronged[0]):
+            if all(map(_runs, wronged)):
                 yield _mutant(f"layers/{layer.__name__.rpartition('.')[2]}", edit, wronged)
 
 

@@ -172,9 +172,9 @@ def _activation(path: str, claimed: Named, truth: Named, outputs: Named, same: _
 
 def when_right(problem: Problem, is_right: IsRight) -> Iterator[Finding]:
     """On which easier problems the claim is right: fewer time steps, an input that is zero. `is_right` checks one."""
-    steps = _steps(problem)
-    if steps is not None:
-        yield from _over_time(problem, steps, is_right)
+    early = _first_steps(problem)
+    if early is not None:
+        yield from _over_time(*early, is_right)
     for name, leaf in paths(problem.inputs).items():
         if name.split(".")[0] in problem.nodes or not np.any(leaf):
             continue
@@ -182,18 +182,18 @@ def when_right(problem: Problem, is_right: IsRight) -> Iterator[Finding]:
             yield Finding("zero", f"right when {name} is zero: what is wrong or missing is multiplied by it")
 
 
-def _over_time(problem: Problem, cut: tuple[int, Callable[[int], Problem]], is_right: IsRight) -> Iterator[Finding]:
-    T, shorter = cut
-    if not _is(is_right, shorter(1)):
+def _over_time(T: int, first: Callable[[int], Problem], is_right: IsRight) -> Iterator[Finding]:
+    at_one = _is(is_right, first(1))
+    if at_one is False:
         yield Finding("time", "wrong for one time step already: the mistake lies within a step")
+    if not at_one:
         return
     longest = 1
-    while longest + 1 < T and _is(is_right, shorter(longest + 1)):
+    while longest + 1 < T and _is(is_right, first(longest + 1)):
         longest += 1
     if longest == 1:
         yield Finding(
-            "recurrence",
-            "right for one time step, wrong from two on: what is wrong or missing goes from step to step",
+            "recurrence", "right for one time step, wrong from two on: what is wrong or missing goes from step to step"
         )
     else:
         yield Finding(
@@ -202,29 +202,30 @@ def _over_time(problem: Problem, cut: tuple[int, Callable[[int], Problem]], is_r
         )
 
 
-def _is(is_right: IsRight, problem: Problem) -> bool:
+def _is(is_right: IsRight, problem: Problem) -> bool | None:
+    """None where the claim cannot be checked there: it need not take every input."""
     try:
         return is_right(problem)
     except LstmRefError:
-        return False
+        return None
 
 
-def _steps(problem: Problem) -> tuple[int, Callable[[int], Problem]] | None:
+def _first_steps(problem: Problem) -> tuple[int, Callable[[int], Problem]] | None:
     """The number of time steps, and the problem of the first k of them; None where no axis behaves like time.
 
-    An axis of an input is time where the function and the claim take the input cut along it, and where, if the outputs
-    are arrays, those of the first steps stay what they were.
+    An axis of an input is time where the function takes the input cut along it, and where the outputs of the steps that
+    are left stay what they were. Of arrays the later outputs are masked, so that the code sees all of its steps; a loss
+    is taken of the shorter input.
     """
     leaves = paths(problem.inputs)
     probes = [n for n in leaves if n.split(".")[0] in problem.nodes]
-    sizes = {leaves[n].shape[0] for n in probes if np.ndim(leaves[n])}
     candidates = [(n, axis) for n, v in leaves.items() if n not in probes and np.ndim(v) >= 3 for axis in (0, 1)]
     if not candidates:
         candidates = [(n, 0) for n, v in leaves.items() if n not in probes and n.split(".")[-1].lower() in ("x", "xs")]
     full = _outputs(problem)
     for name, axis in candidates:
         T = leaves[name].shape[axis]
-        if T < 2 or (sizes and sizes != {T}):
+        if T < 2 or any(leaves[n].shape[0] != T for n in probes):
             continue
 
         def shorter(k: int, name: str = name, axis: int = axis) -> Problem:
@@ -234,11 +235,41 @@ def _steps(problem: Problem) -> tuple[int, Callable[[int], Problem]] | None:
             return replace(problem, inputs=inputs)
 
         cut = _outputs(shorter(T - 1))
-        if cut is None or full is None or cut.keys() > full.keys():
+        if cut is None or full is None or cut.keys() != full.keys():
             continue
-        if problem.is_loss or any(_is_beginning(cut[p], full[p]) for p in cut):
+        if problem.is_loss:
             return T, shorter
+        axes = {p: _time_axis(cut[p], full[p]) for p in full}
+        if any(a is not None for a in axes.values()):
+            return T, lambda k: _masked(problem, axes, full, k)  # noqa: B023  (returned at once)
     return None
+
+
+def _masked(problem: Problem, axes: Mapping[str, int | None], full: Named, k: int) -> Problem:
+    """The problem of the outputs of the first k steps: all others are multiplied by zero, and so are cotangents."""
+    masks = {}
+    for path, axis in axes.items():
+        mask = np.zeros_like(full[path])
+        if axis is not None:
+            mask[(slice(None),) * axis + (slice(k),)] = 1
+        masks[path] = mask
+
+    def masked(outputs: Any) -> Any:
+        in_order = iter([masks[path] for path in _paths_of(outputs)])
+        return jax.tree.map(lambda v: v * next(in_order), outputs)
+
+    function, gradients = problem.function, problem.gradients
+    return replace(
+        problem,
+        function=lambda inputs: masked(function(inputs)),
+        gradients=lambda inputs, bars: gradients(inputs, masked(bars)),
+    )
+
+
+def _paths_of(tree: Any) -> list[str]:
+    """Paths in the order in which `jax.tree.map` visits the leaves."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in flat]
 
 
 def _outputs(problem: Problem) -> Named | None:
@@ -248,11 +279,13 @@ def _outputs(problem: Problem) -> Named | None:
         return None
 
 
-def _is_beginning(cut: np.ndarray, full: np.ndarray) -> bool:
-    if cut.ndim != full.ndim or cut.shape == full.shape:
-        return False
-    first = full[tuple(slice(n) for n in cut.shape)]
-    return first.shape == cut.shape and bool(np.allclose(first, cut, rtol=1e-6, atol=0))
+def _time_axis(cut: np.ndarray, full: np.ndarray) -> int | None:
+    """The axis along which `cut` is the beginning of `full`; None if it is not."""
+    axes = [a for a in range(full.ndim) if cut.ndim == full.ndim and cut.shape[a] != full.shape[a]]
+    if len(axes) != 1:
+        return None
+    first = np.take(full, range(cut.shape[axes[0]]), axes[0])
+    return axes[0] if first.shape == cut.shape and np.allclose(first, cut, rtol=1e-6, atol=0) else None
 
 
 def _with(inputs: Any, name: str, value: np.ndarray) -> Any:

@@ -1,0 +1,230 @@
+"""pytest plugin: derivation files are collected as tests, one an input; wrong gradients fail with a readable report.
+
+Installed with the package and silent when unused: nothing heavy is imported before there is a file to check.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_REPORTS = pytest.StashKey[dict[str, Any]]()
+_FILES = pytest.StashKey[list[Path]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options and the setting."""
+    group = parser.getgroup("lstm_ref", "checking hand-written gradients (lstm_ref)")
+    group.addoption("--gradients-seed", type=int, default=0, help="Seed of random inputs and cotangents.")
+    group.addoption("--gradients-digits", type=int, default=80, help="Decimal digits asked of ball arithmetic.")
+    group.addoption(
+        "--gradients-report",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="Write the reports of all checks to a file: .html, .json or .xml (JUnit). May be given several times.",
+    )
+    parser.addini(
+        "gradient_files",
+        "Derivation files, as paths or globs relative to the root, besides those called derivation_*.py.",
+        type="linelist",
+        default=[],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a report that cannot be written before any test has run; find the files that the setting names."""
+    config.stash[_REPORTS] = {}
+    named = [path for pattern in config.getini("gradient_files") for path in _matching(config, pattern)]
+    config.stash[_FILES] = named
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        given = [Path(config.invocation_params.dir, a.split("::")[0]).resolve() for a in config.args]
+        config.args += [str(p) for p in named if not any(p == g or g in p.parents for g in given)]
+    if config.getoption("--gradients-report"):
+        from lstm_ref.errors import BadInput
+        from lstm_ref.reporting.files import require_writable
+
+        try:
+            for path in _report_files(config):
+                require_writable(path)
+        except BadInput as error:
+            raise pytest.UsageError(f"--gradients-report: {error}") from None
+
+
+def _matching(config: pytest.Config, pattern: str) -> list[Path]:
+    found = sorted(config.rootpath.glob(pattern))
+    if not found:
+        raise pytest.UsageError(f"gradient_files: no file matches {pattern!r} in {config.rootpath}")
+    return [path.resolve() for path in found]
+
+
+def _report_files(config: pytest.Config) -> list[Path]:
+    return [Path(config.invocation_params.dir, name) for name in config.getoption("--gradients-report")]
+
+
+# ------------------------------------------------------------------------------------------------- collection
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A derivation file: one that the setting names, or one called derivation_*.py that defines `inputs`."""
+    named = file_path.resolve() in parent.config.stash[_FILES]
+    if not named and not (file_path.match("derivation_*.py") and _defines_inputs(file_path)):
+        return None
+    return DerivationFile.from_parent(parent, path=file_path)
+
+
+def _defines_inputs(path: Path) -> bool:
+    """Told without importing it: somebody's module may be called derivation_tree.py and have nothing to do with us."""
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return False
+    body = body + [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
+    for node in body:
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+        if getattr(node, "name", None) == "inputs" or any(getattr(t, "id", None) == "inputs" for t in targets):
+            return True
+    return False
+
+
+class DerivationFile(pytest.File):
+    """The derivations of one file; a check is made once, when the first of its tests runs."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """A test for every input of every problem."""
+        from lstm_ref.checking.derivation_file import load
+        from lstm_ref.checking.problem import paths
+        from lstm_ref.errors import BadInput
+
+        try:
+            problems = load(str(self.path), self.config.getoption("--gradients-seed"))
+        except BadInput as error:
+            raise self.CollectError(str(error)) from None
+        self.reports: dict[str, Any] = {}
+        self.told: set[str] = set()
+        for problem in problems:
+            _, _, part = problem.name.partition("::")
+            for name in paths(problem.inputs):
+                label = f"{part}-{name}" if part else name
+                yield GradientOf.from_parent(self, name=f"gradients[{label}]", problem=problem, input_name=name)
+
+    def report(self, problem: Any) -> Any:
+        """The report on a problem."""
+        if problem.name not in self.reports:
+            from lstm_ref.checking.check import check
+
+            option = self.config.getoption
+            found = check(problem, digits=option("--gradients-digits"), seed=option("--gradients-seed"))
+            self.reports[problem.name] = found
+            _record(self.config, f"{self.nodeid}::{problem.name}", found)
+        return self.reports[problem.name]
+
+    def tell(self, problem: Any) -> bool:
+        """Whether the whole report is still to be shown; it is then taken as shown."""
+        first = problem.name not in self.told
+        self.told.add(problem.name)
+        return first
+
+
+class _Told(AssertionError):
+    """A wrong gradient of a claim whose whole report another test has shown."""
+
+
+def words_on(report: Any, one: Any) -> str:
+    """One input's part of a report, in a few lines."""
+    from lstm_ref.reporting import words
+
+    lines = [f"{report.name}: the gradient of {one.name} is {words.verdict(one)}"]
+    return "\n".join([*lines, words.worst(one) or "", "(the first failure of this file shows the whole report)"])
+
+
+class GradientOf(pytest.Item):
+    """The gradient with respect to one input."""
+
+    def __init__(self, *, problem: Any, input_name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.problem, self.input_name = problem, input_name
+
+    def runtest(self) -> None:
+        """Fails where this gradient is wrong, or where the claim as a whole is for a reason that is no input's."""
+        parent: Any = self.parent
+        report = parent.report(self.problem)
+        mine = next((i for i in report.inputs if i.name == self.input_name), None)
+        if mine is None:
+            pytest.skip(f"no gradient is claimed for {self.input_name}")
+        whole = not report.right and all(i.right for i in report.inputs)
+        if whole or not mine.right:
+            from lstm_ref.testing import WrongGradient
+
+            raise WrongGradient(report) if parent.tell(self.problem) else _Told(words_on(report, mine))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The report, or the one clear error; a traceback of what is neither."""
+        from lstm_ref.errors import BadInput
+
+        if isinstance(excinfo.value, (BadInput, _Told)):
+            return str(excinfo.value)
+        text = _text_of(excinfo.value)
+        return super().repr_failure(excinfo, style) if text is None else text
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Where the test comes from."""
+        return self.path, None, f"{self.path.name}: {self.name}"
+
+
+# --------------------------------------------------------------------------------------- failures and reports
+
+
+def _text_of(error: BaseException) -> str | None:
+    """The report of a WrongGradient; None of any other error, without importing anything for it."""
+    testing = sys.modules.get("lstm_ref.testing")
+    return str(error).strip("\n") if testing is not None and isinstance(error, testing.WrongGradient) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """`assert_gradients` in anybody's test fails with its report and the line it stands on, not with a traceback."""
+    result = yield
+    error = None if call.excinfo is None else call.excinfo.value
+    if error is not None and not isinstance(item, GradientOf) and (text := _text_of(error)) is not None:
+        own = [entry for entry in call.excinfo.traceback if Path(entry.path) == item.path]  # type: ignore[union-attr]
+        place = f"{item.path}:{own[-1].lineno + 1}: " if own else ""
+        result.longrepr = f"{place}assert_gradients fails\n{text}"
+        report: Any = getattr(error, "report", None)
+        _record(item.config, f"{item.nodeid}::{report.name}", report)
+    return result
+
+
+def _record(config: pytest.Config, key: str, report: Any) -> None:
+    config.stash[_REPORTS][key] = report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """Under pytest-xdist: what a worker found, on its way to the controller."""
+    found = getattr(node, "workeroutput", {}).get("lstm_ref", {})
+    if found:
+        from lstm_ref.checking.report import from_dict
+
+        for key, text in found.items():
+            _record(node.config, key, from_dict(json.loads(text)))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the report files, on the controller; a run in which nothing was checked writes none."""
+    reports = session.config.stash[_REPORTS]
+    if not reports or not session.config.getoption("--gradients-report"):
+        return
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["lstm_ref"] = {key: report.as_json() for key, report in reports.items()}
+        return
+    from lstm_ref.reporting.files import write
+
+    for path in _report_files(session.config):
+        write(path, [reports[key] for key in sorted(reports)])
