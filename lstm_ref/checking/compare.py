@@ -70,6 +70,45 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
     )
 
 
+def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor: Any) -> Comparison:
+    """The same of float arrays, whole arrays at a time."""
+    claimed, expected = np.asarray(claimed, np.float64), np.asarray(expected, np.float64)
+    shape = expected.shape
+    if not expected.size:
+        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = np.abs(claimed - expected)
+        doubts = np.broadcast_to(np.asarray(doubt, np.float64), shape)
+        allowed = doubts + np.asarray(floor, np.float64)
+        right = errors <= allowed  # False for NaN
+        excess = np.where(np.isnan(errors), np.inf, errors / allowed)
+        excess = np.where(errors == 0, 0.0, excess)
+    at = tuple(int(k) for k in np.unravel_index(int(np.argmax(excess)), shape))
+    sizes = np.abs(expected)
+    seen = sizes > doubts
+    scale, largest = float(sizes.max()), float(errors.max())
+    finite = math.isfinite(largest) and math.isfinite(scale)
+    if largest == 0 and right.all():
+        digits = math.inf
+    elif not finite:
+        digits = 0.0
+    else:
+        digits = _digits(arb(max(largest, float(doubts.max()))), arb(scale), bool(right.all()))
+    limits = np.divide(allowed, sizes, out=np.zeros(shape), where=seen)
+    return Comparison(
+        digits=digits,
+        limit=float(allowed.max()) / scale if scale > 0 else math.inf,
+        limit_each=float(limits.max()),
+        zeros=int(np.sum(~seen)),
+        right=right,
+        worst=at,
+        claimed=_show(arb(float(claimed[at])), arb(float(errors[at]))),
+        expected=_show(arb(float(expected[at])), arb(float(errors[at]))),
+        error=float(errors[at]),
+        allowed=float(allowed[at]),
+    )
+
+
 def _largest(values: list[arb]) -> arb:
     if not all(v.is_finite() for v in values):
         return arb("nan")

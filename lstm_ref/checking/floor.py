@@ -1,6 +1,6 @@
 """How wrong may a right gradient be in this arithmetic? A noise floor for every element, never a hand-picked tolerance.
 
-Three ways, the first that applies:
+Four ways, the first that applies:
 
 1. *Derived*: run the claimed gradient itself in ball arithmetic at the float's own precision. A ball's radius then
    bounds what the same operations can lose in floats, cancellation and saturation included. Three bits are taken off,
@@ -8,15 +8,25 @@ Three ways, the first that applies:
    XLA's float64 tanh is 6.5 off at -19.06, on the CPU).
 2. *Derived for autodiff*: the same for the gradient that JAX's reverse mode computes, doubled: a hand-written gradient
    may be as wrong as twice autodiff's on the same problem.
-3. *Modelled*, for code that runs on floats only: n·u·(max|gradient| + max|cotangent|)·max(1, |input|)², with u the unit
-   roundoff, n the number of input elements, and each maximum over all arrays. A sum of n terms is wrong by at most n·u
-   of their size (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, eq. 3.5). Where y saturates, a
-   derivative like 1 − y² is wrong by u, not by u times itself; a cotangent and a pre-activation, a product of two
-   inputs, multiply that error on its way.
+3. *Measured*, for code in less than float64 that runs on floats only, and always in bfloat16 and float16, whose 8 or
+   11 bits leave no ball of any use: the claim again at inputs and cotangents moved at random by one unit in the last
+   place. Each result carries the rounding of all its operations anew, and what a unit in the inputs does besides, so
+   two of them differ by more than either is off; the largest change over a whole array, doubled, is allowed to each of
+   its elements (twice a same-precision baseline's error is what attention kernels are held to: Dao et al. 2022). One
+   thing does not show there: where y saturates, 1 − y² is wrong by u for good. So u·max|cotangent|·max(1, |input|)
+   is added, one such term.
+4. *Modelled*, for float64 code that runs on floats only, and for problems too large for balls:
+   m·u·(max|gradient| + max|cotangent|)·max(1, |input|)², with u the unit roundoff and each maximum over all arrays.
+   A sum of n terms is wrong by at most n·u of their size (Higham, "Accuracy and Stability of Numerical Algorithms",
+   2002, eq. 3.5), and by at most 8·√n·u but with probability 2·exp(−32) (Higham and Mary, "A new approach to
+   probabilistic rounding error analysis", 2019, theorem 2.4): m is the smaller, n the number of input elements. Where
+   y saturates, a derivative like 1 − y² is wrong by u, not by u times itself; a cotangent and a pre-activation, a
+   product of two inputs, multiply that error on its way.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,11 +35,13 @@ import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, radii
 from lstm_ref.arithmetic.lift import lift
-from lstm_ref.checking.problem import Problem, paths
+from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.reverse import pullback
 
 LIBRARY_BITS = 3
+SAMPLES = 2000
+"""Changes of single elements that a measured floor is the largest of: of normal ones, the largest is 3.5 deviations."""
 
 
 class Floor(NamedTuple):
@@ -45,38 +57,84 @@ def bits(dtype: Any) -> int:
 
 
 def noise_floor(
-    problem: Problem, lifted_claim: Callable[..., Any] | None, claimed: dict[str, np.ndarray], cotangents: Any
+    problem: Problem,
+    lifted_claim: Callable[..., Any] | None,
+    claimed: dict[str, np.ndarray],
+    cotangents: Any,
+    in_balls: bool = True,
 ) -> Floor:
-    """The noise floor of the claimed gradient in the arithmetic of the inputs."""
-    inputs = paths(problem.inputs)
-    dtype = min((np.result_type(v) for v in inputs.values()), key=bits)
+    """The noise floor of the claimed gradient in the arithmetic of the inputs; ways 1 and 2 only `in_balls`."""
+    dtype = min((np.result_type(v) for v in paths(problem.inputs).values()), key=bits)
     # Below tiny/eps a float has lost relative precision to underflow somewhere on the way.
     smallest = float(jax.numpy.finfo(dtype).tiny / jax.numpy.finfo(dtype).eps)
+    found, how = None, ""
+    if in_balls and bits(dtype) > bits(np.float16):
+        found, how = _derived(problem, lifted_claim, cotangents, bits(dtype))
+    if found is None and bits(dtype) < bits(np.float64):
+        found, how = _measured(problem, claimed, cotangents), "measured: twice the change by one unit in the last place"
+    if found is None:
+        found = modelled(problem, claimed, cotangents)
+        how = "modelled: m·u of the largest gradient, cotangent and input, m = min(n, 8√n) for n input elements"
+    return Floor({k: found[k] + smallest for k in claimed}, how)
+
+
+def _derived(
+    problem: Problem, lifted_claim: Callable[..., Any] | None, cotangents: Any, float_bits: int
+) -> tuple[dict[str, np.ndarray] | None, str]:
+    """Ways 1 and 2."""
     if lifted_claim is not None:
-        found = _radii(lambda: lifted_claim(problem.inputs, cotangents), bits(dtype))
+        found = _radii(lambda: lifted_claim(problem.inputs, cotangents), float_bits)
         if found is not None:
-            return Floor({k: found[k] + smallest for k in claimed}, "derived: the claim in balls of float size")
+            return found, "derived: the claim in balls of float size"
     try:
         autodiff = lift(lambda x: pullback(problem.function, x, cotangents), problem.inputs)
     except CannotEvaluate:
-        found = None
-    else:
-        found = _radii(lambda: autodiff(jax.tree.map(as_balls, problem.inputs)), bits(dtype))
-    if found is not None:
-        return Floor({k: 2 * found[k] + smallest for k in claimed}, "derived: twice autodiff's in balls of float size")
-    return Floor(
-        {k: v + smallest for k, v in modelled(problem, claimed, cotangents).items()},
-        "modelled: n·u of the largest gradient, cotangent and input, for n input elements",
-    )
+        return None, ""
+    found = _radii(lambda: autodiff(jax.tree.map(as_balls, problem.inputs)), float_bits)
+    if found is None:
+        return None, ""
+    return {k: 2 * v for k, v in found.items()}, "derived: twice autodiff's in balls of float size"
 
 
-def modelled(problem: Problem, gradients: dict[str, np.ndarray], cotangents: Any) -> dict[str, np.ndarray]:
-    """Way 3 of this page, by path: also what is allowed to an oracle that computes in floats itself."""
+def _measured(problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any) -> dict[str, np.ndarray]:
+    """Way 3. As often as it takes to see SAMPLES changes of elements."""
+    rng = np.random.default_rng(0)
+    call = in_own_arithmetic(problem.gradients, problem.inputs, cotangents)
+
+    def moved(v: Any) -> Any:
+        v = np.asarray(v)
+        eps = float(jax.numpy.finfo(v.dtype).eps)
+        return (v.astype(np.float64) * (1 + eps * rng.choice([-1.0, 1.0], v.shape))).astype(v.dtype)
+
+    largest = dict.fromkeys(claimed, 0.0)
+    elements = sum(v.size for v in claimed.values())
+    for _ in range(max(1, math.ceil(SAMPLES / max(elements, 1)))):
+        given = paths(call(jax.tree.map(moved, problem.inputs), jax.tree.map(moved, cotangents)))
+        for path, value in claimed.items():
+            change = np.abs(given[path].astype(np.float64) - value.astype(np.float64))
+            largest[path] = max(largest[path], float(np.max(change, initial=0.0, where=np.isfinite(change))))
+    sizes = [
+        max((float(np.max(np.abs(np.asarray(v, np.float64)), initial=0.0)) for v in values), default=0.0)
+        for values in (jax.tree.leaves(cotangents), paths(problem.inputs).values())
+    ]
+    unit = 2.0 ** -min(bits(np.result_type(v)) for v in paths(problem.inputs).values())
+    saturation = unit * sizes[0] * max(1.0, sizes[1])
+    return {k: np.full(np.shape(v), 2 * largest[k] + saturation) for k, v in claimed.items()}
+
+
+def modelled(
+    problem: Problem, gradients: dict[str, np.ndarray], cotangents: Any, of_oracle: bool = False
+) -> dict[str, np.ndarray]:
+    """Way 4 of this page, by path; of an oracle, which computes in float64 whatever the claim does."""
     inputs = paths(problem.inputs)
     n = sum(np.size(v) for v in inputs.values())
-    unit = n * 2.0 ** -min(bits(np.result_type(v)) for v in inputs.values())
+    precision = bits(np.float64) if of_oracle else min(bits(np.result_type(v)) for v in inputs.values())
+    unit = min(n, 8 * n**0.5) * 2.0**-precision
     largest = [
-        max((float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in values), default=0.0)
+        max(
+            (float(np.max(np.abs(v).astype(np.float64), initial=0.0, where=np.isfinite(v))) for v in values),
+            default=0.0,
+        )
         for values in (gradients.values(), jax.tree.leaves(cotangents), inputs.values())
     ]
     size = (largest[0] + largest[1]) * max(1.0, largest[2]) ** 2

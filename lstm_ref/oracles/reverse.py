@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,8 +19,14 @@ def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
     with x64():
-        gradients = jax.jit(lambda x: pullback(function, x, cotangent))(jax.tree.map(jnp.asarray, inputs))
+        gradients = _jitted(function, jax.tree.map(jnp.asarray, inputs), jax.tree.map(jnp.asarray, cotangent))
     return Estimate(jax.tree.map(np.asarray, gradients))
+
+
+@partial(jax.jit, static_argnums=0)
+def _jitted(function: Function, inputs: Any, cotangent: Any) -> Any:
+    """Compiled once for a function, however often it is asked."""
+    return pullback(function, inputs, cotangent)
 
 
 def pullback(function: Function, inputs: Any, cotangent: Any) -> Any:

@@ -3,40 +3,61 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from lstm_ref.checking.report import SCHEMA, Report
 from lstm_ref.errors import BadInput
 
-MARKS = {".html": '<meta name="generator" content="lstm_ref">', ".json": '"schema"', ".xml": 'name="lstm_ref"'}
+MARKS = {
+    ".html": '<meta name="generator" content="lstm_ref">',
+    ".json": '"generator": "lstm_ref"',
+    ".xml": '<testsuites name="lstm_ref"',
+}
 """What a report of ours has near its beginning, by ending."""
 
 
 def require_writable(path: Path) -> None:
     """Raises BadInput unless a report can be written there: before any work is done."""
-    if path.suffix not in MARKS:
+    suffix, folder = path.suffix.lower(), path.parent
+    if suffix not in MARKS:
         raise BadInput(f"{path}: a report file must end in {', '.join(MARKS)}")
-    if not path.parent.is_dir():
-        raise BadInput(f"{path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise BadInput(f"{path}: is a folder")
+    if not folder.is_dir():
+        raise BadInput(f"{path}: there is no folder {folder}")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path}: is not a file")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise BadInput(f"{path}: no permission to write it")
     if path.exists() and path.stat().st_size:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            if MARKS[path.suffix] not in file.read(2000):
-                raise BadInput(f"{path}: exists and is not a report of lstm_ref: it is left as it is")
+        try:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                start = file.read(2000)
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+        if MARKS[suffix] not in start:
+            raise BadInput(f"{path}: exists and is not a report of lstm_ref: it is left as it is")
 
 
 def write(path: Path, reports: Sequence[Report]) -> None:
     """Write the reports. Raises BadInput as `require_writable` does."""
     require_writable(path)
-    path.write_text(_text(path.suffix, reports), encoding="utf-8")
+    content = _text(path.suffix.lower(), reports).encode("utf-8", errors="replace")
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def as_json(reports: Sequence[Report]) -> str:
-    """All reports as one JSON object: schema, right, reports."""
-    right = all(r.right for r in reports)
-    return json.dumps({"schema": SCHEMA, "right": right, "reports": [r.as_dict() for r in reports]}, indent=2) + "\n"
+    """All reports as one JSON object: generator, schema, right, reports."""
+    whole = {
+        "generator": "lstm_ref",
+        "schema": SCHEMA,
+        "right": all(r.right for r in reports),
+        "reports": [r.as_dict() for r in reports],
+    }
+    return json.dumps(whole, indent=2) + "\n"
 
 
 def _text(suffix: str, reports: Sequence[Report]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from lstm_ref.checking.report import Finding, InputReport, Report
@@ -32,6 +33,22 @@ def small(number: float | None) -> str:
     return "-" if number is None or not math.isfinite(number) else f"{number:.0e}"
 
 
+def error(number: float) -> str:
+    """A relative error, to one digit."""
+    return f"{number:.1g}" if math.isfinite(number) else "not finite"
+
+
+def shape(one: InputReport) -> str:
+    """Sizes of the axes."""
+    return "×".join(map(str, one.shape)) or "scalar"
+
+
+def zeros(report: Report) -> str | None:
+    """Which gradients are zero on this problem, so that it shows nothing of a term that is missing there."""
+    found = [f"{one.name} ({one.zeros} of {one.elements})" for one in report.inputs if one.zeros]
+    return ", ".join(found) or None
+
+
 def verdict(one: InputReport) -> str:
     """right, or how much is wrong."""
     if one.right:
@@ -48,10 +65,21 @@ def first_wrong(report: Report) -> str | None:
         f"the adjoint of {first.node} at step {first.step} of 0..{first.steps - 1}: all adjoints before it are right, "
         "so an edge that leaves this value is wrong"
     )
-    if report.inherited:
-        shown = ", ".join(report.inherited[:8]) + (", …" if len(report.inherited) > 8 else "")
-        text += f"; inherited from it: {shown}"
-    return text
+    return f"{text}; inherited from it: {_grouped(report.inherited)}" if report.inherited else text
+
+
+def _grouped(inherited: tuple[str, ...]) -> str:
+    """Node by node, runs of steps drawn together: "h[3..0], c[3..0]"."""
+    steps: dict[str, list[int]] = {}
+    for one in inherited:
+        name, _, step = one.rpartition("[")
+        steps.setdefault(name, []).append(int(step.removesuffix("]")))
+    shown = []
+    for name, at in steps.items():
+        one_by_one = all(abs(a - b) == 1 for a, b in itertools.pairwise(at))
+        span = f"{at[0]}..{at[-1]}" if len(at) > 2 and one_by_one else ", ".join(map(str, at))
+        shown.append(f"{name}[{span}]")
+    return ", ".join(shown[:8]) + (", …" if len(shown) > 8 else "")
 
 
 def worst(one: InputReport) -> str | None:
@@ -60,10 +88,10 @@ def worst(one: InputReport) -> str | None:
     if one.right or decider is None:
         return None
     at = f"[{', '.join(map(str, decider.worst))}]" if decider.worst else ""
-    pattern = f"{one.name}: {one.pattern}; " if one.pattern else ""
+    pattern = f"; {one.pattern}" if one.pattern and one.wrong_elements < one.elements else ""
     return (
-        f"{pattern}worst at {one.name}{at}: claimed {decider.claimed}, expected {decider.expected} ({decider.oracle}); "
-        f"error {decider.error:.2g}, allowed {decider.allowed:.2g}"
+        f"worst at {one.name}{at}: claimed {decider.claimed}, expected {decider.expected} ({decider.oracle}); "
+        f"error {decider.error:.2g}, allowed {decider.allowed:.2g}{pattern}"
     )
 
 

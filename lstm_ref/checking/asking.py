@@ -1,0 +1,133 @@
+"""The oracles' answers to a problem: of every element, or of large problems along random directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints, precision
+from lstm_ref.arithmetic.lift import lift
+from lstm_ref.checking.problem import Problem, paths
+from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.oracles import ORACLES, Estimate
+from lstm_ref.oracles.balls import GUARD_DIGITS
+from lstm_ref.oracles.estimate import is_traceable
+from lstm_ref.oracles.reverse import pullback, reverse
+
+# Oracles that need one or more evaluations an element; larger problems are checked along random directions instead.
+BY_ELEMENT = {"balls", "complex", "forward", "differences"}
+MANY_ELEMENTS = 1000
+DIRECTIONS = 4
+
+# Beyond this many elements an evaluation in balls takes minutes (some 10 us an operation and element, T·B·H² of them):
+# where autodiff sees every element, the others are asked only by name.
+VERY_MANY_ELEMENTS = 20_000
+
+
+def asked(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """The oracles to ask, of those named or of all, and why any are left out. Raises BadInput for an unknown name."""
+    names = tuple(ORACLES) if oracles is None else tuple(oracles)
+    for name in names:
+        if name not in ORACLES:
+            raise BadInput(f"unknown oracle {name!r}: there are {', '.join(ORACLES)}")
+    if not names:
+        raise BadInput(f"no oracle named: there are {', '.join(ORACLES)}")
+    if oracles is None and is_very_large(problem):
+        why = f"over {VERY_MANY_ELEMENTS} elements autodiff alone compares every one; name this oracle to ask it too"
+        return ("reverse",), [(name, why) for name in names if name != "reverse"]
+    return names, []
+
+
+def is_very_large(problem: Problem) -> bool:
+    """Whether the problem is too large for balls, and autodiff can see all of it."""
+    size = sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs))
+    return size > VERY_MANY_ELEMENTS and problem.definition is None and is_traceable(problem.function, problem.inputs)
+
+
+class Answer(NamedTuple):
+    """An oracle's gradients by path, of every element or along directions, as float64 arrays or balls; its doubt."""
+
+    gradients: dict[str, Any]
+    doubt: dict[str, Any]
+    at_kink: bool
+    directions: dict[str, np.ndarray] | None
+    """Where the oracle was asked along directions: (DIRECTIONS, ...) for every path."""
+
+
+def ask(name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Answer:
+    """One oracle's answer; of the `wanted` paths alone where it goes along directions. Raises CannotEvaluate."""
+    oracle: Callable[..., Estimate] = ORACLES[name]
+    extra = {"digits": digits} if name == "balls" else {}
+    inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
+    many = sum(np.size(v) for v in jax.tree.leaves(inputs)) > MANY_ELEMENTS
+    if not (many and name in BY_ELEMENT):
+        return _answer(oracle(problem.function, inputs, cotangents, **extra))
+    rng = np.random.default_rng(seed)
+    known = paths(inputs)
+    directions = {p: rng.choice([-1.0, 1.0], (DIRECTIONS, *np.shape(known[p]))) for p in wanted}
+    along = _along(problem.function, inputs, directions)
+    at = {p: np.zeros(DIRECTIONS) for p in wanted}
+    return _answer(oracle(along, at, cotangents, **extra))._replace(directions=directions)
+
+
+def _along(function: Callable[[Any], Any], inputs: Any, directions: dict[str, np.ndarray]) -> Callable[[Any], Any]:
+    """The function of step lengths t[path] (DIRECTIONS,) along the directions, in any arithmetic."""
+    places = {id(leaf): path for path, leaf in paths(inputs).items()}
+
+    def moved(t: dict[str, Any]) -> Any:
+        def step(leaf: Any) -> Any:
+            path = places[id(leaf)]
+            if path not in directions:
+                return leaf
+            return leaf + sum(t[path][k] * directions[path][k] for k in range(DIRECTIONS))
+
+        return function(jax.tree.map(step, inputs))
+
+    return moved
+
+
+def _answer(estimate: Estimate) -> Answer:
+    gradients = paths(estimate.gradients)
+    doubt = dict.fromkeys(gradients, 0.0) if estimate.error is None else paths(estimate.error)
+    return Answer(gradients, doubt, estimate.at_kink, None)
+
+
+def ask_definition(problem: Problem, cotangents: Any, digits: int, skipped: list[tuple[str, str]]) -> dict[str, Answer]:
+    """A declared estimator is held to its definition: autodiff of a function that cuts where the author cuts."""
+    definition = problem.definition
+    assert definition is not None
+    answers = {}
+    inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
+    try:
+        autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
+        with precision(3 * digits // 2 + GUARD_DIGITS):
+            answers["balls"] = _answer(Estimate(autodiff(jax.tree.map(as_balls, inputs))))
+    except CannotEvaluate as error:
+        skipped.append(("balls", str(error)))
+    try:
+        answers["reverse"] = _answer(reverse(definition, inputs, cotangents))
+    except CannotEvaluate as error:
+        skipped.append(("reverse", f"the definition of the estimator must be JAX code: {error}"))
+    return answers
+
+
+def decisive_of(answers: dict[str, Answer]) -> set[str]:
+    """The sharpest oracle that uses values only decides; without one, autodiff and differences decide together."""
+    for name in ("balls", "complex"):
+        if name in answers:
+            return {name}
+    return set(answers)
+
+
+def truth_of(answers: dict[str, Answer], decisive: set[str]) -> dict[str, np.ndarray] | None:
+    """The gradients by path, in floats, of the sharpest oracle that saw every element; None without one."""
+    for name in (*decisive, *answers):
+        if name in answers and answers[name].directions is None:
+            return {
+                path: midpoints(v) if is_balls(v) else np.asarray(v, np.float64)
+                for path, v in answers[name].gradients.items()
+            }
+    return None

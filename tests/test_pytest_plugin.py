@@ -1,0 +1,148 @@
+"""In a repository that only installs the package: two lines of configuration; red on wrong, green on right."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+TWO_LINES = '[tool.pytest.ini_options]\ngradient_files = ["lstm.py"]\naddopts = "--gradients-report=report.html"\n'
+RIGHT = """
+import numpy as np
+
+inputs = {"w": np.array([0.5, -1.5]), "v": np.array([2.0])}
+
+def loss(inputs):
+    return (inputs["w"] ** 3).sum() * inputs["v"][0]
+
+def gradients(inputs):
+    return {"w": 3 * inputs["w"] ** 2 * inputs["v"][0], "v": np.array([1.0]) * (inputs["w"] ** 3).sum()}
+"""
+WRONG = RIGHT.replace("3 * inputs", "2 * inputs")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A folder with these files in it, and a way to run pytest there as its owner would."""
+
+    def run(*options, **files):
+        for name, text in files.items():
+            (tmp_path / name.replace("__", ".")).write_text(text)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "PYTHONPATH", "COV"))}
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+def test_two_lines_of_configuration_are_red_on_a_wrong_file_green_on_a_right_one(repository, tmp_path):
+    right = repository("-k", "gradients", pyproject__toml=TWO_LINES, lstm__py=(EXAMPLES / "lstm_numpy.py").read_text())
+    assert right.returncode == 0, right.stdout
+    assert "5 passed" in right.stdout
+    assert "exact gradient" in (tmp_path / "report.html").read_text()
+    wrong = repository("-k", "gradients", lstm__py=(EXAMPLES / "lstm_mistake.py").read_text())
+    assert wrong.returncode == 1
+    assert "first wrong on the way back: the adjoint of c_node at step 4" in wrong.stdout
+    assert "Traceback" not in wrong.stdout
+    assert "7 failed" in wrong.stdout
+    assert "First wrong on the way back" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2"), ("-n", "2", "--dist", "loadfile")], ids=" ".join)
+def test_every_input_is_a_test_and_reports_come_from_every_worker(repository, tmp_path, workers):
+    done = repository(
+        *workers,
+        *("-v", "--gradients-report", "r.json", "--gradients-report", "r.xml"),
+        derivation_right__py=RIGHT,
+        derivation_wrong__py=WRONG,
+    )
+    assert done.returncode == 1
+    for line in ("derivation_right.py::gradients[w]", "derivation_right.py::gradients[v]"):
+        assert line in done.stdout
+    assert "1 failed, 3 passed" in done.stdout
+    reports = json.loads((tmp_path / "r.json").read_text())["reports"]
+    assert [(r["name"], r["right"]) for r in reports] == [("derivation_right", True), ("derivation_wrong", False)]
+    suites = ElementTree.parse(tmp_path / "r.xml").getroot()
+    assert [(s.get("name"), s.get("failures")) for s in suites] == [
+        ("derivation_right", "0"),
+        ("derivation_wrong", "1"),
+    ]
+
+
+def test_a_wrong_factor_is_named_in_the_failure(repository):
+    done = repository(derivation_wrong__py=WRONG)
+    assert "0.666667 times what it should be" in done.stdout
+
+
+def test_assert_gradients_fails_with_the_report_and_its_line_not_with_a_traceback(repository, tmp_path):
+    test = WRONG + "\nfrom lstm_ref import assert_gradients\n\ndef test_gradients():\n"
+    test += "    assert_gradients(inputs, loss=loss, gradients=gradients, name='mine')\n"
+    done = repository("--gradients-report=r.json", test_mine__py=test)
+    assert done.returncode == 1
+    assert "test_mine.py:15: assert_gradients fails" in done.stdout
+    assert "mine: wrong" in done.stdout
+    assert "check_gradients(" not in done.stdout
+    assert json.loads((tmp_path / "r.json").read_text())["reports"][0]["name"] == "mine"
+
+
+def test_a_claim_that_is_wrong_as_a_whole_fails_in_every_input(repository):
+    writing = RIGHT.replace("    return {", "    given = {") + "    inputs['v'] *= 1.5\n    return given\n"
+    done = repository(derivation_writing__py=writing)
+    assert "writes into its argument: input v" in done.stdout
+    assert "2 failed" in done.stdout
+
+
+def test_a_file_that_cannot_be_checked_is_one_clear_error(repository):
+    done = repository(derivation_bad__py=RIGHT.replace("gradients", "grads"))
+    assert done.returncode == 2
+    assert "gradients must be a function, got nothing" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_somebodys_module_of_that_name_is_left_alone(repository):
+    done = repository(derivation_tree__py="raise SystemExit('imported')\n", test_x__py="def test_x(): pass\n")
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout
+
+
+def test_a_named_file_is_found_outside_the_test_paths(repository, tmp_path):
+    (tmp_path / "tests").mkdir()
+    settings = '[tool.pytest.ini_options]\ntestpaths = ["tests"]\ngradient_files = ["*_grad.py"]\n'
+    done = repository("-q", pyproject__toml=settings, my_grad__py=RIGHT)
+    assert "2 passed" in done.stdout
+
+
+def test_a_named_file_that_is_not_there_is_an_error(repository):
+    done = repository(pyproject__toml=TWO_LINES)
+    assert done.returncode == 4
+    assert "gradient_files: no file matches 'lstm.py'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("r.pdf", "must end in"), ("no/r.html", "there is no folder"), ("a.html", "not a report")]
+)
+def test_a_report_that_cannot_be_written_stops_the_run_before_it_starts(repository, tmp_path, name, message):
+    (tmp_path / "a.html").write_text("<p>precious</p>")
+    done = repository(f"--gradients-report={name}", derivation_right__py=RIGHT)
+    assert done.returncode == 4
+    assert message in done.stderr
+    assert (tmp_path / "a.html").read_text() == "<p>precious</p>"
+
+
+def test_a_run_in_which_nothing_is_checked_imports_nothing_heavy(repository):
+    test = "import sys\n\ndef test_x():\n    assert not {'jax', 'numpy', 'flint'} & set(sys.modules)\n"
+    done = repository(test_x__py=test)
+    assert done.returncode == 0, done.stdout
