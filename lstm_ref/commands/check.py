@@ -40,13 +40,15 @@ def check(
     from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import console, render
 
-    out = console(no_color)
     reports = [run(p, oracles=oracles, digits=digits, seed=seed) for p in load(target, seed)]
     if as_json:
         click.echo(to_json(reports), nl=False)
     else:
         for report in reports:
-            out.print(f"{report.name}: {report.verdict}" if quiet else render(report))
+            if quiet:
+                click.echo(f"{report.name}: {report.verdict}")
+            else:
+                console(no_color).print(render(report))
     for path in report_files:
         write(path, reports)
     sys.exit(0 if all(r.right for r in reports) else 1)

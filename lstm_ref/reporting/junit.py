@@ -1,12 +1,13 @@
-"""Reports as JUnit XML, which every CI reads: a suite a report, a case an input."""
+"""Reports as JUnit XML, which every CI reads: a suite a report, a case an input, its digits as properties."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
 
-from lstm_ref.checking.report import Report
+from lstm_ref.checking.report import InputReport, Report
 from lstm_ref.reporting import words
 from lstm_ref.reporting.terminal import as_text
 
@@ -16,30 +17,47 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def as_junit(reports: Iterable[Report]) -> str:
     """The XML."""
-    root = ElementTree.Element("testsuites", name="lstm_ref")
+    root = Element("testsuites", name="lstm_ref")
     for report in reports:
-        failures = sum(not i.right for i in report.inputs)
-        whole = not report.right and not failures  # wrong for a reason that is no input's
-        suite = ElementTree.SubElement(
-            root,
-            "testsuite",
-            name=_clean(report.name),
-            tests=str(len(report.inputs) + whole),
-            failures=str(failures + whole),
-            time=f"{report.seconds:.3f}",
-        )
-        properties = ElementTree.SubElement(suite, "properties")
-        for key, value in (("verdict", report.verdict), ("facts", words.facts(report)), ("seed", str(report.seed))):
-            ElementTree.SubElement(properties, "property", name=key, value=_clean(value))
-        cases = [(f"gradients[{i.name}]", i.right, words.verdict(i)) for i in report.inputs]
-        if whole:
-            cases.append(("gradients", False, "; ".join(report.notes) or report.verdict))
-        for name, right, message in cases:
-            case = ElementTree.SubElement(suite, "testcase", classname=_clean(report.name), name=_clean(name), time="0")
-            if not right:
-                ElementTree.SubElement(case, "failure", message=_clean(message)).text = _clean(as_text(report))
+        _suite(root, report)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True).decode("utf-8") + "\n"
+
+
+def _suite(root: Element, report: Report) -> None:
+    failures = sum(not i.right for i in report.inputs)
+    whole = not report.right and not failures  # wrong for a reason that is no input's
+    suite = SubElement(root, "testsuite", name=_clean(report.name), time=f"{report.seconds:.3f}")
+    suite.attrib |= {"tests": str(len(report.inputs) + whole), "failures": str(failures + whole), "errors": "0"}
+    _properties(suite, {"verdict": report.verdict, "facts": words.facts(report), "seed": str(report.seed)})
+    diagnosis = [f"{label} {text}" for label, text in words.diagnosis(report)]
+    for one in report.inputs:
+        case = _case(suite, report, f"gradients[{one.name}]")
+        _properties(case, _digits(one))
+        if not one.right:
+            _fail(case, words.verdict(one), [words.worst(one) or "", *diagnosis])
+    if whole:
+        _fail(_case(suite, report, "gradients"), report.verdict, [*report.notes, *diagnosis])
+    SubElement(suite, "system-out").text = _clean(as_text(report))
+
+
+def _case(suite: Element, report: Report, name: str) -> Element:
+    return SubElement(suite, "testcase", classname=_clean(report.name), name=_clean(name), time="0")
+
+
+def _properties(parent: Element, values: dict[str, str]) -> None:
+    properties = SubElement(parent, "properties")
+    for key, value in values.items():
+        SubElement(properties, "property", name=key, value=_clean(value))
+
+
+def _digits(one: InputReport) -> dict[str, str]:
+    found = {f"digits {o.oracle}": words.digits(o.digits) for o in one.oracles}
+    return found | {"detection limit": words.limit(one), "truly zero": str(one.zeros)}
+
+
+def _fail(case: Element, message: str, lines: list[str]) -> None:
+    SubElement(case, "failure", message=_clean(message)).text = _clean("\n".join(filter(None, lines)))
 
 
 def _clean(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -27,7 +28,8 @@ def as_text(report: Report, width: int = 110) -> str:
 
 def render(report: Report) -> RenderableType:
     """One check, whole: verdict, what is wrong and where, digits by input and oracle, what was skipped."""
-    return Group(_headline(report), *_diagnosis(report), _inputs(report), *_findings(report))
+    diagnosis = (f"[bold]{label}[/] {escape(text)}" for label, text in words.diagnosis(report))
+    return Group(_headline(report), *diagnosis, _inputs(report), _caption(report), *_findings(report))
 
 
 def _headline(report: Report) -> str:
@@ -36,44 +38,34 @@ def _headline(report: Report) -> str:
     return f"[bold]{escape(report.name)}[/]: [bold {colour}]{verdict}[/]  ({words.facts(report)})"
 
 
-def _diagnosis(report: Report) -> Iterable[str]:
-    for finding in report.findings:
-        where = f" [dim]({escape(words.where(finding))})[/]" if words.where(finding) else ""
-        yield f"[bold]{words.title(finding)}[/] {escape(finding.sentence)}{where}"
-        if finding.right is not None:
-            yield escape(f"  derived  {finding.right}")
-            yield escape(f"  found    {finding.wrong}")
-    first = words.first_wrong(report)
-    if first is not None:
-        yield f"[bold]first wrong on the way back:[/] {escape(first)}"
-    if report.conformance is not None:
-        yield f"[bold]forward:[/] {escape(report.conformance.sentence)}"
-
-
 def _inputs(report: Report) -> Table:
-    table = Table(show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column("gradient of")
-    table.add_column("shape")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("gradient of", overflow="fold")
+    table.add_column("shape", no_wrap=True)
     oracles = list(dict.fromkeys(o.oracle for i in report.inputs for o in i.oracles))
     for name in oracles:
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    if report.right:
-        table.add_column(f"limit in {report.inputs[0].dtype}" if report.inputs else "limit", justify="right")
-        table.add_column("in balls", justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("limit" if report.right else "verdict", no_wrap=True)
+    in_balls = any(i.limit_in_balls is not None for i in report.inputs)
     for one in report.inputs:
         by_name = {o.oracle: o for o in one.oracles}
         cells = [_digits(by_name[n]) if n in by_name else "" for n in oracles]
-        colour = "green" if one.right else "bold red"
-        cells.append(f"[{colour}]{words.verdict(one)}[/]")
         if report.right:
-            cells += [words.small(one.limit_in_floats), words.small(one.limit_in_balls)]
-        table.add_row(escape(one.name), "×".join(map(str, one.shape)) or "scalar", *cells)
-    table.caption = "digits that agree with each oracle" + (
-        "; limit: an error of this part of any one element would have been caught" if report.right else ""
-    )
-    table.caption_justify = "left"
+            balls = f", {words.small(one.limit_in_balls)}" if in_balls else ""
+            cells.append(words.small(one.limit_in_floats) + balls)
+        else:
+            cells.append(f"[{'green' if one.right else 'bold red'}]{words.verdict(one)}[/]")
+        table.add_row(escape(one.name), words.shape(one), *cells)
     return table
+
+
+def _caption(report: Report) -> str:
+    text = "digits that agree with each oracle"
+    if report.right:
+        in_balls = any(i.limit_in_balls is not None for i in report.inputs)
+        kinds = ", ".join(dict.fromkeys(i.dtype for i in report.inputs)) + " and in balls" * in_balls
+        text += f"; limit: a larger error of any one element would have been caught, in {kinds}"
+    return f"[dim italic]{text}[/]"
 
 
 def _digits(oracle: OracleReport) -> str:
@@ -90,12 +82,15 @@ def _findings(report: Report) -> Iterable[str]:
         yield f"[yellow]note:[/] {escape(note)}"
     for sentence in report.undecided:
         yield f"[yellow]not decided here:[/] {escape(sentence)}"
+    zeros = words.zeros(report)
+    if zeros is not None:
+        yield f"[yellow]truly zero here:[/] {escape(zeros)}: a term missing there does not show"
     if report.unchecked:
         yield f"[yellow]unchecked:[/] {escape(', '.join(report.unchecked))} (no gradient is claimed)"
-    for oracle, why in report.skipped:
-        yield f"[dim]not asked: {escape(oracle)}: {escape(why)}[/]"
+    for why, names in words.skipped(report).items():
+        yield f"[dim]not asked: {escape(', '.join(names))}: {escape(why)}[/]"
     if report.verdict == WRONG:
-        yield f"[dim]seed {report.seed}; noise floor {report.floor}[/]"
+        yield f"[dim]seed {report.seed}; noise floor {escape(report.floor)}[/]"
 
 
 def summary(reports: Iterable[Report]) -> Table:
@@ -114,8 +109,8 @@ def summary(reports: Iterable[Report]) -> Table:
     for report in reports:
         balls = report.digits_in_balls
         table.add_row(
-            report.name,
-            ", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs)),
+            escape(report.name),
+            escape(", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs))),
             str(report.elements),
             "-" if balls is None else f"{balls:.0f}",
             f"{report.digits_in_floats:.1f}",

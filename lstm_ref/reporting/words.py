@@ -70,15 +70,14 @@ def first_wrong(report: Report) -> str | None:
 
 def _grouped(inherited: tuple[str, ...]) -> str:
     """Node by node, runs of steps drawn together: "h[3..0], c[3..0]"."""
-    steps: dict[str, list[int]] = {}
+    steps: dict[str, list[str]] = {}
     for one in inherited:
-        name, _, step = one.rpartition("[")
-        steps.setdefault(name, []).append(int(step.removesuffix("]")))
+        name, _, step = one.removesuffix("]").rpartition("[")
+        steps.setdefault(name, []).append(step)
     shown = []
     for name, at in steps.items():
-        one_by_one = all(abs(a - b) == 1 for a, b in itertools.pairwise(at))
-        span = f"{at[0]}..{at[-1]}" if len(at) > 2 and one_by_one else ", ".join(map(str, at))
-        shown.append(f"{name}[{span}]")
+        one_by_one = all(abs(int(a) - int(b)) == 1 for a, b in itertools.pairwise(at))
+        shown.append(f"{name}[{at[0]}..{at[-1]}]" if len(at) > 2 and one_by_one else f"{name}[{', '.join(at)}]")
     return ", ".join(shown[:8]) + (", …" if len(shown) > 8 else "")
 
 
@@ -95,6 +94,14 @@ def worst(one: InputReport) -> str | None:
     )
 
 
+def skipped(report: Report) -> dict[str, list[str]]:
+    """Why oracles could not be asked: the reason, and those that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for oracle, why in report.skipped:
+        reasons.setdefault(why, []).append(oracle)
+    return reasons
+
+
 def title(finding: Finding) -> str:
     """What kind of answer it is."""
     return "The mistake:" if finding.exact and finding.kind == "mistake" else "Found:" if finding.exact else "A hint:"
@@ -103,3 +110,16 @@ def title(finding: Finding) -> str:
 def where(finding: Finding) -> str:
     """Edges and the line of the derivation."""
     return ", ".join([*finding.tags, *([finding.place] if finding.place else [])])
+
+
+def diagnosis(report: Report) -> list[tuple[str, str]]:
+    """What is wrong, as lines of a label and a text: findings, the first wrong adjoint, conformance."""
+    lines = []
+    for finding in report.findings:
+        place = f" ({where(finding)})" if where(finding) else ""
+        lines.append((title(finding), finding.sentence + place))
+        if finding.right is not None:
+            lines += [("  derived ", finding.right), ("  found   ", finding.wrong or "nothing")]
+    first = first_wrong(report)
+    lines += [("first wrong on the way back:", first)] if first else []
+    return lines + ([("conformance:", report.conformance.sentence)] if report.conformance else [])
