@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lstm_ref.arithmetic.jaxpr import in_balls
     from lstm_ref.checking import Report, check_gradients
+    from lstm_ref.checking.adapters import custom_vjp, torch_function
     from lstm_ref.errors import BadInput, LstmRefError
     from lstm_ref.testing import WrongGradient, assert_gradients
 
@@ -24,10 +25,22 @@ _HOME = {
     "WrongGradient": "lstm_ref.testing",
     "assert_gradients": "lstm_ref.testing",
     "check_gradients": "lstm_ref.checking",
+    "custom_vjp": "lstm_ref.checking.adapters",
     "in_balls": "lstm_ref.arithmetic.jaxpr",
+    "torch_function": "lstm_ref.checking.adapters",
 }
 
-__all__ = ["BadInput", "LstmRefError", "Report", "WrongGradient", "assert_gradients", "check_gradients", "in_balls"]
+__all__ = [
+    "BadInput",
+    "LstmRefError",
+    "Report",
+    "WrongGradient",
+    "assert_gradients",
+    "check_gradients",
+    "custom_vjp",
+    "in_balls",
+    "torch_function",
+]
 
 
 def __getattr__(name: str) -> Any:

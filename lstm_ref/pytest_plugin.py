@@ -79,6 +79,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return DerivationFile.from_parent(parent, path=file_path)
 
 
+_SIGNS = ("inputs", "problem")
+
+
 def _defines_inputs(path: Path) -> bool:
     """Told without importing it: somebody's module may be called derivation_tree.py and have nothing to do with us."""
     try:
@@ -88,7 +91,7 @@ def _defines_inputs(path: Path) -> bool:
     body = body + [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
     for node in body:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
-        if getattr(node, "name", None) == "inputs" or any(getattr(t, "id", None) == "inputs" for t in targets):
+        if getattr(node, "name", None) == "inputs" or any(getattr(t, "id", None) in _SIGNS for t in targets):
             return True
     return False
 

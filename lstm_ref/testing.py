@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lstm_ref.checking import Report, check_gradients
+from lstm_ref.checking.problem import Problem
 from lstm_ref.reporting.terminal import as_text
 
 
@@ -17,7 +18,7 @@ class WrongGradient(AssertionError):
         self.report = report
 
 
-def assert_gradients(inputs: Mapping[str, Any], **claim: Any) -> Report:
+def assert_gradients(inputs: Mapping[str, Any] | Problem, **claim: Any) -> Report:
     """`check_gradients` with the same arguments; raises WrongGradient unless the claim is right. Returns the report."""
     __tracebackhide__ = True
     report = check_gradients(inputs, **claim)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lstm_ref.checking.check import check
-from lstm_ref.checking.problem import problem
+from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.checking.report import Report
 
 
 def check_gradients(
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, Any] | Problem,
     *,
     loss: Callable[[Any], Any] | None = None,
     gradients: Callable[[Any], Any] | None = None,
@@ -52,8 +52,12 @@ def check_gradients(
     with the cell's outputs hs (T, B, H). `adjoints` gives the author's adjoints of the cell's named values, as
     `{"c": (T, B, H), …}`, of the inputs, or of the inputs and the cotangents.
 
+    In place of `inputs` a whole `Problem` may be given, as `torch_function` and `custom_vjp` make one.
+
     Returns a `Report`; raises `BadInput` where the check cannot be made.
     """
+    if isinstance(inputs, Problem):
+        return check(inputs, oracles=oracles, digits=digits, seed=seed)
     claim = problem(
         inputs,
         loss=loss,

@@ -155,7 +155,7 @@ def truncated(
     cell: Cell,
     rng: Random,
     k1: int = 2,
-    k2: int = 3,
+    k2: int = 5,
     estimate: Callable[..., sequence.Gradients] = sequence.truncated,
 ) -> Problem:
     """Truncated BPTT(k1, k2), held to its definition: every k1 outputs are computed anew from a state k2 steps back
@@ -187,6 +187,35 @@ def truncated(
         name=f"time/{cell.name}-truncated",
         estimator=f"truncated BPTT(k1={k1}, k2={k2})",
         definition=definition,
+    )
+
+
+def second_order(cell: Cell, rng: Random, steps: int = 3) -> Problem:
+    """The hand-written pass differentiated again: the gradient of ⟨v, ∇L⟩, which is v times the Hessian of a loss L.
+
+    The function takes ∇L by autodiff of the scan; the claim takes it, and its derivative, through `sequence.bptt`.
+    """
+    inputs = recurrence(cell, rng)
+    inputs["xs"] = inputs["xs"][:steps]
+    weights = rng.standard_normal((steps, B, H))
+    v = jax.tree.map(lambda a: rng.standard_normal(np.shape(a)), inputs)
+
+    def along_v(recurrence: Callable[..., sequence.Outputs]) -> Callable[[Any], Any]:
+        def loss(inputs: Any) -> Any:
+            outputs = recurrence(cell, *_arguments(inputs))
+            return (weights * outputs.hs**2).sum() + sum((s**3).sum() for s in outputs.final)
+
+        def product(inputs: Any) -> Any:
+            pairs = zip(jax.tree.leaves(jax.grad(loss)(inputs)), jax.tree.leaves(v), strict=True)
+            return sum((g * w).sum() for g, w in pairs)
+
+        return product
+
+    return problem(
+        inputs,
+        loss=along_v(sequence.scan),
+        gradients=lambda inputs: jax.grad(along_v(sequence.bptt))(inputs),
+        name=f"second-order/{cell.name}",
     )
 
 
@@ -269,5 +298,7 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
             found[f"time/{cell.name}{kind}"] = partial(through_time, cell, lengths=lengths, reverse=reverse, kind=kind)
         found[f"time/{cell.name}-custom-vjp"] = partial(custom_vjp, cell)
         found[f"time/{cell.name}-truncated"] = partial(truncated, cell)
+    for name in ("rnn_tanh", "lstm"):
+        found[f"second-order/{name}"] = partial(second_order, CELLS[name])
     found["model/char-lm"] = character_model
     return found

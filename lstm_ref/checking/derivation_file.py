@@ -7,6 +7,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +26,8 @@ FIELDS = (
 def load(target: str, seed: int = 0) -> list[Problem]:
     """The problems of FILE, or the one of FILE::NAME, where NAME is a class in the file that holds the definitions.
 
-    A file that defines `inputs` itself is one problem; else every class with `inputs` is one. Raises BadInput.
+    A file that defines `inputs` itself is one problem, and one whose `problem` was made by `lstm_ref.torch_function` or
+    `lstm_ref.custom_vjp` is that; else every class with `inputs` is one. Raises BadInput.
     """
     file, _, name = target.partition("::")
     path = Path(file)
@@ -35,6 +37,8 @@ def load(target: str, seed: int = 0) -> list[Problem]:
         if namespace is None:
             raise BadInput(f"{file}: nothing is called {name!r}")
         return [_problem(f"{path.stem}::{name}", file, namespace, seed)]
+    if isinstance(getattr(module, "problem", None), Problem):
+        return [replace(module.problem, name=path.stem)]
     if hasattr(module, "inputs"):
         return [_problem(path.stem, file, module, seed)]
     classes = [

@@ -237,9 +237,14 @@ class _ReplaceOne(ast.NodeTransformer):
         return self._new if is_it else self.generic_visit(node)
 
 
-def _inside(value: ast.expr) -> Iterator[Any]:
-    """The expression and all within it, outermost first."""
-    yield from (node for node in ast.walk(value) if isinstance(node, ast.expr))
+def _inside(value: ast.AST) -> Iterator[Any]:
+    """The expression and all within it, outermost first; but what is multiplied by 0 is 0, whatever stands there."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and ast.unparse(value.right) == "0":
+        return
+    if isinstance(value, ast.expr):
+        yield value
+    for child in ast.iter_child_nodes(value):
+        yield from _inside(child)
 
 
 def _terms(value: ast.expr) -> Iterator[ast.expr]:
