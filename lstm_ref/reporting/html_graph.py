@@ -74,7 +74,7 @@ def _of_cell(report: Report, by_name: dict[str, NodeReport], drawn: Graph, plan:
     boxes = []
     for vertex in drawn.vertices:
         node = by_name.get(vertex.name) or by_name.get(vertex.name.split("_")[0] if vertex.kind == "node" else "")
-        boxes.append(Box(vertex.name, *at(plan.vertices[vertex.name]), node and _worst(report, node)))
+        boxes.append(Box(vertex.name, *at(plan.vertices[vertex.name]), None if node is None else _worst(report, node)))
     paths = []
     for edge in drawn.edges:
         (x, y), *bends, (end_x, end_y) = map(
