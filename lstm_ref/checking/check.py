@@ -24,8 +24,8 @@ from lstm_ref.checking.floor import modelled, noise_floor
 from lstm_ref.checking.judging import contradictions_in, judge
 from lstm_ref.checking.localising import first_wrong_of, nodes_of, walk_back
 from lstm_ref.checking.names import with_named_nodes
-from lstm_ref.checking.problem import Problem
-from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, Report
+from lstm_ref.checking.problem import Problem, paths
+from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, InputReport, Report
 from lstm_ref.errors import BadInput, CannotEvaluate
 
 AT_KINK = (
@@ -118,7 +118,20 @@ def check(
         nodes=diagnosis.adjoints or nodes_of(problem, claimed, truth, wrong_masks),
         findings=diagnosis.findings,
         conformance=diagnosis.conformance,
+        undecided=_undecided(problem, reports),
     )
+
+
+def _undecided(problem: Problem, reports: list[InputReport]) -> tuple[str, ...]:
+    """What this problem cannot decide, whatever the claim."""
+    zero = [p for p, v in paths(problem.inputs).items() if p.split(".")[0] not in problem.nodes and not np.any(v)]
+    found = [f"{p} is zero throughout, so a term that is multiplied by it cannot be seen" for p in zero]
+    few = [
+        f"{r.name}: {r.zeros} of {r.elements} elements have no gradient here, so a term missing there may be zero"
+        for r in reports
+        if r.zeros and r.right and r.name.split(".")[0] not in problem.nodes
+    ]
+    return (*found, *few)
 
 
 def _is_right(problem: Problem, decisive: set[str], seed: int) -> bool:

@@ -22,6 +22,9 @@ Four ways, the first that applies:
    probabilistic rounding error analysis", 2019, theorem 2.4): m is the smaller, n the number of input elements. Where
    y saturates, a derivative like 1 − y² is wrong by u, not by u times itself; a cotangent and a pre-activation, a
    product of two inputs, multiply that error on its way.
+
+Balls bound the worst case of every operation at once, which over many steps is far worse than what floats do: where the
+model allows less than a derived or measured floor does, the model holds.
 """
 
 from __future__ import annotations
@@ -72,10 +75,10 @@ def noise_floor(
         found, how = _derived(problem, lifted_claim, cotangents, bits(dtype))
     if found is None and bits(dtype) < bits(np.float64):
         found, how = _measured(problem, claimed, cotangents), "measured: twice the change by one unit in the last place"
+    model = modelled(problem, claimed, cotangents)
     if found is None:
-        found = modelled(problem, claimed, cotangents)
-        how = "modelled: m·u of the largest gradient, cotangent and input, m = min(n, 8√n) for n input elements"
-    return Floor({k: found[k] + smallest for k in claimed}, how)
+        found, how = model, "modelled: m·u of the largest gradient, cotangent and input, m = min(n, 8√n) for n inputs"
+    return Floor({k: np.minimum(found[k], model[k]) + smallest for k in claimed}, how)
 
 
 def _derived(

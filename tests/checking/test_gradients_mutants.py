@@ -1,0 +1,114 @@
+"""The suite tests itself: every mistake that the rules make is found, and the first wrong adjoint is the right one.
+
+The whole run, beside other tools, is `python -m benchmarks.mutation`. Here every mutant is held against the truth that
+an oracle gave once, by the floor that a right claim is allowed; a sample goes through the check whole.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+
+import jax
+import numpy as np
+import pytest
+
+from lstm_ref.cells import CELLS
+from lstm_ref.checking import builtin
+from lstm_ref.checking.check import check
+from lstm_ref.checking.floor import modelled
+from lstm_ref.checking.mutants import mutants
+from lstm_ref.checking.problem import paths
+from lstm_ref.mistakes.source import Edit, Source
+from lstm_ref.oracles.reverse import reverse
+
+
+@cache
+def every_mutant():
+    return list(mutants())
+
+
+def drawn(problem):
+    rng = np.random.default_rng(0)
+    outputs = problem.function(jax.tree.map(np.copy, problem.inputs))
+    return jax.tree.map(lambda v: 100 * rng.standard_normal(np.shape(v)), outputs)
+
+
+def is_found(problem, bars, truth):
+    claimed = paths(problem.gradients(problem.inputs, bars))
+    right = {k: v for k, v in truth.items() if k in claimed}
+    floor = modelled(problem, right, bars)
+    return any(not np.all(np.abs(claimed[k] - right[k]) <= 2 * floor[k]) for k in right)
+
+
+def test_there_are_enough_of_them():
+    assert len(every_mutant()) >= 300
+
+
+@pytest.mark.parametrize("unit", sorted({m.unit for m in every_mutant()}))
+def test_every_mutant_is_found(unit):
+    truths = {}
+    survived = []
+    for mutant in every_mutant():
+        if mutant.unit != unit:
+            continue
+        found = False
+        for n, build in enumerate(mutant.problems):
+            problem = build(np.random.default_rng(0))
+            if n not in truths:  # the wrong backward pass has no part in it
+                bars = drawn(problem)
+                function = problem.definition or problem.function
+                truths[n] = bars, paths(reverse(function, problem.inputs, bars).gradients)
+            found = found or is_found(problem, *truths[n])
+        if not found:
+            survived.append((mutant.sentence, mutant.wrong))
+    assert not survived
+
+
+@pytest.mark.parametrize("n", range(0, len(every_mutant()), 60))
+def test_the_check_itself_turns_red(n):
+    problem = every_mutant()[n].problems[0](np.random.default_rng(0))
+    assert not check(problem, oracles=["balls"], digits=20, explain=False).right
+
+
+def test_of_mistakes_kept_out_of_the_dictionary_the_first_wrong_node_is_right():
+    """Must hold for 90 %. A mistake in what is handed to the step before shows there; one in a parameter's, nowhere."""
+    cell = CELLS["lstm"]
+    source = Source(cell.backward)
+    plain = builtin.adjoints_through_time(cell, np.random.default_rng(0))
+    bars = drawn(plain)
+    truth = paths(reverse(plain.function, plain.inputs, bars).gradients)
+    T, nodes = builtin.T, list(plain.nodes)
+    right = total = 0
+    for equation in source.equations():
+        target = equation.target.split("[")[0].removesuffix("_bar")
+        for way in ("1.5 * ({})", "np.tanh({})", "({})[::-1]", "np.abs({}) + 0.1", "np.roll({}, 1, -1)"):
+            new = ast.parse(way.format(ast.unparse(equation.value)), mode="eval").body
+            edit = Edit("", equation.tag, "", "", "", ((equation.value.number, new),))
+            wrong = cell._replace(backward=source.with_edits([edit]))
+            problem = builtin.adjoints_through_time(wrong, np.random.default_rng(0))
+            claimed = paths(problem.gradients(problem.inputs, bars))
+            first = next(
+                (
+                    (n, t)
+                    for t in range(T - 1, -1, -1)
+                    for n in reversed(nodes)
+                    if np.max(np.abs(claimed[n][t] - truth[n][t])) > 1e-6
+                ),
+                None,
+            )
+            expected = (target, T - 1) if target in nodes else None
+            if target.startswith("prev_"):
+                expected = (target.removeprefix("prev_"), T - 2)
+            right += first == expected
+            total += 1
+    assert total >= 75
+    assert right >= 0.9 * total
+
+
+@pytest.mark.parametrize("name", ["time/lstm", "time/rnn_relu-lengths", "layer/dense", "time/lstm-truncated"])
+def test_by_the_same_measure_a_right_gradient_is_not_found(name):
+    problem = builtin.problems()[name](np.random.default_rng(0))
+    bars = drawn(problem)
+    truth = paths(reverse(problem.definition or problem.function, problem.inputs, bars).gradients)
+    assert not is_found(problem, bars, truth)
