@@ -1,0 +1,102 @@
+"""Reports as files and as data: what is ours is replaced, what is not is left alone, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from lstm_ref.checking.report import from_dict
+from lstm_ref.errors import BadInput
+from lstm_ref.reporting.files import require_writable, write
+
+SUFFIXES = (".html", ".json", ".xml")
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".HTML"])
+def test_a_report_replaces_an_earlier_one_of_ours_even_an_empty_one(tmp_path, right, wrong, suffix):
+    path = tmp_path / f"report{suffix}"
+    write(path, [])
+    write(path, [wrong])
+    first = path.read_text(encoding="utf-8")
+    write(path, [right])
+    assert "cubes" in first
+    assert path.read_text(encoding="utf-8") != first
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("page.html", '<!DOCTYPE html><html><head><meta charset="utf-8"><title>lstm_ref</title>'),
+        ("data.json", '{"schema": 2, "right": true}'),
+        ("tests.xml", '<testsuites name="pytest tests"><testsuite name="lstm_ref"/></testsuites>'),
+        ("data.json", "\0\xff" * 5000),
+    ],
+)
+def test_a_file_of_somebody_elses_is_left_as_it_is(tmp_path, right, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(BadInput, match=f"{name}: exists and is not a report of lstm_ref: it is left as it is"):
+        write(path, [right])
+    assert path.read_text() == text
+
+
+def test_an_empty_file_can_become_a_report(tmp_path, right):
+    path = tmp_path / "made_by_mktemp.json"
+    path.touch()
+    write(path, [right])
+    assert json.loads(path.read_text())["right"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("report.pdf", r"a report file must end in .html, .json, .xml"),
+        ("report", r"a report file must end in"),
+        ("nowhere/report.html", r"there is no folder .*nowhere"),
+        ("folder.html", r"folder.html: is not a file"),
+    ],
+)
+def test_where_no_report_can_be_written_is_said_before_any_work(tmp_path, name, message):
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(BadInput, match=message):
+        require_writable(tmp_path / name)
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, _: path != tmp_path)  # root may write anywhere
+    with pytest.raises(BadInput, match="no permission"):
+        require_writable(tmp_path / "report.html")
+
+
+def test_a_disk_that_is_full_is_one_clear_line(tmp_path, right, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(BadInput, match=r"report.xml: cannot be written: No space left on device"):
+        write(tmp_path / "report.xml", [right])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_any_words_can_be_written(tmp_path, hostile, suffix):
+    write(tmp_path / f"r{suffix}", [replace(hostile, name="\ud800 \x00 ✗ \u202e")])
+    assert (tmp_path / f"r{suffix}").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", ["right", "wrong", "hostile"])
+def test_a_report_comes_back_whole_from_json(request, name):
+    report = request.getfixturevalue(name)
+    assert from_dict(json.loads(report.as_json())) == report
+
+
+def test_numbers_that_json_does_not_have_come_back_infinite(right):
+    w, v = right.inputs
+    oracle = replace(w.oracles[0], digits=math.inf, limit=math.inf, error=math.nan)
+    report = replace(right, inputs=(replace(w, limit_in_floats=math.inf, oracles=(oracle,)), v))
+    data = json.loads(report.as_json())
+    assert data["inputs"][0]["oracles"][0]["error"] is None
+    back = from_dict(data).inputs[0]
+    assert back == replace(report.inputs[0], oracles=(replace(oracle, error=math.inf),))

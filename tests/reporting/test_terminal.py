@@ -1,0 +1,73 @@
+"""The terminal's report: what is wrong comes first, limits are shown, and a user's words are never taken for markup."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from lstm_ref.reporting import words
+from lstm_ref.reporting.terminal import as_text
+
+
+def test_the_mistake_comes_first_with_its_place_and_both_terms(wrong):
+    lines = as_text(wrong).splitlines()
+    assert lines[0].startswith("cubes: wrong  (7 elements, ")
+    assert lines[1:4] == [
+        "The mistake: the term next_c_bar is missing from c_bar (L4*, derivations/lstm.md:71)",
+        r"  derived  \bar c = \bar c^{\,next} + \bar u \odot (1 - u \odot u)",
+        r"  found    \bar c = \bar u \odot (1 - u \odot u)",
+    ]
+    assert lines[4] == "A hint: right for one time step, wrong from two on"
+
+
+def test_what_is_inherited_is_said_in_runs_of_steps(wrong):
+    assert words.first_wrong(wrong).endswith("; inherited from it: h[1, 0], c[1, 0]")
+    longer = replace(wrong, inherited=("h[4]", "c[4]", "h[3]", "h[2]", "c[1]"))
+    assert words.first_wrong(longer).endswith("; inherited from it: h[4..2], c[4, 1]")
+
+
+def test_a_right_report_gives_the_detection_limit_of_every_input_in_floats_and_in_balls(right):
+    w = next(line for line in as_text(right).splitlines() if line.startswith("w "))
+    one = right.inputs[0]
+    assert w.split()[-2:] == [f"{one.limit_in_floats:.0e},", f"{one.limit_in_balls:.0e}"]
+    assert "limit: a larger error of any one element would have been caught, in float64 and in balls" in " ".join(
+        as_text(right).split()
+    )
+
+
+def test_limits_that_there_are_none_of_are_said(right):
+    floats = replace(right.inputs[0], limit_in_balls=None, dtype="float32")
+    assert words.limit(floats).endswith(" in float32")
+    assert words.limit(replace(floats, limit_in_floats=math.inf)) == "none"
+    assert "in balls" not in as_text(replace(right, inputs=(floats,))).split("limit: ")[1]
+
+
+def test_what_was_not_decided_is_said(wrong):
+    shown = as_text(wrong)
+    assert "not decided here: whether the mask is handled: every length is T" in shown
+    assert "truly zero here: w (1 of 6): a term missing there does not show" in shown
+    assert "unchecked: x (no gradient is claimed)" in shown
+    assert "conformance: the forward is lstm, to all digits" in shown
+
+
+def test_oracles_with_one_reason_are_named_in_one_line(right):
+    told = as_text(replace(right, skipped=(("reverse", "NumPy"), ("torch", "no tensors"), ("forward", "NumPy"))))
+    assert [line for line in told.splitlines() if "not asked" in line] == [
+        "not asked: reverse, forward: NumPy",
+        "not asked: torch: no tensors",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_users_words_are_shown_as_they_are(hostile, markup, width):
+    shown = "".join(as_text(hostile, width).split())
+    for text in markup:
+        assert "".join(text.split()) in shown
+
+
+def test_the_table_of_an_ordinary_check_fits_eighty_columns(wrong):
+    for line in as_text(replace(wrong, notes=(), skipped=()), width=80).splitlines():
+        assert len(line) <= 80
+        assert "…" not in line
