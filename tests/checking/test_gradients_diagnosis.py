@@ -79,7 +79,7 @@ def rnn_claim(change=lambda g, inputs: g, carried=1.0, head_mean=False):
             bars["w_h"] += prev.T @ a_bar
             bars["b"] += a_bar.sum(0)
             bars["xs"][t] = a_bar @ i["w_x"].T
-            h_bar = carried * (a_bar @ i["w_h"].T)
+            h_bar = (carried if t else 1.0) * (a_bar @ i["w_h"].T)  # the initial state gets its own
         return change(bars | {"h": h_bar}, i)
 
     names = {k: k for k in ("w_x", "w_h", "b", "h", "xs")}
