@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.conformance import Conformity, conformity, conformity_of_loss
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
+from lstm_ref.mistakes.guess import guess
 from lstm_ref.mistakes.layout import Layout, layout
 from lstm_ref.mistakes.recurrence import backward
 from lstm_ref.oracles import ORACLES
@@ -29,7 +31,7 @@ GATES = "ifgo"
 def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
     """The claim as one about a cell of ours, if it names one. Raises BadInput where the mapping does not fit."""
     if problem.cell is None:
-        return None
+        return _found_by_itself(problem, inputs, outputs, cotangents)
     cell = CELLS[problem.cell]
     arrays = layout(cell, inputs, problem.mapping, paths(inputs))
     if not problem.is_loss:
@@ -43,6 +45,15 @@ def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -
         return KnownCell(problem, arrays, None, cotangents)
     hs_bar = _gradient(lambda v: readout(inputs, v["hs"]), {"hs": found.states.h})
     return KnownCell(problem, arrays, found, {"hs": hs_bar["hs"]})
+
+
+def _found_by_itself(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
+    """A cell of ours, told by nobody, whose states the outputs are."""
+    if problem.is_loss:
+        return None
+    own = {path: v for path, v in paths(inputs).items() if path.split(".")[0] not in problem.nodes}
+    found = guess(own, outputs)
+    return None if found is None else KnownCell(replace(problem, cell=found.cell.name), found.layout, found, cotangents)
 
 
 def _number(problem: Problem, value: Any) -> float:

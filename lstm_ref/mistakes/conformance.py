@@ -91,9 +91,11 @@ class Conformity(NamedTuple):
         return (len(self.layout.initial), T + 1, *self.layout.initial.h.shape)
 
 
-def conformity(cell: Cell, layout: Layout, outputs: Mapping[str, np.ndarray]) -> Conformity | None:
-    """The cell, or the variant of it, that goes through these outputs; or None."""
-    for variant, gates, candidate, params in _candidates(cell, layout):
+def conformity(
+    cell: Cell, layout: Layout, outputs: Mapping[str, np.ndarray], variants: bool = True
+) -> Conformity | None:
+    """The cell, or (if asked for) the variant of it, that goes through these outputs; or None."""
+    for variant, gates, candidate, params in _candidates(cell, layout, variants):
         states, _ = run(candidate, params, layout.initial, layout.xs)
         places = _places(outputs, states, layout.initial)
         if places is not None:
@@ -116,16 +118,16 @@ def conformity_of_loss(
     return None
 
 
-def _candidates(cell: Cell, layout: Layout) -> Iterator[tuple[str | None, tuple[int, ...] | None, Cell, Any]]:
+def _candidates(
+    cell: Cell, layout: Layout, variants: bool = True
+) -> Iterator[tuple[str | None, tuple[int, ...] | None, Cell, Any]]:
     """The cell; its variants; and each of these with the gates in another order."""
-    variants = [
-        (None, cell),
-        *((name, _edited(cell, changes)) for name, changes in VARIANTS.get(cell.name, {}).items()),
-    ]
-    for name, candidate in variants:
+    known = VARIANTS.get(cell.name, {}) if variants else {}
+    cells = [(None, cell), *((name, _edited(cell, changes)) for name, changes in known.items())]
+    for name, candidate in cells:
         yield name, None, candidate, layout.params
     for order in _orders(cell, layout):
-        for name, candidate in variants:
+        for name, candidate in cells:
             yield name, order, candidate, _in_order(layout.params, order)
 
 

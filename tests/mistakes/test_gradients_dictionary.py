@@ -228,3 +228,27 @@ def test_a_forward_that_is_another_cell_conforms_to_nothing():
     inputs = drawn(cell, rng)
     outputs = jax.tree.map(np.sin, outputs_of(cell, inputs))
     assert conformity(cell, layout(cell, inputs, None, paths(inputs)), outputs) is None
+
+
+# --------------------------------------------------------------------------------- a cell that nobody has named
+
+
+@pytest.mark.parametrize("rearranged", [columns, lambda inputs: inputs], ids=["columns", "our own"])
+def test_a_known_cell_is_found_in_a_layout_that_nobody_told(rearranged):
+    from lstm_ref.mistakes.guess import guess
+
+    cell = CELLS["lstm"]
+    ours = drawn(cell, np.random.default_rng(0))
+    theirs = rearranged(ours)
+    found = guess(paths(theirs), {"hs": outputs_of(cell, ours)["hs"].transpose(1, 2, 0)})
+    assert found is not None
+    assert found.cell.name == "lstm"
+    assert np.array_equal(found.states.h, outputs_of(cell, ours)["hs"])
+
+
+def test_another_function_of_the_same_shapes_is_no_known_cell():
+    from lstm_ref.mistakes.guess import guess
+
+    cell = CELLS["lstm"]
+    inputs = drawn(cell, np.random.default_rng(0))
+    assert guess(paths(inputs), {"hs": np.sin(outputs_of(cell, inputs)["hs"])}) is None
