@@ -53,7 +53,11 @@ def _found_by_itself(problem: Problem, inputs: Any, outputs: Named, cotangents: 
         return None
     own = {path: v for path, v in paths(inputs).items() if path.split(".")[0] not in problem.nodes}
     found = guess(own, outputs)
-    return None if found is None else KnownCell(replace(problem, cell=found.cell.name), found.layout, found, cotangents)
+    return (
+        None
+        if found is None
+        else KnownCell(replace(problem, cell=found.cell.name), found.layout, found, cotangents, is_told=False)
+    )
 
 
 def _number(problem: Problem, value: Any) -> float:
@@ -81,12 +85,16 @@ class KnownCell(NamedTuple):
     found: Conformity | None
     bars: Any
     """Cotangents of what `found` knows as outputs."""
+    is_told: bool = True
+    """The author names the cell; else it was found by its values."""
 
     def conformance(self) -> Conformance:
         """Whether the forward is the cell, or which variant of it."""
         cell, found = str(self.problem.cell), self.found
         if found is None:
             return Conformance(cell, False, self._strange(cell))
+        if not self.is_told:
+            return Conformance(cell, True, f"the forward is {cell}, to all digits (told by its values)")
         order = ""
         if found.gates is not None:
             letters = GATES if len(found.gates) == len(GATES) else "".join(map(str, range(len(found.gates))))
