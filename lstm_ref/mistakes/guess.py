@@ -88,8 +88,8 @@ def _side_by_side(rest: Mapping[str, tuple[int, ...]], H: int, gates: int) -> It
         yield from _both_ways(shape, lambda v, path=path: v[path])  # type: ignore[misc]
     families: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for path, shape in rest.items():
-        for together in {path.rpartition(".")[0], path[:1]}:  # W.f, W.i, W.c, W.o; Wf, Wi, Wc, Wo
-            families.setdefault((together, shape), []).append(path)
+        together = path.rpartition(".")[0] or path[:1]  # W.f, W.i, W.c, W.o; or Wf, Wi, Wc, Wo
+        families.setdefault((together, shape), []).append(path)
     for family, shape in dict.fromkeys((tuple(family), shape) for (_, shape), family in families.items()):
         if gates > 1 and len(family) == gates:
             for one in _both_ways(shape, lambda v: v):
