@@ -55,7 +55,8 @@ def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             callback=_reports,
             metavar="FILE",
-            help="Write the reports to a file too: .html (one page), .json, .xml (JUnit). May be given several times.",
+            help="Write the reports to a file too: .html (one page), .json, .xml (JUnit). An earlier report is "
+            "replaced, any other file is refused. May be given several times.",
         ),
         click.option("--quiet", is_flag=True, help="Print one line: the verdict."),
         click.option("--no-color", is_flag=True, help="No colours."),

@@ -10,7 +10,7 @@ import pytest
 from lstm_ref import check_gradients
 from lstm_ref.checking.report import WRONG, Conformance, Finding, FirstWrong, NodeReport, Report
 
-HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "[bold]&amp;{{ 7*7 }}[/]")
+HOSTILE = ("<script>alert(1)</script>[/b]", '"><img src=x onerror=alert(2)>[/b]', "[bold]&amp;{{ 7*7 }}[/]")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from lstm_ref.checking.report import from_dict
+from lstm_ref.checking.report import NodeReport, from_dict
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.files import require_writable, write
 
@@ -95,8 +95,10 @@ def test_a_report_comes_back_whole_from_json(request, name):
 def test_numbers_that_json_does_not_have_come_back_infinite(right):
     w, v = right.inputs
     oracle = replace(w.oracles[0], digits=math.inf, limit=math.inf, error=math.nan)
-    report = replace(right, inputs=(replace(w, limit_in_floats=math.inf, oracles=(oracle,)), v))
+    nodes = (NodeReport("c", (math.inf, 0.0), (True, False)),)
+    report = replace(right, inputs=(replace(w, limit_in_floats=math.inf, oracles=(oracle,)), v), nodes=nodes)
     data = json.loads(report.as_json())
     assert data["inputs"][0]["oracles"][0]["error"] is None
-    back = from_dict(data).inputs[0]
-    assert back == replace(report.inputs[0], oracles=(replace(oracle, error=math.inf),))
+    back = from_dict(data)
+    assert back.inputs[0] == replace(report.inputs[0], oracles=(replace(oracle, error=math.inf),))
+    assert back.nodes == nodes

@@ -88,6 +88,7 @@ def test_the_heat_map_has_a_cell_for_every_value_and_step_and_says_in_words_what
     page = show(wrong)
     rows = every(page, ".heat tbody tr")
     assert [row.find_element("css selector", "th").text for row in rows] == ["c", "h"]
+    assert [th.text for th in every(page, ".heat thead th")] == ["t", "0", "1", "2", "3"]
     cells = [[cell.text for cell in row.find_elements("css selector", "td")] for row in rows]
     assert cells == [["• 0.7", "• 0.02", "✗ 0.5", "1e-17"], ["• 1e-07", "• 3e-11", "2e-17", "0"]]
     assert one(page, ".heat td.first").get_attribute("title") == (
@@ -115,6 +116,13 @@ def test_text_on_every_shade_can_be_read_in_light_and_dark(show, wrong):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+def test_the_larger_an_error_the_darker_its_cell(show, wrong):
+    errors = (1e-12, 1e-8, 1e-5, 1e-2, 0.5)
+    page = show(replace(wrong, nodes=(NodeReport("c", errors, (True,) * 5),)))
+    shades = [_luminance(cell.value_of_css_property("background-color")) for cell in every(page, ".heat td")]
+    assert shades == sorted(set(shades), reverse=True)
+
+
 def _scheme(name):
     return {"name": "prefers-color-scheme", "value": name}
 
@@ -130,18 +138,14 @@ def _background(element):
 
 def _contrast(*colours):
     """The ratio of WCAG 2.1."""
-
-    def luminance(colour):
-        parts = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted(map(luminance, colours))
+    low, high = sorted(map(_luminance, colours))
     return (high + 0.05) / (low + 0.05)
 
 
-def titles(page):
-    return [t.get_attribute("textContent") for t in every(page, "section svg g > title")]
+def _luminance(colour):
+    parts = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_the_graph_of_a_known_cell_marks_its_values_by_their_worst_error(show, wrong):
@@ -155,6 +159,12 @@ def test_the_graph_of_a_known_cell_marks_its_values_by_their_worst_error(show, w
     assert (
         one(page, "section svg").get_attribute("aria-label").startswith("computational graph; adjoint of c: the first")
     )
+
+
+def test_probes_named_after_a_cells_values_are_found_in_its_graph(show, wrong):
+    nodes = tuple(replace(n, name=f"{n.name}_node") for n in wrong.nodes)
+    page = show(replace(wrong, nodes=nodes, first_wrong=FirstWrong("c_node", 2, 4)))
+    assert [g.text for g in every(page, "svg g.first")] == ["c\n✗ 0.7"]
 
 
 @pytest.mark.parametrize("cell", [None, Conformance("lstm", False, "the forward is not lstm")])

@@ -47,8 +47,3 @@ def test_any_words_make_valid_xml(hostile, markup):
     suite = read(replace(hostile, name=f"{markup[0]}\x1b[31m\x00\ud800 ✗"))[0]
     assert suite.attrib["name"] == f"{markup[0]}?[31m?? ✗"
     assert [c.attrib["name"] for c in suite.iter("testcase")] == [f"gradients[{m}]" for m in markup[1:]]
-
-
-def test_the_encoding_it_names_is_its_own_whatever_the_locale(monkeypatch, right):
-    monkeypatch.setattr("locale.getpreferredencoding", lambda *_: "latin-1")
-    assert as_junit([right]).startswith("<?xml version='1.0' encoding='utf-8'?>")

@@ -67,7 +67,14 @@ def test_a_users_words_are_shown_as_they_are(hostile, markup, width):
         assert "".join(text.split()) in shown
 
 
-def test_the_table_of_an_ordinary_check_fits_eighty_columns(wrong):
-    for line in as_text(replace(wrong, notes=(), skipped=()), width=80).splitlines():
-        assert len(line) <= 80
-        assert "…" not in line
+@pytest.mark.parametrize("verdict", ["exact gradient", "wrong"])
+def test_the_table_of_five_oracles_fits_eighty_columns(right, verdict):
+    names = ("balls", "complex", "reverse", "forward", "differences")
+    oracles = tuple(replace(right.inputs[0].oracles[0], oracle=name) for name in names)
+    one = replace(right.inputs[0], name="recurrent.z", oracles=oracles, right=verdict != "wrong", wrong_elements=5)
+    lines = as_text(replace(right, verdict=verdict, inputs=(one,)), width=80).splitlines()
+    header = next(line for line in lines if line.startswith("gradient of"))
+    assert header.split() == ["gradient", "of", "shape", *names, "limit" if verdict != "wrong" else "verdict"]
+    row = next(line for line in lines if line.startswith("recurrent.z"))
+    assert row.rstrip().endswith(f"{one.limit_in_balls:.0e}" if one.right else "WRONG: 5 of 6")
+    assert "…" not in header + row
