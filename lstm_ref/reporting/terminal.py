@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from lstm_ref.checking.report import WRONG, OracleReport, Report
 from lstm_ref.reporting import words
@@ -38,8 +39,12 @@ def _headline(report: Report) -> str:
     return f"[bold]{escape(report.name)}[/]: [bold {colour}]{verdict}[/]  ({words.facts(report)})"
 
 
+def _table() -> Table:
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+
+
 def _inputs(report: Report) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = _table()
     table.add_column("gradient of", overflow="fold")
     table.add_column("shape", no_wrap=True)
     oracles = list(dict.fromkeys(o.oracle for i in report.inputs for o in i.oracles))
@@ -95,26 +100,27 @@ def _findings(report: Report) -> Iterable[str]:
 
 def summary(reports: Iterable[Report]) -> Table:
     """One line a check, as `lstm-ref verify` prints it."""
-    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    table = _table()
     for title, justify in (
         ("derivation", "left"),
-        ("gradients", "left"),
         ("elements", "right"),
-        ("digits in balls", "right"),
-        ("in float64", "right"),
-        ("seconds", "right"),
+        ("balls", "right"),
+        ("floats", "right"),
         ("verdict", "left"),
+        ("gradients", "left"),
     ):
-        table.add_column(title, justify=justify, no_wrap=title == "derivation")  # type: ignore[arg-type]
+        table.add_column(title, justify=justify, no_wrap=title != "gradients")  # type: ignore[arg-type]
     for report in reports:
         balls = report.digits_in_balls
         table.add_row(
             escape(report.name),
-            escape(", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs))),
             str(report.elements),
             "-" if balls is None else f"{balls:.0f}",
             f"{report.digits_in_floats:.1f}",
-            f"{report.seconds:.1f}",
             f"[green]{report.verdict}[/]" if report.right else f"[bold red]{report.verdict}[/]",
+            Text(
+                ", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs)), no_wrap=True, overflow="ellipsis"
+            ),
         )
+    table.caption, table.caption_justify = "digits of agreement in balls and in floats", "left"
     return table

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from lstm_ref.reporting import words
-from lstm_ref.reporting.terminal import as_text
+from lstm_ref.reporting.terminal import as_text, summary
 
 
 def test_the_mistake_comes_first_with_its_place_and_both_terms(wrong):
@@ -78,3 +80,17 @@ def test_the_table_of_five_oracles_fits_eighty_columns(right, verdict):
     row = next(line for line in lines if line.startswith("recurrent.z"))
     assert row.rstrip().endswith(f"{one.limit_in_balls:.0e}" if one.right else "WRONG: 5 of 6")
     assert "…" not in header + row
+
+
+def test_a_summary_is_a_line_a_check_in_eighty_columns_and_takes_no_word_for_markup(right, wrong, markup):
+    text = io.StringIO()
+    inputs = tuple(replace(right.inputs[0], name=name) for name in ("recurrent.z", "recurrent.r", "kernel", "initial"))
+    named = replace(right, name="layer/softmax_cross_entropy", inputs=inputs)
+    Console(width=80, file=text).print(summary([named, wrong, replace(right, name=markup[2])]))
+    header, _, *rows, caption = text.getvalue().splitlines()
+    assert header.split()[:-1] == ["derivation", "elements", "balls", "floats", "verdict"]
+    assert rows[0].startswith("layer/softmax_cross_entropy        24     80 ")
+    assert rows[0].endswith(" exact gradient  recurrent…")
+    assert rows[1].rstrip().endswith(" wrong           w, v")
+    assert rows[2].startswith(markup[2])
+    assert caption.rstrip() == "digits of agreement in balls and in floats"
