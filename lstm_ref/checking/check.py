@@ -25,7 +25,7 @@ from lstm_ref.checking.judging import contradictions_in, judge
 from lstm_ref.checking.localising import first_wrong_of, nodes_of, walk_back
 from lstm_ref.checking.names import with_named_nodes
 from lstm_ref.checking.problem import Problem, paths
-from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, InputReport, Report
+from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, Finding, InputReport, Report
 from lstm_ref.errors import BadInput, CannotEvaluate
 
 AT_KINK = (
@@ -54,7 +54,8 @@ def check(
     notes: list[str] = []
     cotangents = cotangents_of(problem, seed)
     claimed = claim_in_floats(problem, cotangents, notes)
-    trusted = not notes  # a claim that changes its arguments, or from call to call, is no gradient
+    calls = tuple(notes)
+    trusted = not calls  # a claim that changes its arguments, or from call to call, is no gradient
     unchecked = tuple(
         k
         for k in problem.inputs
@@ -116,7 +117,7 @@ def check(
         seconds=time.perf_counter() - started,
         environment=environment(),
         nodes=diagnosis.adjoints or nodes_of(problem, claimed, truth, wrong_masks),
-        findings=diagnosis.findings,
+        findings=(*(Finding("call", note, exact=True) for note in calls), *diagnosis.findings),
         conformance=diagnosis.conformance,
         undecided=_undecided(problem, reports),
     )

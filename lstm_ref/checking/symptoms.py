@@ -16,6 +16,8 @@ from lstm_ref.errors import LstmRefError
 
 Named = Mapping[str, np.ndarray]
 IsRight = Callable[[Problem], bool]
+MANY_ROWS = 8
+"""Batches with more rows are not taken apart: each row is a check of its own."""
 
 
 def symptoms(
@@ -171,10 +173,14 @@ def _activation(path: str, claimed: Named, truth: Named, outputs: Named, same: _
 
 
 def when_right(problem: Problem, is_right: IsRight) -> Iterator[Finding]:
-    """On which easier problems the claim is right: fewer time steps, an input that is zero. `is_right` checks one."""
+    """On which easier problems the claim is right: fewer time steps, one row, an input that is zero.
+
+    `is_right` checks one.
+    """
     early = _first_steps(problem)
     if early is not None:
         yield from _over_time(*early, is_right)
+    yield from _over_rows(problem, is_right)
     for name, leaf in paths(problem.inputs).items():
         if name.split(".")[0] in problem.nodes or not np.any(leaf):
             continue
@@ -200,6 +206,24 @@ def _over_time(T: int, first: Callable[[int], Problem], is_right: IsRight) -> It
             "truncation",
             f"right up to {longest} time steps, wrong from {longest + 1} on: it is cut off after {longest}",
         )
+
+
+def _over_rows(problem: Problem, is_right: IsRight) -> Iterator[Finding]:
+    """Which rows of the batch are right by themselves, where some are: axes of outputs as long as an input's second."""
+    full = _outputs(problem)
+    rows = {np.shape(v)[a] for v in paths(problem.inputs).values() if np.ndim(v) == 3 for a in (0, 1)}
+    if problem.is_loss or full is None:
+        return
+    for size in sorted(rows - {1}):
+        axes = {p: next((a for a in range(v.ndim - 1) if v.shape[a] == size), None) for p, v in full.items()}
+        if all(a is None for a in axes.values()) or size > MANY_ROWS:
+            continue
+        right = [_is(is_right, _masked(problem, axes, full, slice(r, r + 1))) for r in range(size)]
+        if True in right and False in right and size != _time_steps(problem):
+            which = ", ".join(str(r) for r, ok in enumerate(right) if ok)
+            yield Finding(
+                "batch", f"right for row {which} of the batch alone, of {size}: rows are mixed up, or left out"
+            )
 
 
 def _is(is_right: IsRight, problem: Problem) -> bool | None:
@@ -240,18 +264,21 @@ def _first_steps(problem: Problem) -> tuple[int, Callable[[int], Problem]] | Non
         if problem.is_loss:
             return T, shorter
         axes = {p: _time_axis(cut[p], full[p]) for p in full}
+        late = _outputs(replace(problem, inputs=_with(problem.inputs, name, np.take(leaves[name], range(1, T), axis))))
+        if late is not None and any(_is_end(late[p], full[p], a) for p, a in axes.items()):
+            continue  # what comes first does not matter to what comes later: rows of a batch, not steps
         if any(a is not None for a in axes.values()):
-            return T, lambda k: _masked(problem, axes, full, k)  # noqa: B023  (returned at once)
+            return T, lambda k: _masked(problem, axes, full, slice(k))  # noqa: B023  (returned at once)
     return None
 
 
-def _masked(problem: Problem, axes: Mapping[str, int | None], full: Named, k: int) -> Problem:
-    """The problem of the outputs of the first k steps: all others are multiplied by zero, and so are cotangents."""
+def _masked(problem: Problem, axes: Mapping[str, int | None], full: Named, part: slice) -> Problem:
+    """The problem of a part of the outputs along these axes: the rest is multiplied by zero, and so are cotangents."""
     masks = {}
     for path, axis in axes.items():
         mask = np.zeros_like(full[path])
         if axis is not None:
-            mask[(slice(None),) * axis + (slice(k),)] = 1
+            mask[(slice(None),) * axis + (part,)] = 1
         masks[path] = mask
 
     def masked(outputs: Any) -> Any:
@@ -286,6 +313,19 @@ def _time_axis(cut: np.ndarray, full: np.ndarray) -> int | None:
         return None
     first = np.take(full, range(cut.shape[axes[0]]), axes[0])
     return axes[0] if first.shape == cut.shape and np.allclose(first, cut, rtol=1e-6, atol=0) else None
+
+
+def _is_end(late: np.ndarray, full: np.ndarray, axis: int | None) -> bool:
+    """Whether `late` is `full` without its first slice along the axis."""
+    if axis is None:
+        return False
+    rest = np.take(full, range(1, full.shape[axis]), axis)
+    return rest.shape == late.shape and bool(np.allclose(rest, late, rtol=1e-6, atol=0))
+
+
+def _time_steps(problem: Problem) -> int | None:
+    found = _first_steps(problem)
+    return None if found is None else found[0]
 
 
 def _with(inputs: Any, name: str, value: np.ndarray) -> Any:

@@ -305,3 +305,49 @@ def test_a_term_that_is_multiplied_by_the_initial_state_is_told():
 
     found = check_gradients(inputs, loss=loss, gradients=gradients, oracles=["balls"]).findings
     assert "right when h is zero: what is wrong or missing is multiplied by it" in [f.sentence for f in found]
+
+
+def scanned(i):
+    return jax.lax.scan(lambda h, x: (jnp.tanh(x + h @ i["w"]),) * 2, i["h"], i["x"])[1]
+
+
+def test_rows_of_the_batch_that_are_right_by_themselves_are_told():
+    inputs = {"w": 0.7 * RNG.standard_normal((3, 3)), "h": RNG.standard_normal((2, 3))}
+    inputs["x"] = RNG.standard_normal((5, 2, 3))
+
+    def backward(i, bar):
+        _, vjp = jax.vjp(scanned, i)
+        return vjp(bar.at[:, 1].multiply(2.0))[0]
+
+    found = check_gradients(inputs, forward=scanned, backward=backward, oracles=["reverse"]).findings
+    assert "right for row 0 of the batch alone, of 2: rows are mixed up, or left out" in [f.sentence for f in found]
+
+
+def test_a_batch_that_comes_first_is_not_taken_for_time():
+    def forward(i):
+        return scanned(i | {"x": i["x"].transpose(1, 0, 2)}).transpose(1, 0, 2)
+
+    inputs = {"w": 0.7 * RNG.standard_normal((3, 3)), "h": np.zeros((2, 3)), "x": RNG.standard_normal((2, 5, 3))}
+
+    def backward(i, bar):
+        """What goes back from step to step is stopped."""
+        hs = forward(i)
+        prev = jnp.concatenate([i["h"][:, None], hs[:, :-1]], axis=1)
+        a_bar = bar * (1 - hs**2)
+        return {"w": jnp.einsum("bti,btj->ij", prev, a_bar), "x": a_bar}
+
+    found = check_gradients(inputs, forward=forward, backward=backward, oracles=["reverse"]).findings
+    assert "recurrence" in {f.kind for f in found}
+
+
+def test_a_claim_that_writes_into_its_arguments_is_told_first():
+    def gradients(i):
+        given = {"w": 2 * np.array(i["w"])}
+        i["w"] += 1.0
+        return given
+
+    report = check_gradients({"w": np.ones(2)}, loss=lambda i: (i["w"] ** 2).sum(), gradients=gradients)
+    assert (
+        report.findings[0].sentence == "gradients(inputs) writes into its argument: input w is changed after the call"
+    )
+    assert not report.right
