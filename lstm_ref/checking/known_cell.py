@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ from lstm_ref.oracles import ORACLES
 from lstm_ref.oracles.estimate import Function
 
 Named = Mapping[str, np.ndarray]
+MOST_SECONDS = 60.0
+"""Longer than this nobody waits for a name: a smaller problem has the same mistakes."""
 GATES = "ifgo"
 """The LSTM's gate blocks in our order."""
 
@@ -118,7 +121,13 @@ class KnownCell(NamedTuple):
         if self.found is None or self.found.variant is not None:
             return
         entries = dictionary(str(self.problem.cell))
+        started = time.perf_counter()
         full = self._look(self.bars, claimed)
+        expected = (time.perf_counter() - started) * len(entries.mistakes(full.recurrence.T))
+        if expected > MOST_SECONDS:
+            text = f"the dictionary was not searched, which would take {expected:.0f} s here: check a smaller problem"
+            yield Finding("not searched", text)
+            return
         found = search.single(search.tried(entries, self._in_layout, full), full, unit)
         if found:
             yield _finding(found[0])

@@ -98,9 +98,19 @@ def conformity(
     for variant, gates, candidate, params in _candidates(cell, layout, variants):
         states, _ = run(candidate, params, layout.initial, layout.xs)
         places = _places(outputs, states, layout.initial)
-        if places is not None:
+        if places is not None and _tells(places, states, layout.initial):
             return Conformity(variant, candidate, params, layout, states, places, gates)
     return None
+
+
+def _tells(places: Mapping[str, np.ndarray], states: Any, initial: Any) -> bool:
+    """Whether the outputs say anything of the cell: some are states after a step, and not zero."""
+    shape = (len(initial), len(states[0]) + 1, *initial[0].shape)
+    for where in places.values():
+        field, step, row, unit = np.unravel_index(where.ravel(), shape)
+        if any(s and states[f][s - 1, b, h] != 0 for f, s, b, h in zip(field, step, row, unit, strict=True)):
+            return True
+    return False
 
 
 def conformity_of_loss(

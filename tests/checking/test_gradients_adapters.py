@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import BadInput, check_gradients, custom_vjp, torch_function
+from lstm_ref.checking.derivation_file import load
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 3))
@@ -100,6 +102,13 @@ def test_a_wrong_backward_is_found_in_every_precision(dtype, wrong):
     report = check_gradients(torch_function(cube(wrong), x, w))
     assert not report.right
     assert [i.right for i in report.inputs] == [True, False]
+
+
+def test_the_example_file_is_found_wrong_by_its_transpose():
+    (problem,) = load(str(Path(__file__).parents[2] / "examples" / "torch_function.py"))
+    report = check_gradients(problem)
+    assert report.findings[0].sentence.endswith("is transposed")
+    assert [i.name for i in report.inputs if not i.right] == ["argument_3"]
 
 
 def test_the_module_is_left_as_it_was():
