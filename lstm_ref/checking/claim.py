@@ -11,10 +11,9 @@ import numpy as np
 from lstm_ref.arithmetic.balls import Balls, as_balls, precision
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.floor import bits
-from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
+from lstm_ref.checking.problem import Problem, in_own_arithmetic, is_jax, paths
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.oracles.balls import GUARD_DIGITS
-from lstm_ref.oracles.estimate import is_traceable
 
 # Cotangents are drawn an order above the largest bound at which people clip (10): a gradient is linear in them, but one
 # that is clipped on its way is not, and would pass unseen with small ones. In float16, whose largest number is 65504,
@@ -26,7 +25,7 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
     """1 for a loss; else every output gets its own random cotangent (ones would hide whatever cancels in a sum)."""
     what = "loss" if problem.is_loss else "forward"
     call = in_own_arithmetic(problem.function, problem.inputs)
-    pure = is_traceable(problem.function, problem.inputs)  # JAX code gives the same again
+    pure = is_jax(problem.function, problem.inputs)  # JAX code gives the same again
     try:
         outputs = call(jax.tree.map(np.copy, problem.inputs))
         again = outputs if pure else call(jax.tree.map(np.copy, problem.inputs))
@@ -89,7 +88,7 @@ def claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dict
 
     first = once()
     # JAX code is a pure function: it gives the same again, and sees copies only.
-    second = first if is_traceable(problem.gradients, problem.inputs, cotangents) else once()
+    second = first if is_jax(problem.gradients, problem.inputs, cotangents) else once()
     known = paths(problem.inputs)
     for path, value in first.items():
         if path not in known:

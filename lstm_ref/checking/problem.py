@@ -9,10 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from lstm_ref.arithmetic.balls import as_balls, bits_of_precision
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput
 from lstm_ref.oracles.estimate import is_traceable
+
+TOO_MANY_TO_TRY = 20_000
+"""Elements: object arrays take microseconds for each, many times over."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,29 @@ def paths(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in flat}
 
 
+def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether the function is JAX code: JAX can trace it, and it does not run on NumPy's object arrays, which JAX does
+    not take. Low precision is JAX's too, and what is too large to try."""
+    if not is_traceable(function, *arguments):
+        return False
+    leaves = [np.asarray(v) for v in jax.tree.leaves(arguments)]
+    if sum(v.size for v in leaves) > TOO_MANY_TO_TRY or any(v.dtype.itemsize < np.float32().itemsize for v in leaves):
+        return True
+    try:
+        with bits_of_precision(53):
+            given = function(*jax.tree.map(lambda v: as_balls(v).copy(), arguments))
+    except (Exception, SystemExit):
+        return True
+    return not all(isinstance(v, np.ndarray) and v.dtype == object for v in jax.tree.leaves(given))
+
+
 def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
     """The function as it runs: JAX code jitted, with float64 switched on; NumPy code as it is.
 
+    Code of plain operators is NumPy code, given NumPy arrays: there `x += y` writes into its argument.
     Results are NumPy arrays; a call never sees the caller's own arrays, only copies.
     """
-    if not is_traceable(function, *arguments):
+    if not is_jax(function, *arguments):
         return lambda *given: jax.tree.map(np.asarray, function(*given))
 
     jitted = jax.jit(function)
