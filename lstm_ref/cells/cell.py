@@ -27,6 +27,8 @@ class Cell(NamedTuple):
     """(params, state, x) -> next state, tape."""
     backward: Callable[[Any, Tape, Any], Cotangents]
     """(params, tape, cotangent of the next state) -> cotangents of everything."""
+    gates: str = ""
+    """Letters of the gates whose blocks stand side by side in the last axis of the parameters and of the node `a`."""
 
 
 class Tape(NamedTuple):

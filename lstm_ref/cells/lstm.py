@@ -120,4 +120,4 @@ def from_stacked_kernel(w: Any, b: Any) -> Params:
     return Params(w_x=w[H:], w_h=w[:H], b=b)
 
 
-lstm = Cell("lstm", "lstm", parameter_shapes, state_shapes, initial_parameters, forward, backward)
+lstm = Cell("lstm", "lstm", parameter_shapes, state_shapes, initial_parameters, forward, backward, gates="ifgo")

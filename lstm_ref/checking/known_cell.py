@@ -27,8 +27,6 @@ from lstm_ref.oracles.estimate import Function
 Named = Mapping[str, np.ndarray]
 MOST_SECONDS = 60.0
 """Longer than this nobody waits for a name: a smaller problem has the same mistakes."""
-GATES = "ifgo"
-"""The LSTM's gate blocks in our order."""
 
 
 def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
@@ -100,7 +98,7 @@ class KnownCell(NamedTuple):
             return Conformance(cell, True, f"the forward is {cell}, to all digits (told by its values)")
         order = ""
         if found.gates is not None:
-            letters = GATES if len(found.gates) == len(GATES) else "".join(map(str, range(len(found.gates))))
+            letters = CELLS[cell].gates
             order = ", ".join(letters[found.gates.index(k)] for k in range(len(found.gates)))
         if found.variant is None and not order:
             return Conformance(cell, True, f"the forward is {cell}, to all digits")
@@ -168,22 +166,23 @@ class KnownCell(NamedTuple):
         return self.layout.gradients(ours)
 
     def gates(self, wrong: Named) -> Iterator[Finding]:
-        """Which gates of the LSTM are wrong in some parameter, and which are right in all."""
+        """Which gates are wrong in some parameter, and which are right in all."""
+        gates = CELLS[str(self.problem.cell)].gates
         params, H = self.layout.params, self.layout.initial.h.shape[-1]
-        if params[-1].shape[-1] != len(GATES) * H:
+        if not gates or any(v.shape[-1] != len(gates) * H for v in params):
             return
         flat = np.concatenate([np.ravel(wrong.get(p, np.zeros(s))).astype(bool) for p, s in self.layout.shapes.items()])
-        bad = dict.fromkeys(GATES, False)
+        bad = dict.fromkeys(gates, False)
         for name in params._fields:
             at, come_from, _ = self.layout.sources[name]
             shape = getattr(params, name).shape
             mask = np.zeros(int(np.prod(shape)), bool)
             mask[at] = flat[come_from]
             for gate, block in zip(
-                GATES, np.split(mask.reshape(getattr(params, name).shape), len(GATES), -1), strict=True
+                gates, np.split(mask.reshape(getattr(params, name).shape), len(gates), -1), strict=True
             ):
                 bad[gate] = bad[gate] or bool(block.any())
-        wrong_gates, right_gates = [k for k in GATES if bad[k]], [k for k in GATES if not bad[k]]
+        wrong_gates, right_gates = [k for k in gates if bad[k]], [k for k in gates if not bad[k]]
         if wrong_gates and right_gates:
             where = {"ifg": "c", "o": "o, from h"}.get("".join(wrong_gates), " and ".join(wrong_gates) + " alone")
             yield Finding(
@@ -202,7 +201,7 @@ class KnownCell(NamedTuple):
         given = self.problem.adjoints(*jax.tree.map(np.copy, read))
         if not isinstance(given, Mapping):
             raise BadInput(f"{self.problem.name}: adjoints must return a dict of arrays, got {type(given).__name__}")
-        known = _with_gates(nodes)
+        known = _with_gates(nodes, CELLS[str(self.problem.cell)].gates)
         for name in given:
             if name not in known:
                 raise BadInput(f"{self.problem.name}: adjoints names {name!r}; {r.cell.name} has {', '.join(known)}")
@@ -223,11 +222,11 @@ class KnownCell(NamedTuple):
         return NodeReport(name, tuple(map(float, by_step)), tuple(bool(e > unit**0.5) for e in by_step))
 
 
-def _with_gates(nodes: Any) -> dict[str, np.ndarray]:
-    """The named values by name, and the gates' blocks of pre-activations as a_i, a_f, a_g, a_o before them."""
+def _with_gates(nodes: Any, gates: str) -> dict[str, np.ndarray]:
+    """The named values by name, and the gates' blocks of pre-activations as a_i, a_f … before them."""
     known = nodes._asdict()
-    if "a" in known and known["a"].shape[-1] == len(GATES) * known["h"].shape[-1]:
-        blocks = zip(GATES, np.split(known["a"], len(GATES), -1), strict=True)
+    if gates:
+        blocks = zip(gates, np.split(known["a"], len(gates), -1), strict=True)
         known = {f"a_{gate}": block for gate, block in blocks} | known
     return known
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_ref.mistakes.latex import GATES
 from lstm_ref.mistakes.source import Edit, Equation, Source
 
 Values = Mapping[str, Any]
@@ -300,9 +301,8 @@ def _substitute(node: ast.expr, by: Mapping[str, ast.expr]) -> ast.expr:
 
 def _text(node: ast.AST) -> str:
     """The expression in short: `prev.c` is c_prev, `tape.nodes.h` h, a block of pre-activations a_i."""
-    text = re.sub(
-        r"np\.split\(tape\.nodes\.a, \d+, -1\)\[(\d)\]", lambda m: f"a_{'ifgo'[int(m[1])]}", ast.unparse(node)
-    )
+    block = r"np\.split\(tape\.nodes\.a, (\d+), -1\)\[(\d)\]"
+    text = re.sub(block, lambda m: f"a_{GATES[m[1]][int(m[2])]}", ast.unparse(node))
     text = text.replace("tape.nodes.", "").replace("bar.", "next_")
     return re.sub(r"\bp\.", "", re.sub(r"\bprev\.(\w+)", r"\1_prev", re.sub(r"\bnext_(\w+)", _adjoint_given, text)))
 

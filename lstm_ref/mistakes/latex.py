@@ -6,6 +6,8 @@ import ast
 import re
 
 _PRODUCT, _SUM = 2, 1
+GATES = {"4": "ifgo", "3": "rzn"}
+"""By the number of blocks, what they are called: of the LSTM, of the GRU."""
 
 
 def latex(equation: str) -> str:
@@ -70,8 +72,7 @@ def _in_brackets(node: ast.expr, needed: int) -> str:
 def _subscript(node: ast.Subscript) -> str:
     text = ast.unparse(node)
     if block := re.fullmatch(r"np\.split\((.*), (\d+), -1\)\[(\d+)\]", text):
-        gates = "ifgo" if block[2] == "4" else "123456789"
-        return f"{_name(block[1])}_{gates[int(block[3])]}"
+        return f"{_name(block[1])}_{GATES[block[2]][int(block[3])]}"
     if isinstance(node.slice, ast.Constant) and node.slice.value == 0:
         return _in_brackets(node.value, _PRODUCT) + r"|_{\mathrm{row}\,0}"
     if text.endswith("[..., None]"):

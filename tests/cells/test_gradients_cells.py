@@ -46,6 +46,13 @@ EDGES = {
         "L4*": ("nodes.c",),
         "L5*": ("nodes.o", "nodes.u", "nodes.h"),
     },
+    "gru": {
+        "G1*": ("params.w_x", "params.b", "x"),
+        "G2*": ("params.w_h", "params.b_h", "prev.h"),
+        "G3*": ("nodes.a", "nodes.m"),
+        "G4*": ("nodes.r",),
+        "G5*": ("nodes.z", "nodes.n", "nodes.h"),
+    },
 }
 """By cell, which adjoints each backward edge gives."""
 
@@ -158,6 +165,16 @@ def logistic(v):
     return 1 / (1 + (-v).exp())
 
 
+def gru_unit(p, h, x, k, row):
+    """One unit of the GRU, each sum written out."""
+    H = h.shape[1]
+    of_x = [sum((x[row, d] * p.w_x[d, g * H + k] for d in range(x.shape[1])), p.b[g * H + k]) for g in range(3)]  # G1
+    of_h = [sum((h[row, j] * p.w_h[j, g * H + k] for j in range(H)), p.b_h[g * H + k]) for g in range(3)]  # G2
+    r, z = logistic(of_x[0] + of_h[0]), logistic(of_x[1] + of_h[1])  # G3
+    n = (of_x[2] + r * of_h[2]).tanh()  # G4
+    return (1 - z) * n + z * h[row, k]  # G5
+
+
 def spelled_out(cell, p, prev, x):
     """The state after a step, unit by unit as the papers have it, on balls."""
     B, H = prev.h.shape
@@ -170,6 +187,8 @@ def spelled_out(cell, p, prev, x):
                 c = logistic(a_f) * prev.c[row, k] + logistic(a_i) * a_g.tanh()  # L2 L3
                 state.c[row, k] = c
                 state.h[row, k] = logistic(a_o) * c.tanh()  # L4 L5
+            elif cell.name == "gru":
+                state.h[row, k] = gru_unit(p, prev.h, x, k, row)
             else:
                 rectified = a[0] if a[0].real > 0 else a[0] * 0
                 state.h[row, k] = a[0].tanh() if cell.name == "rnn_tanh" else rectified  # R2
