@@ -38,6 +38,16 @@ VARIANTS: dict[str, dict[str, dict[str, str]]] = {
         "bias left out": {" + p.b": ""},
         "inputs left out of the recurrence's first term (no x W_x)": {"x @ p.w_x + ": ""},
     },
+    "gru": {
+        "the update the other way round (h = z ⊙ n + (1 − z) ⊙ h)": {
+            "(1 - z) * n + z * state.h": "z * n + (1 - z) * state.h"
+        },
+        "the reset gate before the product (Cho et al. 2014)": {
+            "r * m_n": "(r * state.h) @ split_gates(p.w_h)[2] + split_gates(p.b_h)[2]"
+        },
+        "no reset gate": {"r * m_n": "m_n"},
+        "bias left out": {" + p.b_h": "", " + p.b": ""},
+    },
     "rnn_tanh": {"no activation": {"activation(a)": "a"}, "bias left out": {" + p.b": ""}},
     "rnn_relu": {"no activation": {"activation(a)": "a"}, "bias left out": {" + p.b": ""}},
 }

@@ -48,7 +48,8 @@ def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Conform
 def _mappings(cell: Cell, flat: Mapping[str, Any]) -> Iterator[Callable[[Any], dict[str, Any]]]:
     """Functions from the inputs by path to the cell's arrays, whose shapes fit."""
     gates = cell.parameter_shapes(1, 1)[-1][-1]
-    if cell.parameter_shapes(1, 1)._fields != ("w_x", "w_h", "b"):
+    fields = cell.parameter_shapes(1, 1)._fields
+    if fields not in (("w_x", "w_h", "b"), ("w_x", "w_h", "b", "b_h")):
         return  # a cell of other arrays has to be told
     for path, value in flat.items():
         for axes in ((0, 1, 2), (1, 0, 2), (0, 2, 1)) if np.ndim(value) == 3 else ():
@@ -56,30 +57,43 @@ def _mappings(cell: Cell, flat: Mapping[str, Any]) -> Iterator[Callable[[Any], d
             xs: Take = lambda v, path=path, axes=axes: v[path].transpose(axes)  # type: ignore[misc]  # noqa: E731
             rest = {p: np.shape(v) for p, v in flat.items() if p != path}
             for H in sorted({s for shape in rest.values() for s in shape if s > 1} | {1}):
-                for kernels, states in itertools.product(_kernels(rest, D, H, gates), _states(cell, rest, B, H)):
+                for kernels, states in itertools.product(
+                    _kernels(rest, D, H, gates, "b_h" in fields), _states(cell, rest, B, H)
+                ):
                     yield lambda v, k=kernels, s=states, xs=xs: {  # type: ignore[misc]
                         "xs": xs(v),
                         **{name: take(v) for name, take in (*k.items(), *s.items())},
                     }
 
 
-def _kernels(rest: Mapping[str, tuple[int, ...]], D: int, H: int, gates: int) -> Iterator[dict[str, Take]]:
-    """The three parameters; of biases, all that fit are added up."""
+def _kernels(
+    rest: Mapping[str, tuple[int, ...]], D: int, H: int, gates: int, two_biases: bool
+) -> Iterator[dict[str, Take]]:
+    """The parameters. Of biases, all that fit are added up; where the cell has two, they are taken in either order."""
     arrays = list(_side_by_side(rest, H, gates))
     biases = [a.take for a in arrays if a.shape == (gates * H,)]
     if not biases:
         return
-    bias: Take = lambda v: sum((b(v) for b in biases[1:]), biases[0](v))  # noqa: E731
+    total: Take = lambda v: sum((b(v) for b in biases[1:]), biases[0](v))  # noqa: E731
+    ways: list[dict[str, Take]] = [{"b": total}]
+    if two_biases:
+        ways = [{"b": one, "b_h": two} for one, two in itertools.permutations(biases, 2)]
+    for kernels, bias in itertools.product(_of_x_and_h(arrays, D, H, gates), ways):
+        yield kernels | bias
+
+
+def _of_x_and_h(arrays: list[_Array], D: int, H: int, gates: int) -> Iterator[dict[str, Take]]:
+    """The two kernels: one array each, or both in one."""
     for both in (a for a in arrays if a.shape == (D + H, gates * H)):
         for first_h in (True, False):
             n = H if first_h else D
             upper: Take = lambda v, w=both.take, n=n: w(v)[:n]  # type: ignore[misc]  # noqa: E731
             lower: Take = lambda v, w=both.take, n=n: w(v)[n:]  # type: ignore[misc]  # noqa: E731
             w_h, w_x = (upper, lower) if first_h else (lower, upper)
-            yield {"w_x": w_x, "w_h": w_h, "b": bias}
+            yield {"w_x": w_x, "w_h": w_h}
     for of_x, of_h in itertools.permutations(arrays, 2):
         if of_x.shape == (D, gates * H) and of_h.shape == (H, gates * H):
-            yield {"w_x": of_x.take, "w_h": of_h.take, "b": bias}
+            yield {"w_x": of_x.take, "w_h": of_h.take}
 
 
 def _side_by_side(rest: Mapping[str, tuple[int, ...]], H: int, gates: int) -> Iterator[_Array]:

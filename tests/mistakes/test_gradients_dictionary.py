@@ -246,6 +246,17 @@ def test_a_known_cell_is_found_in_a_layout_that_nobody_told(rearranged):
     assert np.allclose(found.states.h, outputs_of(cell, ours)["hs"], rtol=1e-14)
 
 
+def test_a_gru_with_torchs_layout_is_found():
+    from lstm_ref.mistakes.guess import guess
+
+    cell = CELLS["gru"]
+    ours = drawn(cell, np.random.default_rng(0))
+    theirs = {"weight_ih": ours["w_x"].T, "weight_hh": ours["w_h"].T, "bias_ih": ours["b"], "bias_hh": ours["b_h"]}
+    found = guess(theirs | {"h0": ours["h"], "x": ours["xs"]}, outputs_of(cell, ours))
+    assert found is not None
+    assert (found.cell.name, found.gates) == ("gru", None)
+
+
 def test_another_function_of_the_same_shapes_is_no_known_cell():
     from lstm_ref.mistakes.guess import guess
 
