@@ -22,7 +22,7 @@ def custom_vjp(function: Callable[..., Any], *arguments: Any, name: str | None =
     checked at, called after its parameters. Arguments that hold no floats (indices, flags, None) are held fixed.
     Raises BadInput where no argument holds floats.
     """
-    called = str(name or getattr(function, "__name__", "custom_vjp"))
+    called = _name_of(function, name)
     names = _argument_names(function, len(arguments))
     inputs = {n: jax.tree.map(np.asarray, v) for n, v in zip(names, arguments, strict=True) if _holds_floats(v)}
     if not inputs:
@@ -42,7 +42,7 @@ def torch_function(function: Callable[..., Any], *arguments: Any, name: str | No
     """The backward pass of torch code against differences of its forward in float64.
 
     `function` is a `torch.nn.Module`, the `apply` of a `torch.autograd.Function`, or any function of tensors that gives
-    a tensor or a nested tuple, list or dict of tensors; `arguments` are tensors, the floating ones of one dtype:
+    a tensor or a nested tuple, list or dict of tensors; `arguments` are such too, the floating ones of one dtype:
     float64, float32, bfloat16 or float16, the arithmetic in which the backward pass is judged. A module's parameters
     that require a gradient are inputs by their own names. The module and the tensors are copied, never written to; it
     is run as it is, so call `eval()` first if it draws random numbers. Raises BadInput where torch is not installed or
@@ -52,10 +52,16 @@ def torch_function(function: Callable[..., Any], *arguments: Any, name: str | No
         import torch
     except ImportError:
         raise BadInput("torch code cannot be checked: torch is not installed") from None
-    called = str(name or getattr(function, "__name__", None) or type(function).__name__)
+    called = _name_of(function, name)
     module = copy.deepcopy(function) if isinstance(function, torch.nn.Module) else None
     names = _argument_names(module.forward if module is not None else function, len(arguments))
-    floating = {n: v for n, v in zip(names, arguments, strict=True) if _is_floating(torch, v)}
+    leaves = {n: jax.tree.flatten(v, is_leaf=lambda t: t is None) for n, v in zip(names, arguments, strict=True)}
+    floating = {
+        n if len(found) == 1 else f"{n}.{k}": v
+        for n, (found, _) in leaves.items()
+        for k, v in enumerate(found)
+        if _is_floating(torch, v)
+    }
     parameters = {} if module is None else {n: p for n, p in module.named_parameters() if p.requires_grad}
     clash = set(floating) & {n.split(".")[0] for n in parameters}
     if clash:
@@ -68,7 +74,12 @@ def torch_function(function: Callable[..., Any], *arguments: Any, name: str | No
     inputs = {n: _to_numpy(torch, v) for n, v in {**parameters, **floating}.items()}
 
     def run(tensors: dict[str, Any]) -> Any:
-        given = [tensors.get(n, v) for n, v in zip(names, arguments, strict=True)]
+        given = [
+            jax.tree.unflatten(
+                tree, [tensors.get(n if len(found) == 1 else f"{n}.{k}", v) for k, v in enumerate(found)]
+            )
+            for n, (found, tree) in leaves.items()
+        ]
         if module is None:
             return function(*given)
         own = copy.deepcopy(module).to(next(iter(tensors.values())).dtype)
@@ -92,6 +103,12 @@ def torch_function(function: Callable[..., Any], *arguments: Any, name: str | No
         return {n: _to_numpy(torch, g) for n, g in zip(tensors, found, strict=True) if g is not None}
 
     return problem(inputs, forward=forward, backward=backward, name=called)
+
+
+def _name_of(function: Any, name: str | None) -> str:
+    if not callable(function):
+        raise BadInput(f"a function is to be checked, got {type(function).__name__}")
+    return str(name or getattr(function, "__name__", None) or type(function).__name__)
 
 
 def _argument_names(function: Any, count: int) -> list[str]:

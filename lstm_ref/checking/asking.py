@@ -11,7 +11,7 @@ import numpy as np
 from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints, precision
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.problem import Problem, paths
-from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
 from lstm_ref.oracles import ORACLES, Estimate
 from lstm_ref.oracles.balls import GUARD_DIGITS
 from lstm_ref.oracles.estimate import is_traceable
@@ -58,7 +58,20 @@ class Answer(NamedTuple):
 
 
 def ask(name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Answer:
-    """One oracle's answer; of the `wanted` paths alone where it goes along directions. Raises CannotEvaluate."""
+    """One oracle's answer; of the `wanted` paths alone where it goes along directions.
+
+    Raises CannotEvaluate, also where the function fails at the oracle's own inputs, which are float64.
+    """
+    try:
+        return _answer_of(name, problem, cotangents, digits, seed, wanted)
+    except LstmRefError:
+        raise
+    except Exception as error:
+        text = (str(error).strip().split("\n") or [""])[0][:200]
+        raise CannotEvaluate(f"the function fails in float64: {type(error).__name__}: {text}") from error
+
+
+def _answer_of(name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Answer:
     oracle: Callable[..., Estimate] = ORACLES[name]
     extra = {"digits": digits} if name == "balls" else {}
     inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)

@@ -26,7 +26,7 @@ from lstm_ref.checking.localising import first_wrong_of, nodes_of, walk_back
 from lstm_ref.checking.names import with_named_nodes
 from lstm_ref.checking.problem import Problem, paths
 from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, Finding, InputReport, Report
-from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
 
 AT_KINK = (
     "a kink of the function lies exactly at these inputs (a relu, max or abs of equal numbers), where any of its "
@@ -102,7 +102,12 @@ def check(
         )
     if explain and truth is not None and problem.estimator is None and (not right or problem.cell is not None):
         evidence = Evidence(problem, cotangents, claimed, truth, wrong_masks)
-        diagnosis = diagnose(evidence, lambda other: _is_right(other, decisive, seed))
+        try:
+            diagnosis = diagnose(evidence, lambda other: _is_right(other, decisive, seed))
+        except LstmRefError:
+            raise
+        except Exception as error:  # the user's own code, at inputs of ours: the verdict stands without it
+            skipped.append(("diagnosis", f"{type(error).__name__}: {error}"))
     if diagnosis.adjoints:
         first, inherited = first_wrong_of(diagnosis.adjoints, problem.reverse_time)
     return Report(

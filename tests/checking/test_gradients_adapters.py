@@ -122,6 +122,19 @@ def test_the_module_is_left_as_it_was():
     assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
 
 
+def test_states_in_a_tuple_are_inputs_each():
+    state = torch.randn(1, 2, 4), torch.randn(1, 2, 4)
+    report = check_gradients(torch_function(torch.nn.LSTM(3, 4), torch.randn(5, 2, 3), state))
+    assert report.right
+    assert {"hx.0", "hx.1", "input"} < {i.name for i in report.inputs}
+
+
+def test_a_function_that_takes_no_float64_is_one_clear_error():
+    weight = torch.randn(3, 3)
+    with pytest.raises(BadInput, match=r"no oracle could be asked.*the function fails in float64: RuntimeError"):
+        check_gradients(torch_function(lambda x: x @ weight, torch.randn(2, 3)))
+
+
 def test_torch_code_that_cannot_be_checked_is_one_clear_error():
     with pytest.raises(BadInput, match="must share one dtype, got"):
         torch_function(torch.nn.Linear(3, 2), torch.randn(4, 3, dtype=torch.float64))
