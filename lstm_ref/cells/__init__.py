@@ -3,8 +3,9 @@
 from lstm_ref.cells.cell import Cell, Cotangents, Tape
 from lstm_ref.cells.gru import gru
 from lstm_ref.cells.lstm import lstm
+from lstm_ref.cells.peephole import peephole
 from lstm_ref.cells.rnn import rnn_relu, rnn_tanh
 
-CELLS: dict[str, Cell] = {cell.name: cell for cell in (rnn_tanh, rnn_relu, lstm, gru)}
+CELLS: dict[str, Cell] = {cell.name: cell for cell in (rnn_tanh, rnn_relu, lstm, peephole, gru)}
 
-__all__ = ["CELLS", "Cell", "Cotangents", "Tape", "gru", "lstm", "rnn_relu", "rnn_tanh"]
+__all__ = ["CELLS", "Cell", "Cotangents", "Tape", "gru", "lstm", "peephole", "rnn_relu", "rnn_tanh"]

@@ -46,6 +46,13 @@ EDGES = {
         "L4*": ("nodes.c",),
         "L5*": ("nodes.o", "nodes.u", "nodes.h"),
     },
+    "peephole": {
+        "P1*": ("params.w_x", "params.w_h", "params.b", "prev.h", "x", "nodes.a"),
+        "P2*": ("params.p_i", "params.p_f"),
+        "P3*": ("nodes.i", "nodes.f", "nodes.g", "prev.c"),
+        "P4*": ("params.p_o",),
+        "P5*": ("nodes.o", "nodes.u", "nodes.c", "nodes.h"),
+    },
     "gru": {
         "G1*": ("params.w_x", "params.b", "x"),
         "G2*": ("params.w_h", "params.b_h", "prev.h"),
@@ -187,6 +194,12 @@ def spelled_out(cell, p, prev, x):
                 c = logistic(a_f) * prev.c[row, k] + logistic(a_i) * a_g.tanh()  # L2 L3
                 state.c[row, k] = c
                 state.h[row, k] = logistic(a_o) * c.tanh()  # L4 L5
+            elif cell.name == "peephole":
+                a_i, a_f, a_g, a_o = a
+                old = prev.c[row, k]
+                c = logistic(a_f + p.p_f[k] * old) * old + logistic(a_i + p.p_i[k] * old) * a_g.tanh()  # P2 P3
+                state.c[row, k] = c
+                state.h[row, k] = logistic(a_o + p.p_o[k] * c) * c.tanh()  # P4 P5
             elif cell.name == "gru":
                 state.h[row, k] = gru_unit(p, prev.h, x, k, row)
             else:
