@@ -36,12 +36,14 @@ class Params(NamedTuple):
 
 def parameter_shapes(D: int, H: int) -> Params:
     """Shapes of the parameters."""
-    return Params(*lstm.parameter_shapes(D, H), (H,), (H,), (H,))
+    w_x, w_h, b = lstm.parameter_shapes(D, H)
+    return Params(w_x, w_h, b, p_i=(H,), p_f=(H,), p_o=(H,))
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """As the LSTM's; the peepholes start closed, at zero."""
-    return Params(*lstm.initial_parameters(rng, D, H), np.zeros(H), np.zeros(H), np.zeros(H))
+    w_x, w_h, b = lstm.initial_parameters(rng, D, H)
+    return Params(w_x, w_h, b, p_i=np.zeros(H), p_f=np.zeros(H), p_o=np.zeros(H))
 
 
 def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
