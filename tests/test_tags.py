@@ -12,6 +12,7 @@ HOMES = {
     "R": ("rnn.md", ["lstm_ref/cells/rnn.py"]),
     "L": ("lstm.md", ["lstm_ref/cells/lstm.py"]),
     "P": ("peephole.md", ["lstm_ref/cells/peephole.py"]),
+    "C": ("coupled.md", ["lstm_ref/cells/coupled.py"]),
     "G": ("gru.md", ["lstm_ref/cells/gru.py"]),
     "F": ("final_gate.md", sorted(str(f.relative_to(ROOT)) for f in (ROOT / "lstm_ref/layers").glob("*.py"))),
     "T": ("bptt.md", ["lstm_ref/sequence.py"]),

@@ -36,6 +36,14 @@ STEP = Sizes(1, 2, 3, 4)
 
 RNN_EDGES = {"R1*": ("params.w_x", "params.w_h", "params.b", "prev.h", "x"), "R2*": ("nodes.a", "nodes.h")}
 
+COUPLED_EDGES = {
+    "C1*": ("params.w_x", "params.w_h", "params.b", "prev.h", "x"),
+    "C2*": ("nodes.a",),
+    "C3*": ("nodes.s", "nodes.g", "prev.c"),
+    "C4*": ("nodes.c",),
+    "C5*": ("nodes.o", "nodes.u", "nodes.h"),
+}
+
 EDGES = {
     "rnn_tanh": RNN_EDGES,
     "rnn_relu": RNN_EDGES,
@@ -53,6 +61,8 @@ EDGES = {
         "P4*": ("params.p_o",),
         "P5*": ("nodes.o", "nodes.u", "nodes.c", "nodes.h"),
     },
+    "coupled_input": COUPLED_EDGES,
+    "coupled_forget": COUPLED_EDGES,
     "gru": {
         "G1*": ("params.w_x", "params.b", "x"),
         "G2*": ("params.w_h", "params.b_h", "prev.h"),
@@ -200,6 +210,11 @@ def spelled_out(cell, p, prev, x):
                 c = logistic(a_f + p.p_f[k] * old) * old + logistic(a_i + p.p_i[k] * old) * a_g.tanh()  # P2 P3
                 state.c[row, k] = c
                 state.h[row, k] = logistic(a_o + p.p_o[k] * c) * c.tanh()  # P4 P5
+            elif cell.name.startswith("coupled"):
+                s, g, o = logistic(a[0]), a[1].tanh(), logistic(a[2])  # C1 C2
+                f, i = (1 - s, s) if cell.name == "coupled_input" else (s, 1 - s)
+                state.c[row, k] = f * prev.c[row, k] + i * g  # C3
+                state.h[row, k] = o * state.c[row, k].tanh()  # C4 C5
             elif cell.name == "gru":
                 state.h[row, k] = gru_unit(p, prev.h, x, k, row)
             else:

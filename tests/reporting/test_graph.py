@@ -17,6 +17,7 @@ from lstm_ref.reporting import graph, graph_picture
 PICTURES = {
     "lstm": lambda: graph.graph_of_step(CELLS["lstm"]),
     "peephole": lambda: graph.graph_of_step(CELLS["peephole"]),
+    "coupled_input": lambda: graph.graph_of_step(CELLS["coupled_input"]),
     "gru": lambda: graph.graph_of_step(CELLS["gru"]),
     "rnn_tanh": lambda: graph.graph_of_step(CELLS["rnn_tanh"]),
     "final_gate": graph.graph_of_final_gate,
