@@ -91,8 +91,8 @@ class Dictionary:
         right = jax.tree.leaves(self.cell.backward(*example))
         if [np.shape(g) for g in given] != [np.shape(r) for r in right]:
             return False
-        # At generic numbers, what agrees to twelve digits in every array is the same function (s (1 - s), with 1 - s for
-        # s), but for rounding, and no mistake.
+        # At generic numbers, what agrees to twelve digits in every array is the same function but for rounding, and no
+        # mistake: s (1 - s), with 1 - s in the place of s.
         return not all(np.allclose(g, r, rtol=1e-12, atol=1e-12) for g, r in zip(given, right, strict=True))
 
 
