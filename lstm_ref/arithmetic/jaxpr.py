@@ -241,7 +241,7 @@ def _call(eqn: Any) -> Step:
 
 
 def _scan(eqn: Any) -> Step:
-    n_consts, n_carry = _scan_counts(eqn)
+    n_consts, n_carry = scan_counts(eqn)
     body, length, reverse = Plan(eqn.params["jaxpr"]), eqn.params["length"], eqn.params["reverse"]
     y_avals = [v.aval for v in eqn.outvars[n_carry:]]
 
@@ -261,7 +261,8 @@ def _cut(values: Sequence[Any], n: int) -> tuple[Sequence[Any], Sequence[Any]]:
     return values[:n], values[n:]
 
 
-def _scan_counts(eqn: Any) -> tuple[int, int]:
+def scan_counts(eqn: Any) -> tuple[int, int]:
+    """How many of a scan equation's inputs are constants, and how many its carry; the rest run over time."""
     if "num_consts" in eqn.params:
         return eqn.params["num_consts"], eqn.params["num_carry"]
     consts, carry, _ = eqn.params["ft_in"].unpack()  # jax >= 0.11

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
+from lstm_ref.arithmetic.jaxpr import scan_counts
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.errors import BadInput
@@ -109,7 +110,7 @@ def _occurrences(jaxpr: Any, where: str) -> Iterator[tuple[str, int, tuple[int, 
         if eqn.primitive.name == "name":
             yield eqn.params["name"], 1, tuple(eqn.outvars[0].aval.shape)
         elif eqn.primitive.name == "scan":
-            for name, times, shape in _occurrences(eqn.params["jaxpr"].jaxpr, where):
+            for name, times, shape in _occurrences(_open(eqn.params["jaxpr"])[0], where):
                 yield name, times * eqn.params["length"], shape
         elif (inner := _inner(eqn)) is not None:
             yield from _occurrences(_open(inner)[0], where)
@@ -175,7 +176,7 @@ def _run(jaxpr: Any, consts: Any, arguments: Any, given_probes: Probes | None, w
             name = eqn.params["name"]
             results = [given[0] + probes[name][used[name]].astype(given[0].dtype)]
             used[name] += 1
-        elif eqn.primitive.name == "scan" and (given_probes is None or _shapes(eqn.params["jaxpr"].jaxpr, where)):
+        elif eqn.primitive.name == "scan" and (given_probes is None or _shapes(_open(eqn.params["jaxpr"])[0], where)):
             results = _scan(eqn, given, given_probes, used, where)
         elif inner is not None and (given_probes is None or _shapes(_open(inner)[0], where)):
             body, inner_consts = _open(inner)
@@ -191,14 +192,11 @@ def _run(jaxpr: Any, consts: Any, arguments: Any, given_probes: Probes | None, w
 
 def _scan(eqn: Any, given: list[Any], probes: Probes | None, used: dict[str, int], where: str) -> list[Any]:
     """A scan with the probes of its body as further inputs of every step."""
-    body, p = eqn.params["jaxpr"], eqn.params
-    consts, carry, xs = (
-        given[: p["num_consts"]],
-        given[p["num_consts"] : p["num_consts"] + p["num_carry"]],
-        given[p["num_consts"] + p["num_carry"] :],
-    )
+    (body, body_consts), p = _open(eqn.params["jaxpr"]), eqn.params
+    n_consts, n_carry = scan_counts(eqn)
+    consts, carry, xs = given[:n_consts], given[n_consts : n_consts + n_carry], given[n_consts + n_carry :]
     each: Probes | None = None if probes is None else {}
-    for name, (times, *shape) in _shapes(body.jaxpr, where).items() if probes is not None else ():
+    for name, (times, *shape) in _shapes(body, where).items() if probes is not None else ():
         assert each is not None
         assert probes is not None
         all_steps = times * p["length"]
@@ -207,8 +205,8 @@ def _scan(eqn: Any, given: list[Any], probes: Probes | None, used: dict[str, int
 
     def step(state: Any, now: Any) -> Any:
         x, mine = now
-        out = _run(body.jaxpr, body.consts, [*consts, *state, *x], mine, where)
-        return out[: p["num_carry"]], out[p["num_carry"] :]
+        out = _run(body, body_consts, [*consts, *state, *x], mine, where)
+        return out[:n_carry], out[n_carry:]
 
     state, ys = jax.lax.scan(step, carry, (xs, each), p["length"], p["reverse"], p["unroll"])
     return [*state, *ys]
