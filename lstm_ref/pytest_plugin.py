@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import pytest
 
 _REPORTS = pytest.StashKey[dict[str, Any]]()
 _FILES = pytest.StashKey[list[Path]]()
+_ADDED = pytest.StashKey[list[Path]]()
+_ADDED_TO_WORKERS = "lstm_ref_added"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,9 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_REPORTS] = {}
     named = [path for pattern in config.getini("gradient_files") for path in _matching(config, pattern)]
     config.stash[_FILES] = named
+    added = [Path(p) for p in getattr(config, "workerinput", {}).get(_ADDED_TO_WORKERS, ())]
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         given = [Path(config.invocation_params.dir, a.split("::")[0]).resolve() for a in config.args]
-        config.args += [str(p) for p in named if not any(p == g or g in p.parents for g in given)]
+        added = [p for p in named if not any(p == g or g in p.parents for g in given)]
+        config.args += map(str, added)
+    config.stash[_ADDED] = added
     if config.getoption("--gradients-report"):
         from lstm_ref.errors import BadInput
         from lstm_ref.reporting.files import require_writable
@@ -58,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _matching(config: pytest.Config, pattern: str) -> list[Path]:
-    found = sorted(config.rootpath.glob(pattern))
+    found = sorted(config.rootpath / path for path in glob(pattern, root_dir=config.rootpath, recursive=True))
     if not found:
         raise pytest.UsageError(f"gradient_files: no file matches {pattern!r} in {config.rootpath}")
     return [path.resolve() for path in found]
@@ -71,23 +78,41 @@ def _report_files(config: pytest.Config) -> list[Path]:
 # ------------------------------------------------------------------------------------------------- collection
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A derivation file: one that the setting names, or one called derivation_*.py that defines `inputs`."""
-    named = file_path.resolve() in parent.config.stash[_FILES]
-    if not named and not (file_path.match("derivation_*.py") and _defines_inputs(file_path)):
-        return None
-    return DerivationFile.from_parent(parent, path=file_path)
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
+    """A derivation file: one that the setting names, or one called derivation_*.py that defines `inputs`.
+
+    pytest takes every file among its arguments for a test module too. One that stands there only because the setting
+    names it is not: a function `test(model)` in it is no test, unless `python_files` says so.
+    """
+    found = yield
+    config = parent.config
+    if file_path.resolve() in config.stash[_ADDED]:
+        modules = any(file_path.match(pattern) for pattern in config.getini("python_files"))
+        found = [c for c in found if modules or type(c) is not pytest.Module]
+    named = file_path.resolve() in config.stash[_FILES]
+    if named or (file_path.match("derivation_*.py") and _defines_inputs(file_path)):
+        found = [*found, DerivationFile.from_parent(parent, path=file_path)]
+    return found
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under pytest-xdist: which of its arguments a worker has from the setting."""
+    node.workerinput[_ADDED_TO_WORKERS] = [str(path) for path in node.config.stash[_ADDED]]
 
 
 _SIGNS = ("inputs", "problem")
+_SIGNS_IN_TEXT = re.compile(rb"^\s*(def inputs\b|(inputs|problem)\s*(:[^=]*)?=)", re.MULTILINE)
 
 
 def _defines_inputs(path: Path) -> bool:
     """Told without importing it: somebody's module may be called derivation_tree.py and have nothing to do with us."""
+    text = path.read_bytes()
     try:
-        body = ast.parse(path.read_bytes()).body
-    except (SyntaxError, ValueError):
-        return False
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):  # it may be ours all the same, and is then told of when it is loaded
+        return _SIGNS_IN_TEXT.search(text) is not None
     body = body + [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
     for node in body:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
@@ -109,7 +134,7 @@ class DerivationFile(pytest.File):
             problems = load(str(self.path), self.config.getoption("--gradients-seed"))
         except BadInput as error:
             raise self.CollectError(str(error)) from None
-        self.reports: dict[str, Any] = {}
+        self.found: dict[str, Any] = {}
         self.told: set[str] = set()
         for problem in problems:
             _, _, part = problem.name.partition("::")
@@ -118,15 +143,22 @@ class DerivationFile(pytest.File):
                 yield GradientOf.from_parent(self, name=f"gradients[{label}]", problem=problem, input_name=name)
 
     def report(self, problem: Any) -> Any:
-        """The report on a problem."""
-        if problem.name not in self.reports:
+        """The report on a problem; raises again what a check raised before."""
+        if problem.name not in self.found:
             from lstm_ref.checking.check import check
 
             option = self.config.getoption
-            found = check(problem, digits=option("--gradients-digits"), seed=option("--gradients-seed"))
-            self.reports[problem.name] = found
-            _record(self.config, f"{self.nodeid}::{problem.name}", found)
-        return self.reports[problem.name]
+            try:
+                report = check(problem, digits=option("--gradients-digits"), seed=option("--gradients-seed"))
+            except Exception as error:
+                self.found[problem.name] = error
+            else:
+                self.found[problem.name] = report
+                _record(self.config, f"{self.nodeid}::{problem.name}", report)
+        found = self.found[problem.name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def tell(self, problem: Any) -> bool:
         """Whether the whole report is still to be shown; it is then taken as shown."""
@@ -143,7 +175,8 @@ def words_on(report: Any, one: Any) -> str:
     """One input's part of a report, in a few lines."""
     from lstm_ref.reporting import words
 
-    lines = [f"{report.name}: the gradient of {one.name} is {words.verdict(one)}"]
+    as_a_whole = "the claim is wrong as a whole; " if one.right else ""
+    lines = [f"{report.name}: {as_a_whole}the gradient of {one.name} is {words.verdict(one)}"]
     return "\n".join([*lines, words.worst(one) or "", "(the first failure of this file shows the whole report)"])
 
 
@@ -155,13 +188,19 @@ class GradientOf(pytest.Item):
         self.problem, self.input_name = problem, input_name
 
     def runtest(self) -> None:
-        """Fails where this gradient is wrong, or where the claim as a whole is for a reason that is no input's."""
+        """Fails where this gradient is wrong, or where the claim as a whole is for a reason that is no input's.
+
+        Such a reason is a call that changes its arguments, or a wrong adjoint of a value that only the forward names.
+        """
         parent: Any = self.parent
         report = parent.report(self.problem)
         mine = next((i for i in report.inputs if i.name == self.input_name), None)
         if mine is None:
             pytest.skip(f"no gradient is claimed for {self.input_name}")
-        whole = not report.right and all(i.right for i in report.inputs)
+        from lstm_ref.checking.problem import paths
+
+        tested = paths(self.problem.inputs)
+        whole = not report.right and all(i.right for i in report.inputs if i.name in tested)
         if whole or not mine.right:
             from lstm_ref.testing import WrongGradient
 
@@ -196,12 +235,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     result = yield
     error = None if call.excinfo is None else call.excinfo.value
     if error is not None and not isinstance(item, GradientOf) and (text := _text_of(error)) is not None:
-        own = [entry for entry in call.excinfo.traceback if Path(entry.path) == item.path]  # type: ignore[union-attr]
-        place = f"{item.path}:{own[-1].lineno + 1}: " if own else ""
-        result.longrepr = f"{place}assert_gradients fails\n{text}"
+        result.longrepr = f"{_place(item, call.excinfo)}assert_gradients fails\n{text}"
         report: Any = getattr(error, "report", None)
         _record(item.config, f"{item.nodeid}::{report.name}", report)
     return result
+
+
+def _place(item: pytest.Item, excinfo: Any) -> str:
+    """The line that called `assert_gradients`, and, where that is in another file, the test's line on the way there."""
+    ours = sys.modules["lstm_ref.testing"].__file__
+    entries = list(excinfo.traceback)
+    until = next((k for k, entry in enumerate(entries) if str(entry.path) == ours), len(entries))
+    own = [entry for entry in entries[:until] if Path(entry.path) == item.path]
+    places = [f"{entry.path}:{entry.lineno + 1}: " for entry in (*own[-1:], *entries[:until][-1:])]
+    return "".join(dict.fromkeys(places))
 
 
 def _record(config: pytest.Config, key: str, report: Any) -> None:

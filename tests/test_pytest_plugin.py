@@ -98,11 +98,87 @@ def test_assert_gradients_fails_with_the_report_and_its_line_not_with_a_tracebac
     assert json.loads((tmp_path / "r.json").read_text())["reports"][0]["name"] == "mine"
 
 
+def test_assert_gradients_in_a_helper_is_found_there_and_in_the_test(repository):
+    helper = WRONG + "\nfrom lstm_ref import assert_gradients\n\ndef prove():\n"
+    helper += "    assert_gradients(inputs, loss=loss, gradients=gradients)\n"
+    done = repository(helper__py=helper, test_mine__py="from helper import prove\n\ndef test_it():\n    prove()\n")
+    assert "test_mine.py:4: " in done.stdout
+    assert "helper.py:15: assert_gradients fails" in done.stdout
+    nested = "\n\ndef after():\n    pass\n\ndef test_it():\n    prove()\n    after()\n"
+    done = repository(test_mine__py=helper + nested)
+    assert "test_mine.py:15: assert_gradients fails" in done.stdout
+
+
 def test_a_claim_that_is_wrong_as_a_whole_fails_in_every_input(repository):
     writing = RIGHT.replace("    return {", "    given = {") + "    inputs['v'] *= 1.5\n    return given\n"
     done = repository(derivation_writing__py=writing)
     assert "writes into its argument: input v" in done.stdout
     assert "2 failed" in done.stdout
+
+
+NAMED = """
+import jax.numpy as jnp
+import numpy as np
+from jax.ad_checkpoint import checkpoint_name
+
+inputs = {"w": np.array([0.5, -1.5])}
+
+def loss(inputs):
+    return (checkpoint_name(inputs["w"] ** 2, "square") * inputs["w"]).sum()
+
+def gradients(inputs):
+    return {"w": 3 * inputs["w"] ** 2, "square": 2 * inputs["w"]}
+"""
+
+
+def test_a_wrong_adjoint_of_a_named_value_is_red(repository):
+    wrong = repository(derivation_named__py=NAMED)
+    assert wrong.returncode == 1
+    assert "first wrong on the way back: the adjoint of square" in wrong.stdout
+    right = repository(derivation_named__py=NAMED.replace("2 * inputs", "inputs"))
+    assert right.returncode == 0, right.stdout
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=" ".join)
+def test_a_function_called_test_in_a_named_file_is_no_test_unless_python_files_says_so(repository, workers):
+    text = RIGHT + "\ndef test(model):\n    return model\n"
+    settings = '[tool.pytest.ini_options]\ngradient_files = ["mine.py"]\n'
+    done = repository(*workers, pyproject__toml=settings, mine__py=text)
+    assert "2 passed" in done.stdout
+    assert "error" not in done.stdout
+    text = RIGHT + "\ndef test_it():\n    pass\n"
+    done = repository(*workers, pyproject__toml=settings + 'python_files = ["mi*.py"]\n', mine__py=text)
+    assert "3 passed" in done.stdout
+
+
+def test_a_file_that_is_not_python_is_one_clear_error(repository):
+    done = repository(derivation_bad__py=RIGHT + "\ndef broken(:\n")
+    assert done.returncode == 2
+    assert "cannot be imported: SyntaxError: invalid syntax (line" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("place", [Path.resolve, os.path.relpath], ids=["absolute", "relative"])
+def test_a_named_file_may_be_anywhere(repository, tmp_path, tmp_path_factory, monkeypatch, place):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "mine.py"
+    elsewhere.write_text(RIGHT)
+    monkeypatch.chdir(tmp_path)
+    settings = f"[tool.pytest.ini_options]\ngradient_files = ['{place(elsewhere)}']\n"
+    done = repository("-k", "gradients", pyproject__toml=settings)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_failing_check_is_made_once_and_told_in_every_input(repository, tmp_path):
+    failing = RIGHT.replace(
+        "    return {", "    open('calls', 'a').write('.')\n    raise ValueError('no')\n    return {"
+    )
+    done = repository(derivation_failing__py=failing)
+    assert "2 failed" in done.stdout
+    assert done.stdout.count("gradients(inputs) fails: ValueError: no") >= 2
+    calls = (tmp_path / "calls").read_text()
+    again = repository("-k", "gradients[w]", derivation_failing__py=failing)
+    assert "1 failed" in again.stdout
+    assert len((tmp_path / "calls").read_text()) == 2 * len(calls)
 
 
 def test_a_file_that_cannot_be_checked_is_one_clear_error(repository):
