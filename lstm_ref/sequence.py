@@ -4,7 +4,8 @@
 reference. `bptt` is `scan` with the hand-written backward pass as its JAX derivative. `truncated` is BPTT(k1, k2), an
 estimator, not a gradient.
 
-Conventions that bite. Sequences are time-major: xs (T, B, D), hs (T, B, H). With `lengths` (B,), step t of row n is
+Conventions that bite. Sequences are time-major: xs (T, B, D), hs (T, B, H); a cell whose input is several arrays has
+`xs` of the same named tuple, each (T, B, ...). With `lengths` (B,), step t of row n is
 padding where t >= lengths[n]: it leaves the state as it is, its output is zero, and it neither gives nor receives
 gradient, whatever stands in the padded input. With `reverse`, time runs from T - 1 down to 0, and stays in place: hs[t]
 is the output for xs[t]. The final state is the one after the last step in processing order.
@@ -23,6 +24,7 @@ import numpy as np
 
 from lstm_ref.arithmetic import stack, where
 from lstm_ref.cells import Cell, Cotangents, Tape
+from lstm_ref.cells.cell import solved
 from lstm_ref.errors import BadInput
 
 
@@ -55,20 +57,30 @@ def _step(cell: Cell, p: Any, state: Any, x: Any, keep: Any) -> tuple[Any, Any, 
     if keep is None:
         new, tape = cell.forward(p, state, x)  # T1
         return new, new.h, tape
-    x = where(keep, x, 0)  # so that not even a NaN in the padding can reach the gradient (0 · NaN = NaN)
+    x = _where(keep, x, 0)  # so that not even a NaN in the padding can reach the gradient (0 · NaN = NaN)
     new, tape = cell.forward(p, state, x)  # T1
-    output = where(keep, new.h, 0)  # T2
-    return type(new)(*(where(keep, n, s) for n, s in zip(new, state, strict=True))), output, tape  # T2
+    output = _where(keep, new.h, 0)  # T2
+    return _where(keep, new, state), output, tape  # T2
 
 
 def _step_backward(cell: Cell, p: Any, tape: Tape, h_bar: Any, bar: Any, keep: Any) -> Cotangents:
     """Cotangents of one step, given `h_bar` of its output and `bar` of the state after it."""
     if keep is None:
         return cell.backward(p, tape, bar._replace(h=bar.h + h_bar))  # T1*
-    held = type(bar)(*(where(keep, 0, v) for v in bar))  # T2*  padding hands the cotangent on untouched
-    new = type(bar)(*(where(keep, v, 0) for v in bar._replace(h=bar.h + h_bar)))  # T2*
+    held = _where(keep, 0, bar)  # T2*  padding hands the cotangent on untouched
+    new = _where(keep, bar._replace(h=bar.h + h_bar), 0)  # T2*
     given = cell.backward(p, tape, new)  # T1*
     return given._replace(prev=_add(given.prev, held))
+
+
+def _where(keep: Any, real: Any, padding: Any) -> Any:
+    """Where `keep` (B, 1) is True the one, else the other: arrays whose first axis is B, structures of them, or 0."""
+    pick = lambda a, b: where(keep.reshape(-1, *(1,) * (max(np.ndim(a), np.ndim(b)) - 1)), a, b)  # noqa: E731
+    if np.isscalar(padding):
+        return jax.tree.map(lambda a: pick(a, padding), real)
+    if np.isscalar(real):
+        return jax.tree.map(lambda b: pick(real, b), padding)
+    return jax.tree.map(pick, real, padding)
 
 
 def _add(x: Any, y: Any) -> Any:
@@ -77,6 +89,14 @@ def _add(x: Any, y: Any) -> Any:
 
 def _zeros(tree: Any) -> Any:
     return jax.tree.map(lambda v: v * 0, tree)
+
+
+def _at(xs: Any, t: int) -> Any:
+    return jax.tree.map(lambda v: v[t], xs)
+
+
+def _steps(xs: Any) -> int:
+    return int(jax.tree.leaves(xs)[0].shape[0])
 
 
 def _keep(T: int, lengths: Any) -> Any:
@@ -97,12 +117,12 @@ def loop(
     Raises BadInput where shapes do not fit each other.
     """
     _check(cell, p, initial, xs, lengths)
-    T = xs.shape[0]
+    T = _steps(xs)
     keep, state = _keep(T, lengths), initial
     hs: list[Any] = [None] * T
     tapes: list[Any] = [None] * T
     for t in _order(T, reverse):
-        state, hs[t], tapes[t] = _step(cell, p, state, xs[t], None if keep is None else keep[t])
+        state, hs[t], tapes[t] = _step(cell, p, state, _at(xs, t), None if keep is None else keep[t])
     return Outputs(_stack(hs, like=initial.h), state), tapes
 
 
@@ -117,7 +137,7 @@ def loop_backward(
     reverse: bool = False,
 ) -> Gradients:
     """Full BPTT by a plain loop, in any arithmetic, given the cotangents `bar` of the outputs."""
-    T = xs.shape[0]
+    T = _steps(xs)
     keep, state_bar, params_bar = _keep(T, lengths), bar.final, _zeros(p)
     xs_bar: list[Any] = [None] * T
     nodes_bar: list[Any] = [None] * T
@@ -125,8 +145,9 @@ def loop_backward(
         given = _step_backward(cell, p, tapes[t], bar.hs[t], state_bar, None if keep is None else keep[t])  # T1*
         state_bar, xs_bar[t], nodes_bar[t] = given.prev, _masked(given.x, keep, t), given.nodes
         params_bar = _add(params_bar, given.params)  # T1*  every step reads the same parameters
-    nodes = _empty_nodes(cell, p, initial, xs) if T == 0 else jax.tree.map(lambda *v: stack(v), *nodes_bar)
-    return Gradients(params_bar, state_bar, _stack(xs_bar, like=xs.sum(0)), nodes)
+    one = jax.tree.map(lambda v: v.sum(0), xs)
+    nodes = _stack(nodes_bar, like=cell.forward(p, initial, one)[1].nodes if T == 0 else None)
+    return Gradients(params_bar, state_bar, _stack(xs_bar, like=one), nodes)
 
 
 def _order(T: int, reverse: bool) -> range:
@@ -134,16 +155,12 @@ def _order(T: int, reverse: bool) -> range:
 
 
 def _masked(x_bar: Any, keep: Any, t: int) -> Any:
-    return x_bar if keep is None else where(keep[t], x_bar, 0)  # T2*
+    return x_bar if keep is None else _where(keep[t], x_bar, 0)  # T2*
 
 
 def _stack(values: list[Any], like: Any) -> Any:
-    return stack(values) if values else like[None][:0]
-
-
-def _empty_nodes(cell: Cell, p: Any, initial: Any, xs: Any) -> Any:
-    _, tape = cell.forward(p, initial, xs.sum(0))
-    return jax.tree.map(lambda v: v[None][:0], tape.nodes)
+    """The steps' values over time; none where there is no step, shaped as `like`."""
+    return jax.tree.map(lambda *v: stack(v), *values) if values else jax.tree.map(lambda v: v[None][:0], like)
 
 
 # ------------------------------------------------------------------------------------ the reference: one scan
@@ -162,7 +179,7 @@ def scan_with_tape(
         state, output, tape = _step(cell, p, state, x, keep)
         return state, (output, tape)
 
-    final, (hs, tapes) = jax.lax.scan(step, initial, (xs, _keep(xs.shape[0], lengths)), reverse=reverse)
+    final, (hs, tapes) = jax.lax.scan(step, initial, (xs, _keep(_steps(xs), lengths)), reverse=reverse)
     return Outputs(hs, final), tapes
 
 
@@ -183,7 +200,7 @@ def scan_backward(
         state_bar, params_bar = carry
         tape, h_bar, keep = now
         given = _step_backward(cell, p, tape, h_bar, state_bar, keep)
-        x_bar = given.x if keep is None else where(keep, given.x, 0)  # T2*
+        x_bar = given.x if keep is None else _where(keep, given.x, 0)  # T2*
         return (given.prev, _add(params_bar, given.params)), x_bar
 
     (initial_bar, params_bar), xs_bar = jax.lax.scan(
@@ -235,19 +252,19 @@ def truncated(
     """
     if not 1 <= k1 <= k2:
         raise BadInput(f"truncated BPTT needs 1 <= k1 <= k2, got k1={k1}, k2={k2}: an output must reach its own step")
-    T = xs.shape[0]
-    total = Gradients(_zeros(p), _zeros(initial), xs * 0)
+    T = _steps(xs)
+    total = Gradients(_zeros(p), _zeros(initial), _zeros(xs))
     for start, end in ((start, min(start + k1, T)) for start in range(0, T, k1)):
         oldest = max(0, end - k2)
         state_bar = bar.final if end == T else _zeros(bar.final)
-        params_bar, xs_bar = total.params, [total.xs[t] for t in range(T)]
+        params_bar, xs_bar = total.params, [_at(total.xs, t) for t in range(T)]
         for t in range(end - 1, oldest - 1, -1):
             h_bar = bar.hs[t] if t >= start else bar.hs[t] * 0  # T3*
             given = _step_backward(cell, p, tapes[t], h_bar, state_bar, None)
-            state_bar, xs_bar[t] = given.prev, xs_bar[t] + given.x
+            state_bar, xs_bar[t] = given.prev, _add(xs_bar[t], given.x)
             params_bar = _add(params_bar, given.params)
         initial_bar = _add(total.initial, state_bar) if oldest == 0 else total.initial  # T3*  else it is cut off here
-        total = Gradients(params_bar, initial_bar, stack(xs_bar))
+        total = Gradients(params_bar, initial_bar, _stack(xs_bar, like=None))
     return total if T else total._replace(initial=bar.final)
 
 
@@ -256,26 +273,25 @@ def truncated(
 
 def _check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
     """BadInput, with the name of the array that does not fit, what was expected and what came."""
-    if xs.ndim != 3:
-        raise BadInput(f"{cell.name}: xs must be time-major (T, B, D), got shape {tuple(xs.shape)}")
-    T, B, D = xs.shape
-    if not hasattr(initial, "h") or initial.h.ndim < 2:
-        raise BadInput(
-            f"{cell.name}: the initial state must be a named tuple with h of shape (B, H), got {type(initial).__name__}"
-        )
-    H = initial.h.shape[1]
-    for owner, values, shapes in (
-        ("parameter", p, cell.parameter_shapes(D, H)),
-        ("initial state", initial, cell.state_shapes(B, H)),
+    for name, values, shapes in (
+        ("xs", xs, cell.x),
+        ("parameters", p, cell.params),
+        ("initial state", initial, cell.state),
     ):
-        if getattr(values, "_fields", None) != shapes._fields:
-            raise BadInput(f"{cell.name}: {owner}s must be {', '.join(shapes._fields)}, got {type(values).__name__}")
-        for name, value, shape in zip(shapes._fields, values, shapes, strict=True):
-            if tuple(value.shape) != shape:
-                raise BadInput(
-                    f"{cell.name}: {owner} {name} must have shape {shape} for B={B}, D={D}, H={H}, "
-                    f"got {tuple(value.shape)}"
-                )
+        found, wanted = jax.tree.structure(values), jax.tree.structure(shapes)
+        if found != wanted:  # type: ignore[operator]
+            raise BadInput(f"{cell.name}: {name} must be {_structure(shapes)}, got {_structure(values)}")
+    for x, shape in zip(jax.tree.leaves(xs), jax.tree.leaves(cell.x), strict=True):
+        axes = ("T", *shape.split())
+        if x.ndim != len(axes):
+            raise BadInput(f"{cell.name}: xs must be time-major ({', '.join(axes)}), got shape {tuple(x.shape)}")
+        if x.shape[0] != _steps(xs):
+            raise BadInput(f"{cell.name}: xs must all have as many steps, got {_steps(xs)} and {x.shape[0]}")
+    T = _steps(xs)
+    sizes = solved(cell.x, [v.shape[1:] for v in jax.tree.leaves(xs)], {}, f"{cell.name}: a step of xs")
+    sizes = solved(cell.state, [v.shape for v in jax.tree.leaves(initial)], sizes, f"{cell.name}: initial state")
+    sizes = solved(cell.params, [v.shape for v in jax.tree.leaves(p)], sizes, f"{cell.name}: parameter")
+    B = sizes["B"]
     if lengths is None:
         return
     if tuple(np.shape(lengths)) != (B,):
@@ -285,6 +301,12 @@ def _check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
             raise BadInput(f"{cell.name}: lengths must be integers, got {np.asarray(lengths).dtype}")
         if not (np.min(lengths) >= 0 and np.max(lengths) <= T):
             raise BadInput(f"{cell.name}: lengths must lie in 0..{T}, got {np.min(lengths)}..{np.max(lengths)}")
+
+
+def _structure(v: Any) -> str:
+    if hasattr(v, "_fields"):
+        return f"a named tuple of {', '.join(v._fields)}"
+    return "one array" if isinstance(v, str) else type(v).__name__
 
 
 def _check_dtypes(*trees: Any) -> None:

@@ -14,14 +14,16 @@ the call of `values` that makes it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from hypothesis import strategies as st
 
-from lstm_ref.cells.cell import Cell
+from lstm_ref.cells.cell import Cell, arrays
 from lstm_ref.sequence import Outputs
 
 
@@ -81,7 +83,7 @@ class Problem:
     """The cell's `Params`."""
     initial: Any
     """The cell's `State`, arrays (B, H)."""
-    xs: np.ndarray
+    xs: Any
     """Inputs, (T, B, D)."""
     bar: Outputs
     """Cotangents of the outputs: hs (T, B, H) and the final state."""
@@ -94,18 +96,20 @@ class Problem:
     @property
     def sizes(self) -> Sizes:
         """T, B, D, H."""
-        T, B, D = self.xs.shape
-        return Sizes(T, B, D, self.initial.h.shape[1])
+        first = jax.tree.leaves(self.xs)[0]
+        T, B, *_, D = first.shape
+        return Sizes(T, B, D, self.initial.h.shape[-1])
 
     @property
-    def arguments(self) -> tuple[Any, Any, np.ndarray]:
+    def arguments(self) -> tuple[Any, Any, Any]:
         """(params, initial, xs): what a recurrence is differentiated by."""
         return self.params, self.initial, self.xs
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{k}={v}" for k, v in self.sizes._asdict().items())
         lengths = None if self.lengths is None else self.lengths.tolist()
-        head = f"Problem({self.cell.name}, {sizes}, lengths={lengths}, reverse={self.reverse}, {self.xs.dtype}"
+        dtype = self.initial.h.dtype
+        head = f"Problem({self.cell.name}, {sizes}, lengths={lengths}, reverse={self.reverse}, {dtype}"
         return "\n    ".join([head, *(f"{name} = {call}" for name, call in self.how.items())]) + ")"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -156,21 +160,30 @@ def lengths(T: int, B: int) -> st.SearchStrategy[np.ndarray | None]:
 
 @st.composite
 def _cotangent_recipes(draw: st.DrawFn, cell: Cell, sizes: Sizes, dtype: Any) -> Outputs:
-    T, B, _, H = sizes
-    hs = draw(recipes((T, B, H), dtype, first_seed=100))
+    T, B, D, H = sizes
+    shapes = cell.state_shapes(B, H, D=D)
+    hs = draw(recipes((T, *shapes.h), dtype, first_seed=100))
     which = draw(st.sampled_from(["every step", "none", "the last", "the first", "some"]))
     if which != "every step":
         rows = {"none": [], "the last": [T - 1], "the first": [0]}
         kept = rows[which] if which in rows else draw(st.lists(st.integers(0, max(T - 1, 0)), max_size=T))
         hs = hs._replace(rows=tuple(t in kept for t in range(T)))
-    shapes = cell.state_shapes(B, H)
-    return Outputs(hs, type(shapes)(*(draw(recipes(s, dtype, first_seed=101 + k)) for k, s in enumerate(shapes))))
+    seeds = itertools.count(101)
+    return Outputs(hs, arrays(shapes, lambda shape: draw(recipes(shape, dtype, first_seed=next(seeds)))))
+
+
+def _is_recipe(v: Any) -> bool:
+    return isinstance(v, Recipe)
 
 
 def _make(tree: Any) -> Any:
-    if isinstance(tree, Recipe):
-        return tree.make()
-    return type(tree)(*map(_make, tree))
+    return jax.tree.map(Recipe.make, tree, is_leaf=_is_recipe)
+
+
+def _called(owner: str, tree: Any) -> dict[str, str]:
+    """By the name of every array, the call that makes it."""
+    leaves = jax.tree.leaves_with_path(tree, is_leaf=_is_recipe)
+    return {(owner + jax.tree_util.keystr(path)): repr(recipe) for path, recipe in leaves}
 
 
 def cotangents(cell: Cell, sizes: Sizes, dtype: Any = np.float64) -> st.SearchStrategy[Outputs]:
@@ -198,24 +211,23 @@ def problems(
 
     # Every array shrinks to a seed of its own: arrays that are alike could stand in for one another.
     def each(shapes: Any, kinds: Sequence[str], first_seed: int) -> Any:
-        return type(shapes)(*(draw(recipes(s, dtype, kinds, first_seed + k)) for k, s in enumerate(shapes)))
+        seeds = itertools.count(first_seed)
+        return arrays(shapes, lambda shape: draw(recipes(shape, dtype, kinds, next(seeds))))
 
-    xs = draw(recipes((T, B, D), dtype))
+    xs = each(arrays(cell.input_shapes(B, D), lambda shape: (T, *shape)), KINDS, 0)
     params = each(cell.parameter_shapes(D, H), KINDS, 1)
-    initial = each(cell.state_shapes(B, H), initial_kinds, 50)
+    initial = each(cell.state_shapes(B, H, D=D), initial_kinds, 50)
     bar = draw(_cotangent_recipes(cell, sizes, dtype))
-    named = {f"params.{k}": v for k, v in params._asdict().items()}
-    named |= {f"initial.{k}": v for k, v in initial._asdict().items()} | {"xs": xs, "bar.hs": bar.hs}
-    named |= {f"bar.final.{k}": v for k, v in bar.final._asdict().items()}
+    named = {"params": params, "initial": initial, "xs": xs, "bar": bar}
     return Problem(
         cell,
         _make(params),
         _make(initial),
-        xs.make(),
+        _make(xs),
         _make(bar),
         draw(_lengths(T, B) if lengths is None else lengths),
         draw(st.booleans() if reverse is None else reverse),
-        {name: repr(recipe) for name, recipe in named.items()},
+        {name: call for owner, tree in named.items() for name, call in _called(owner, tree).items()},
     )
 
 

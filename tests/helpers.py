@@ -16,6 +16,7 @@ from lstm_ref import sequence
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, magnitudes, midpoints, precision, radii
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.cells.cell import arrays
 from lstm_ref.checking.compare import compare
 from lstm_ref.checking.floor import LIBRARY_BITS, bits
 from lstm_ref.checking.problem import paths
@@ -39,14 +40,15 @@ def an_ordinary_problem(cell, sizes=SHAPES[0], seed=0, lengths=None, reverse=Fal
     seeds = iter(range(seed, seed + 100))
 
     def like(shapes):
-        return type(shapes)(*(values("ordinary", next(seeds), s) for s in shapes))
+        return arrays(shapes, lambda shape: values("ordinary", next(seeds), shape))
 
+    state = cell.state_shapes(B, H, D=D)
     return Problem(
         cell,
         like(cell.parameter_shapes(D, H)),
-        like(cell.state_shapes(B, H)),
-        values("ordinary", next(seeds), (T, B, D)),
-        sequence.Outputs(values("ordinary", next(seeds), (T, B, H)), like(cell.state_shapes(B, H))),
+        like(state),
+        arrays(cell.input_shapes(B, D), lambda shape: values("ordinary", next(seeds), (T, *shape))),
+        sequence.Outputs(values("ordinary", next(seeds), (T, *state.h)), like(state)),
         None if lengths is None else np.array(lengths),
         reverse,
     )

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from lstm_ref.cells import CELLS
+
 ROOT = Path(__file__).parents[1]
+PAGES = sorted({cell.page for cell in CELLS.values()})
+
+
+def prefix_of(page: str) -> str:
+    """Of the first tag on a page."""
+    return re.search(r"\\tag\{([A-Z]+)", (ROOT / "derivations" / f"{page}.md").read_text())[1]  # type: ignore[index]
+
+
 HOMES = {
-    "R": ("rnn.md", ["lstm_ref/cells/rnn.py"]),
-    "L": ("lstm.md", ["lstm_ref/cells/lstm.py"]),
-    "P": ("peephole.md", ["lstm_ref/cells/peephole.py"]),
-    "C": ("coupled.md", ["lstm_ref/cells/coupled.py"]),
-    "G": ("gru.md", ["lstm_ref/cells/gru.py"]),
+    **{prefix_of(page): (f"{page}.md", [f"lstm_ref/cells/{page}.py"]) for page in PAGES},
     "F": ("final_gate.md", sorted(str(f.relative_to(ROOT)) for f in (ROOT / "lstm_ref/layers").glob("*.py"))),
     "T": ("bptt.md", ["lstm_ref/sequence.py"]),
 }
@@ -28,6 +34,10 @@ def in_comments(prefix: str, source: str) -> set[str]:
     comments = "\n".join(re.findall(r"#(.*)$", source, re.M))
     first_lines = "\n".join(re.findall(r'^    """(.*)$', source, re.M))
     return tags(prefix, comments) | tags(prefix, first_lines)
+
+
+def test_no_two_pages_share_a_prefix():
+    assert len(HOMES) == len(PAGES) + 2
 
 
 @pytest.mark.parametrize("prefix", HOMES)

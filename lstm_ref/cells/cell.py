@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
+
+from lstm_ref.errors import BadInput
 
 
 class Cell(NamedTuple):
-    """One recurrence. Sizes: B batch, D input, H hidden. `Params`, `State`, `Nodes` are named tuples of arrays.
+    """One recurrence. `Params`, `State`, `Nodes` are named tuples of arrays, or of such tuples.
 
-    The field `h` of every state, of shape (B, H), is the step's output.
+    Shapes are written as text, an axis a word: "B H", "D 4H". A word is a number times sizes: B batch, D input, H
+    hidden, and what other sizes a cell has. The field `h` of every state, whose first axis is B, is the step's output.
     """
 
     name: str
     page: str
     """The derivation page, `derivations/<page>.md`."""
-    parameter_shapes: Callable[[int, int], Any]
-    """(D, H) -> Params of shapes."""
-    state_shapes: Callable[[int, int], Any]
-    """(B, H) -> State of shapes."""
-    initial_parameters: Callable[[np.random.Generator, int, int], Any]
-    """(generator, D, H) -> Params of float64 NumPy arrays, for training."""
+    params: Any
+    """Params of shapes."""
+    state: Any
+    """State of shapes."""
+    initial_parameters: Callable[..., Any]
+    """(generator, D, H, and other sizes by name) -> Params of float64 NumPy arrays, for training."""
     forward: Callable[[Any, Any, Any], tuple[Any, Tape]]
     """(params, state, x) -> next state, tape."""
     backward: Callable[[Any, Tape, Any], Cotangents]
     """(params, tape, cotangent of the next state) -> cotangents of everything."""
     gates: str = ""
     """Letters of the gates whose blocks stand side by side in the last axis of the parameters and of the node `a`."""
+    x: Any = "B D"
+    """Shape of a step's input, or a named tuple of shapes."""
+    sizes: tuple[tuple[str, int], ...] = ()
+    """Sizes beyond B, D and H, each with the value it has where nobody says otherwise."""
+
+    def parameter_shapes(self, D: int, H: int, **sizes: int) -> Any:
+        """Params of shapes."""
+        return filled(self.params, {**dict(self.sizes), "D": D, "H": H, **sizes})
+
+    def state_shapes(self, B: int, H: int, **sizes: int) -> Any:
+        """State of shapes; of a cell whose state holds inputs, D is to be given too."""
+        return filled(self.state, {**dict(self.sizes), "B": B, "H": H, **sizes})
+
+    def input_shapes(self, B: int, D: int, **sizes: int) -> Any:
+        """The shape of a step's input, or a named tuple of shapes."""
+        return filled(self.x, {**dict(self.sizes), "B": B, "D": D, **sizes})
 
 
 class Tape(NamedTuple):
@@ -51,6 +73,69 @@ class Cotangents(NamedTuple):
     x: Any
     nodes: Any
     """Of every named value, each the *total* over its readers."""
+
+
+# --------------------------------------------------------------------------------------------------------- shapes
+
+
+def is_shape(v: Any) -> bool:
+    """Whether this is a shape, and not a named tuple of shapes."""
+    return isinstance(v, tuple) and not hasattr(v, "_fields")
+
+
+def arrays(shapes: Any, make: Callable[[tuple[int, ...]], Any]) -> Any:
+    """What `make` makes of every shape."""
+    return jax.tree.map(make, shapes, is_leaf=is_shape)
+
+
+def filled(shapes: Any, sizes: Mapping[str, int]) -> Any:
+    """The shapes as tuples of integers. Raises BadInput for a size that is not given."""
+
+    def one(shape: str) -> tuple[int, ...]:
+        return tuple(_value(axis, sizes) for axis in shape.split())
+
+    return jax.tree.map(one, shapes)
+
+
+def solved(shapes: Any, came: Sequence[tuple[int, ...]], sizes: Mapping[str, int], where: str) -> dict[str, int]:
+    """The sizes, `sizes` among them, by which `shapes` are those that came. Raises BadInput, saying which is not."""
+    found = dict(sizes)
+    named = list(zip(_names(shapes), jax.tree.leaves(shapes), map(tuple, came), strict=True))
+    for _ in named:  # one that is solved may make another one solvable
+        for _, shape, lengths in named:
+            axes = shape.split()
+            if len(axes) == len(lengths):
+                for axis, length in zip(axes, lengths, strict=True):
+                    number, letters = _factors(axis)
+                    unknown = [s for s in letters if s not in found]
+                    known = number * prod(found[s] for s in letters if s in found)
+                    if len(unknown) == 1 and known and length % known == 0:
+                        found[unknown[0]] = length // known
+    for name, shape, lengths in named:
+        used = {s for axis in shape.split() for s in _factors(axis)[1]}
+        wanted = filled(shape, found) if used <= found.keys() else f"({', '.join(shape.split())})"
+        if wanted != lengths:
+            given = ", ".join(f"{s}={found[s]}" for s in sorted(found))
+            raise BadInput(f"{where} {name} must have shape {wanted} for {given}, got {lengths}")
+    return found
+
+
+def _names(shapes: Any) -> list[str]:
+    return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(shapes)]
+
+
+def _factors(axis: str) -> tuple[int, list[str]]:
+    """A number and sizes: "4NH" is (4, ["N", "H"])."""
+    number, letters = re.fullmatch(r"(\d*)([A-Z]*)", axis).groups()  # type: ignore[union-attr]
+    return int(number or 1), list(letters)
+
+
+def _value(axis: str, sizes: Mapping[str, int]) -> int:
+    number, letters = _factors(axis)
+    for letter in letters:
+        if letter not in sizes:
+            raise BadInput(f"the size {letter} is needed for a shape and is not given")
+    return number * prod(sizes[letter] for letter in letters)
 
 
 def glorot(rng: np.random.Generator, fan_in: int, fan_out: int, blocks: int = 1) -> np.ndarray:

@@ -46,11 +46,6 @@ class Nodes(NamedTuple):
     """New hidden state."""
 
 
-def parameter_shapes(D: int, H: int) -> Params:
-    """Shapes of the parameters."""
-    return Params(w_x=(D, 3 * H), w_h=(H, 3 * H), b=(3 * H,))
-
-
 def _cell(name: str, s_writes: bool) -> Cell:
     """The cell whose gate s is the input gate (it writes) or the forget gate (it keeps)."""
     sign = -1.0 if s_writes else 1.0
@@ -90,7 +85,7 @@ def _cell(name: str, s_writes: bool) -> Cell:
             Nodes(a_bar, s_bar, g_bar, o_bar, c_bar, u_bar, bar.h),
         )
 
-    shapes = parameter_shapes, lstm.state_shapes
+    shapes = Params(w_x="D 3H", w_h="H 3H", b="3H"), lstm.state
     return Cell(name, "coupled", *shapes, initial_parameters, forward, backward, gates="sgo")
 
 

@@ -53,16 +53,6 @@ class Nodes(NamedTuple):
     """New hidden state."""
 
 
-def parameter_shapes(D: int, H: int) -> Params:
-    """Shapes of the parameters."""
-    return Params(w_x=(D, 3 * H), w_h=(H, 3 * H), b=(3 * H,), b_h=(3 * H,))
-
-
-def state_shapes(B: int, H: int) -> State:
-    """Shapes of the state."""
-    return State(h=(B, H))
-
-
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """Glorot kernels, gate by gate, and zero biases, float64."""
     return Params(w_x=glorot(rng, D, H, 3), w_h=glorot(rng, H, H, 3), b=np.zeros(3 * H), b_h=np.zeros(3 * H))
@@ -106,4 +96,7 @@ def split_gates(a: Any) -> tuple[Any, Any, Any]:
     return a[..., :H], a[..., H : 2 * H], a[..., 2 * H :]
 
 
-gru = Cell("gru", "gru", parameter_shapes, state_shapes, initial_parameters, forward, backward, gates="rzn")
+PARAMS = Params(w_x="D 3H", w_h="H 3H", b="3H", b_h="3H")
+STATE = State(h="B H")
+
+gru = Cell("gru", "gru", PARAMS, STATE, initial_parameters, forward, backward, gates="rzn")

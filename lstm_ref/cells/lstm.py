@@ -56,16 +56,6 @@ class Nodes(NamedTuple):
     """New hidden state."""
 
 
-def parameter_shapes(D: int, H: int) -> Params:
-    """Shapes of the parameters."""
-    return Params(w_x=(D, 4 * H), w_h=(H, 4 * H), b=(4 * H,))
-
-
-def state_shapes(B: int, H: int) -> State:
-    """Shapes of the state."""
-    return State(h=(B, H), c=(B, H))
-
-
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """Glorot kernels, gate by gate; biases zero but the forget gate's, 1 (Jozefowicz, Zaremba and Sutskever 2015)."""
     b = np.zeros(4 * H)
@@ -120,4 +110,7 @@ def from_stacked_kernel(w: Any, b: Any) -> Params:
     return Params(w_x=w[H:], w_h=w[:H], b=b)
 
 
-lstm = Cell("lstm", "lstm", parameter_shapes, state_shapes, initial_parameters, forward, backward, gates="ifgo")
+PARAMS = Params(w_x="D 4H", w_h="H 4H", b="4H")
+STATE = State(h="B H", c="B H")
+
+lstm = Cell("lstm", "lstm", PARAMS, STATE, initial_parameters, forward, backward, gates="ifgo")

@@ -34,12 +34,6 @@ class Params(NamedTuple):
     """Peephole of the output gate, (H,)."""
 
 
-def parameter_shapes(D: int, H: int) -> Params:
-    """Shapes of the parameters."""
-    w_x, w_h, b = lstm.parameter_shapes(D, H)
-    return Params(w_x, w_h, b, p_i=(H,), p_f=(H,), p_o=(H,))
-
-
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """As the LSTM's; the peepholes start closed, at zero."""
     w_x, w_h, b = lstm.initial_parameters(rng, D, H)
@@ -79,6 +73,6 @@ def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
     )
 
 
-peephole = Cell(
-    "peephole", "peephole", parameter_shapes, lstm.state_shapes, initial_parameters, forward, backward, gates="ifgo"
-)
+PARAMS = Params(w_x="D 4H", w_h="H 4H", b="4H", p_i="H", p_f="H", p_o="H")
+
+peephole = Cell("peephole", "peephole", PARAMS, lstm.state, initial_parameters, forward, backward, gates="ifgo")

@@ -40,16 +40,6 @@ class Nodes(NamedTuple):
     h: Any
 
 
-def parameter_shapes(D: int, H: int) -> Params:
-    """Shapes of the parameters."""
-    return Params(w_x=(D, H), w_h=(H, H), b=(H,))
-
-
-def state_shapes(B: int, H: int) -> State:
-    """Shapes of the state."""
-    return State(h=(B, H))
-
-
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """Glorot kernels and zero bias, float64."""
     return Params(w_x=glorot(rng, D, H), w_h=glorot(rng, H, H), b=np.zeros(H))
@@ -72,7 +62,8 @@ def _cell(name: str, activation: Any, derivative: Any) -> Cell:
         w_x_bar, w_h_bar, b_bar = x.T @ a_bar, prev.h.T @ a_bar, a_bar.sum(0)  # R1*
         return Cotangents(Params(w_x_bar, w_h_bar, b_bar), State(prev_h_bar), x_bar, Nodes(a_bar, bar.h))
 
-    return Cell(name, "rnn", parameter_shapes, state_shapes, initial_parameters, forward, backward)
+    shapes = Params(w_x="D H", w_h="H H", b="H"), State(h="B H")
+    return Cell(name, "rnn", *shapes, initial_parameters, forward, backward)
 
 
 rnn_tanh = _cell("rnn_tanh", tanh, lambda h: 1 - h * h)

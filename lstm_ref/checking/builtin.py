@@ -15,53 +15,58 @@ import numpy as np
 
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS, Cell
-from lstm_ref.checking.probes import with_probes
+from lstm_ref.cells.cell import arrays
+from lstm_ref.checking.probes import named, with_probes
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
 from lstm_ref.models import char_lm
 
 T, B, D, H, K = 6, 2, 3, 4, 5
 LENGTHS = np.array([6, 3])
+"""A full row and a padded one."""
+
+THROUGH_EVERY_LOOP = ("rnn_tanh", "lstm", "gru")
+"""Cells by which each way through time is proven; a way knows nothing of the cell that it takes through."""
 
 Random = np.random.Generator
 
 
 def like(rng: Random, shapes: Any, scale: float = 0.5) -> Any:
     """Normal random arrays of the given (named tuple of) shapes."""
-    return type(shapes)(*(scale * rng.standard_normal(s) for s in shapes))
+    return arrays(shapes, lambda shape: scale * rng.standard_normal(shape))
 
 
 def cell_step(cell: Cell, rng: Random) -> Problem:
     """One step of a cell: parameters, previous state, input, and the adjoint of every named value."""
     inputs = {
         "params": like(rng, cell.parameter_shapes(D, H)),
-        "prev": like(rng, cell.state_shapes(B, H)),
-        "x": rng.standard_normal((B, D)),
+        "prev": like(rng, cell.state_shapes(B, H, D=D)),
+        "x": like(rng, cell.input_shapes(B, D), 1.0),
     }
     _, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
-    nodes = tape.nodes._fields
+    nodes = named(tape.nodes)
     probed = with_probes(cell)
 
     def forward(inputs: Any) -> Any:
-        probes = type(tape.nodes)(*(inputs[n][0] for n in nodes))
+        probes = jax.tree.unflatten(jax.tree.structure(tape.nodes), [inputs[n][0] for n in nodes])
         return probed(inputs["params"], inputs["prev"], inputs["x"], probes)[0]
 
     def backward(inputs: Any, bar: Any) -> dict[str, Any]:
         _, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
         given = cell.backward(inputs["params"], tape, bar)
-        adjoints = {n: v[None] for n, v in zip(nodes, given.nodes, strict=True)}
+        adjoints = {n: v[None] for n, v in named(given.nodes).items()}
         return {"params": given.params, "prev": given.prev, "x": given.x, **adjoints}
 
-    zeros = {n: np.zeros((1, *v.shape)) for n, v in zip(nodes, tape.nodes, strict=True)}
-    return problem(inputs | zeros, forward=forward, backward=backward, nodes=nodes, name=f"cell/{cell.name}")
+    zeros = {n: np.zeros((1, *v.shape)) for n, v in nodes.items()}
+    return problem(inputs | zeros, forward=forward, backward=backward, nodes=list(nodes), name=f"cell/{cell.name}")
 
 
 def recurrence(cell: Cell, rng: Random) -> dict[str, Any]:
     """Inputs of a recurrence: parameters, initial state, sequence."""
     return {
         "params": like(rng, cell.parameter_shapes(D, H)),
-        "initial": like(rng, cell.state_shapes(B, H)),
-        "xs": rng.standard_normal((T, B, D)),
+        "initial": like(rng, cell.state_shapes(B, H, D=D)),
+        "xs": arrays(cell.input_shapes(B, D), lambda shape: rng.standard_normal((T, *shape))),
     }
 
 
@@ -77,16 +82,20 @@ def _recurrence(cell: Cell, lengths: Any = None, reverse: bool = False) -> Calla
     """The recurrence as a function of its inputs: the jitted scan on JAX arrays, the plain loop on all others."""
 
     def outputs(inputs: Any) -> sequence.Outputs:
-        if isinstance(inputs["xs"], jax.Array):
+        if _on_jax(inputs["xs"]):
             return sequence.scan(cell, *_arguments(inputs), lengths, reverse)
         return sequence.loop(cell, *_arguments(inputs), lengths, reverse)[0]
 
     return outputs
 
 
+def _on_jax(xs: Any) -> bool:
+    return any(isinstance(x, jax.Array) for x in jax.tree.leaves(xs))
+
+
 def numpy_alone(xs: Any) -> None:
     """Keeps the plain loop the definition: it runs on NumPy and on balls, and is not unrolled into a trace."""
-    if isinstance(xs, jax.Array):
+    if _on_jax(xs):
         raise TypeError("the plain loop is proven on NumPy arrays and balls")
 
 
@@ -113,14 +122,15 @@ def adjoints_through_time(cell: Cell, rng: Random) -> Problem:
     """BPTT with the adjoint of every named value at every step: what a wrong term is traced back by."""
     inputs = recurrence(cell, rng)
     _, tapes = sequence.loop(cell, *_arguments(inputs))
-    nodes = type(tapes[0].nodes)
+    nodes, structure = named(tapes[0].nodes), jax.tree.structure(tapes[0].nodes)
     probed = with_probes(cell)
 
     def forward(inputs: Any) -> sequence.Outputs:
         state, hs = inputs["initial"], []
         for t in range(T):
-            probes = nodes(*(inputs[n][t] for n in nodes._fields))
-            state, _ = probed(inputs["params"], state, inputs["xs"][t], probes)
+            probes = jax.tree.unflatten(structure, [inputs[n][t] for n in nodes])
+            x = jax.tree.map(lambda v: v[t], inputs["xs"])  # noqa: B023
+            state, _ = probed(inputs["params"], state, x, probes)
             hs.append(state.h)
         return sequence.Outputs(jax.numpy.stack(hs), state)
 
@@ -128,12 +138,10 @@ def adjoints_through_time(cell: Cell, rng: Random) -> Problem:
         numpy_alone(inputs["xs"])
         _, tapes = sequence.loop(cell, *_arguments(inputs))
         given = sequence.loop_backward(cell, *_arguments(inputs), tapes, bar)
-        return _named(given) | given.nodes._asdict()
+        return _named(given) | named(given.nodes)
 
-    zeros = {n: np.zeros((T, *v.shape)) for n, v in zip(nodes._fields, tapes[0].nodes, strict=True)}
-    return problem(
-        inputs | zeros, forward=forward, backward=backward, nodes=nodes._fields, name=f"adjoints/{cell.name}"
-    )
+    zeros = {n: np.zeros((T, *v.shape)) for n, v in nodes.items()}
+    return problem(inputs | zeros, forward=forward, backward=backward, nodes=list(nodes), name=f"adjoints/{cell.name}")
 
 
 def custom_vjp(cell: Cell, rng: Random) -> Problem:
@@ -174,8 +182,9 @@ def truncated(
             oldest = max(0, end - k2)
             state = initial
             if oldest > 0:
-                state = jax.lax.stop_gradient(sequence.scan(cell, params, initial, xs[:oldest]).final)
-            block = sequence.scan(cell, params, state, xs[oldest:end])
+                before = jax.tree.map(lambda v: v[:oldest], xs)  # noqa: B023
+                state = jax.lax.stop_gradient(sequence.scan(cell, params, initial, before).final)
+            block = sequence.scan(cell, params, state, jax.tree.map(lambda v: v[oldest:end], xs))  # noqa: B023
             hs.append(block.hs[start - oldest :])
             final = block.final
         return sequence.Outputs(jax.numpy.concatenate(hs), final)
@@ -196,8 +205,8 @@ def second_order(cell: Cell, rng: Random, steps: int = 3) -> Problem:
     The function takes ∇L by autodiff of the scan; the claim takes it, and its derivative, through `sequence.bptt`.
     """
     inputs = recurrence(cell, rng)
-    inputs["xs"] = inputs["xs"][:steps]
-    weights = rng.standard_normal((steps, B, H))
+    inputs["xs"] = jax.tree.map(lambda v: v[:steps], inputs["xs"])
+    weights = rng.standard_normal((steps, *inputs["initial"].h.shape))
     v = jax.tree.map(lambda a: rng.standard_normal(np.shape(a)), inputs)
 
     def along_v(recurrence: Callable[..., sequence.Outputs]) -> Callable[[Any], Any]:
@@ -290,14 +299,13 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
     found["layer/dense"] = dense_layer
     found |= losses()
     for cell in CELLS.values():
-        for kind, lengths, reverse in (
-            ("", None, False),
-            ("-lengths", LENGTHS, False),
-            ("-reversed", LENGTHS, True),
-        ):
-            found[f"time/{cell.name}{kind}"] = partial(through_time, cell, lengths=lengths, reverse=reverse, kind=kind)
-        found[f"time/{cell.name}-custom-vjp"] = partial(custom_vjp, cell)
-        found[f"time/{cell.name}-truncated"] = partial(truncated, cell)
+        found[f"time/{cell.name}-lengths"] = partial(through_time, cell, lengths=LENGTHS, kind="-lengths")
+    for name in THROUGH_EVERY_LOOP:
+        cell = CELLS[name]
+        found[f"time/{name}"] = partial(through_time, cell)
+        found[f"time/{name}-reversed"] = partial(through_time, cell, lengths=LENGTHS, reverse=True, kind="-reversed")
+        found[f"time/{name}-custom-vjp"] = partial(custom_vjp, cell)
+        found[f"time/{name}-truncated"] = partial(truncated, cell)
     for name in ("rnn_tanh", "lstm"):
         found[f"second-order/{name}"] = partial(second_order, CELLS[name])
     found["model/char-lm"] = character_model

@@ -69,7 +69,7 @@ def between_steps(cell: Cell) -> Iterator[Mutant]:
         ) -> Any:
             builtin.numpy_alone(xs)
             zeros = jax.tree.map(lambda v: 0 * v, bar.final)
-            each = type(initial)(*(bar.hs if f == "h" else 0 * bar.hs for f in initial._fields))
+            each = jax.tree.map(lambda v: np.zeros((len(bar.hs), *v.shape)), initial)._replace(h=bar.hs)
             given = wrong(Recurrence(cell, p, initial, xs, each, bar.final, zeros))
             return sequence.Gradients(given.params, given.initial, given.xs)
 

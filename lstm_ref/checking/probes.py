@@ -14,13 +14,19 @@ from jax.extend.core import Literal, Var
 from lstm_ref.cells import Cell, Tape
 
 
+def named(values: Any) -> dict[str, Any]:
+    """The arrays of a named tuple by name; those of a tuple within have its field before their own."""
+    keys = jax.tree_util.keystr
+    return {keys(path, simple=True, separator="_"): v for path, v in jax.tree.leaves_with_path(values)}
+
+
 def with_probes(cell: Cell) -> Callable[[Any, Any, Any, Any], tuple[Any, Tape]]:
     """`cell.forward` with one more argument, `probes`: a `Nodes` tuple of arrays, each added to the value it names."""
 
     def forward(p: Any, state: Any, x: Any, probes: Any) -> tuple[Any, Tape]:
         closed, shape = jax.make_jaxpr(cell.forward, return_shape=True)(p, state, x)
         outputs = jax.tree.unflatten(jax.tree.structure(shape), closed.jaxpr.outvars)
-        added = dict(zip(outputs[1].nodes, probes, strict=True))
+        added = dict(zip(jax.tree.leaves(outputs[1].nodes), jax.tree.leaves(probes), strict=True))
         values: dict[Var, Any] = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
         values.update(zip(closed.jaxpr.invars, jax.tree.leaves((p, state, x)), strict=True))
 

@@ -24,15 +24,19 @@ class Structural(NamedTuple):
     gradients: Claim
 
 
-def mistakes_between_steps(T: int, state: type[Any]) -> Iterator[Structural]:
-    """Every mistake for T steps of a cell whose state is this named tuple."""
+def mistakes_between_steps(T: int, state: Any) -> Iterator[Structural]:
+    """Every mistake for T steps of a cell whose state is such a named tuple."""
     yield from _what_is_carried(T, state)
     yield from _what_is_read(state)
     yield from _what_is_added_up()
 
 
-def _what_is_carried(T: int, state: type[Any]) -> Iterator[Structural]:
-    zero: Any = lambda bar: jax.tree.map(lambda v: 0 * v, bar)  # noqa: E731
+def _zero(tree: Any) -> Any:
+    return jax.tree.map(lambda v: 0 * v, tree)
+
+
+def _what_is_carried(T: int, state: Any) -> Iterator[Structural]:
+    zero: Any = _zero
     yield _wrong("recurrence dropped", "nothing is carried to the step before", carried=lambda t, bar: zero(bar))
     for k in range(1, T):
         steps = f"{k} step" + "s" * (k > 1)
@@ -52,7 +56,7 @@ def _what_is_carried(T: int, state: type[Any]) -> Iterator[Structural]:
         yield _wrong(
             "final state ignored",
             f"the cotangent of the final {field} is ignored",
-            prepare=lambda r, f=field: replace(r, final_bar=r.final_bar._replace(**{f: 0 * getattr(r.final_bar, f)})),
+            prepare=lambda r, f=field: replace(r, final_bar=r.final_bar._replace(**{f: zero(getattr(r.final_bar, f))})),
         )
     yield _wrong(
         "final state ignored",
@@ -73,7 +77,7 @@ def _what_is_carried(T: int, state: type[Any]) -> Iterator[Structural]:
         )
 
 
-def _what_is_read(state: type[Any]) -> Iterator[Structural]:
+def _what_is_read(state: Any) -> Iterator[Structural]:
     def outputs(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Recurrence], Recurrence]:
         return lambda r: replace(r, states_bar=jax.tree.map(change, r.states_bar))
 
@@ -92,7 +96,10 @@ def _what_is_read(state: type[Any]) -> Iterator[Structural]:
         "head at every step",
         "the final state's cotangent is fed in at every step",
         prepare=lambda r: replace(
-            r, states_bar=jax.tree.map(lambda s, f: s + f * _but_last(r.T), r.states_bar, r.final_bar)
+            r,
+            states_bar=jax.tree.map(
+                lambda s, f: s + f * _at_steps(np.arange(r.T) < r.T - 1, s), r.states_bar, r.final_bar
+            ),
         ),
     )
     ends = (
@@ -126,7 +133,8 @@ def _first_step(fields: tuple[str, ...], ends: Any) -> Iterator[Structural]:
         def tapes(r: Recurrence, tapes: list[Any], choose: Any = choose) -> list[Any]:
             states, _ = run(r.cell, r.params, r.initial, r.xs)
             first = tapes[0].prev
-            new = {f: choose(getattr(states, f)[-1], 0 * getattr(first, f)) for f in fields}
+            last = jax.tree.map(lambda v: v[-1], states)
+            new = {f: choose(getattr(last, f), _zero(getattr(first, f))) for f in fields}
             return [tapes[0]._replace(prev=first._replace(**new)), *tapes[1:]]
 
         yield _wrong("first step", f"{sentence}: {', '.join(fields)}", tapes=tapes)
@@ -134,7 +142,7 @@ def _first_step(fields: tuple[str, ...], ends: Any) -> Iterator[Structural]:
 
 def _what_is_added_up() -> Iterator[Structural]:
     def every(parts: list[Any], keep: Callable[[int, int], bool]) -> Any:
-        kept = [p if keep(t, len(parts)) else jax.tree.map(lambda v: 0 * v, p) for t, p in enumerate(parts)]
+        kept = [p if keep(t, len(parts)) else _zero(p) for t, p in enumerate(parts)]
         return jax.tree.map(lambda *v: sum(v[1:], v[0]), *kept)
 
     sums = (
@@ -145,7 +153,7 @@ def _what_is_added_up() -> Iterator[Structural]:
     )
     for sentence, keep in sums:
         yield _wrong("not added up", sentence, collect=lambda parts, keep=keep: every(parts, keep))
-    for name, factor in (("T", lambda r: r.T), ("B", lambda r: r.xs.shape[1]), ("T·B", lambda r: r.T * r.xs.shape[1])):
+    for name, factor in (("T", lambda r: r.T), ("B", lambda r: r.B), ("T·B", lambda r: r.T * r.B)):
         for sentence, power in (
             ("the mean over {} stands for the sum in the parameters", -1),
             ("the parameters are {} times too large", 1),
@@ -176,8 +184,9 @@ def _wrong(
     return Structural(kind, sentence, gradients)
 
 
-def _but_last(T: int) -> np.ndarray:
-    return (np.arange(T) < T - 1).astype(np.float64)[:, None, None]
+def _at_steps(which: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """1 at these steps, 0 at the others, to multiply values (T, ...) with."""
+    return which.astype(np.float64).reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def _truncated(k: int) -> Claim:
@@ -186,10 +195,9 @@ def _truncated(k: int) -> Claim:
     def gradients(r: Recurrence) -> Gradients:
         tapes, parts = r.tapes(), []
         for s in range(r.T):
-            only = (np.arange(r.T) == s).astype(np.float64)[:, None, None]
             alone = replace(
                 r,
-                states_bar=jax.tree.map(lambda v, only=only: v * only, r.states_bar),
+                states_bar=jax.tree.map(lambda v, s=s: v * _at_steps(np.arange(r.T) == s, v), r.states_bar),
                 final_bar=jax.tree.map(lambda v, s=s: v * (s == r.T - 1), r.final_bar),
                 initial_bar=jax.tree.map(lambda v, s=s: v * (s == 0), r.initial_bar),
             )
@@ -209,7 +217,7 @@ def _from_step(r: Recurrence, first: int) -> Any:
 
     def step(p: Any, tape: Any, bar: Any) -> Any:
         given = r.cell.backward(p, tape, bar)
-        return given if next(left) >= first else jax.tree.map(lambda v: 0 * v, given)
+        return given if next(left) >= first else _zero(given)
 
     return step
 
@@ -232,9 +240,9 @@ def _scaled(factor: Callable[[Recurrence], int], power: int) -> Claim:
 
 def _without_initial(r: Recurrence) -> Gradients:
     right = backward(r, r.tapes())
-    return right._replace(initial=jax.tree.map(lambda v: 0 * v, right.initial))
+    return right._replace(initial=_zero(right.initial))
 
 
 def _reversed_xs(r: Recurrence) -> Gradients:
     right = backward(r, r.tapes())
-    return right._replace(xs=right.xs[::-1])
+    return right._replace(xs=jax.tree.map(lambda v: v[::-1], right.xs))

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import CELLS, Cell
+from lstm_ref.cells.cell import arrays
 from lstm_ref.mistakes.between_steps import mistakes_between_steps
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.latex import latex
@@ -78,8 +79,10 @@ class Dictionary:
 
     def mistakes(self, T: int) -> list[Mistake]:
         """Every single mistake, for sequences of T steps."""
-        state = type(self.cell.state_shapes(1, 1))
-        between = [Mistake(s.kind, s.sentence, BETWEEN, "bptt", s.gradients) for s in mistakes_between_steps(T, state)]
+        between = [
+            Mistake(s.kind, s.sentence, BETWEEN, "bptt", s.gradients)
+            for s in mistakes_between_steps(T, self.cell.state)
+        ]
         return [self.in_the_step(e) for e in self.edits] + between
 
     def _runs(self, edit: Edit, example: tuple[Any, Any, Any]) -> bool:
@@ -107,12 +110,12 @@ def _example(cell: Cell) -> tuple[Any, Any, Any]:
     rng = np.random.default_rng(0)
     B, D, H = 2, 3, 4
 
-    def like(shapes: Any) -> Any:
-        return type(shapes)(*(0.5 * rng.standard_normal(s) for s in shapes))
+    def like(shapes: Any, scale: float = 0.5) -> Any:
+        return arrays(shapes, lambda shape: scale * rng.standard_normal(shape))
 
-    params = like(cell.parameter_shapes(D, H))
-    _, tape = cell.forward(params, like(cell.state_shapes(B, H)), rng.standard_normal((B, D)))
-    return params, tape, like(cell.state_shapes(B, H))
+    params, state = like(cell.parameter_shapes(D, H)), cell.state_shapes(B, H, D=D)
+    _, tape = cell.forward(params, like(state), like(cell.input_shapes(B, D), 1.0))
+    return params, tape, like(state)
 
 
 @cache

@@ -19,8 +19,8 @@ class Recurrence:
     cell: Cell
     params: Any
     initial: Any
-    xs: np.ndarray
-    """(T, B, D)."""
+    xs: Any
+    """(T, B, D), or what else the cell reads."""
     states_bar: Any
     """State of arrays (T, B, H): the cotangent of the state after each step, from outside the recurrence."""
     final_bar: Any
@@ -31,7 +31,12 @@ class Recurrence:
     @property
     def T(self) -> int:
         """Number of steps."""
-        return int(self.xs.shape[0])
+        return int(jax.tree.leaves(self.xs)[0].shape[0])
+
+    @property
+    def B(self) -> int:
+        """Rows of the batch."""
+        return int(self.initial.h.shape[0])
 
     def tapes(self) -> list[Tape]:
         """What the forward steps leave."""
@@ -43,16 +48,16 @@ class Gradients(NamedTuple):
 
     params: Any
     initial: Any
-    xs: np.ndarray
+    xs: Any
     nodes: Any
     """Adjoints of the named values, each (T, ...)."""
 
 
-def run(cell: Cell, params: Any, initial: Any, xs: np.ndarray) -> tuple[Any, list[Tape]]:
+def run(cell: Cell, params: Any, initial: Any, xs: Any) -> tuple[Any, list[Tape]]:
     """State of arrays (T, B, H), and the tapes."""
     state, states, tapes = initial, [], []
-    for x in xs:
-        state, tape = cell.forward(params, state, x)
+    for t in range(len(jax.tree.leaves(xs)[0])):
+        state, tape = cell.forward(params, state, jax.tree.map(lambda v, t=t: v[t], xs))
         states.append(state)
         tapes.append(tape)
     return jax.tree.map(lambda *v: np.stack(v), *states), tapes
@@ -81,5 +86,7 @@ def backward(
     given.reverse()
     params = [g.params for g in given]
     total = collect(params) if collect else jax.tree.map(lambda *v: sum(v[1:], v[0]), *params)
-    nodes = jax.tree.map(lambda *v: np.stack(v), *(g.nodes for g in given))
-    return Gradients(total, add(state_bar, r.initial_bar), np.stack([g.x for g in given]), nodes)
+    xs, nodes = (
+        jax.tree.map(lambda *v: np.stack(v), *parts) for parts in zip(*((g.x, g.nodes) for g in given), strict=True)
+    )
+    return Gradients(total, add(state_bar, r.initial_bar), xs, nodes)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-TAG = re.compile(r"#.*?\b([A-Z]\d+\*)")
+TAG = re.compile(r"#.*?\b([A-Z]{1,2}\d+\*)")
 
 
 class Equation(NamedTuple):

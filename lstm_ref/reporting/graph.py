@@ -22,6 +22,7 @@ import numpy as np
 from lstm_ref.arithmetic import logsumexp
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
+from lstm_ref.cells.cell import arrays
 from lstm_ref.layers import dense, softmax_cross_entropy
 from lstm_ref.sequence import loop
 
@@ -168,7 +169,7 @@ def _deal(numbers: Iterator[float], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _deal_fields(numbers: Iterator[float], shapes: Any) -> Any:
-    return type(shapes)(*(_deal(numbers, shape) for shape in shapes))
+    return arrays(shapes, lambda shape: _deal(numbers, shape))
 
 
 # -------------------------------------------------------------------------------------------------- the tracing
