@@ -24,7 +24,7 @@ import numpy as np
 
 from lstm_ref.arithmetic import stack, where
 from lstm_ref.cells import Cell, Cotangents, Tape
-from lstm_ref.cells.cell import solved
+from lstm_ref.cells.cell import named, solved
 from lstm_ref.errors import BadInput
 
 
@@ -288,9 +288,9 @@ def _check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
         if x.shape[0] != _steps(xs):
             raise BadInput(f"{cell.name}: xs must all have as many steps, got {_steps(xs)} and {x.shape[0]}")
     T = _steps(xs)
-    sizes = solved(cell.x, [v.shape[1:] for v in jax.tree.leaves(xs)], {}, f"{cell.name}: a step of xs")
-    sizes = solved(cell.state, [v.shape for v in jax.tree.leaves(initial)], sizes, f"{cell.name}: initial state")
-    sizes = solved(cell.params, [v.shape for v in jax.tree.leaves(p)], sizes, f"{cell.name}: parameter")
+    sizes = solved(cell.x, {k: v.shape[1:] for k, v in named(xs).items()}, {}, f"{cell.name}: a step of xs")
+    for owner, values, shapes in (("initial state", initial, cell.state), ("parameter", p, cell.params)):
+        sizes = solved(shapes, {k: tuple(v.shape) for k, v in named(values).items()}, sizes, f"{cell.name}: {owner}")
     B = sizes["B"]
     if lengths is None:
         return

@@ -1,6 +1,7 @@
 """What numbers the equations run on: floats in NumPy and JAX, and balls with rigorous error bounds."""
 
 from lstm_ref.arithmetic.functions import (
+    clip,
     concatenate,
     exp,
     log,
@@ -10,6 +11,7 @@ from lstm_ref.arithmetic.functions import (
     sigmoid,
     softmax,
     softplus,
+    sqrt,
     stack,
     step,
     tanh,
@@ -17,6 +19,7 @@ from lstm_ref.arithmetic.functions import (
 )
 
 __all__ = [
+    "clip",
     "concatenate",
     "exp",
     "log",
@@ -26,6 +29,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "sqrt",
     "stack",
     "step",
     "tanh",

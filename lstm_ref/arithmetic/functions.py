@@ -45,6 +45,11 @@ def log(x: Any) -> Any:
     return _arithmetic_of(x).log(_array(x))
 
 
+def sqrt(x: Any) -> Any:
+    """Square root, elementwise."""
+    return _arithmetic_of(x).sqrt(_array(x))
+
+
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent, elementwise; tanh' = 1 − tanh²."""
     return _arithmetic_of(x).tanh(_array(x))
@@ -63,6 +68,11 @@ def relu(x: Any) -> Any:
 def step(x: Any) -> Any:
     """The derivative of `relu`: 1 where x > 0, else 0, in x's own dtype."""
     return _arithmetic_of(x).step(_array(x))
+
+
+def clip(x: Any, bound: float) -> Any:
+    """x within ±bound, else the bound it is beyond; the derivative at the bound itself is 1."""
+    return _arithmetic_of(x).clip(_array(x), bound)
 
 
 def softplus(x: Any) -> Any:

@@ -17,6 +17,10 @@ def log(x):
     return np.log(as_balls(x))
 
 
+def sqrt(x):
+    return np.sqrt(as_balls(x))
+
+
 def tanh(x):
     return np.tanh(as_balls(x))
 
@@ -31,6 +35,10 @@ def relu(x):
 
 def step(x):
     return np.heaviside(as_balls(x), 0)
+
+
+def clip(x, bound):
+    return np.minimum(np.maximum(as_balls(x), -bound), bound)
 
 
 def softplus(x):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-exp, log, tanh, where = jnp.exp, jnp.log, jnp.tanh, jnp.where
+exp, log, sqrt, tanh, where = jnp.exp, jnp.log, jnp.sqrt, jnp.tanh, jnp.where
 concatenate, stack = jnp.concatenate, jnp.stack
 sigmoid, relu, softplus, log_sigmoid = jax.nn.sigmoid, jax.nn.relu, jax.nn.softplus, jax.nn.log_sigmoid
 softmax, logsumexp = jax.nn.softmax, jax.nn.logsumexp
+
+
+def clip(x, bound):
+    return jnp.where(x > bound, bound, jnp.where(x < -bound, -bound, x))  # jnp.clip's derivative at the bound is ½
 
 
 def step(x):

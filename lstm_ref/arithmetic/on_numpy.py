@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-exp, log, tanh, where = np.exp, np.log, np.tanh, np.where
+exp, log, sqrt, tanh, where = np.exp, np.log, np.sqrt, np.tanh, np.where
 concatenate, stack = np.concatenate, np.stack
 
 
@@ -22,6 +22,10 @@ def relu(x):
 
 def step(x):
     return np.where(x.real > 0, np.ones_like(x), 0)
+
+
+def clip(x, bound):
+    return np.where(x.real > bound, bound, np.where(x.real < -bound, -bound, x)).astype(x.dtype)
 
 
 def softplus(x):

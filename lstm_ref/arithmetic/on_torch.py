@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import torch
 
-exp, log, tanh, sigmoid, relu = torch.exp, torch.log, torch.tanh, torch.sigmoid, torch.relu
+exp, log, sqrt, tanh, sigmoid, relu = torch.exp, torch.log, torch.sqrt, torch.tanh, torch.sigmoid, torch.relu
 log_sigmoid = torch.nn.functional.logsigmoid
 
 
 def step(x):
     return (x > 0).to(x.dtype)
+
+
+def clip(x, bound):
+    return x.clamp(-bound, bound)
 
 
 def softplus(x):

@@ -1,15 +1,32 @@
 """The recurrences: one file each, parameters, forward equations, backward equations. Registered here by name."""
 
 from lstm_ref.cells.cell import Cell, Cotangents, Tape
+from lstm_ref.cells.clipped import cell_clipped, pre_clipped
 from lstm_ref.cells.coupled import coupled_forget, coupled_input
+from lstm_ref.cells.full_gate_recurrence import full_gate_recurrence
+from lstm_ref.cells.greff import cifg, nfg, niaf, nig, no_output_tanh, noaf, nog, np_
 from lstm_ref.cells.gru import gru
+from lstm_ref.cells.layer_norm import layer_norm, layer_norm_carried
 from lstm_ref.cells.lstm import lstm
+from lstm_ref.cells.multiplicative import multiplicative
+from lstm_ref.cells.original import original
 from lstm_ref.cells.peephole import peephole
+from lstm_ref.cells.projected import lstmp, lstmp_peephole
 from lstm_ref.cells.rnn import rnn_relu, rnn_tanh
+from lstm_ref.cells.tanh_carried import tanh_carried
 
 CELLS: dict[str, Cell] = {
-    cell.name: cell for cell in (rnn_tanh, rnn_relu, lstm, peephole, coupled_input, coupled_forget, gru)
+    cell.name: cell
+    for cell in (
+        *(rnn_tanh, rnn_relu),
+        *(lstm, original, peephole, coupled_input, coupled_forget),
+        *(nig, nfg, nog, niaf, noaf, np_, cifg, full_gate_recurrence),
+        *(lstmp, lstmp_peephole, layer_norm, layer_norm_carried, multiplicative),
+        *(no_output_tanh, tanh_carried, cell_clipped, pre_clipped),
+        *(gru,),
+    )
 }
+"""Every cell by its name."""
 
 __all__ = [
     "CELLS",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from lstm_ref.arithmetic import clip, step
 from lstm_ref.errors import BadInput
 
 
@@ -75,7 +76,57 @@ class Cotangents(NamedTuple):
     """Of every named value, each the *total* over its readers."""
 
 
+# ------------------------------------------------------------------------------- what most cells begin with
+
+
+class Affine(NamedTuple):
+    """Parameters of x W_x + h W_h + b, the blocks of all gates side by side."""
+
+    w_x: Any
+    """Input kernel."""
+    w_h: Any
+    """Recurrent kernel."""
+    b: Any
+    """Bias."""
+
+
+def affine(rng: np.random.Generator, D: int, H: int, blocks: int = 1) -> Affine:
+    """Glorot kernels, block by block, and zero biases, float64."""
+    return Affine(glorot(rng, D, H, blocks), glorot(rng, H, H, blocks), np.zeros(blocks * H))
+
+
+def glorot(rng: np.random.Generator, fan_in: int, fan_out: int, blocks: int = 1) -> np.ndarray:
+    """A kernel of shape (fan_in, blocks·fan_out), each block uniform in ±√(6 / (fan_in + fan_out)).
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward networks", 2010, eq. 16.
+    """
+    bound = np.sqrt(6 / (fan_in + fan_out))
+    return rng.uniform(-bound, bound, (fan_in, blocks * fan_out))
+
+
+def blocks(a: Any, number: int) -> tuple[Any, ...]:
+    """The blocks of the last axis, all of one size."""
+    H = a.shape[-1] // number
+    return tuple(a[..., k * H : (k + 1) * H] for k in range(number))
+
+
+def clipped(v: Any, bound: float | None) -> Any:
+    """v, no further from 0 than `bound`; None: no bound."""
+    return 1 * v if bound is None else clip(v, bound)  # 1 * v: a value with a name of its own
+
+
+def within(v: Any, bound: float | None) -> Any:
+    """The derivative of `clipped`: 0 beyond the bound, 1 within and at the bound itself."""
+    return 1.0 if bound is None else 1 - step(v - bound) - step(-v - bound)
+
+
 # --------------------------------------------------------------------------------------------------------- shapes
+
+
+def named(values: Any) -> dict[str, Any]:
+    """The arrays, or shapes, of a named tuple by name; those of a tuple within have its field before their own."""
+    leaves = jax.tree.leaves_with_path(values, is_leaf=is_shape)
+    return {jax.tree_util.keystr(path, simple=True, separator="_"): v for path, v in leaves}
 
 
 def is_shape(v: Any) -> bool:
@@ -97,12 +148,15 @@ def filled(shapes: Any, sizes: Mapping[str, int]) -> Any:
     return jax.tree.map(one, shapes)
 
 
-def solved(shapes: Any, came: Sequence[tuple[int, ...]], sizes: Mapping[str, int], where: str) -> dict[str, int]:
-    """The sizes, `sizes` among them, by which `shapes` are those that came. Raises BadInput, saying which is not."""
+def solved(shapes: Any, came: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int], where: str) -> dict[str, int]:
+    """The sizes, `sizes` among them, by which the `shapes` that came by name are as they came.
+
+    Raises BadInput, saying which is not.
+    """
     found = dict(sizes)
-    named = list(zip(_names(shapes), jax.tree.leaves(shapes), map(tuple, came), strict=True))
-    for _ in named:  # one that is solved may make another one solvable
-        for _, shape, lengths in named:
+    pairs = [((name, shape), came[name]) for name, shape in named(shapes).items() if name in came]
+    for _ in pairs:  # one that is solved may make another one solvable
+        for (_, shape), lengths in pairs:
             axes = shape.split()
             if len(axes) == len(lengths):
                 for axis, length in zip(axes, lengths, strict=True):
@@ -111,17 +165,13 @@ def solved(shapes: Any, came: Sequence[tuple[int, ...]], sizes: Mapping[str, int
                     known = number * prod(found[s] for s in letters if s in found)
                     if len(unknown) == 1 and known and length % known == 0:
                         found[unknown[0]] = length // known
-    for name, shape, lengths in named:
+    for (name, shape), lengths in pairs:
         used = {s for axis in shape.split() for s in _factors(axis)[1]}
         wanted = filled(shape, found) if used <= found.keys() else f"({', '.join(shape.split())})"
         if wanted != lengths:
             given = ", ".join(f"{s}={found[s]}" for s in sorted(found))
             raise BadInput(f"{where} {name} must have shape {wanted} for {given}, got {lengths}")
     return found
-
-
-def _names(shapes: Any) -> list[str]:
-    return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(shapes)]
 
 
 def _factors(axis: str) -> tuple[int, list[str]]:
@@ -136,12 +186,3 @@ def _value(axis: str, sizes: Mapping[str, int]) -> int:
         if letter not in sizes:
             raise BadInput(f"the size {letter} is needed for a shape and is not given")
     return number * prod(sizes[letter] for letter in letters)
-
-
-def glorot(rng: np.random.Generator, fan_in: int, fan_out: int, blocks: int = 1) -> np.ndarray:
-    """A kernel of shape (fan_in, blocks·fan_out), each block uniform in ±√(6 / (fan_in + fan_out)).
-
-    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward networks", 2010, eq. 16.
-    """
-    bound = np.sqrt(6 / (fan_in + fan_out))
-    return rng.uniform(-bound, bound, (fan_in, blocks * fan_out))

@@ -12,19 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.arithmetic import concatenate, sigmoid, tanh
-from lstm_ref.cells.cell import Cell, Cotangents, Tape, glorot
+from lstm_ref.cells.cell import Affine as Params
+from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine, blocks
 from lstm_ref.cells.lstm import State, lstm
-
-
-class Params(NamedTuple):
-    """Parameters, for input size D and hidden size H."""
-
-    w_x: Any
-    """Input kernel, (D, 3H)."""
-    w_h: Any
-    """Recurrent kernel, (H, 3H)."""
-    b: Any
-    """Bias, (3H,)."""
 
 
 class Nodes(NamedTuple):
@@ -52,14 +42,14 @@ def _cell(name: str, s_writes: bool) -> Cell:
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
         """Glorot kernels, gate by gate; a bias of ∓1, so that the cell keeps at first."""
-        b = np.zeros(3 * H)
-        b[:H] = sign
-        return Params(w_x=glorot(rng, D, H, 3), w_h=glorot(rng, H, H, 3), b=b)
+        p = affine(rng, D, H, 3)
+        p.b[:H] = sign
+        return p
 
     def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
         """Next state, and the tape of values that `backward` reads. x (B, D)."""
         a = x @ p.w_x + state.h @ p.w_h + p.b  # C1
-        a_s, a_g, a_o = split_gates(a)
+        a_s, a_g, a_o = blocks(a, 3)
         s, g, o = sigmoid(a_s), tanh(a_g), sigmoid(a_o)  # C2
         f, i = (1 - s, s) if s_writes else (s, 1 - s)
         c = f * state.c + i * g  # C3
@@ -87,12 +77,6 @@ def _cell(name: str, s_writes: bool) -> Cell:
 
     shapes = Params(w_x="D 3H", w_h="H 3H", b="3H"), lstm.state
     return Cell(name, "coupled", *shapes, initial_parameters, forward, backward, gates="sgo")
-
-
-def split_gates(a: Any) -> tuple[Any, Any, Any]:
-    """The three blocks s, g, o of the last axis, each of size H."""
-    H = a.shape[-1] // 3
-    return a[..., :H], a[..., H : 2 * H], a[..., 2 * H :]
 
 
 coupled_input = _cell("coupled_input", s_writes=True)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.arithmetic import concatenate, sigmoid, tanh
-from lstm_ref.cells.cell import Cell, Cotangents, Tape, glorot
+from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine, blocks
 
 
 class Params(NamedTuple):
@@ -55,14 +55,14 @@ class Nodes(NamedTuple):
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """Glorot kernels, gate by gate, and zero biases, float64."""
-    return Params(w_x=glorot(rng, D, H, 3), w_h=glorot(rng, H, H, 3), b=np.zeros(3 * H), b_h=np.zeros(3 * H))
+    return Params(*affine(rng, D, H, 3), b_h=np.zeros(3 * H))
 
 
 def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
     """Next state, and the tape of values that `backward` reads. x (B, D)."""
     a = x @ p.w_x + p.b  # G1
     m = state.h @ p.w_h + p.b_h  # G2
-    (a_r, a_z, a_n), (m_r, m_z, m_n) = split_gates(a), split_gates(m)
+    (a_r, a_z, a_n), (m_r, m_z, m_n) = blocks(a, 3), blocks(m, 3)
     r, z = sigmoid(a_r + m_r), sigmoid(a_z + m_z)  # G3
     n = tanh(a_n + r * m_n)  # G4
     h = (1 - z) * n + z * state.h  # G5
@@ -72,7 +72,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
     """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
     x, prev, (_, m, r, z, n, _) = tape
-    m_n = split_gates(m)[2]
+    m_n = blocks(m, 3)[2]
     n_bar, z_bar, kept_bar = bar.h * (1 - z), bar.h * (prev.h - n), bar.h * z  # G5*
     s_bar = n_bar * (1 - n * n)  # G4*  of the candidate's pre-activation
     r_bar, m_n_bar = s_bar * m_n, s_bar * r  # G4*
@@ -88,12 +88,6 @@ def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
         x_bar,
         Nodes(a_bar, m_bar, r_bar, z_bar, n_bar, bar.h),
     )
-
-
-def split_gates(a: Any) -> tuple[Any, Any, Any]:
-    """The three blocks r, z, n of the last axis, each of size H."""
-    H = a.shape[-1] // 3
-    return a[..., :H], a[..., H : 2 * H], a[..., 2 * H :]
 
 
 PARAMS = Params(w_x="D 3H", w_h="H 3H", b="3H", b_h="3H")

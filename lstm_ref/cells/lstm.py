@@ -12,18 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.arithmetic import concatenate, sigmoid, tanh
-from lstm_ref.cells.cell import Cell, Cotangents, Tape, glorot
-
-
-class Params(NamedTuple):
-    """Parameters, for input size D and hidden size H."""
-
-    w_x: Any
-    """Input kernel, (D, 4H)."""
-    w_h: Any
-    """Recurrent kernel, (H, 4H)."""
-    b: Any
-    """Bias, (4H,)."""
+from lstm_ref.cells.cell import Affine as Params
+from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine, blocks
 
 
 class State(NamedTuple):
@@ -58,9 +48,9 @@ class Nodes(NamedTuple):
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """Glorot kernels, gate by gate; biases zero but the forget gate's, 1 (Jozefowicz, Zaremba and Sutskever 2015)."""
-    b = np.zeros(4 * H)
-    b[H : 2 * H] = 1
-    return Params(w_x=glorot(rng, D, H, 4), w_h=glorot(rng, H, H, 4), b=b)
+    p = affine(rng, D, H, 4)
+    split_gates(p.b)[1][:] = 1
+    return p
 
 
 def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
@@ -95,8 +85,8 @@ def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
 
 def split_gates(a: Any) -> tuple[Any, Any, Any, Any]:
     """The four blocks i, f, g, o of the last axis, each of size H."""
-    H = a.shape[-1] // 4
-    return a[..., :H], a[..., H : 2 * H], a[..., 2 * H : 3 * H], a[..., 3 * H :]
+    a_i, a_f, a_g, a_o = blocks(a, 4)
+    return a_i, a_f, a_g, a_o
 
 
 def stacked_kernel(p: Params) -> Any:

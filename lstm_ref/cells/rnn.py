@@ -11,18 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.arithmetic import relu, step, tanh
-from lstm_ref.cells.cell import Cell, Cotangents, Tape, glorot
-
-
-class Params(NamedTuple):
-    """Parameters, for input size D and hidden size H."""
-
-    w_x: Any
-    """Input kernel, (D, H)."""
-    w_h: Any
-    """Recurrent kernel, (H, H)."""
-    b: Any
-    """Bias, (H,)."""
+from lstm_ref.cells.cell import Affine as Params
+from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine
 
 
 class State(NamedTuple):
@@ -42,7 +32,7 @@ class Nodes(NamedTuple):
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
     """Glorot kernels and zero bias, float64."""
-    return Params(w_x=glorot(rng, D, H), w_h=glorot(rng, H, H), b=np.zeros(H))
+    return affine(rng, D, H)
 
 
 def _cell(name: str, activation: Any, derivative: Any) -> Cell:

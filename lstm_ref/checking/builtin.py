@@ -15,8 +15,8 @@ import numpy as np
 
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS, Cell
-from lstm_ref.cells.cell import arrays
-from lstm_ref.checking.probes import named, with_probes
+from lstm_ref.cells.cell import arrays, named
+from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
 from lstm_ref.models import char_lm

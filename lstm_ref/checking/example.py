@@ -10,8 +10,8 @@ import numpy as np
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import Cell
-from lstm_ref.cells.cell import arrays
-from lstm_ref.checking.probes import named, with_probes
+from lstm_ref.cells.cell import arrays, named
+from lstm_ref.checking.probes import with_probes
 
 T, B, D, H = 6, 2, 3, 4
 

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import CELLS
+from lstm_ref.cells.cell import named
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
 from lstm_ref.errors import BadInput, CannotEvaluate
@@ -169,18 +170,15 @@ class KnownCell(NamedTuple):
         """Which gates are wrong in some parameter, and which are right in all."""
         gates = CELLS[str(self.problem.cell)].gates
         params, H = self.layout.params, self.layout.initial.h.shape[-1]
-        if not gates or any(v.shape[-1] != len(gates) * H for v in params):
+        if not gates or any(v.shape[-1] != len(gates) * H for v in jax.tree.leaves(params)):
             return
         flat = np.concatenate([np.ravel(wrong.get(p, np.zeros(s))).astype(bool) for p, s in self.layout.shapes.items()])
         bad = dict.fromkeys(gates, False)
-        for name in params._fields:
+        for name, value in named(params).items():
             at, come_from, _ = self.layout.sources[name]
-            shape = getattr(params, name).shape
-            mask = np.zeros(int(np.prod(shape)), bool)
+            mask = np.zeros(value.size, bool)
             mask[at] = flat[come_from]
-            for gate, block in zip(
-                gates, np.split(mask.reshape(getattr(params, name).shape), len(gates), -1), strict=True
-            ):
+            for gate, block in zip(gates, np.split(mask.reshape(value.shape), len(gates), -1), strict=True):
                 bad[gate] = bad[gate] or bool(block.any())
         wrong_gates, right_gates = [k for k in gates if bad[k]], [k for k in gates if not bad[k]]
         if wrong_gates and right_gates:

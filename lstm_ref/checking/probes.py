@@ -14,12 +14,6 @@ from jax.extend.core import Literal, Var
 from lstm_ref.cells import Cell, Tape
 
 
-def named(values: Any) -> dict[str, Any]:
-    """The arrays of a named tuple by name; those of a tuple within have its field before their own."""
-    keys = jax.tree_util.keystr
-    return {keys(path, simple=True, separator="_"): v for path, v in jax.tree.leaves_with_path(values)}
-
-
 def with_probes(cell: Cell) -> Callable[[Any, Any, Any, Any], tuple[Any, Tape]]:
     """`cell.forward` with one more argument, `probes`: a `Nodes` tuple of arrays, each added to the value it names."""
 

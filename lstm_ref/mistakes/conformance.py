@@ -43,7 +43,7 @@ VARIANTS: dict[str, dict[str, dict[str, str]]] = {
             "(1 - z) * n + z * state.h": "z * n + (1 - z) * state.h"
         },
         "the reset gate before the product (Cho et al. 2014)": {
-            "r * m_n": "(r * state.h) @ split_gates(p.w_h)[2] + split_gates(p.b_h)[2]"
+            "r * m_n": "(r * state.h) @ blocks(p.w_h, 3)[2] + blocks(p.b_h, 3)[2]"
         },
         "no reset gate": {"r * m_n": "m_n"},
         "bias left out": {" + p.b_h": "", " + p.b": ""},
@@ -67,7 +67,7 @@ class Conformity(NamedTuple):
     states: Any
     """State of arrays (T, B, H) that the cell goes through."""
     places: Mapping[str, np.ndarray]
-    """For every output by path, where each element stands in (field, step 0..T, B, H), flattened."""
+    """For every output by path, where each element stands among the states after 0..T steps, field by field, flat."""
     gates: tuple[int, ...] | None = None
     """The order in which the user's gate blocks stand for ours, where it is another one."""
 
@@ -76,29 +76,29 @@ class Conformity(NamedTuple):
 
         An output that is the last state and nothing else is the final state, unless it is the only output.
         """
-        state, T = type(self.layout.initial), self.layout.xs.shape[0]
-        each, final = np.zeros(self._shape), np.zeros(self._shape)
+        through = _trajectory(self.states, self.layout.initial)
+        each, final = (np.zeros(_flat(through).shape) for _ in range(2))
         for path, where in self.places.items():
-            target = final if len(self.places) > 1 and np.all(self.step_of(path) == T) else each
-            np.add.at(target.reshape(-1), where.ravel(), np.ravel(bars[path]))
+            target = final if len(self.places) > 1 and np.all(self.step_of(path) == self._T) else each
+            np.add.at(target, where.ravel(), np.ravel(bars[path]))
+        each, final = (_like(through, v) for v in (each, final))
         return Recurrence(
             self.cell,
             self.params,
             self.layout.initial,
             self.layout.xs,
-            states_bar=state(*(v[1:] for v in each)),
-            final_bar=state(*(v[-1] for v in final)),
-            initial_bar=state(*(v[0] for v in each)),
+            states_bar=jax.tree.map(lambda v: v[1:], each),
+            final_bar=jax.tree.map(lambda v: v[-1], final),
+            initial_bar=jax.tree.map(lambda v: v[0], each),
         )
 
     def step_of(self, path: str) -> np.ndarray:
         """After how many steps each element of an output is reached, in the output's shape."""
-        return np.unravel_index(self.places[path], self._shape)[1]
+        return _steps(_trajectory(self.states, self.layout.initial))[self.places[path]]
 
     @property
-    def _shape(self) -> tuple[int, ...]:
-        T = self.layout.xs.shape[0]
-        return (len(self.layout.initial), T + 1, *self.layout.initial.h.shape)
+    def _T(self) -> int:
+        return int(self.layout.xs.shape[0])
 
 
 def conformity(
@@ -115,12 +115,9 @@ def conformity(
 
 def _tells(places: Mapping[str, np.ndarray], states: Any, initial: Any) -> bool:
     """Whether the outputs say anything of the cell: some are states after a step, and not zero."""
-    shape = (len(initial), len(states[0]) + 1, *initial[0].shape)
-    for where in places.values():
-        field, step, row, unit = np.unravel_index(where.ravel(), shape)
-        if any(s and states[f][s - 1, b, h] != 0 for f, s, b, h in zip(field, step, row, unit, strict=True)):
-            return True
-    return False
+    through = _trajectory(states, initial)
+    telling = (_steps(through) > 0) & (_flat(through) != 0)
+    return any(telling[where].any() for where in places.values())
 
 
 def conformity_of_loss(
@@ -152,9 +149,10 @@ def _candidates(
 
 
 def _orders(cell: Cell, layout: Layout) -> list[tuple[int, ...]]:
-    H = layout.initial.h.shape[-1]
-    blocks = cell.parameter_shapes(layout.xs.shape[-1], H)[-1][-1] // H
-    return list(itertools.permutations(range(blocks)))[1:] if 1 < blocks <= 4 else []
+    H, gates = layout.initial.h.shape[-1], len(cell.gates)
+    if not 1 < gates <= 4 or any(v.shape[-1] != gates * H for v in jax.tree.leaves(layout.params)):
+        return []
+    return list(itertools.permutations(range(gates)))[1:]
 
 
 def _in_order(params: Any, order: tuple[int, ...]) -> Any:
@@ -170,9 +168,8 @@ def _edited(cell: Cell, changes: Mapping[str, str]) -> Cell:
 
 
 def _places(outputs: Mapping[str, np.ndarray], states: Any, initial: Any) -> dict[str, np.ndarray] | None:
-    """For every output, the place of each of its elements in (field, step 0..T, B, H) flattened; or None."""
-    trajectory = np.stack([np.concatenate([s0[None], s]) for s0, s in zip(initial, states, strict=True)])
-    known = trajectory.ravel()
+    """For every output, the place of each of its elements in the flat trajectory; or None."""
+    known = _flat(_trajectory(states, initial))
     # Where a value occurs twice (zero initial states), later steps come first: they are what outputs are made of.
     latest = np.argsort(known, kind="stable")
     ranked = known[latest]
@@ -186,3 +183,23 @@ def _places(outputs: Mapping[str, np.ndarray], states: Any, initial: Any) -> dic
             return None
         found[path] = latest[nearest].reshape(np.shape(value))
     return found
+
+
+def _trajectory(states: Any, initial: Any) -> Any:
+    """The state after 0..T steps: every field (T + 1, ...)."""
+    return jax.tree.map(lambda s0, s: np.concatenate([s0[None], s]), initial, states)
+
+
+def _flat(through: Any) -> np.ndarray:
+    return np.concatenate([v.ravel() for v in jax.tree.leaves(through)])
+
+
+def _like(through: Any, flat: np.ndarray) -> Any:
+    leaves, tree = jax.tree.flatten(through)
+    parts = np.split(flat, np.cumsum([v.size for v in leaves])[:-1])
+    return jax.tree.unflatten(tree, [part.reshape(v.shape) for part, v in zip(parts, leaves, strict=True)])
+
+
+def _steps(through: Any) -> np.ndarray:
+    """The step of every element of a flat trajectory."""
+    return np.concatenate([np.repeat(np.arange(len(v)), v[0].size) for v in jax.tree.leaves(through)])

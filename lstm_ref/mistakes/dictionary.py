@@ -15,7 +15,7 @@ from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays
 from lstm_ref.mistakes.between_steps import mistakes_between_steps
 from lstm_ref.mistakes.edits import edits_of
-from lstm_ref.mistakes.latex import latex
+from lstm_ref.mistakes.latex import latex, with_letters
 from lstm_ref.mistakes.recurrence import Gradients, Recurrence, backward
 from lstm_ref.mistakes.source import Edit, Source
 
@@ -35,16 +35,18 @@ class Mistake:
     gradients: Callable[[Recurrence], Gradients]
     edits: tuple[Edit, ...] = ()
     """The edits of the cell's backward pass that make it; empty for one made between the steps."""
+    gates: str = ""
+    """Letters of the cell's gates, in the order of their blocks."""
 
     @property
     def right(self) -> str | None:
         """The equation as derived, in LaTeX."""
-        return ", \\quad ".join(latex(e.equation) for e in self.edits) or None
+        return ", \\quad ".join(latex(e.equation, self.gates) for e in self.edits) or None
 
     @property
     def wrong(self) -> str | None:
         """The equation as found, in LaTeX."""
-        return ", \\quad ".join(latex(e.wrong) for e in self.edits) or None
+        return ", \\quad ".join(latex(e.wrong, self.gates) for e in self.edits) or None
 
     @cached_property
     def place(self) -> str:
@@ -67,14 +69,15 @@ class Dictionary:
 
     def in_the_step(self, *edits: Edit) -> Mistake:
         """The mistake of making these edits together."""
-        step = self.step_with(edits)
+        step, inner = self.step_with(edits), self._source.cell_called(edits[0].helper)
         return Mistake(
             kind=edits[0].kind,
-            sentence="; and ".join(e.sentence for e in edits),
+            sentence=with_letters("; and ".join(e.sentence for e in edits), (inner or self.cell).gates),
             tag=edits[0].tag,
-            page=self.cell.page,
+            page=(inner or self.cell).page,
             gradients=lambda r: backward(r, r.tapes(), step),
             edits=edits,
+            gates=(inner or self.cell).gates,
         )
 
     def mistakes(self, T: int) -> list[Mistake]:
@@ -89,7 +92,7 @@ class Dictionary:
         """Whether the edit gives something of the right shapes that is not what the right equations give."""
         try:
             given = jax.tree.leaves(self._source.with_edits([edit])(*example))
-        except (ValueError, TypeError, AttributeError, IndexError):
+        except (ValueError, TypeError, AttributeError, IndexError, NameError):
             return False
         right = jax.tree.leaves(self.cell.backward(*example))
         if [np.shape(g) for g in given] != [np.shape(r) for r in right]:

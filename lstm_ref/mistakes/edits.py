@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_ref.mistakes.latex import GATES
+from lstm_ref.mistakes.latex import BLOCK
 from lstm_ref.mistakes.source import Edit, Equation, Source
 
 Values = Mapping[str, Any]
@@ -33,6 +33,9 @@ def edits_of(source: Source, *example: Any) -> list[Edit]:
             for edit in rule(source, equation, values):
                 if edit.wrong != edit.equation:
                     found.setdefault((equation.value.number, edit.wrong), edit)  # type: ignore[attr-defined]
+    for name, helper in source.helpers().items():
+        of_helper = edits_of(helper, *source.arguments_to(name, *example))
+        found |= {(name, k): edit._replace(helper=name) for k, edit in enumerate(of_helper) if not edit.helper}
     return list(found.values())
 
 
@@ -302,7 +305,7 @@ def _substitute(node: ast.expr, by: Mapping[str, ast.expr]) -> ast.expr:
 def _text(node: ast.AST) -> str:
     """The expression in short: `prev.c` is c_prev, `tape.nodes.h` h, a block of pre-activations a_i."""
     block = r"np\.split\(tape\.nodes\.a, (\d+), -1\)\[(\d)\]"
-    text = re.sub(block, lambda m: f"a_{GATES[m[1]][int(m[2])]}", ast.unparse(node))
+    text = re.sub(block, lambda m: f"a_{BLOCK.format(m[2])}", ast.unparse(node))
     text = text.replace("tape.nodes.", "").replace("bar.", "next_")
     return re.sub(r"\bp\.", "", re.sub(r"\bprev\.(\w+)", r"\1_prev", re.sub(r"\bnext_(\w+)", _adjoint_given, text)))
 

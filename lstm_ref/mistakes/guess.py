@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.cells import CELLS, Cell
+from lstm_ref.cells.cell import named
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.conformance import Conformity, conformity
 from lstm_ref.mistakes.layout import layout
@@ -47,10 +48,10 @@ def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Conform
 
 def _mappings(cell: Cell, flat: Mapping[str, Any]) -> Iterator[Callable[[Any], dict[str, Any]]]:
     """Functions from the inputs by path to the cell's arrays, whose shapes fit."""
-    gates = cell.parameter_shapes(1, 1)[-1][-1]
-    fields = cell.parameter_shapes(1, 1)._fields
+    fields = tuple(named(cell.params))
     if fields not in (("w_x", "w_h", "b"), ("w_x", "w_h", "b", "b_h")):
         return  # a cell of other arrays has to be told
+    gates = max(1, len(cell.gates))
     for path, value in flat.items():
         for axes in ((0, 1, 2), (1, 0, 2), (0, 2, 1)) if np.ndim(value) == 3 else ():
             _, B, D = (np.shape(value)[a] for a in axes)
@@ -131,7 +132,7 @@ def _both_ways(shape: tuple[int, ...], take: Callable[[Any], Any]) -> Iterator[_
 
 def _states(cell: Cell, rest: Mapping[str, tuple[int, ...]], B: int, H: int) -> Iterator[dict[str, Take]]:
     """Initial states among the inputs, in every order; or none, where they are zero."""
-    fields = cell.state_shapes(1, 1)._fields
+    fields = named(cell.state)
     fit: list[Take] = []
     for path, shape in rest.items():
         if shape == (B, H):

@@ -6,15 +6,22 @@ import ast
 import re
 
 _PRODUCT, _SUM = 2, 1
-GATES = {"4": "ifgo", "3": "rzn"}
-"""By the number of blocks, what they are called: of the LSTM, of the GRU."""
+BLOCK = "⟦{}⟧"
+"""Stands for the letter of a gate, until it is known whose blocks they are."""
 
 
-def latex(equation: str) -> str:
-    """LaTeX of a line of source, `target = expression` or an expression alone."""
+def latex(equation: str, gates: str = "") -> str:
+    """LaTeX of a line of source, `target = expression` or an expression alone; `gates` are the letters of blocks."""
     target, _, value = equation.rpartition(" = ")
     text = _expression(ast.parse(value, mode="eval").body)[0]
-    return f"{_name(target)} = {text}" if target else text
+    return with_letters(f"{_name(target)} = {text}" if target else text, gates)
+
+
+def with_letters(text: str, gates: str) -> str:
+    """The text with the letter of every block for its number."""
+    for k, letter in enumerate(gates):
+        text = text.replace(BLOCK.format(k), letter)
+    return text
 
 
 def _name(name: str) -> str:
@@ -72,7 +79,7 @@ def _in_brackets(node: ast.expr, needed: int) -> str:
 def _subscript(node: ast.Subscript) -> str:
     text = ast.unparse(node)
     if block := re.fullmatch(r"np\.split\((.*), (\d+), -1\)\[(\d+)\]", text):
-        return f"{_name(block[1])}_{GATES[block[2]][int(block[3])]}"
+        return f"{_name(block[1])}_{BLOCK.format(block[3])}"
     if isinstance(node.slice, ast.Constant) and node.slice.value == 0:
         return _in_brackets(node.value, _PRODUCT) + r"|_{\mathrm{row}\,0}"
     if text.endswith("[..., None]"):

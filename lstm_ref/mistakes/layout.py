@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import Cell
+from lstm_ref.cells.cell import filled, named, solved
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.recurrence import Gradients
 
@@ -35,7 +36,7 @@ class Layout(NamedTuple):
         """Our gradients in the user's layout, by path; NaN where the mapping does not reach."""
         sizes = [int(np.prod(s)) for s in self.shapes.values()]
         total, reached = np.zeros(sum(sizes)), np.zeros(sum(sizes), bool)
-        arrays = {**ours.params._asdict(), **ours.initial._asdict(), "xs": ours.xs}
+        arrays = {**named(ours.params), **named(ours.initial), "xs": ours.xs}
         for name, (at, come_from, coefficient) in self.sources.items():
             np.add.at(total, come_from, coefficient * np.ravel(arrays[name])[at])
             reached[come_from] = True
@@ -89,7 +90,9 @@ def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[s
 
     A mapping gives the cell's parameters, its initial state and `xs` by name; an initial state left out is zero.
     """
-    parameters, fields = cell.parameter_shapes(1, 1)._fields, cell.state_shapes(1, 1)._fields
+    if not isinstance(cell.x, str):
+        raise BadInput(f"cell = {cell.name!r}: a cell whose input is several arrays cannot be told by a mapping")
+    parameters, fields = named(cell.params), named(cell.state)
     numbers = {k: np.asarray(v, dtype=np.float64) for k, v in _call(cell, mapping, inputs, flat).items()}
     for name in (*parameters, "xs"):
         if name not in numbers:
@@ -97,17 +100,15 @@ def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[s
                 f"cell = {cell.name!r}: the mapping must give {', '.join((*parameters, *fields, 'xs'))} by name; "
                 f"{name} is not among {', '.join(numbers) or 'nothing'}"
             )
-    if numbers["xs"].ndim != 3:
-        raise BadInput(f"cell = {cell.name!r}: the mapping must give xs as (T, B, D), got shape {numbers['xs'].shape}")
-    _, B, D = numbers["xs"].shape
-    H = _hidden_size(cell, numbers, D)
-    expected = {**cell.parameter_shapes(D, H)._asdict(), **cell.state_shapes(B, H)._asdict()}
-    for name, shape in expected.items():
-        if name in numbers and numbers[name].shape != shape:
-            raise BadInput(
-                f"cell = {cell.name!r}: the mapping must give {name} with shape {shape} for B={B}, D={D}, H={H}, "
-                f"got {numbers[name].shape}"
-            )
+    axes = ("T", *cell.x.split())
+    if numbers["xs"].ndim != len(axes):
+        wanted = ", ".join(axes)
+        raise BadInput(f"cell = {cell.name!r}: the mapping must give xs as ({wanted}), got shape {numbers['xs'].shape}")
+    where = f"cell = {cell.name!r}: of what the mapping gives,"
+    sizes = solved(cell.x, {"": numbers["xs"].shape[1:]}, {}, where)
+    for shapes in (cell.params, cell.state):
+        sizes = solved(shapes, {k: v.shape for k, v in numbers.items()}, sizes, where)
+    expected = {**named(filled(cell.params, sizes)), **named(filled(cell.state, sizes))}
     unknown = set(numbers) - set(expected) - {"xs"}
     if unknown:
         raise BadInput(
@@ -122,8 +123,8 @@ def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[s
     symbolic = jax.tree.map(lambda v: symbols[path_of[id(v)]], inputs)
     sources = {name: _sources(cell, name, v) for name, v in _call(cell, mapping, symbolic, symbols).items()}
     return Layout(
-        type(cell.parameter_shapes(1, 1))(*(numbers[f] for f in parameters)),
-        type(cell.state_shapes(1, 1))(*(numbers.get(f, np.zeros(expected[f])) for f in fields)),
+        jax.tree.unflatten(jax.tree.structure(cell.params), [numbers[f] for f in parameters]),
+        jax.tree.unflatten(jax.tree.structure(cell.state), [numbers.get(f, np.zeros(expected[f])) for f in fields]),
         numbers["xs"],
         sources,
         {path: np.shape(v) for path, v in flat.items()},
@@ -152,19 +153,6 @@ def _call(cell: Cell, mapping: MappingLike | None, inputs: Any, flat: Mapping[st
             f"cell = {cell.name!r}: mapping(inputs) must return a dict of arrays, got {type(given).__name__}"
         )
     return dict(given)
-
-
-def _hidden_size(cell: Cell, numbers: Mapping[str, np.ndarray], D: int) -> int:
-    """H from the shapes of the parameters: the one size at which they all fit."""
-    first = cell.parameter_shapes(D, 1)._fields[0]
-    for H in range(1, max(numbers[first].shape, default=0) + 1):
-        if cell.parameter_shapes(D, H)._asdict()[first] == numbers[first].shape:
-            return H
-    one = cell.parameter_shapes(D, 1)._asdict()[first]
-    raise BadInput(
-        f"cell = {cell.name!r}: the mapping gives {first} with shape {numbers[first].shape}, which fits no hidden size "
-        f"for D={D} (with H=1 it would be {one})"
-    )
 
 
 def _symbols(shape: tuple[int, ...], first: int) -> np.ndarray:

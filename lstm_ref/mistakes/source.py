@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lstm_ref.cells import Cell
+
 TAG = re.compile(r"#.*?\b([A-Z]{1,2}\d+\*)")
 
 
@@ -37,6 +39,8 @@ class Edit(NamedTuple):
     wrong: str
     replacements: tuple[tuple[int, ast.expr], ...]
     """Number of the replaced node in the tree, and what stands there instead."""
+    helper: str = ""
+    """Whose tree it is, where it is not that of the function itself: one of its `Source.helpers`."""
 
 
 class Source:
@@ -44,7 +48,7 @@ class Source:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         function = inspect.unwrap(getattr(function, "__wrapped__", function))
-        self.name = function.__name__
+        self.name, self.module = function.__name__, function.__module__
         text = textwrap.dedent(inspect.getsource(function))
         self._namespace = {"np": np, **function.__globals__, **inspect.getclosurevars(function).nonlocals}
         self._lines = text.splitlines()
@@ -75,12 +79,50 @@ class Source:
                 tag = (TAG.search(line) or [None, found[0]])[1]
                 yield Equation(str(tag), name, value, values)
 
+    def helpers(self) -> dict[str, Source]:
+        """What it calls that has tagged equations of its own, by name: functions of its module, and the backward of
+        cells that it is made of."""
+        found = {}
+        for node in ast.walk(self._definition):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func).removesuffix(".backward")
+                value = self._namespace.get(name)
+                if isinstance(value, Cell):
+                    found[name] = Source(value.backward)
+                elif inspect.isfunction(value) and value.__name__ == name and value.__module__ == self.module:
+                    found[name] = Source(value)
+        return {k: source for k, source in found.items() if any(True for _ in source.equations())}
+
+    def cell_called(self, helper: str) -> Cell | None:
+        """The inner cell of that name."""
+        value = self._namespace.get(helper)
+        return value if isinstance(value, Cell) else None
+
+    def arguments_to(self, helper: str, *arguments: Any) -> tuple[Any, ...]:
+        """What the helper is called with, the first time, when the function runs on these arguments."""
+        given: list[tuple[Any, ...]] = []
+
+        def recording(right: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda *read: given.append(read) or right(*read)  # type: ignore[func-returns-value]
+
+        changed = self._instead(helper, recording)
+        self._compiled(copy.deepcopy(self._definition), {helper: changed})(*arguments)
+        return given[0]
+
+    def _instead(self, helper: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
+        """What stands for the helper: the changed function, or the cell with its backward changed."""
+        value = self._namespace[helper]
+        return value._replace(backward=change(value.backward)) if isinstance(value, Cell) else change(value)
+
     def with_edits(self, edits: Sequence[Edit], namespace: Mapping[str, Any] | None = None) -> Callable[..., Any]:
-        """The function with the edits made, and names of its module replaced by those of `namespace`."""
-        edited = _Replace({n: new for edit in edits for n, new in edit.replacements}).visit(
+        """The function with the edits made, in it and its helpers, and names of its module as in `namespace`."""
+        mine = [e for e in edits if not e.helper]
+        theirs = {k: [e._replace(helper="") for e in edits if e.helper == k] for k in {e.helper for e in edits} - {""}}
+        helpers = {k: self._instead(k, lambda _, k=k: self.helpers()[k].with_edits(theirs[k])) for k in theirs}  # type: ignore[misc]
+        edited = _Replace({n: new for edit in mine for n, new in edit.replacements}).visit(
             copy.deepcopy(self._definition)
         )
-        return self._compiled(edited, namespace)
+        return self._compiled(edited, {**helpers, **(namespace or {})})
 
     def with_text(self, changes: Mapping[str, str]) -> Callable[..., Any]:
         """The function with pieces of its text (as `ast.unparse` writes it) replaced. Each must be there."""

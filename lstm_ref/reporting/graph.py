@@ -22,7 +22,7 @@ import numpy as np
 from lstm_ref.arithmetic import logsumexp
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
-from lstm_ref.cells.cell import arrays
+from lstm_ref.cells.cell import arrays, named
 from lstm_ref.layers import dense, softmax_cross_entropy
 from lstm_ref.sequence import loop
 
@@ -83,24 +83,27 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 def graph_of_step(cell: Cell) -> Graph:
     """One step of a cell for B = D = H = 1, whose next state has cotangents from outside."""
     numbers = itertools.cycle(_NUMBERS)
-    x = _deal(numbers, (1, 1))
-    prev, params, bar = (
-        _deal_fields(numbers, shapes)
-        for shapes in (cell.state_shapes(1, 1), cell.parameter_shapes(1, 1), cell.state_shapes(1, 1))
-    )
-    before = {f"{field}_prev": value for field, value in prev._asdict().items()}
+    ones = dict.fromkeys([*dict(cell.sizes), "D"], 1)
+    x = _deal_fields(numbers, cell.input_shapes(1, **ones))
+    states = cell.state_shapes(1, 1, **ones)
+    prev, params, bar = (_deal_fields(numbers, s) for s in (states, cell.parameter_shapes(H=1, **ones), states))
+    before = {f"{field}_prev": value for field, value in named(prev).items()}
+    parameters, inputs = named(params), named(x) if hasattr(x, "_fields") else {"x": x}
 
-    def named(values: Mapping[str, Any]) -> dict[str, Any]:
-        read = type(prev)(*(values[name] for name in before)), values["x"]
-        after, tape = cell.forward(type(params)(*(values[name] for name in params._fields)), *read)
-        return {**tape.nodes._asdict(), **{f"{field}_next": value for field, value in after._asdict().items()}}
+    def step(values: Mapping[str, Any]) -> dict[str, Any]:
+        read = (
+            jax.tree.unflatten(jax.tree.structure(tree), [values[name] for name in names])
+            for tree, names in ((params, parameters), (prev, before), (x, inputs))
+        )
+        after, tape = cell.forward(*read)
+        return {**named(tape.nodes), **{f"{field}_next": value for field, value in named(after).items()}}
 
     return trace(
         f"{cell.name}: one step, B = D = H = 1",
-        named,
-        {"x": x, **before, **params._asdict()},
-        {f"{field}_next": value for field, value in bar._asdict().items()},
-        parameters=params._fields,
+        step,
+        {**inputs, **before, **parameters},
+        {f"{field}_next": value for field, value in named(bar).items()},
+        parameters=tuple(parameters),
     )
 
 
@@ -110,13 +113,13 @@ def graph_of_final_gate() -> Graph:
     h, w, b = (_deal(numbers, shape) for shape in ((1, 1), (1, 3), (3,)))
     y = np.array([[0.7, 0.2, 0.1]])
 
-    def named(values: Mapping[str, Any]) -> dict[str, Any]:
+    def layers(values: Mapping[str, Any]) -> dict[str, Any]:
         z, _ = dense.forward(dense.Params(values["w"], values["b"]), values["h"])
         log_p = z - logsumexp(z)[..., None]  # as softmax_cross_entropy.forward, which does not name it
         return {"z": z, "l": log_p, "loss": -(y * log_p).sum()}
 
     return trace(
-        "final gate: D = 1, K = 3, l = ln p", named, {"h": h, "w": w, "b": b}, {"loss": np.ones(())}, ("w", "b")
+        "final gate: D = 1, K = 3, l = ln p", layers, {"h": h, "w": w, "b": b}, {"loss": np.ones(())}, ("w", "b")
     )
 
 
@@ -139,7 +142,7 @@ def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ())
     xs = _deal(numbers, (T, 1, 1))
     start = {f"{field}_0": value for field, value in initial._asdict().items()}
 
-    def named(values: Mapping[str, Any]) -> dict[str, Any]:
+    def steps(values: Mapping[str, Any]) -> dict[str, Any]:
         params = p._replace(**{name: values[name] for name in parameters})
         state, out = type(initial)(*(values[name] for name in start)), {}
         for t in range(T):
@@ -152,7 +155,7 @@ def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ())
     held = "the inputs" if parameters else "inputs and parameters"
     title = f"{cell.name}: {T} steps, {held} held fixed"
     chosen = {name: getattr(p, name) for name in parameters}
-    return trace(title, named, {**start, **chosen}, from_outside, parameters)
+    return trace(title, steps, {**start, **chosen}, from_outside, parameters)
 
 
 PICTURES: dict[str, Callable[[], Graph]] = {
