@@ -6,14 +6,22 @@ from lstm_ref.cells.coupled import coupled_forget, coupled_input
 from lstm_ref.cells.full_gate_recurrence import full_gate_recurrence
 from lstm_ref.cells.greff import cifg, nfg, niaf, nig, no_output_tanh, noaf, nog, np_
 from lstm_ref.cells.gru import gru
+from lstm_ref.cells.gru_before import gru_before, gru_before_swapped
+from lstm_ref.cells.indrnn import indrnn
 from lstm_ref.cells.layer_norm import layer_norm, layer_norm_carried
 from lstm_ref.cells.lstm import lstm
+from lstm_ref.cells.mgu import mgu, mgu_keeps
+from lstm_ref.cells.min_gru import min_gru
+from lstm_ref.cells.min_lstm import min_lstm
 from lstm_ref.cells.multiplicative import multiplicative
 from lstm_ref.cells.original import original
 from lstm_ref.cells.peephole import peephole
 from lstm_ref.cells.projected import lstmp, lstmp_peephole
+from lstm_ref.cells.qrnn import qrnn_f, qrnn_fo, qrnn_ifo
 from lstm_ref.cells.rnn import rnn_relu, rnn_tanh
+from lstm_ref.cells.sru import sru
 from lstm_ref.cells.tanh_carried import tanh_carried
+from lstm_ref.cells.update_gate import update_gate, update_gate_swapped
 
 CELLS: dict[str, Cell] = {
     cell.name: cell
@@ -23,7 +31,8 @@ CELLS: dict[str, Cell] = {
         *(nig, nfg, nog, niaf, noaf, np_, cifg, full_gate_recurrence),
         *(lstmp, lstmp_peephole, layer_norm, layer_norm_carried, multiplicative),
         *(no_output_tanh, tanh_carried, cell_clipped, pre_clipped),
-        *(gru,),
+        *(gru, gru_before, gru_before_swapped, mgu, mgu_keeps, update_gate, update_gate_swapped),
+        *(indrnn, sru, qrnn_f, qrnn_fo, qrnn_ifo, min_gru, min_lstm),
     )
 }
 """Every cell by its name."""

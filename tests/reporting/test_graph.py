@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -14,16 +15,18 @@ from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting import graph, graph_picture
 
+GRAPHS = Path(__file__).parents[2] / "derivations" / "graphs"
 PICTURES = {
-    "lstm": lambda: graph.graph_of_step(CELLS["lstm"]),
-    "peephole": lambda: graph.graph_of_step(CELLS["peephole"]),
-    "coupled_input": lambda: graph.graph_of_step(CELLS["coupled_input"]),
-    "gru": lambda: graph.graph_of_step(CELLS["gru"]),
-    "rnn_tanh": lambda: graph.graph_of_step(CELLS["rnn_tanh"]),
+    **{name: partial(graph.graph_of_step, cell) for name, cell in CELLS.items() if (GRAPHS / f"{name}.svg").exists()},
     "final_gate": graph.graph_of_final_gate,
     "bptt": lambda: graph.graph_through_time(CELLS["lstm"]),
 }
-GRAPHS = Path(__file__).parents[2] / "derivations" / "graphs"
+
+
+def test_every_page_of_a_cell_has_its_picture():
+    for page in {cell.page for cell in CELLS.values()}:
+        text = (GRAPHS.parent / f"{page}.md").read_text()
+        assert any(f"(graphs/{name}.svg)" in text for name, cell in CELLS.items() if cell.page == page), page
 
 
 @pytest.mark.parametrize("name", PICTURES)
