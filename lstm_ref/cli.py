@@ -13,7 +13,8 @@ COMMANDS = {
     "verify": "Prove the built-in hand-written gradients against every oracle.",
     "check": "Check the hand-written gradients of a derivation file.",
     "train": "Train a model of the tutorials with hand-written gradients.",
-    "draw": "Draw a cell's computational graph, values above and adjoints below.",
+    "cells": "List the cells: parameters, state, paper, derivation page.",
+    "show": "Print a cell's equations and draw its graph, values above and adjoints below.",
 }
 
 

@@ -160,13 +160,13 @@ def solved(shapes: Any, came: Mapping[str, tuple[int, ...]], sizes: Mapping[str,
             axes = shape.split()
             if len(axes) == len(lengths):
                 for axis, length in zip(axes, lengths, strict=True):
-                    number, letters = _factors(axis)
+                    number, letters = factors(axis)
                     unknown = [s for s in letters if s not in found]
                     known = number * prod(found[s] for s in letters if s in found)
                     if len(unknown) == 1 and known and length % known == 0:
                         found[unknown[0]] = length // known
     for (name, shape), lengths in pairs:
-        used = {s for axis in shape.split() for s in _factors(axis)[1]}
+        used = {s for axis in shape.split() for s in factors(axis)[1]}
         wanted = filled(shape, found) if used <= found.keys() else f"({', '.join(shape.split())})"
         if wanted != lengths:
             given = ", ".join(f"{s}={found[s]}" for s in sorted(found))
@@ -174,14 +174,14 @@ def solved(shapes: Any, came: Mapping[str, tuple[int, ...]], sizes: Mapping[str,
     return found
 
 
-def _factors(axis: str) -> tuple[int, list[str]]:
-    """A number and sizes: "4NH" is (4, ["N", "H"])."""
+def factors(axis: str) -> tuple[int, list[str]]:
+    """An axis as a number and sizes: "4NH" is (4, ["N", "H"])."""
     number, letters = re.fullmatch(r"(\d*)([A-Z]*)", axis).groups()  # type: ignore[union-attr]
     return int(number or 1), list(letters)
 
 
 def _value(axis: str, sizes: Mapping[str, int]) -> int:
-    number, letters = _factors(axis)
+    number, letters = factors(axis)
     for letter in letters:
         if letter not in sizes:
             raise BadInput(f"the size {letter} is needed for a shape and is not given")

@@ -40,13 +40,17 @@ class Mutant(NamedTuple):
     """Built-in problems with the wrong backward pass in the place of ours, the plainest first."""
 
 
-def mutants() -> Iterator[Mutant]:
-    """All of them: the cells' steps, what happens between the steps, the layers."""
+def mutants(only: str = "") -> Iterator[Mutant]:
+    """All of them, or those of the units whose name contains `only`: the cells' steps, what happens between the steps,
+    the loop, the layers."""
+    makers: list[tuple[str, Callable[[], Iterator[Mutant]]]] = []
     for cell in CELLS.values():
-        yield from of_cell(cell)
-        yield from between_steps(cell)
-    yield from of_sequence(CELLS["lstm"])
-    yield from of_layers()
+        makers.append((f"cells/{cell.name}", partial(of_cell, cell)))
+        makers.append((f"between steps/{cell.name}", partial(between_steps, cell)))
+    makers += [("sequence.", partial(of_sequence, CELLS["lstm"])), ("layers/", of_layers)]
+    for unit, make in makers:
+        if only in unit or unit.endswith((".", "/")):
+            yield from (mutant for mutant in make() if only in mutant.unit)
 
 
 def of_cell(cell: Cell) -> Iterator[Mutant]:
@@ -93,6 +97,8 @@ def of_sequence(cell: Cell) -> Iterator[Mutant]:
         (cut, (cell, *read, tapes, bar, 2, 3)),
     ):
         for edit in edits_of(source, *arguments):
+            if edit.helper:
+                continue  # the step, which has its own turn
             edited = source.with_edits([edit])
             if source is step:
                 edited = loop.with_edits([], {"_step_backward": edited})

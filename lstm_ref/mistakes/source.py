@@ -134,8 +134,7 @@ class Source:
 
     def locals_of(self, *arguments: Any) -> dict[str, Any]:
         """All that the function has named when it returns, for these arguments."""
-        edited = copy.deepcopy(self._definition)
-        edited.body[-1] = ast.Return(ast.Call(ast.Name("locals", ast.Load()), [], []))
+        edited = _ReturnLocals().visit(copy.deepcopy(self._definition))
         return dict(self._compiled(edited, None)(*arguments))
 
     def value_of(self, expression: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -173,6 +172,16 @@ def _parts(value: ast.expr, target: str) -> Iterator[tuple[str, ast.expr]]:
 def _builds(name: str) -> bool:
     """Whether a call only puts its arguments side by side: a named tuple or a concatenation."""
     return name[:1].isupper() or name == "concatenate"
+
+
+class _ReturnLocals(ast.NodeTransformer):
+    """Whatever the function returns, it returns its local names instead."""
+
+    def visit_Return(self, _: ast.Return) -> ast.Return:
+        return ast.Return(ast.Call(ast.Name("locals", ast.Load()), [], []))
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
+        return node
 
 
 class _Replace(ast.NodeTransformer):

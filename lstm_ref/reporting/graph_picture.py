@@ -9,6 +9,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.reporting.graph import Graph, Vertex
 from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, layout
 
+OURS = b"lstm_ref"
 INK, ACCENT, PALE = "#1f2933", "#c2410c", "#9aa5b1"
 _FILL = {"input": "#e8eef4", "parameter": "#f6f1e1", "node": "#ffffff"}
 _MARGIN, _HEAD = 0.25, 0.62
@@ -17,11 +18,15 @@ _MARGIN, _HEAD = 0.25, 0.62
 def draw(graph: Graph, path: str | Path) -> None:
     """Write the picture; the ending of `path`, .svg or .png, says which. The same graph gives the same file.
 
-    Raises BadInput for another ending, and where matplotlib is not installed.
+    Raises BadInput for another ending, for a file that is not a picture of ours, and where matplotlib is not installed.
     """
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
         raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path.parent}: no such folder")
+    if path.exists() and OURS not in path.read_bytes():
+        raise BadInput(f"{path} exists and is not a picture of ours: give another name")
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -37,7 +42,7 @@ def draw(graph: Graph, path: str | Path) -> None:
         figure = _figure(graph, Figure)
         about = {"Date": None, "Creator": "lstm_ref", "Title": graph.title, "Description": graph.to_json()}
         figure.savefig(
-            path, dpi=110, facecolor="white", metadata=about if path.suffix == ".svg" else {"Software": None}
+            path, dpi=110, facecolor="white", metadata=about if path.suffix == ".svg" else {"Software": OURS.decode()}
         )
 
 

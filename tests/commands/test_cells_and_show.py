@@ -1,0 +1,70 @@
+"""`lstm-ref cells` lists every cell with a number of parameters that is right; `lstm-ref show` its own equations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from lstm_ref.cells import CELLS
+from lstm_ref.cells.described import equations, parameters, source
+from lstm_ref.cli import app
+from lstm_ref.errors import BadInput
+
+PAGES = Path(__file__).parents[2] / "derivations"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False)
+
+
+def test_the_list_has_every_cell_with_the_number_of_parameters_that_it_starts_with():
+    rows = json.loads(run("cells", "--json", "-D", "3", "-H", "4").stdout)
+    assert [row["name"] for row in rows] == list(CELLS)
+    for row in rows:
+        p = CELLS[row["name"]].initial_parameters(np.random.default_rng(0), 3, 4)
+        assert row["number"] == sum(v.size for v in jax.tree.leaves(p)), row
+        assert (PAGES.parent / row["page"]).is_file()
+        assert row["source"]
+
+
+def test_the_formula_and_the_table_for_people():
+    assert parameters(CELLS["lstm"]) == "4DH + 4H² + 4H"
+    assert parameters(CELLS["lstmp"]) == "4DH + 5HP + 4H"
+    table = run("cells", "-D", "3", "-H", "4").stdout
+    assert "D=3, H=4" in table
+    assert all(name in table for name in CELLS)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_tag_of_the_page_is_among_the_equations_shown_or_on_a_helper(name):
+    forward, backward = equations(CELLS[name])
+    assert forward
+    assert backward
+    page = (PAGES / f"{CELLS[name].page}.md").read_text()
+    assert all(rf"\tag{{{e.tag}}}" in page or not e.tag.startswith(forward[0].tag[:-1]) for e in forward + backward)
+    assert source(CELLS[name])
+
+
+def test_a_cell_is_shown_with_its_equations_and_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    done = run("show", "lstm", "--out", str(tmp_path / "lstm.png"))
+    assert "  L3   c = f * state.c + i * g\n" in done.stdout
+    assert "  L4*  c_bar = bar.c + u_bar * (1 - u * u)   (c has two readers: u, and the next step)\n" in done.stdout
+    assert (tmp_path / "lstm.png").read_bytes().startswith(b"\x89PNG")
+    run("show", "gru", "--out", str(tmp_path / "lstm.png"))  # a picture of ours may be drawn again
+
+
+def test_a_file_that_is_no_picture_of_ours_is_left_alone(tmp_path):
+    (tmp_path / "mine.svg").write_text("<svg/>")
+    with pytest.raises(BadInput, match="not a picture of ours"):
+        run("show", "lstm", "--out", str(tmp_path / "mine.svg"))
+    assert (tmp_path / "mine.svg").read_text() == "<svg/>"
+    with pytest.raises(BadInput, match="no such folder"):
+        run("show", "lstm", "--out", str(tmp_path / "no" / "lstm.svg"))
+    with pytest.raises(BadInput, match="nothing is called 'lstn'"):
+        run("show", "lstn")
