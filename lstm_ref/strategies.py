@@ -214,7 +214,7 @@ def problems(
         seeds = itertools.count(first_seed)
         return arrays(shapes, lambda shape: draw(recipes(shape, dtype, kinds, next(seeds))))
 
-    xs = each(arrays(cell.input_shapes(B, D), lambda shape: (T, *shape)), KINDS, 0)
+    xs = each(arrays(cell.input_shapes(B, D, H=H), lambda shape: (T, *shape)), KINDS, 0)
     params = each(cell.parameter_shapes(D, H), KINDS, 1)
     initial = each(cell.state_shapes(B, H, D=D), initial_kinds, 50)
     bar = draw(_cotangent_recipes(cell, sizes, dtype))

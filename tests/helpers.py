@@ -47,7 +47,7 @@ def an_ordinary_problem(cell, sizes=SHAPES[0], seed=0, lengths=None, reverse=Fal
         cell,
         like(cell.parameter_shapes(D, H)),
         like(state),
-        arrays(cell.input_shapes(B, D), lambda shape: values("ordinary", next(seeds), (T, *shape))),
+        arrays(cell.input_shapes(B, D, H=H), lambda shape: values("ordinary", next(seeds), (T, *shape))),
         sequence.Outputs(values("ordinary", next(seeds), (T, *state.h)), like(state)),
         None if lengths is None else np.array(lengths),
         reverse,

@@ -1,8 +1,11 @@
 """The recurrences: one file each, parameters, forward equations, backward equations. Registered here by name."""
 
+from lstm_ref.cells import original
 from lstm_ref.cells.cell import Cell, Cotangents, Tape
 from lstm_ref.cells.clipped import cell_clipped, pre_clipped
 from lstm_ref.cells.coupled import coupled_forget, coupled_input
+from lstm_ref.cells.dropconnect import dropconnect
+from lstm_ref.cells.forget_bias import lstm_forget_bias
 from lstm_ref.cells.full_gate_recurrence import full_gate_recurrence
 from lstm_ref.cells.greff import cifg, nfg, niaf, nig, no_output_tanh, noaf, nog, np_
 from lstm_ref.cells.gru import gru
@@ -14,24 +17,28 @@ from lstm_ref.cells.mgu import mgu, mgu_keeps
 from lstm_ref.cells.min_gru import min_gru
 from lstm_ref.cells.min_lstm import min_lstm
 from lstm_ref.cells.multiplicative import multiplicative
-from lstm_ref.cells.original import original
 from lstm_ref.cells.peephole import peephole
 from lstm_ref.cells.projected import lstmp, lstmp_peephole
 from lstm_ref.cells.qrnn import qrnn_f, qrnn_fo, qrnn_ifo
+from lstm_ref.cells.residual import residual_lstm
 from lstm_ref.cells.rnn import rnn_relu, rnn_tanh
 from lstm_ref.cells.sru import sru
+from lstm_ref.cells.stacked import stacked_lstm
 from lstm_ref.cells.tanh_carried import tanh_carried
 from lstm_ref.cells.update_gate import update_gate, update_gate_swapped
+from lstm_ref.cells.variational import variational
+from lstm_ref.cells.zoneout import zoneout
 
 CELLS: dict[str, Cell] = {
     cell.name: cell
     for cell in (
         *(rnn_tanh, rnn_relu),
-        *(lstm, original, peephole, coupled_input, coupled_forget),
+        *(lstm, original.original, peephole, coupled_input, coupled_forget),
         *(nig, nfg, nog, niaf, noaf, np_, cifg, full_gate_recurrence),
         *(lstmp, lstmp_peephole, layer_norm, layer_norm_carried, multiplicative),
         *(no_output_tanh, tanh_carried, cell_clipped, pre_clipped),
         *(gru, gru_before, gru_before_swapped, mgu, mgu_keeps, update_gate, update_gate_swapped),
+        *(lstm_forget_bias, zoneout, variational, dropconnect, stacked_lstm, residual_lstm),
         *(indrnn, sru, qrnn_f, qrnn_fo, qrnn_ifo, min_gru, min_lstm),
     )
 }

@@ -50,7 +50,7 @@ class Cell(NamedTuple):
         return filled(self.state, {**dict(self.sizes), "B": B, "H": H, **sizes})
 
     def input_shapes(self, B: int, D: int, **sizes: int) -> Any:
-        """The shape of a step's input, or a named tuple of shapes."""
+        """The shape of a step's input, or a named tuple of shapes; H is needed where the cell reads more."""
         return filled(self.x, {**dict(self.sizes), "B": B, "D": D, **sizes})
 
 

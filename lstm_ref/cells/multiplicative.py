@@ -48,14 +48,14 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
     """Next state, and the tape of values that `backward` reads. x (B, D)."""
     s, r = x @ p.w_mx, state.h @ p.w_mh  # M1
     m = s * r  # M2
-    new, tape = lstm.forward(p.cell, State(m, state.c), x)  # L1-L5
+    new, tape = lstm.forward(p.cell, State(m, state.c), x)
     return new, Tape(x, state, Nodes(s, r, m, tape.nodes))
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
     """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
     x, prev, (s, r, m, cell) = tape
-    given = lstm.backward(p.cell, Tape(x, State(m, prev.c), cell), bar)  # L5*-L1*
+    given = lstm.backward(p.cell, Tape(x, State(m, prev.c), cell), bar)
     m_bar = given.prev.h
     s_bar, r_bar = m_bar * r, m_bar * s  # M2*
     x_bar = given.x + s_bar @ p.w_mx.T  # M1*  x has two readers: the gates, and the factor s

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from lstm_ref import sequence
-from lstm_ref.cells import CELLS, Cell
+from lstm_ref.cells import CELLS, Cell, original
 from lstm_ref.cells.cell import arrays, named
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
@@ -41,7 +41,7 @@ def cell_step(cell: Cell, rng: Random) -> Problem:
     inputs = {
         "params": like(rng, cell.parameter_shapes(D, H)),
         "prev": like(rng, cell.state_shapes(B, H, D=D)),
-        "x": like(rng, cell.input_shapes(B, D), 1.0),
+        "x": like(rng, cell.input_shapes(B, D, H=H), 1.0),
     }
     _, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
     nodes = named(tape.nodes)
@@ -66,7 +66,7 @@ def recurrence(cell: Cell, rng: Random) -> dict[str, Any]:
     return {
         "params": like(rng, cell.parameter_shapes(D, H)),
         "initial": like(rng, cell.state_shapes(B, H, D=D)),
-        "xs": arrays(cell.input_shapes(B, D), lambda shape: rng.standard_normal((T, *shape))),
+        "xs": arrays(cell.input_shapes(B, D, H=H), lambda shape: rng.standard_normal((T, *shape))),
     }
 
 
@@ -199,6 +199,29 @@ def truncated(
     )
 
 
+def truncated_of_1997(rng: Random, step: Any = original.truncated) -> Problem:
+    """The truncated gradient of the first LSTM, held to its definition: what a step reads of h is held fixed."""
+    whole = original.original
+    cut = whole._replace(backward=step)
+
+    def held(p: Any, state: Any, x: Any) -> Any:
+        return whole.forward(p, state._replace(h=jax.lax.stop_gradient(state.h)), x)
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        numpy_alone(inputs["xs"])
+        _, tapes = sequence.loop(whole, *_arguments(inputs), LENGTHS)
+        return _named(sequence.loop_backward(cut, *_arguments(inputs), tapes, bar, LENGTHS))
+
+    return problem(
+        recurrence(whole, rng),
+        forward=_recurrence(whole, LENGTHS),
+        backward=backward,
+        name="time/original-truncated-1997",
+        estimator="the truncated gradient of Hochreiter and Schmidhuber 1997",
+        definition=lambda inputs: sequence.scan(whole._replace(forward=held), *_arguments(inputs), LENGTHS),
+    )
+
+
 def second_order(cell: Cell, rng: Random, steps: int = 3) -> Problem:
     """The hand-written pass differentiated again: the gradient of ⟨v, ∇L⟩, which is v times the Hessian of a loss L.
 
@@ -306,6 +329,7 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
         found[f"time/{name}-reversed"] = partial(through_time, cell, lengths=LENGTHS, reverse=True, kind="-reversed")
         found[f"time/{name}-custom-vjp"] = partial(custom_vjp, cell)
         found[f"time/{name}-truncated"] = partial(truncated, cell)
+    found["time/original-truncated-1997"] = truncated_of_1997
     for name in ("rnn_tanh", "lstm"):
         found[f"second-order/{name}"] = partial(second_order, CELLS[name])
     found["model/char-lm"] = character_model

@@ -35,7 +35,7 @@ class Example:
         states = cell.state_shapes(B, H, D=D)
         self.cell = cell
         self.p, self.prev, self.x, self.bar = map(
-            drawn, (cell.parameter_shapes(D, H), states, cell.input_shapes(B, D), states)
+            drawn, (cell.parameter_shapes(D, H), states, cell.input_shapes(B, D, H=H), states)
         )
         self.state, self._tape = cell.forward(self.p, self.prev, self.x)
         self.nodes = self._tape.nodes

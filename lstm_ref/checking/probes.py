@@ -20,7 +20,9 @@ def with_probes(cell: Cell) -> Callable[[Any, Any, Any, Any], tuple[Any, Tape]]:
     def forward(p: Any, state: Any, x: Any, probes: Any) -> tuple[Any, Tape]:
         closed, shape = jax.make_jaxpr(cell.forward, return_shape=True)(p, state, x)
         outputs = jax.tree.unflatten(jax.tree.structure(shape), closed.jaxpr.outvars)
-        added = dict(zip(jax.tree.leaves(outputs[1].nodes), jax.tree.leaves(probes), strict=True))
+        added: dict[Any, Any] = {}
+        for var, probe in zip(jax.tree.leaves(outputs[1].nodes), jax.tree.leaves(probes), strict=True):
+            added[var] = added[var] + probe if var in added else probe  # one value may have two names
         values: dict[Var, Any] = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
         values.update(zip(closed.jaxpr.invars, jax.tree.leaves((p, state, x)), strict=True))
 

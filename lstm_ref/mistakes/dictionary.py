@@ -60,6 +60,7 @@ class Dictionary:
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
         self._source = Source(cell.backward)
+        self._between: dict[int, list[Mistake]] = {}
         example = _example(cell)
         self.edits = [e for e in edits_of(self._source, *example) if self._runs(e, example)]
 
@@ -82,11 +83,20 @@ class Dictionary:
 
     def mistakes(self, T: int) -> list[Mistake]:
         """Every single mistake, for sequences of T steps."""
-        between = [
-            Mistake(s.kind, s.sentence, BETWEEN, "bptt", s.gradients)
-            for s in mistakes_between_steps(T, self.cell.state)
-        ]
-        return [self.in_the_step(e) for e in self.edits] + between
+        return [self.in_the_step(e) for e in self.edits] + self._between_steps(T)
+
+    def _between_steps(self, T: int) -> list[Mistake]:
+        """Those made between the steps, but for what is none for this cell, as an h of the step before that nobody reads."""
+        if T not in self._between:
+            made = mistakes_between_steps(T, self.cell.state)
+            r = _example_through_time(self.cell, T)
+            right = backward(r, r.tapes())
+            self._between[T] = [
+                Mistake(m.kind, m.sentence, BETWEEN, "bptt", m.gradients)
+                for m in made
+                if not _same(m.gradients(r)[:3], right[:3])
+            ]
+        return self._between[T]
 
     def _runs(self, edit: Edit, example: tuple[Any, Any, Any]) -> bool:
         """Whether the edit gives something of the right shapes that is not what the right equations give."""
@@ -97,9 +107,14 @@ class Dictionary:
         right = jax.tree.leaves(self.cell.backward(*example))
         if [np.shape(g) for g in given] != [np.shape(r) for r in right]:
             return False
-        # At generic numbers, what agrees to twelve digits in every array is the same function but for rounding, and no
-        # mistake: s (1 - s), with 1 - s in the place of s.
-        return not all(np.allclose(g, r, rtol=1e-12, atol=1e-12) for g, r in zip(given, right, strict=True))
+        return not _same(given, right)
+
+
+def _same(given: Any, right: Any) -> bool:
+    """At generic numbers, what agrees to twelve digits in every array is the same function but for rounding, and no
+    mistake: s (1 - s), with 1 - s in the place of s."""
+    pairs = zip(jax.tree.leaves(given), jax.tree.leaves(right), strict=True)
+    return all(np.allclose(g, r, rtol=1e-12, atol=1e-12) for g, r in pairs)
 
 
 @cache
@@ -110,15 +125,28 @@ def dictionary(cell: str) -> Dictionary:
 
 def _example(cell: Cell) -> tuple[Any, Any, Any]:
     """Arguments of the cell's backward at generic numbers; all sizes differ."""
+    r = _example_through_time(cell, 1)
+    return r.params, r.tapes()[0], r.final_bar
+
+
+def _example_through_time(cell: Cell, T: int) -> Recurrence:
+    """A recurrence at generic numbers, with cotangents of everything, larger than any bound at which people clip."""
     rng = np.random.default_rng(0)
     B, D, H = 2, 3, 4
+    states = cell.state_shapes(B, H, D=D)
 
-    def like(shapes: Any, scale: float = 0.5) -> Any:
-        return arrays(shapes, lambda shape: scale * rng.standard_normal(shape))
+    def drawn(shapes: Any, scale: float, *steps: int) -> Any:
+        return arrays(shapes, lambda shape: scale * rng.standard_normal((*steps, *shape)))
 
-    params, state = like(cell.parameter_shapes(D, H)), cell.state_shapes(B, H, D=D)
-    _, tape = cell.forward(params, like(state), like(cell.input_shapes(B, D), 1.0))
-    return params, tape, like(state)
+    return Recurrence(
+        cell,
+        drawn(cell.parameter_shapes(D, H), 0.5),
+        drawn(states, 0.5),
+        drawn(cell.input_shapes(B, D, H=H), 1.0, T),
+        states_bar=drawn(states, 100.0, T),
+        final_bar=drawn(states, 100.0),
+        initial_bar=drawn(states, 100.0),
+    )
 
 
 @cache

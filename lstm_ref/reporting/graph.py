@@ -84,7 +84,7 @@ def graph_of_step(cell: Cell) -> Graph:
     """One step of a cell for B = D = H = 1, whose next state has cotangents from outside."""
     numbers = itertools.cycle(_NUMBERS)
     ones = dict.fromkeys([*dict(cell.sizes), "D"], 1)
-    x = _deal_fields(numbers, cell.input_shapes(1, **ones))
+    x = _deal_fields(numbers, cell.input_shapes(1, H=1, **ones))
     states = cell.state_shapes(1, 1, **ones)
     prev, params, bar = (_deal_fields(numbers, s) for s in (states, cell.parameter_shapes(H=1, **ones), states))
     before = {f"{field}_prev": value for field, value in named(prev).items()}
