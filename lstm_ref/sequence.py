@@ -288,9 +288,11 @@ def _check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
         if x.shape[0] != _steps(xs):
             raise BadInput(f"{cell.name}: xs must all have as many steps, got {_steps(xs)} and {x.shape[0]}")
     T = _steps(xs)
-    sizes = solved(cell.x, {k: v.shape[1:] for k, v in named(xs).items()}, {}, f"{cell.name}: a step of xs")
-    for owner, values, shapes in (("initial state", initial, cell.state), ("parameter", p, cell.params)):
-        sizes = solved(shapes, {k: tuple(v.shape) for k, v in named(values).items()}, sizes, f"{cell.name}: {owner}")
+    sizes = solved(
+        (f"{cell.name}: a step of xs", cell.x, {k: tuple(v.shape[1:]) for k, v in named(xs).items()}),
+        (f"{cell.name}: initial state", cell.state, {k: tuple(v.shape) for k, v in named(initial).items()}),
+        (f"{cell.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(p).items()}),
+    )
     B = sizes["B"]
     if lengths is None:
         return

@@ -70,6 +70,11 @@ def step(x: Any) -> Any:
     return _arithmetic_of(x).step(_array(x))
 
 
+def maximum(x: Any, y: Any) -> Any:
+    """The larger, elementwise."""
+    return _arithmetic_of(x, y).maximum(x, y)
+
+
 def clip(x: Any, bound: float) -> Any:
     """x within ±bound, else the bound it is beyond; the derivative at the bound itself is 1."""
     return _arithmetic_of(x).clip(_array(x), bound)

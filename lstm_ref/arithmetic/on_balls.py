@@ -37,6 +37,10 @@ def step(x):
     return np.heaviside(as_balls(x), 0)
 
 
+def maximum(x, y):
+    return np.maximum(as_balls(x), as_balls(y))
+
+
 def clip(x, bound):
     return np.minimum(np.maximum(as_balls(x), -bound), bound)
 

@@ -11,6 +11,10 @@ sigmoid, relu, softplus, log_sigmoid = jax.nn.sigmoid, jax.nn.relu, jax.nn.softp
 softmax, logsumexp = jax.nn.softmax, jax.nn.logsumexp
 
 
+def maximum(x, y):
+    return jnp.where(x > y, x, y)  # jnp.maximum's derivative is ½ where they are equal
+
+
 def clip(x, bound):
     return jnp.where(x > bound, bound, jnp.where(x < -bound, -bound, x))  # jnp.clip's derivative at the bound is ½
 

@@ -24,6 +24,10 @@ def step(x):
     return np.where(x.real > 0, np.ones_like(x), 0)
 
 
+def maximum(x, y):
+    return np.where(x.real > y.real, x, y)
+
+
 def clip(x, bound):
     return np.where(x.real > bound, bound, np.where(x.real < -bound, -bound, x)).astype(x.dtype)
 

@@ -12,6 +12,10 @@ def step(x):
     return (x > 0).to(x.dtype)
 
 
+def maximum(x, y):
+    return torch.maximum(x, y)
+
+
 def clip(x, bound):
     return x.clamp(-bound, bound)
 

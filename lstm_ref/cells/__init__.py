@@ -3,6 +3,7 @@
 from lstm_ref.cells import original
 from lstm_ref.cells.cell import Cell, Cotangents, Tape
 from lstm_ref.cells.clipped import cell_clipped, pre_clipped
+from lstm_ref.cells.conv_lstm import conv_lstm_1d, conv_lstm_1d_peephole, conv_lstm_2d, conv_lstm_2d_peephole
 from lstm_ref.cells.coupled import coupled_forget, coupled_input
 from lstm_ref.cells.dropconnect import dropconnect
 from lstm_ref.cells.forget_bias import lstm_forget_bias
@@ -16,12 +17,14 @@ from lstm_ref.cells.lstm import lstm
 from lstm_ref.cells.mgu import mgu, mgu_keeps
 from lstm_ref.cells.min_gru import min_gru
 from lstm_ref.cells.min_lstm import min_lstm
+from lstm_ref.cells.mlstm import mlstm, mlstm_scaled_query
 from lstm_ref.cells.multiplicative import multiplicative
 from lstm_ref.cells.peephole import peephole
 from lstm_ref.cells.projected import lstmp, lstmp_peephole
 from lstm_ref.cells.qrnn import qrnn_f, qrnn_fo, qrnn_ifo
 from lstm_ref.cells.residual import residual_lstm
 from lstm_ref.cells.rnn import rnn_relu, rnn_tanh
+from lstm_ref.cells.slstm import slstm, slstm_exp
 from lstm_ref.cells.sru import sru
 from lstm_ref.cells.stacked import stacked_lstm
 from lstm_ref.cells.tanh_carried import tanh_carried
@@ -39,6 +42,8 @@ CELLS: dict[str, Cell] = {
         *(no_output_tanh, tanh_carried, cell_clipped, pre_clipped),
         *(gru, gru_before, gru_before_swapped, mgu, mgu_keeps, update_gate, update_gate_swapped),
         *(lstm_forget_bias, zoneout, variational, dropconnect, stacked_lstm, residual_lstm),
+        *(slstm, slstm_exp, mlstm, mlstm_scaled_query),
+        *(conv_lstm_1d, conv_lstm_1d_peephole, conv_lstm_2d, conv_lstm_2d_peephole),
         *(indrnn, sru, qrnn_f, qrnn_fo, qrnn_ifo, min_gru, min_lstm),
     )
 }

@@ -148,15 +148,20 @@ def filled(shapes: Any, sizes: Mapping[str, int]) -> Any:
     return jax.tree.map(one, shapes)
 
 
-def solved(shapes: Any, came: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int], where: str) -> dict[str, int]:
-    """The sizes, `sizes` among them, by which the `shapes` that came by name are as they came.
+def solved(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict[str, int]:
+    """The sizes by which shapes are as they came. A group is what it is called, its shapes, and what came, by name.
 
-    Raises BadInput, saying which is not.
+    Raises BadInput, saying which is not. What comes first is believed first.
     """
-    found = dict(sizes)
-    pairs = [((name, shape), came[name]) for name, shape in named(shapes).items() if name in came]
-    for _ in pairs:  # one that is solved may make another one solvable
-        for (_, shape), lengths in pairs:
+    found: dict[str, int] = {}
+    every = [
+        (f"{where} {name}".strip(), shape, came[name])
+        for where, shapes, came in groups
+        for name, shape in named(shapes).items()
+        if name in came
+    ]
+    for _ in every:  # one that is solved may make another one solvable
+        for _, shape, lengths in every:
             axes = shape.split()
             if len(axes) == len(lengths):
                 for axis, length in zip(axes, lengths, strict=True):
@@ -165,12 +170,12 @@ def solved(shapes: Any, came: Mapping[str, tuple[int, ...]], sizes: Mapping[str,
                     known = number * prod(found[s] for s in letters if s in found)
                     if len(unknown) == 1 and known and length % known == 0:
                         found[unknown[0]] = length // known
-    for (name, shape), lengths in pairs:
+    for name, shape, lengths in every:
         used = {s for axis in shape.split() for s in factors(axis)[1]}
         wanted = filled(shape, found) if used <= found.keys() else f"({', '.join(shape.split())})"
         if wanted != lengths:
             given = ", ".join(f"{s}={found[s]}" for s in sorted(found))
-            raise BadInput(f"{where} {name} must have shape {wanted} for {given}, got {lengths}")
+            raise BadInput(f"{name} must have shape {wanted} for {given}, got {lengths}")
     return found
 
 

@@ -16,12 +16,14 @@ import numpy as np
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS, Cell, original
 from lstm_ref.cells.cell import arrays, named
+from lstm_ref.cells.described import number_of_parameters
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
 from lstm_ref.models import char_lm
 
 T, B, D, H, K = 6, 2, 3, 4, 5
+MANY_PARAMETERS = 500
 LENGTHS = np.array([6, 3])
 """A full row and a padded one."""
 
@@ -36,8 +38,14 @@ def like(rng: Random, shapes: Any, scale: float = 0.5) -> Any:
     return arrays(shapes, lambda shape: scale * rng.standard_normal(shape))
 
 
+def sizes_for(cell: Cell) -> tuple[int, int]:
+    """D and H: smaller ones for a cell of many parameters, since each of its gradient's elements is compared."""
+    return (D, H) if number_of_parameters(cell, D, H) <= MANY_PARAMETERS else (1, 2)
+
+
 def cell_step(cell: Cell, rng: Random) -> Problem:
     """One step of a cell: parameters, previous state, input, and the adjoint of every named value."""
+    D, H = sizes_for(cell)
     inputs = {
         "params": like(rng, cell.parameter_shapes(D, H)),
         "prev": like(rng, cell.state_shapes(B, H, D=D)),
@@ -63,6 +71,7 @@ def cell_step(cell: Cell, rng: Random) -> Problem:
 
 def recurrence(cell: Cell, rng: Random) -> dict[str, Any]:
     """Inputs of a recurrence: parameters, initial state, sequence."""
+    D, H = sizes_for(cell)
     return {
         "params": like(rng, cell.parameter_shapes(D, H)),
         "initial": like(rng, cell.state_shapes(B, H, D=D)),

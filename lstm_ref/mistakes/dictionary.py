@@ -86,7 +86,7 @@ class Dictionary:
         return [self.in_the_step(e) for e in self.edits] + self._between_steps(T)
 
     def _between_steps(self, T: int) -> list[Mistake]:
-        """Those made between the steps, but for what is none for this cell, as an h of the step before that nobody reads."""
+        """Those made between the steps, but for what is none for this cell: a wrong h of the step before, unread."""
         if T not in self._between:
             made = mistakes_between_steps(T, self.cell.state)
             r = _example_through_time(self.cell, T)

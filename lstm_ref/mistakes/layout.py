@@ -105,9 +105,8 @@ def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[s
         wanted = ", ".join(axes)
         raise BadInput(f"cell = {cell.name!r}: the mapping must give xs as ({wanted}), got shape {numbers['xs'].shape}")
     where = f"cell = {cell.name!r}: of what the mapping gives,"
-    sizes = solved(cell.x, {"": numbers["xs"].shape[1:]}, {}, where)
-    for shapes in (cell.params, cell.state):
-        sizes = solved(shapes, {k: v.shape for k, v in numbers.items()}, sizes, where)
+    came = {k: v.shape for k, v in numbers.items()}
+    sizes = solved((where, cell.x, {"": came["xs"][1:]}), (where, cell.params, came), (where, cell.state, came))
     expected = {**named(filled(cell.params, sizes)), **named(filled(cell.state, sizes))}
     unknown = set(numbers) - set(expected) - {"xs"}
     if unknown:
