@@ -23,7 +23,7 @@ import jax
 import numpy as np
 from hypothesis import strategies as st
 
-from lstm_ref.cells.cell import Cell, arrays
+from lstm_ref.cells.cell import Cell, arrays, in_domain
 from lstm_ref.sequence import Outputs
 
 
@@ -200,29 +200,30 @@ def problems(
     shapes: Sequence[Sizes | tuple[int, int, int, int]] = SHAPES,
     lengths: st.SearchStrategy[Any] | None = None,
     reverse: st.SearchStrategy[bool] | None = None,
+    kinds: Sequence[str] = KINDS,
 ) -> Problem:
-    """A `Problem` for the cell: any of the shapes, all arrays of one dtype.
+    """A `Problem` for the cell: any of the shapes, all arrays of one dtype, of any of the `kinds`.
 
     `lengths` and `reverse` are strategies; None means the widest: `lengths(T, B)` and both directions.
     """
     sizes = Sizes(*draw(st.sampled_from(shapes)))
     T, B, D, H = sizes
-    initial_kinds = ("zero", *(k for k in KINDS if k != "zero"))
+    initial_kinds = ("zero", *(k for k in kinds if k != "zero"))
 
     # Every array shrinks to a seed of its own: arrays that are alike could stand in for one another.
     def each(shapes: Any, kinds: Sequence[str], first_seed: int) -> Any:
         seeds = itertools.count(first_seed)
         return arrays(shapes, lambda shape: draw(recipes(shape, dtype, kinds, next(seeds))))
 
-    xs = each(arrays(cell.input_shapes(B, D, H=H), lambda shape: (T, *shape)), KINDS, 0)
-    params = each(cell.parameter_shapes(D, H), KINDS, 1)
+    xs = each(arrays(cell.input_shapes(B, D, H=H), lambda shape: (T, *shape)), kinds, 0)
+    params = each(cell.parameter_shapes(D, H), kinds, 1)
     initial = each(cell.state_shapes(B, H, D=D), initial_kinds, 50)
     bar = draw(_cotangent_recipes(cell, sizes, dtype))
     named = {"params": params, "initial": initial, "xs": xs, "bar": bar}
     return Problem(
         cell,
         _make(params),
-        _make(initial),
+        in_domain(cell, _make(initial)),
         _make(xs),
         _make(bar),
         draw(_lengths(T, B) if lengths is None else lengths),

@@ -40,6 +40,8 @@ class Cell(NamedTuple):
     """Shape of a step's input, or a named tuple of shapes."""
     sizes: tuple[tuple[str, int], ...] = ()
     """Sizes beyond B, D and H, each with the value it has where nobody says otherwise."""
+    positive: tuple[str, ...] = ()
+    """Fields of the state that must be positive, or the step divides by zero."""
 
     def parameter_shapes(self, D: int, H: int, **sizes: int) -> Any:
         """Params of shapes."""
@@ -121,6 +123,13 @@ def within(v: Any, bound: float | None) -> Any:
 
 
 # --------------------------------------------------------------------------------------------------------- shapes
+
+
+def in_domain(cell: Cell, state: Any) -> Any:
+    """The state, of NumPy floats, with the fields that must be positive made so; 1 for 0."""
+    return state._replace(
+        **{k: np.where((v := getattr(state, k)) == 0, 1, np.abs(v)).astype(v.dtype) for k in cell.positive}
+    )
 
 
 def named(values: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """minLSTM: two gates that add up to one, reading the input alone: edges Z1-Z4 forward, Z1*-Z4* backward.
 
 derivations/min_lstm.md derives each, and the parallel form, in logarithms (`lstm_ref.parallel`). Conventions that bite:
-the gates are divided by their sum; the candidate is positive, as in `min_gru`; order f, i, n; a bias, which the paper
-leaves out.
+the gates are divided by their sum, in logarithms; the candidate is positive, as in `min_gru`; order f, i, n; a bias,
+which the paper leaves out.
 Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all we needed?", 2024, section 3.2 and appendix B.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_ref.arithmetic import concatenate, sigmoid
+from lstm_ref.arithmetic import concatenate, log_sigmoid, sigmoid
 from lstm_ref.cells.cell import Cell, Cotangents, Tape, blocks, glorot
 from lstm_ref.cells.gru import State
 from lstm_ref.cells.min_gru import Params, positive, slope_of_positive
@@ -23,14 +23,12 @@ class Nodes(NamedTuple):
 
     a: Any
     """Pre-activations of f, i, n, (B, 3H)."""
-    f: Any
-    """Forget gate, (B, H)."""
-    i: Any
-    """Input gate."""
-    n: Any
-    """Candidate, positive."""
+    d: Any
+    """Logarithm of f / i, (B, H)."""
     k: Any
     """What is kept, f / (f + i)."""
+    n: Any
+    """Candidate, positive."""
     h: Any
     """New hidden state."""
 
@@ -46,24 +44,23 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
     """Next state, and the tape of values that `backward` reads. x (B, D)."""
     a = x @ p.w_x + p.b  # Z1
     a_f, a_i, a_n = blocks(a, 3)
-    f, i, n = sigmoid(a_f), sigmoid(a_i), positive(a_n)  # Z2
-    k = f / (f + i)  # Z3
+    d = log_sigmoid(a_f) - log_sigmoid(a_i)  # Z2  f / (f + i) itself is 0 / 0 where both gates are shut
+    k, n = sigmoid(d), positive(a_n)  # Z3
     h = k * state.h + (1 - k) * n  # Z4
-    return State(h), Tape(x, state, Nodes(a, f, i, n, k, h))
+    return State(h), Tape(x, state, Nodes(a, d, k, n, h))
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
     """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
-    x, prev, (a, f, i, n, k, _) = tape
-    a_n = blocks(a, 3)[2]
+    x, prev, (a, _, k, n, _) = tape
+    a_f, a_i, a_n = blocks(a, 3)
     k_bar, n_bar, prev_h_bar = bar.h * (prev.h - n), bar.h * (1 - k), bar.h * k  # Z4*
-    s_bar = k_bar / (f + i)  # Z3*
-    f_bar, i_bar = s_bar * (1 - k), -(s_bar * k)  # Z3*
+    d_bar = k_bar * k * (1 - k)  # Z3*
     a_bar = concatenate(  # Z2*
-        (f_bar * f * (1 - f), i_bar * i * (1 - i), n_bar * slope_of_positive(a_n, n)), axis=-1
+        (d_bar * sigmoid(-a_f), -(d_bar * sigmoid(-a_i)), n_bar * slope_of_positive(a_n, n)), axis=-1
     )
     x_bar, w_x_bar, b_bar = a_bar @ p.w_x.T, x.T @ a_bar, a_bar.sum(0)  # Z1*
-    return Cotangents(Params(w_x_bar, b_bar), State(prev_h_bar), x_bar, Nodes(a_bar, f_bar, i_bar, n_bar, k_bar, bar.h))
+    return Cotangents(Params(w_x_bar, b_bar), State(prev_h_bar), x_bar, Nodes(a_bar, d_bar, k_bar, n_bar, bar.h))
 
 
 PARAMS = Params(w_x="D 3H", b="3H")

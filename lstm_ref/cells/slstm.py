@@ -3,7 +3,8 @@
 derivations/slstm.md derives each. Conventions that bite: the stabiliser m is part of the state and of the function:
 this is the true gradient, through the maximum, of every initial state. Taking m as a constant, as kernels do, gives the
 same gradient where nobody reads c, n and m of the final state, and another one elsewhere. Forget gate a sigmoid
-(`slstm`) or an exponential (`slstm_exp`). N heads of H units each; gates in the order i, f, z, o.
+(`slstm`) or an exponential (`slstm_exp`). The initial n must be positive. N heads of H units each; gates in the order
+i, f, z, o.
 Source: Beck et al., "xLSTM: extended long short-term memory", NeurIPS 2024, equations 8-18 and appendix A.2.
 """
 
@@ -130,7 +131,9 @@ def _cell(name: str, exponential: bool) -> Cell:
         )
 
     shapes = Params(w_x="D 4NH", w_h="N H 4H", b="4NH"), State("B NH", "B NH", "B NH", "B NH")
-    return Cell(name, "slstm", *shapes, initial_parameters, forward, backward, gates="ifzo", sizes=(("N", 2),))
+    return Cell(
+        name, "slstm", *shapes, initial_parameters, forward, backward, gates="ifzo", sizes=(("N", 2),), positive=("n",)
+    )
 
 
 slstm = _cell("slstm", exponential=False)

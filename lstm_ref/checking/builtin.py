@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS, Cell, original
-from lstm_ref.cells.cell import arrays, named
+from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.cells.described import number_of_parameters
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
@@ -48,7 +48,7 @@ def cell_step(cell: Cell, rng: Random) -> Problem:
     D, H = sizes_for(cell)
     inputs = {
         "params": like(rng, cell.parameter_shapes(D, H)),
-        "prev": like(rng, cell.state_shapes(B, H, D=D)),
+        "prev": in_domain(cell, like(rng, cell.state_shapes(B, H, D=D))),
         "x": like(rng, cell.input_shapes(B, D, H=H), 1.0),
     }
     _, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
@@ -74,7 +74,7 @@ def recurrence(cell: Cell, rng: Random) -> dict[str, Any]:
     D, H = sizes_for(cell)
     return {
         "params": like(rng, cell.parameter_shapes(D, H)),
-        "initial": like(rng, cell.state_shapes(B, H, D=D)),
+        "initial": in_domain(cell, like(rng, cell.state_shapes(B, H, D=D))),
         "xs": arrays(cell.input_shapes(B, D, H=H), lambda shape: rng.standard_normal((T, *shape))),
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import Cell
-from lstm_ref.cells.cell import arrays, named
+from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.checking.probes import with_probes
 
 T, B, D, H = 6, 2, 3, 4
@@ -37,6 +37,7 @@ class Example:
         self.p, self.prev, self.x, self.bar = map(
             drawn, (cell.parameter_shapes(D, H), states, cell.input_shapes(B, D, H=H), states)
         )
+        self.prev = in_domain(cell, self.prev)
         self.state, self._tape = cell.forward(self.p, self.prev, self.x)
         self.nodes = self._tape.nodes
         zeros = jax.tree.map(np.zeros_like, self.nodes)

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import CELLS, Cell
-from lstm_ref.cells.cell import arrays
+from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.mistakes.between_steps import mistakes_between_steps
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.latex import latex, with_letters
@@ -141,7 +141,7 @@ def _example_through_time(cell: Cell, T: int) -> Recurrence:
     return Recurrence(
         cell,
         drawn(cell.parameter_shapes(D, H), 0.5),
-        drawn(states, 0.5),
+        in_domain(cell, drawn(states, 0.5)),
         drawn(cell.input_shapes(B, D, H=H), 1.0, T),
         states_bar=drawn(states, 100.0, T),
         final_bar=drawn(states, 100.0),
