@@ -20,9 +20,10 @@ from lstm_ref import sequence
 from lstm_ref.arithmetic.balls import is_balls
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
+from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.checking import Problem, check, problem
 from lstm_ref.reporting.terminal import render
-from lstm_ref.strategies import KINDS, values
+from lstm_ref.strategies import kinds_for, values
 
 SHAPES = ((1, 1, 1, 1), (2, 1, 2, 1), (3, 1, 1, 2), (4, 2, 1, 1), (2, 2, 3, 2))  # T, B, D, H
 
@@ -34,16 +35,15 @@ def draw(rng: np.random.Generator) -> Problem:
     lengths = rng.integers(0, T + 1, B) if rng.random() < 0.3 else None
     reverse, opaque = bool(rng.random() < 0.3), bool(rng.random() < 0.5)
 
-    def array(shape: tuple[int, ...]) -> np.ndarray:
-        return values(KINDS[rng.integers(len(KINDS))], int(rng.integers(2**31)), shape)
+    kinds = kinds_for(cell)
 
-    def like(shapes: Any) -> Any:
-        return type(shapes)(*map(array, shapes))
+    def like(shapes: Any, *steps: int) -> Any:
+        return arrays(shapes, lambda s: values(kinds[rng.integers(len(kinds))], int(rng.integers(2**31)), (*steps, *s)))
 
     inputs = {
         "params": like(cell.parameter_shapes(D, H)),
-        "initial": like(cell.state_shapes(B, H)),
-        "xs": array((T, B, D)),
+        "initial": in_domain(cell, like(cell.state_shapes(B, H, D=D))),
+        "xs": like(cell.input_shapes(B, D, H=H), T),
     }
 
     def forward(inputs: Any) -> sequence.Outputs:
@@ -54,7 +54,7 @@ def draw(rng: np.random.Generator) -> Problem:
         _numpy_only(inputs)
         read = inputs["params"], inputs["initial"], inputs["xs"]
         if opaque:
-            if is_balls(inputs["xs"]):
+            if is_balls(inputs["initial"].h):
                 raise TypeError("an opaque function takes floats alone")
             with x64():
                 found = _jitted(cell, *read, bar, lengths, reverse)
@@ -68,7 +68,7 @@ def draw(rng: np.random.Generator) -> Problem:
 
 
 def _numpy_only(inputs: Any) -> None:
-    if isinstance(inputs["xs"], jax.Array):
+    if isinstance(inputs["initial"].h, jax.Array):
         raise TypeError("NumPy code")
 
 

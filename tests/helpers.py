@@ -21,7 +21,7 @@ from lstm_ref.checking.compare import compare
 from lstm_ref.checking.floor import LIBRARY_BITS, bits
 from lstm_ref.checking.problem import paths
 from lstm_ref.oracles.reverse import pullback
-from lstm_ref.strategies import KINDS, SHAPES, Problem, values
+from lstm_ref.strategies import SHAPES, Problem, values
 
 PROOF_DIGITS = 70
 """What equations in balls have to agree to; they are computed with 50 digits more."""
@@ -52,12 +52,6 @@ def an_ordinary_problem(cell, sizes=SHAPES[0], seed=0, lengths=None, reverse=Fal
         None if lengths is None else np.array(lengths),
         reverse,
     )
-
-
-def kinds_for(cell):
-    """Of values. Not saturated ones for exponential gates: mLSTM's e^-m is then beyond the largest float, and sLSTM
-    divides by a normaliser of which balls of float size cannot tell that it is not zero."""
-    return [k for k in KINDS if k not in ("saturated", "mixed")] if cell.page in ("slstm", "mlstm") else KINDS
 
 
 def in_balls(problem):

@@ -19,7 +19,6 @@ from helpers import (
     by_hand,
     in_balls,
     in_floats,
-    kinds_for,
     noise_floor,
     read,
 )
@@ -62,7 +61,7 @@ def check(problem):
 @each_cell
 @given(st.data())
 def test_hand_equals_autodiff_whatever_the_values_lengths_and_direction(cell, data):
-    check(data.draw(problems(cell, shapes=SHAPES[:1], kinds=kinds_for(cell))))
+    check(data.draw(problems(cell, shapes=SHAPES[:1])))
 
 
 @some_cells
@@ -179,7 +178,7 @@ def test_the_cotangent_of_each_output_alone_reaches_the_initial_state(output):
 @some_cells
 @given(st.data())
 def test_scan_computes_what_the_loop_does(cell, data):
-    problem = data.draw(problems(cell, shapes=SHAPES[:1], kinds=kinds_for(cell)))
+    problem = data.draw(problems(cell, shapes=SHAPES[:1]))
     floor = noise_floor(lambda: by_hand(in_balls(problem))[0], np.float64)
     with x64():
         outputs = sequence.scan(cell, *problem.arguments, problem.lengths, problem.reverse)
