@@ -33,6 +33,7 @@ from lstm_ref.checking import builtin
 from lstm_ref.checking.check import check
 from lstm_ref.checking.mutants import Mutant, mutants
 from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.errors import BadInput
 from lstm_ref.oracles import ORACLES
 
 RIGHT_SEEDS = 5
@@ -133,8 +134,11 @@ def assert_numerical_grads(problem: Problem, dtype: Any) -> bool:
 
 
 def ours(problem: Problem) -> bool:
-    """The check of this package, with the oracle that decides."""
-    return check(problem, oracles=["balls"], explain=False).right
+    """The check of this package, with the oracle that decides. A claim that fails to run is red as well."""
+    try:
+        return check(problem, oracles=["balls"], explain=False).right
+    except BadInput:
+        return False
 
 
 PEERS: dict[str, Callable[[Problem], bool]] = {
@@ -253,7 +257,7 @@ def _cut(k: int) -> Problem:
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Take every n-th mutant.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Ask the other tools too.")
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
-@click.option("--only", default="", help="Take the units whose name contains this: cells/, lstm, layers/ …")
+@click.option("--only", default="", help="Take the units whose name contains this: cells/, lstm, layers …")
 @click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all answers as JSON.")
 def main(every: int, peers: bool, processes: int, output: str | None, only: str) -> None:
     """Exit code 1 if a mutant survives our check."""

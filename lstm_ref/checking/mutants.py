@@ -40,17 +40,20 @@ class Mutant(NamedTuple):
     """Built-in problems with the wrong backward pass in the place of ours, the plainest first."""
 
 
-def mutants(only: str = "") -> Iterator[Mutant]:
-    """All of them, or those of the units whose name contains `only`: the cells' steps, what happens between the steps,
-    the loop, the layers."""
-    makers: list[tuple[str, Callable[[], Iterator[Mutant]]]] = []
+def units() -> dict[str, Callable[[], Iterator[Mutant]]]:
+    """What makes the mutants of every part: the cells' steps, what happens between the steps, the loop, the layers."""
+    makers: dict[str, Callable[[], Iterator[Mutant]]] = {}
     for cell in CELLS.values():
-        makers.append((f"cells/{cell.name}", partial(of_cell, cell)))
-        makers.append((f"between steps/{cell.name}", partial(between_steps, cell)))
-    makers += [("sequence.", partial(of_sequence, CELLS["lstm"])), ("layers/", of_layers)]
-    for unit, make in makers:
-        if only in unit or unit.endswith((".", "/")):
-            yield from (mutant for mutant in make() if only in mutant.unit)
+        makers[f"cells/{cell.name}"] = partial(of_cell, cell)
+        makers[f"between steps/{cell.name}"] = partial(between_steps, cell)
+    return makers | {"sequence": partial(of_sequence, CELLS["lstm"]), "layers": of_layers}
+
+
+def mutants(only: str = "") -> Iterator[Mutant]:
+    """All of them, or those of the units whose name contains `only`."""
+    for unit, make in units().items():
+        if only in unit:
+            yield from make()
 
 
 def of_cell(cell: Cell) -> Iterator[Mutant]:

@@ -35,6 +35,8 @@ def verify(
     NAMES select derivations by any part of their name (lstm, layer/, time/rnn …); without them, all are proven.
     Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
     """
+    # Every function is compiled and then run once: what XLA would optimise costs more than it gives.
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
     from rich.console import Console
     from rich.progress import track
 

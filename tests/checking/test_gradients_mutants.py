@@ -7,7 +7,6 @@ an oracle gave once, by the floor that a right claim is allowed; a sample goes t
 from __future__ import annotations
 
 import ast
-from functools import cache
 
 import jax
 import numpy as np
@@ -17,15 +16,14 @@ from lstm_ref.cells import CELLS
 from lstm_ref.checking import builtin
 from lstm_ref.checking.check import check
 from lstm_ref.checking.floor import modelled
-from lstm_ref.checking.mutants import mutants
+from lstm_ref.checking.mutants import units
 from lstm_ref.checking.problem import paths
 from lstm_ref.mistakes.source import Edit, Source
 from lstm_ref.oracles.reverse import reverse
 
-
-@cache
-def every_mutant():
-    return list(mutants())
+PAGES = {cell.page: cell.name for cell in reversed(CELLS.values())}
+UNITS = [unit for unit in units() if unit.rpartition("/")[2] in ("sequence", "layers", *PAGES.values())]
+"""One cell a page, whose cells have one backward pass."""
 
 
 def drawn(problem):
@@ -35,40 +33,38 @@ def drawn(problem):
 
 
 def is_found(problem, bars, truth):
-    claimed = paths(problem.gradients(problem.inputs, bars))
+    try:
+        claimed = paths(problem.gradients(problem.inputs, bars))
+    except ValueError:  # it fitted the sizes at which it was made, and these it does not
+        return True
     right = {k: v for k, v in truth.items() if k in claimed}
     floor = modelled(problem, right, bars)
     return any(not np.all(np.abs(claimed[k] - right[k]) <= 2 * floor[k]) for k in right)
 
 
-def test_there_are_enough_of_them():
-    assert len(every_mutant()) >= 300
-
-
-@pytest.mark.parametrize("unit", sorted({m.unit for m in every_mutant()}))
+@pytest.mark.parametrize("unit", UNITS)
 def test_every_mutant_is_found(unit):
     truths = {}
     survived = []
-    for mutant in every_mutant():
-        if mutant.unit != unit:
-            continue
+    for mutant in units()[unit]():
         found = False
         for n, build in enumerate(mutant.problems):
             problem = build(np.random.default_rng(0))
-            if n not in truths:  # the wrong backward pass has no part in it
+            if (mutant.unit, n) not in truths:  # the wrong backward pass has no part in it
                 bars = drawn(problem)
                 function = problem.definition or problem.function
-                truths[n] = bars, paths(reverse(function, problem.inputs, bars).gradients)
-            found = found or is_found(problem, *truths[n])
+                truths[mutant.unit, n] = bars, paths(reverse(function, problem.inputs, bars).gradients)
+            found = found or is_found(problem, *truths[mutant.unit, n])
         if not found:
             survived.append((mutant.sentence, mutant.wrong))
     assert not survived
 
 
-@pytest.mark.parametrize("n", range(0, len(every_mutant()), 60))
-def test_the_check_itself_turns_red(n):
-    problem = every_mutant()[n].problems[0](np.random.default_rng(0))
-    assert not check(problem, oracles=["balls"], digits=20, explain=False).right
+@pytest.mark.parametrize("unit", ["cells/lstm", "between steps/gru", "cells/slstm", "cells/mlstm", "layers"])
+def test_the_check_itself_turns_red(unit):
+    for mutant in list(units()[unit]())[::100]:
+        problems = (build(np.random.default_rng(0)) for build in mutant.problems)
+        assert any(not check(problem, oracles=["balls"], digits=20, explain=False).right for problem in problems)
 
 
 def test_of_mistakes_kept_out_of_the_dictionary_the_first_wrong_node_is_right():
