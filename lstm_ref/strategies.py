@@ -23,7 +23,7 @@ import jax
 import numpy as np
 from hypothesis import strategies as st
 
-from lstm_ref.cells.cell import Cell, arrays, in_domain
+from lstm_ref.cells.cell import Cell, arrays, in_domain, named, solved
 from lstm_ref.sequence import Outputs
 
 
@@ -104,10 +104,15 @@ class Problem:
 
     @property
     def sizes(self) -> Sizes:
-        """T, B, D, H."""
-        first = jax.tree.leaves(self.xs)[0]
-        T, B, *_, D = first.shape
-        return Sizes(T, B, D, self.initial.h.shape[-1])
+        """T, B, D, H; D is H where the cell's input has as many numbers as its output."""
+        steps = {k: tuple(v.shape) for k, v in named(self.xs).items()}
+        found = solved(
+            ("xs", self.cell.x, {k: shape[1:] for k, shape in steps.items()}),
+            ("initial", self.cell.state, {k: tuple(v.shape) for k, v in named(self.initial).items()}),
+            ("params", self.cell.params, {k: tuple(v.shape) for k, v in named(self.params).items()}),
+        )
+        T = next(iter(steps.values()))[0]
+        return Sizes(T, found["B"], found.get("D", found["H"]), found["H"])
 
     @property
     def arguments(self) -> tuple[Any, Any, Any]:
@@ -229,7 +234,7 @@ def problems(
     params = each(cell.parameter_shapes(D, H), kinds, 1)
     initial = each(cell.state_shapes(B, H, D=D), initial_kinds, 50)
     bar = draw(_cotangent_recipes(cell, sizes, dtype))
-    named = {"params": params, "initial": initial, "xs": xs, "bar": bar}
+    drawn = {"params": params, "initial": initial, "xs": xs, "bar": bar}
     return Problem(
         cell,
         _make(params),
@@ -238,7 +243,7 @@ def problems(
         _make(bar),
         draw(_lengths(T, B) if lengths is None else lengths),
         draw(st.booleans() if reverse is None else reverse),
-        {name: call for owner, tree in named.items() for name, call in _called(owner, tree).items()},
+        {name: call for owner, tree in drawn.items() for name, call in _called(owner, tree).items()},
     )
 
 

@@ -7,6 +7,7 @@ an oracle gave once, by the floor that a right claim is allowed; a sample goes t
 from __future__ import annotations
 
 import ast
+import itertools
 
 import jax
 import numpy as np
@@ -24,6 +25,10 @@ from lstm_ref.oracles.reverse import reverse
 PAGES = {cell.page: cell.name for cell in reversed(CELLS.values())}
 UNITS = [unit for unit in units() if unit.rpartition("/")[2] in ("sequence", "layers", *PAGES.values())]
 """One cell a page, whose cells have one backward pass."""
+
+WHOLE = {f"{part}/{cell}" for part in ("cells", "between steps") for cell in ("rnn_tanh", "lstm", "gru")}
+WHOLE |= {"sequence", "layers"}
+"""Units of which every mutant is tried here; of the others every fourth, and all in the benchmark."""
 
 
 def drawn(problem):
@@ -46,7 +51,7 @@ def is_found(problem, bars, truth):
 def test_every_mutant_is_found(unit):
     truths = {}
     survived = []
-    for mutant in units()[unit]():
+    for mutant in itertools.islice(units()[unit](), 0, None, 1 if unit in WHOLE else 4):
         found = False
         for n, build in enumerate(mutant.problems):
             problem = build(np.random.default_rng(0))
