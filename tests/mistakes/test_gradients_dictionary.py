@@ -48,7 +48,7 @@ def outputs_of(cell, inputs, forward=None):
 @cache
 def case(name):
     """(dictionary, conformity, look, every entry tried) of a cell in our own layout; cotangents large, as a check's."""
-    seed = 2 if name == "mlstm" else 1  # at 1 one side of its maximum is never the larger, and hides what it hands back
+    seed = 4 if name == "mlstm" else 1  # at 1 one side of its maxima is never the larger, and hides what it hands back
     cell, rng = CELLS[name], np.random.default_rng(seed)
     inputs = drawn(cell, rng)
     outputs = outputs_of(cell, inputs)
