@@ -1,8 +1,7 @@
 """minGRU: a GRU whose gate and candidate read the input alone: edges X1-X3 forward, X1*-X3* backward.
 
-derivations/min_gru.md derives each, and the parallel form, in logarithms (`lstm_ref.parallel`). Conventions that bite:
-the candidate is made positive, g(v) = v + ½ from 0 on and σ(v) below, so that its logarithm exists; g has a kink at 0;
-z writes; order z, n; a bias, which the paper leaves out. The initial state must be positive for the parallel form.
+derivations/min_gru.md derives each. Conventions that bite: the candidate is made positive, g(v) = v + ½ from 0 on and
+σ(v) below, so that its logarithm exists; g has a kink at 0; z writes; order z, n; a bias, which the paper leaves out.
 Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all we needed?", 2024, section 3.1 and appendix B.
 """
 

@@ -1,8 +1,7 @@
 """minLSTM: two gates that add up to one, reading the input alone: edges Z1-Z4 forward, Z1*-Z4* backward.
 
-derivations/min_lstm.md derives each, and the parallel form, in logarithms (`lstm_ref.parallel`). Conventions that bite:
-the gates are divided by their sum, in logarithms; the candidate is positive, as in `min_gru`; order f, i, n; a bias,
-which the paper leaves out.
+derivations/min_lstm.md derives each. Conventions that bite: the gates are divided by their sum, in logarithms; the
+candidate is positive, as in `min_gru`; order f, i, n; a bias, which the paper leaves out.
 Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all we needed?", 2024, section 3.2 and appendix B.
 """
 
