@@ -15,6 +15,7 @@ Source: Werbos, "Backpropagation through time: what it does and how to do it", P
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -57,25 +58,30 @@ def _step(cell: Cell, p: Any, state: Any, x: Any, keep: Any) -> tuple[Any, Any, 
     if keep is None:
         new, tape = cell.forward(p, state, x)  # T1
         return new, new.h, tape
-    x = _where(keep, x, 0)  # so that not even a NaN in the padding can reach the gradient (0 · NaN = NaN)
+    x = choose(keep, x, 0)  # so that not even a NaN in the padding can reach the gradient (0 · NaN = NaN)
     new, tape = cell.forward(p, state, x)  # T1
-    output = _where(keep, new.h, 0)  # T2
-    return _where(keep, new, state), output, tape  # T2
+    output = choose(keep, new.h, 0)  # T2
+    return choose(keep, new, state), output, tape  # T2
 
 
 def _step_backward(cell: Cell, p: Any, tape: Tape, h_bar: Any, bar: Any, keep: Any) -> Cotangents:
     """Cotangents of one step, given `h_bar` of its output and `bar` of the state after it."""
     if keep is None:
         return cell.backward(p, tape, bar._replace(h=bar.h + h_bar))  # T1*
-    held = _where(keep, 0, bar)  # T2*  padding hands the cotangent on untouched
-    new = _where(keep, bar._replace(h=bar.h + h_bar), 0)  # T2*
+    held = choose(keep, 0, bar)  # T2*  padding hands the cotangent on untouched
+    new = choose(keep, bar._replace(h=bar.h + h_bar), 0)  # T2*
     given = cell.backward(p, tape, new)  # T1*
     return given._replace(prev=_add(given.prev, held))
 
 
-def _where(keep: Any, real: Any, padding: Any) -> Any:
-    """Where `keep` (B, 1) is True the one, else the other: arrays whose first axis is B, structures of them, or 0."""
-    pick = lambda a, b: where(keep.reshape(-1, *(1,) * (max(np.ndim(a), np.ndim(b)) - 1)), a, b)  # noqa: E731
+def choose(keep: Any, real: Any, padding: Any) -> Any:
+    """Where `keep` (B, 1) or (T, B, 1) is True the one, else the other: arrays (B, ...) or (T, B, ...), structures of
+    them, or 0."""
+
+    def pick(a: Any, b: Any) -> Any:
+        inner = max(np.ndim(a), np.ndim(b)) - keep.ndim + 1
+        return where(keep.reshape(*keep.shape[:-1], *(1,) * inner), a, b)
+
     if np.isscalar(padding):
         return jax.tree.map(lambda a: pick(a, padding), real)
     if np.isscalar(real):
@@ -99,7 +105,7 @@ def _steps(xs: Any) -> int:
     return int(jax.tree.leaves(xs)[0].shape[0])
 
 
-def _keep(T: int, lengths: Any) -> Any:
+def keep_of(T: int, lengths: Any) -> Any:
     """(T, B, 1) bools: which steps are real; or None."""
     if lengths is None:
         return None
@@ -116,14 +122,14 @@ def loop(
 
     Raises BadInput where shapes do not fit each other.
     """
-    _check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths)
     T = _steps(xs)
-    keep, state = _keep(T, lengths), initial
+    keep, state = keep_of(T, lengths), initial
     hs: list[Any] = [None] * T
     tapes: list[Any] = [None] * T
     for t in _order(T, reverse):
         state, hs[t], tapes[t] = _step(cell, p, state, _at(xs, t), None if keep is None else keep[t])
-    return Outputs(_stack(hs, like=initial.h), state), tapes
+    return Outputs(stacked(hs, like=initial.h), state), tapes
 
 
 def loop_backward(
@@ -138,7 +144,7 @@ def loop_backward(
 ) -> Gradients:
     """Full BPTT by a plain loop, in any arithmetic, given the cotangents `bar` of the outputs."""
     T = _steps(xs)
-    keep, state_bar, params_bar = _keep(T, lengths), bar.final, _zeros(p)
+    keep, state_bar, params_bar = keep_of(T, lengths), bar.final, _zeros(p)
     xs_bar: list[Any] = [None] * T
     nodes_bar: list[Any] = [None] * T
     for t in reversed(_order(T, reverse)):
@@ -146,8 +152,8 @@ def loop_backward(
         state_bar, xs_bar[t], nodes_bar[t] = given.prev, _masked(given.x, keep, t), given.nodes
         params_bar = _add(params_bar, given.params)  # T1*  every step reads the same parameters
     one = jax.tree.map(lambda v: v.sum(0), xs)
-    nodes = _stack(nodes_bar, like=cell.forward(p, initial, one)[1].nodes if T == 0 else None)
-    return Gradients(params_bar, state_bar, _stack(xs_bar, like=one), nodes)
+    nodes = stacked(nodes_bar, like=cell.forward(p, initial, one)[1].nodes if T == 0 else None)
+    return Gradients(params_bar, state_bar, stacked(xs_bar, like=one), nodes)
 
 
 def _order(T: int, reverse: bool) -> range:
@@ -155,10 +161,10 @@ def _order(T: int, reverse: bool) -> range:
 
 
 def _masked(x_bar: Any, keep: Any, t: int) -> Any:
-    return x_bar if keep is None else _where(keep[t], x_bar, 0)  # T2*
+    return x_bar if keep is None else choose(keep[t], x_bar, 0)  # T2*
 
 
-def _stack(values: list[Any], like: Any) -> Any:
+def stacked(values: list[Any], like: Any) -> Any:
     """The steps' values over time; none where there is no step, shaped as `like`."""
     return jax.tree.map(lambda *v: stack(v), *values) if values else jax.tree.map(lambda v: v[None][:0], like)
 
@@ -171,7 +177,7 @@ def scan_with_tape(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Tape]:
     """As `loop`, jitted; the tapes come stacked over time. Arrays share one floating dtype. Raises BadInput."""
-    _check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths)
     _check_dtypes(p, initial, xs)
 
     def step(state: Any, now: Any) -> tuple[Any, Any]:
@@ -179,13 +185,13 @@ def scan_with_tape(
         state, output, tape = _step(cell, p, state, x, keep)
         return state, (output, tape)
 
-    final, (hs, tapes) = jax.lax.scan(step, initial, (xs, _keep(_steps(xs), lengths)), reverse=reverse)
+    final, (hs, tapes) = jax.lax.scan(step, initial, (xs, keep_of(_steps(xs), lengths)), reverse=reverse)
     return Outputs(hs, final), tapes
 
 
 def scan(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
     """Outputs of the recurrence, jitted: the reference. xs (T, B, D), lengths (B,). Raises BadInput."""
-    _check(cell, p, initial, xs, lengths)  # under jit the lengths' values are not seen any more
+    check(cell, p, initial, xs, lengths)  # under jit the lengths' values are not seen any more
     return scan_with_tape(cell, p, initial, xs, lengths, reverse)[0]
 
 
@@ -194,13 +200,13 @@ def scan_backward(
     cell: Cell, p: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
     """Full BPTT by the hand-written equations, as `loop_backward`, jitted; without the nodes' cotangents."""
-    keep = _keep(bar.hs.shape[0], lengths)
+    keep = keep_of(bar.hs.shape[0], lengths)
 
     def step(carry: Any, now: Any) -> tuple[Any, Any]:
         state_bar, params_bar = carry
         tape, h_bar, keep = now
         given = _step_backward(cell, p, tape, h_bar, state_bar, keep)
-        x_bar = given.x if keep is None else _where(keep, given.x, 0)  # T2*
+        x_bar = given.x if keep is None else choose(keep, given.x, 0)  # T2*
         return (given.prev, _add(params_bar, given.params)), x_bar
 
     (initial_bar, params_bar), xs_bar = jax.lax.scan(
@@ -233,15 +239,39 @@ def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
 
     Raises BadInput where shapes or dtypes do not fit each other.
     """
-    _check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths)
     return _bptt(cell, p, initial, xs, lengths, reverse)
+
+
+# --------------------------------------------------------------------------------------- either, as one value
+
+
+class Through(NamedTuple):
+    """How a recurrence is driven through time."""
+
+    forward: Callable[..., tuple[Outputs, Any]]
+    """(cell, params, initial, xs, lengths, reverse) -> outputs, tapes."""
+    backward: Callable[..., Gradients]
+    """(cell, params, initial, xs, tapes, cotangents of the outputs, lengths, reverse) -> gradients."""
+
+
+def _scan_backward(
+    cell: Cell, p: Any, _: Any, __: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
+) -> Gradients:
+    return scan_backward(cell, p, tapes, bar, lengths, reverse)
+
+
+LOOP = Through(loop, loop_backward)
+"""The definition, in any arithmetic."""
+SCAN = Through(scan_with_tape, _scan_backward)
+"""The reference, jitted."""
 
 
 # ------------------------------------------------------------------------------------ a declared estimator
 
 
 def truncated(
-    cell: Cell, p: Any, initial: Any, xs: Any, tapes: list[Tape], bar: Outputs, k1: int, k2: int
+    cell: Cell, p: Any, initial: Any, xs: Any, tapes: list[Tape], bar: Outputs, k1: int, k2: int, lengths: Any = None
 ) -> Gradients:
     """BPTT(k1, k2): after every k1 steps, the newest k1 outputs are propagated back through the last k2 steps. T3*
 
@@ -253,6 +283,7 @@ def truncated(
     if not 1 <= k1 <= k2:
         raise BadInput(f"truncated BPTT needs 1 <= k1 <= k2, got k1={k1}, k2={k2}: an output must reach its own step")
     T = _steps(xs)
+    keep = keep_of(T, lengths)
     total = Gradients(_zeros(p), _zeros(initial), _zeros(xs))
     for start, end in ((start, min(start + k1, T)) for start in range(0, T, k1)):
         oldest = max(0, end - k2)
@@ -260,18 +291,18 @@ def truncated(
         params_bar, xs_bar = total.params, [_at(total.xs, t) for t in range(T)]
         for t in range(end - 1, oldest - 1, -1):
             h_bar = bar.hs[t] if t >= start else bar.hs[t] * 0  # T3*
-            given = _step_backward(cell, p, tapes[t], h_bar, state_bar, None)
-            state_bar, xs_bar[t] = given.prev, _add(xs_bar[t], given.x)
+            given = _step_backward(cell, p, tapes[t], h_bar, state_bar, None if keep is None else keep[t])
+            state_bar, xs_bar[t] = given.prev, _add(xs_bar[t], _masked(given.x, keep, t))
             params_bar = _add(params_bar, given.params)
         initial_bar = _add(total.initial, state_bar) if oldest == 0 else total.initial  # T3*  else it is cut off here
-        total = Gradients(params_bar, initial_bar, _stack(xs_bar, like=None))
+        total = Gradients(params_bar, initial_bar, stacked(xs_bar, like=None))
     return total if T else total._replace(initial=bar.final)
 
 
 # ---------------------------------------------------------------------------------------------- bad input
 
 
-def _check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
+def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
     """BadInput, with the name of the array that does not fit, what was expected and what came."""
     for name, values, shapes in (
         ("xs", xs, cell.x),

@@ -79,7 +79,7 @@ MISTAKES = {
         LSTM, "c_bar * g, c_bar * prev.c, c_bar * i", "c_bar * prev.c, c_bar * g, c_bar * i"
     ),
     "the loop ignores the final state's cotangent (T1*)": Mistake(
-        SEQUENCE, "_keep(T, lengths), bar.final, _zeros(p)", "_keep(T, lengths), _zeros(bar.final), _zeros(p)"
+        SEQUENCE, "keep_of(T, lengths), bar.final, _zeros(p)", "keep_of(T, lengths), _zeros(bar.final), _zeros(p)"
     ),
     "the scan ignores the final state's cotangent (T1*)": Mistake(
         SEQUENCE, "step, (bar.final, _zeros(p))", "step, (_zeros(bar.final), _zeros(p))"

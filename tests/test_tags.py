@@ -22,6 +22,18 @@ HOMES = {
     **{prefix_of(page): (f"{page}.md", [f"lstm_ref/cells/{page}.py"]) for page in PAGES},
     "F": ("final_gate.md", sorted(str(f.relative_to(ROOT)) for f in (ROOT / "lstm_ref/layers").glob("*.py"))),
     "T": ("bptt.md", ["lstm_ref/sequence.py"]),
+    **{
+        prefix: (f"{page}.md", [f"lstm_ref/through_time/{file}.py"])
+        for prefix, page, file in (
+            ("LI", "initial_state", "initial_state"),
+            ("PC", "pieces", "pieces"),
+            ("BI", "bidirectional", "bidirectional"),
+            ("RT", "rtrl", "rtrl"),
+            ("LR", "parallel", "linear"),
+            ("PA", "parallel", "parallel"),
+            ("MC", "mlstm_parallel", "mlstm_parallel"),
+        )
+    },
 }
 
 
@@ -37,7 +49,7 @@ def in_comments(prefix: str, source: str) -> set[str]:
 
 
 def test_no_two_pages_share_a_prefix():
-    assert len(HOMES) == len(PAGES) + 2
+    assert len(HOMES) == len(PAGES) + 9
 
 
 @pytest.mark.parametrize("prefix", HOMES)

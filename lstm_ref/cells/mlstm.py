@@ -77,12 +77,13 @@ class Nodes(NamedTuple):
     """New output, (B, NH)."""
 
 
+def scales(key_is_scaled: bool, H: int) -> tuple[float, float]:
+    """Factors of query and key."""
+    return (1.0, H**-0.5) if key_is_scaled else (H**-0.5, 1.0)
+
+
 def _cell(name: str, key_is_scaled: bool) -> Cell:
     """The cell with the factor 1/√H at the key, or at the query."""
-
-    def scales(H: int) -> tuple[float, float]:
-        """Factors of query and key."""
-        return (1.0, H**-0.5) if key_is_scaled else (H**-0.5, 1.0)
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int, N: int = 2) -> Params:
         """Glorot kernels; biases zero but the forget gates', 3 (the paper's lower end)."""
@@ -94,7 +95,7 @@ def _cell(name: str, key_is_scaled: bool) -> Cell:
         """q, k, v, each (B, N, H) and scaled, and o before its activation (B, NH)."""
         N = p.b_g.shape[0] // 2
         H = a.shape[-1] // (4 * N)
-        to_q, to_k = scales(H)
+        to_q, to_k = scales(key_is_scaled, H)
         q, k, v = (a[:, j * N * H : (j + 1) * N * H].reshape(-1, N, H) for j in range(3))
         return q * to_q, k * to_k, v, a[:, 3 * N * H :]
 
@@ -120,7 +121,7 @@ def _cell(name: str, key_is_scaled: bool) -> Cell:
         x, prev, (a, g, r, m, i, f, c, n, u, s, d, y, o, _) = tape
         q, k, v, _ = heads(p, a)
         N, H = q.shape[1:]
-        to_q, to_k = scales(H)
+        to_q, to_k = scales(key_is_scaled, H)
         o_bar, y_bar = bar.h * y, (bar.h * o).reshape(u.shape)  # MM7*
         u_bar, d_bar = y_bar / d[..., None], -(y_bar * u).sum(-1) / (d * d)  # MM7*
         by_s = step(maximum(s, -s) - exp(-m))

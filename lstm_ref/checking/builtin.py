@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
 
 from lstm_ref import sequence
+from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import CELLS, Cell, original
 from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.cells.described import number_of_parameters
@@ -21,6 +22,8 @@ from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
 from lstm_ref.models import char_lm
+from lstm_ref.through_time import bidirectional, initial_state, mlstm_parallel, parallel, rtrl
+from lstm_ref.through_time.pieces import in_pieces
 
 T, B, D, H, K = 6, 2, 3, 4, 5
 SMALLER = ((3, 4), (2, 3), (1, 2))  # D, H
@@ -100,6 +103,11 @@ def _recurrence(cell: Cell, lengths: Any = None, reverse: bool = False) -> Calla
     return outputs
 
 
+def _as(inputs: Any, xs: Any) -> Any:
+    """The sequence as JAX arrays, where the inputs are: a constant is not by itself."""
+    return jax.tree.map(jax.numpy.asarray, xs) if _on_jax(inputs) else xs
+
+
 def _on_jax(xs: Any) -> bool:
     return any(isinstance(x, jax.Array) for x in jax.tree.leaves(xs))
 
@@ -116,14 +124,15 @@ def through_time(
     lengths: Any = None,
     reverse: bool = False,
     kind: str = "",
-    loop_backward: Callable[..., sequence.Gradients] = sequence.loop_backward,
+    through: sequence.Through = sequence.LOOP,
 ) -> Problem:
-    """BPTT by the plain loop, against oracles of the jitted scan."""
+    """BPTT by the plain loop, or another way, against oracles of the jitted scan."""
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
-        numpy_alone(inputs["xs"])
-        _, tapes = sequence.loop(cell, *_arguments(inputs), lengths, reverse)
-        return _named(loop_backward(cell, *_arguments(inputs), tapes, bar, lengths, reverse))
+        if through is not parallel.PARALLEL:
+            numpy_alone(inputs["xs"])
+        _, tapes = through.forward(cell, *_arguments(inputs), lengths, reverse)
+        return _named(through.backward(cell, *_arguments(inputs), tapes, bar, lengths, reverse))
 
     forward = _recurrence(cell, lengths, reverse)
     return problem(recurrence(cell, rng), forward=forward, backward=backward, name=f"time/{cell.name}{kind}")
@@ -182,8 +191,8 @@ def truncated(
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
         numpy_alone(inputs["xs"])
-        _, tapes = sequence.loop(cell, *_arguments(inputs))
-        return _named(estimate(cell, *_arguments(inputs), tapes, bar, k1, k2))
+        _, tapes = sequence.loop(cell, *_arguments(inputs), LENGTHS)
+        return _named(estimate(cell, *_arguments(inputs), tapes, bar, k1, k2, LENGTHS))
 
     def definition(inputs: Any) -> sequence.Outputs:
         params, initial, xs = _arguments(inputs)
@@ -194,15 +203,17 @@ def truncated(
             state = initial
             if oldest > 0:
                 before = jax.tree.map(lambda v: v[:oldest], xs)  # noqa: B023
-                state = jax.lax.stop_gradient(sequence.scan(cell, params, initial, before).final)
-            block = sequence.scan(cell, params, state, jax.tree.map(lambda v: v[oldest:end], xs))  # noqa: B023
+                state = sequence.scan(cell, params, initial, before, LENGTHS.clip(0, oldest)).final
+                state = jax.lax.stop_gradient(state)
+            real = (LENGTHS - oldest).clip(0, end - oldest)
+            block = sequence.scan(cell, params, state, jax.tree.map(lambda v: v[oldest:end], xs), real)  # noqa: B023
             hs.append(block.hs[start - oldest :])
             final = block.final
         return sequence.Outputs(jax.numpy.concatenate(hs), final)
 
     return problem(
         recurrence(cell, rng),
-        forward=_recurrence(cell),
+        forward=_recurrence(cell, LENGTHS),
         backward=backward,
         name=f"time/{cell.name}-truncated",
         estimator=f"truncated BPTT(k1={k1}, k2={k2})",
@@ -230,6 +241,72 @@ def truncated_of_1997(rng: Random, step: Any = original.truncated) -> Problem:
         name="time/original-truncated-1997",
         estimator="the truncated gradient of Hochreiter and Schmidhuber 1997",
         definition=lambda inputs: sequence.scan(whole._replace(forward=held), *_arguments(inputs), LENGTHS),
+    )
+
+
+def learned_initial_state(cell: Cell, rng: Random, layer: Any = initial_state) -> Problem:
+    """BPTT with an initial state that is one learned row."""
+    inputs = recurrence(cell, rng)
+    inputs["initial"] = like(rng, cell.state_shapes(1, sizes_for(cell)[1]))
+
+    def forward(inputs: Any) -> sequence.Outputs:
+        rows = jax.tree.map(lambda v: concatenate([v] * B), inputs["initial"])
+        return _recurrence(cell, LENGTHS)({**inputs, "initial": rows})
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        numpy_alone(inputs["xs"])
+        read = inputs["params"], layer.forward(inputs["initial"], B), inputs["xs"]
+        _, tapes = sequence.loop(cell, *read, LENGTHS)
+        given = sequence.loop_backward(cell, *read, tapes, bar, LENGTHS)
+        return _named(given) | {"initial": layer.backward(given.initial)}
+
+    return problem(inputs, forward=forward, backward=backward, name=f"time/{cell.name}-learned-initial")
+
+
+def both_directions(merge: bidirectional.Merge, rng: Random, layer: Any = bidirectional) -> Problem:
+    """Two different cells over one sequence, one in each direction."""
+    cells = bidirectional.Both(CELLS["lstm"], CELLS["gru"])
+    onward, back = (recurrence(cell, rng) for cell in cells)
+    inputs = {k: bidirectional.Both(onward[k], back[k]) for k in ("params", "initial")} | {"xs": onward["xs"]}
+
+    def forward(inputs: Any) -> sequence.Outputs:
+        onward, back = (
+            _recurrence(cell, LENGTHS, reverse=n == 1)(
+                {"params": inputs["params"][n], "initial": inputs["initial"][n], "xs": inputs["xs"]}
+            )
+            for n, cell in enumerate(cells)
+        )
+        merged = {
+            "concat": concatenate((onward.hs, back.hs), axis=-1),
+            "sum": onward.hs + back.hs,
+            "mean": (onward.hs + back.hs) / 2,
+            "product": onward.hs * back.hs,
+        }
+        return sequence.Outputs(merged[merge], bidirectional.Both(onward.final, back.final))
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        numpy_alone(inputs["xs"])
+        _, tape = layer.forward(cells, *_arguments(inputs), LENGTHS, merge)
+        return _named(layer.backward(cells, *_arguments(inputs), tape, bar, LENGTHS, merge))
+
+    return problem(inputs, forward=forward, backward=backward, name=f"time/bidirectional-{merge}")
+
+
+def real_time_recurrent_learning(rng: Random, gradients: Any = rtrl.gradients) -> Problem:
+    """The LSTM's gradient by forward accumulation; of what is learned alone."""
+    cell = CELLS["lstm"]
+    inputs = recurrence(cell, rng)
+    xs = inputs.pop("xs")
+
+    def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
+        numpy_alone(inputs["initial"])
+        return gradients(inputs["params"], inputs["initial"], xs, bar, LENGTHS)[1]._asdict()
+
+    return problem(
+        inputs,
+        forward=lambda inputs: _recurrence(cell, LENGTHS)({**inputs, "xs": _as(inputs["initial"], xs)}),
+        backward=backward,
+        name="time/lstm-rtrl",
     )
 
 
@@ -321,8 +398,13 @@ def character_model(rng: Random) -> Problem:
         "initial": like(rng, CELLS["lstm"].state_shapes(B, H)),
     }
     ids = rng.integers(0, V, (T + 1, B))
-    loss, gradients = char_lm.for_checking(ids[:-1], ids[1:], through=char_lm.SCAN)
+    loss, gradients = char_lm.for_checking(ids[:-1], ids[1:], through=sequence.SCAN)
     return problem(inputs, loss=loss, gradients=gradients, name="model/char-lm")
+
+
+def other_way(cell: Cell, kind: str, through: sequence.Through) -> Callable[[Random], Problem]:
+    """The problem of a way through time other than the loop, with lengths."""
+    return partial(through_time, cell, lengths=LENGTHS, kind=kind, through=through)
 
 
 def problems() -> dict[str, Callable[[Random], Problem]]:
@@ -341,6 +423,16 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
         found[f"time/{name}-custom-vjp"] = partial(custom_vjp, cell)
         found[f"time/{name}-truncated"] = partial(truncated, cell)
     found["time/original-truncated-1997"] = truncated_of_1997
+    for name in parallel.LINEAR:
+        found[f"time/{name}-parallel"] = other_way(CELLS[name], "-parallel", parallel.PARALLEL)
+    for name in ("mlstm", "mlstm_scaled_query"):
+        found[f"time/{name}-parallel"] = other_way(CELLS[name], "-parallel", mlstm_parallel.PARALLEL)
+    found["time/mlstm-chunkwise"] = other_way(CELLS["mlstm"], "-chunkwise", in_pieces(4, mlstm_parallel.PARALLEL))
+    found["time/lstm-pieces"] = other_way(CELLS["lstm"], "-pieces", in_pieces(4))
+    found["time/lstm-rtrl"] = real_time_recurrent_learning
+    found["time/lstm-learned-initial"] = partial(learned_initial_state, CELLS["lstm"])
+    for merge in get_args(bidirectional.Merge):
+        found[f"time/bidirectional-{merge}"] = partial(both_directions, merge)
     for name in ("rnn_tanh", "lstm"):
         found[f"second-order/{name}"] = partial(second_order, CELLS[name])
     found["model/char-lm"] = character_model

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import numpy as np
 
 from lstm_ref import sequence
+from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking import builtin
 from lstm_ref.checking.problem import Problem
@@ -22,6 +23,8 @@ from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
 from lstm_ref.mistakes.source import Edit, Source
+from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, pieces, rtrl
+from lstm_ref.through_time.pieces import in_pieces
 
 Builder = Callable[[np.random.Generator], Problem]
 
@@ -46,6 +49,7 @@ def units() -> dict[str, Callable[[], Iterator[Mutant]]]:
     for cell in CELLS.values():
         makers[f"cells/{cell.name}"] = partial(of_cell, cell)
         makers[f"between steps/{cell.name}"] = partial(between_steps, cell)
+    makers |= {f"through_time/{name}": partial(of_way, name) for name in WAYS}
     return makers | {"sequence": partial(of_sequence, CELLS["lstm"]), "layers": of_layers}
 
 
@@ -80,7 +84,7 @@ def between_steps(cell: Cell) -> Iterator[Mutant]:
             given = wrong(Recurrence(cell, p, initial, xs, each, bar.final, zeros))
             return sequence.Gradients(given.params, given.initial, given.xs)
 
-        build = partial(builtin.through_time, cell, loop_backward=loop_backward)
+        build = partial(builtin.through_time, cell, through=sequence.LOOP._replace(backward=loop_backward))
         yield Mutant(f"between steps/{cell.name}", mistake.kind, mistake.tag, mistake.sentence, "", (build,))
 
 
@@ -108,12 +112,117 @@ def of_sequence(cell: Cell) -> Iterator[Mutant]:
             if source is cut:
                 builders: tuple[Any, ...] = (partial(builtin.truncated, cell, estimate=edited),)
             else:
+                way = sequence.LOOP._replace(backward=edited)
                 builders = tuple(
-                    partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, loop_backward=edited)
+                    partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, through=way)
                     for lengths, reverse in ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True))
                 )
             if all(map(_runs, builders)):
                 yield _mutant(f"sequence.{source.name.lstrip('_')}", edit, builders)
+
+
+class Way(NamedTuple):
+    """A way through time, with an example of what its backward is called with."""
+
+    backward: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    wronged: Callable[[Any], tuple[Builder, ...]]
+    """The problems with another backward in its place."""
+    options: dict[str, Any] = {}  # noqa: RUF012
+
+
+def _through(cell: Cell, way: sequence.Through, backward: Any = None, **options: Any) -> Way:
+    """A way that has the loop's arguments."""
+    inputs = builtin.recurrence(cell, np.random.default_rng(0))
+    read = inputs["params"], inputs["initial"], inputs["xs"]
+    outputs, tape = way.forward(cell, *read, builtin.LENGTHS)
+    bar = jax.tree.map(lambda v: np.ones(v.shape, v.dtype), outputs)
+
+    def wronged(edited: Any) -> tuple[Builder, ...]:
+        wrong = way._replace(backward=partial(edited, **options))
+        return tuple(
+            partial(builtin.through_time, cell, lengths=lengths, through=wrong) for lengths in (builtin.LENGTHS, None)
+        )
+
+    return Way(backward or way.backward, (cell, *read, tape, bar, builtin.LENGTHS), wronged, options)
+
+
+def _both_directions() -> Way:
+    cells = bidirectional.Both(CELLS["lstm"], CELLS["gru"])
+    each = [builtin.recurrence(cell, np.random.default_rng(0)) for cell in cells]
+    params, initial = (bidirectional.Both(*(inputs[k] for inputs in each)) for k in ("params", "initial"))
+    read = cells, params, initial, each[0]["xs"]
+    outputs, tape = bidirectional.forward(*read, builtin.LENGTHS)
+    return Way(
+        bidirectional.backward,
+        (*read, tape, jax.tree.map(np.ones_like, outputs), builtin.LENGTHS),
+        lambda edited: tuple(
+            partial(builtin.both_directions, merge, layer=_layer(bidirectional.forward, edited))
+            for merge in get_args(bidirectional.Merge)
+        ),
+    )
+
+
+def _layer(forward: Any, backward: Any) -> Any:
+    return SimpleNamespace(forward=forward, backward=backward)
+
+
+def _rtrl() -> Way:
+    inputs = builtin.recurrence(CELLS["lstm"], np.random.default_rng(0))
+    read = inputs["params"], inputs["initial"], inputs["xs"]
+    bar = jax.tree.map(np.ones_like, sequence.loop(CELLS["lstm"], *read)[0])
+    return Way(
+        rtrl.gradients,
+        (*read, bar, builtin.LENGTHS),
+        lambda edited: (partial(builtin.real_time_recurrent_learning, gradients=edited),),
+    )
+
+
+def _learned() -> Way:
+    initial = builtin.recurrence(CELLS["lstm"], np.random.default_rng(0))["initial"]
+    return Way(
+        initial_state.backward,
+        (initial,),
+        lambda edited: (
+            partial(builtin.learned_initial_state, CELLS["lstm"], layer=_layer(initial_state.forward, edited)),
+        ),
+    )
+
+
+def _scan() -> Way:
+    """The scan of the total cotangents, within the parallel form."""
+    within = Source(parallel.backward)
+    way = _through(CELLS["min_gru"], parallel.PARALLEL)
+    values = np.ones((6, 2, 4))
+    return Way(
+        linear.adjoints,
+        (values, values),
+        lambda edited: way.wronged(
+            within.with_edits([], {"linear": SimpleNamespace(**{**vars(linear), "adjoints": edited})})
+        ),
+    )
+
+
+WAYS: dict[str, Callable[[], Way]] = {
+    "initial_state": _learned,
+    "pieces": lambda: _through(CELLS["lstm"], in_pieces(4), pieces.backward, every=4),
+    "bidirectional": _both_directions,
+    "rtrl": _rtrl,
+    "linear": _scan,
+    "parallel": lambda: _through(CELLS["qrnn_fo"], parallel.PARALLEL),
+    "mlstm_parallel": lambda: _through(CELLS["mlstm"], mlstm_parallel.PARALLEL),
+}
+"""The other ways through time."""
+
+
+def of_way(name: str) -> Iterator[Mutant]:
+    """The mistakes of another way through time."""
+    way = WAYS[name]()
+    source = Source(way.backward)
+    for edit in edits_of(source, *way.arguments, **way.options):
+        builders = way.wronged(source.with_edits([edit]))
+        if all(map(_runs, builders)):
+            yield _mutant(f"through_time/{name}", edit, builders)
 
 
 def of_layers() -> Iterator[Mutant]:
@@ -156,7 +265,8 @@ def _runs(build: Builder) -> bool:
     outputs = problem.function(problem.inputs)
     bar = jax.tree.map(lambda v: np.ones(np.shape(v)), outputs)
     try:
-        given = problem.gradients(problem.inputs, bar)
+        with x64():
+            given = problem.gradients(problem.inputs, bar)
     except (ValueError, TypeError, AttributeError, IndexError, NameError):
         return False
     mine, theirs = (jax.tree.leaves({k: tree[k] for k in given}) for tree in (problem.inputs, given))

@@ -23,10 +23,10 @@ Values = Mapping[str, Any]
 Rule = Callable[[Source, Equation, Values], Iterator[Edit]]
 
 
-def edits_of(source: Source, *example: Any) -> list[Edit]:
+def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
     """Every edit that the rules make of the source's equations. `example` are arguments: shapes tell what can be
     mistaken for what. Edits that compute the same text are made once; whether an edit runs is for the caller to see."""
-    values = source.locals_of(*example)
+    values = source.locals_of(*example, **options)
     found: dict[tuple[Any, ...], Edit] = {}
     for equation in source.equations():
         for rule in RULES:
@@ -34,7 +34,7 @@ def edits_of(source: Source, *example: Any) -> list[Edit]:
                 if edit.wrong != edit.equation:
                     found.setdefault((equation.value.number, edit.wrong), edit)  # type: ignore[attr-defined]
     for name, helper in source.helpers().items():
-        of_helper = edits_of(helper, *source.arguments_to(name, *example))
+        of_helper = edits_of(helper, *source.arguments_to(name, *example, **options))
         found |= {(name, k): edit._replace(helper=name) for k, edit in enumerate(of_helper) if not edit.helper}
     return list(found.values())
 

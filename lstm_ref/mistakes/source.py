@@ -58,7 +58,7 @@ class Source:
             node.number = number  # type: ignore[attr-defined]
         definition: Any = self._tree.body[0]
         definition.decorator_list, definition.returns = [], None
-        for argument in definition.args.args:
+        for argument in (*definition.args.args, *definition.args.kwonlyargs):
             argument.annotation = None
         self._definition = definition
 
@@ -98,7 +98,7 @@ class Source:
         value = self._namespace.get(helper)
         return value if isinstance(value, Cell) else None
 
-    def arguments_to(self, helper: str, *arguments: Any) -> tuple[Any, ...]:
+    def arguments_to(self, helper: str, *arguments: Any, **options: Any) -> tuple[Any, ...]:
         """What the helper is called with, the first time, when the function runs on these arguments."""
         given: list[tuple[Any, ...]] = []
 
@@ -106,7 +106,7 @@ class Source:
             return lambda *read: given.append(read) or right(*read)  # type: ignore[func-returns-value]
 
         changed = self._instead(helper, recording)
-        self._compiled(copy.deepcopy(self._definition), {helper: changed})(*arguments)
+        self._compiled(copy.deepcopy(self._definition), {helper: changed})(*arguments, **options)
         return given[0]
 
     def _instead(self, helper: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
@@ -132,10 +132,10 @@ class Source:
             text = text.replace(right, wrong)
         return self._compiled(ast.parse(text).body[0], None)
 
-    def locals_of(self, *arguments: Any) -> dict[str, Any]:
+    def locals_of(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """All that the function has named when it returns, for these arguments."""
         edited = _ReturnLocals().visit(copy.deepcopy(self._definition))
-        return dict(self._compiled(edited, None)(*arguments))
+        return dict(self._compiled(edited, None)(*arguments, **options))
 
     def value_of(self, expression: ast.expr, names: Mapping[str, Any]) -> Any:
         """The value of an expression of the source, where these names are known."""

@@ -25,6 +25,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.layers import dense, softmax_cross_entropy
 from lstm_ref.layers.reduction import Reduction
 from lstm_ref.models.text import decode, encode
+from lstm_ref.sequence import LOOP, SCAN, Through
 
 How = Literal["hand", "autodiff"]
 
@@ -36,22 +37,6 @@ class Params(NamedTuple):
     """w_x (V, 4H), w_h (H, 4H), b (4H,)."""
     head: dense.Params
     """The final gate: w (H, V), b (V,)."""
-
-
-class Through(NamedTuple):
-    """How the recurrence is driven through time."""
-
-    forward: Callable[..., tuple[sequence.Outputs, Any]]
-    """(cell, params, initial, xs) -> outputs, tapes."""
-    backward: Callable[..., sequence.Gradients]
-    """(cell, params, initial, xs, tapes, cotangents of the outputs) -> gradients."""
-
-
-LOOP = Through(sequence.loop, sequence.loop_backward)
-SCAN = Through(
-    sequence.scan_with_tape,
-    lambda cell, p, initial, xs, tapes, bar: sequence.scan_backward(cell, p, tapes, bar),
-)
 
 
 class Tape(NamedTuple):

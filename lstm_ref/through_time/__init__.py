@@ -1,0 +1,1 @@
+"""Ways through time beyond the plain loop: pieces, both directions, forward accumulation, parallel forms."""

@@ -1,0 +1,106 @@
+"""Two recurrences over one sequence, one in each direction of time: edges BI1-BI2 forward, BI1*-BI2* backward.
+
+derivations/bidirectional.md derives each. Conventions that bite: the output at a step is made of both outputs *at that
+step*, so the second recurrence has read the sequence from its end, and its final state is the one at the first step;
+with lengths it begins at every text's true end. Two cells, two sets of parameters, two states.
+Source: Schuster and Paliwal, "Bidirectional recurrent neural networks", IEEE Trans. Signal Processing 45, 1997.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+
+from lstm_ref.arithmetic import concatenate
+from lstm_ref.cells import Cell
+from lstm_ref.errors import BadInput
+from lstm_ref.sequence import LOOP, Gradients, Outputs, Through
+
+Merge = Literal["concat", "sum", "mean", "product"]
+
+
+class Both(NamedTuple):
+    """What there is of each direction: cells, parameters, states, outputs."""
+
+    onward: Any
+    """From the first step to the last."""
+    back: Any
+    """From the last to the first."""
+
+
+class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
+    tapes: Both
+    hs: Both
+    """Outputs of both, each (T, B, H)."""
+
+
+def forward(
+    cells: Both,
+    p: Both,
+    initial: Both,
+    xs: Any,
+    lengths: Any = None,
+    merge: Merge = "concat",
+    through: Through = LOOP,
+) -> tuple[Outputs, Tape]:
+    """Outputs and tape. hs is (T, B, 2H) for "concat", onward first, else (T, B, H); the final state is of both.
+
+    Raises BadInput where shapes do not fit, or there is no such merge.
+    """
+    _check(cells, merge)
+    onward, onward_tapes = through.forward(cells.onward, p.onward, initial.onward, xs, lengths)  # BI1
+    back, back_tapes = through.forward(cells.back, p.back, initial.back, xs, lengths, True)  # BI1
+    if merge == "concat":
+        hs = concatenate((onward.hs, back.hs), axis=-1)  # BI2
+    elif merge == "product":
+        hs = onward.hs * back.hs  # BI2
+    else:
+        hs = (onward.hs + back.hs) * _share(merge)  # BI2
+    return Outputs(hs, Both(onward.final, back.final)), Tape(Both(onward_tapes, back_tapes), Both(onward.hs, back.hs))
+
+
+def backward(
+    cells: Both,
+    p: Both,
+    initial: Both,
+    xs: Any,
+    tape: Tape,
+    bar: Outputs,
+    lengths: Any = None,
+    merge: Merge = "concat",
+    through: Through = LOOP,
+) -> Gradients:
+    """Cotangents of all that `forward` read, given those of its outputs."""
+    if merge == "concat":
+        H = tape.hs.onward.shape[-1]
+        onward_bar, back_bar = bar.hs[..., :H], bar.hs[..., H:]  # BI2*
+    elif merge == "product":
+        onward_bar, back_bar = bar.hs * tape.hs.back, bar.hs * tape.hs.onward  # BI2*
+    else:
+        onward_bar, back_bar = bar.hs * _share(merge), bar.hs * _share(merge)  # BI2*
+    onward = through.backward(
+        *(cells.onward, p.onward, initial.onward, xs, tape.tapes.onward),
+        *(Outputs(onward_bar, bar.final.onward), lengths),
+    )
+    back = through.backward(
+        *(cells.back, p.back, initial.back, xs, tape.tapes.back),
+        *(Outputs(back_bar, bar.final.back), lengths, True),
+    )
+    xs_bar = jax.tree.map(lambda a, b: a + b, onward.xs, back.xs)  # BI1*  x has two readers: both directions
+    return Gradients(Both(onward.params, back.params), Both(onward.initial, back.initial), xs_bar)
+
+
+def _share(merge: Merge) -> float:
+    """What each direction's output counts."""
+    return 0.5 if merge == "mean" else 1.0
+
+
+def _check(cells: Both, merge: str) -> None:
+    if merge not in Merge.__args__:  # type: ignore[attr-defined]
+        raise BadInput(f"merge must be one of {', '.join(Merge.__args__)}, got {merge!r}")  # type: ignore[attr-defined]
+    for cell in cells:
+        if not isinstance(cell, Cell):
+            raise BadInput(f"cells must be Both(onward, back) of two cells, got {type(cell).__name__} for one")

@@ -1,0 +1,21 @@
+"""A learned initial state: one row, with which every sequence of a batch begins: edge LI1 forward, LI1* backward.
+
+derivations/initial_state.md derives it. Conventions that bite: the row has a batch axis, of size 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def forward(row: Any, B: int) -> Any:
+    """The initial state of B sequences, arrays (B, ...), of one row, arrays (1, ...)."""
+    return jax.tree.map(lambda v: v[np.zeros(B, dtype=int)], row)  # LI1
+
+
+def backward(initial_bar: Any) -> Any:
+    """Cotangent of the row, given that of the initial state."""
+    return jax.tree.map(lambda v_bar: v_bar.sum(0)[None], initial_bar)  # LI1*  every sequence reads the same row
