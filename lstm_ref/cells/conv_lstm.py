@@ -1,8 +1,8 @@
 """Convolutional LSTM in one or two dimensions, with or without peepholes: edges CL1-CL5 forward, CL1*-CL5* backward.
 
 derivations/conv_lstm.md derives each. Conventions that bite: channels last; a "same" cross-correlation, with zeros
-beyond the border, so kernels are odd; the peephole weights are whole maps, one number a place and channel. Gates i, f,
-g, o.
+beyond the border, so kernels are odd. For D channels in and H hidden, kernels are (K, D, 4H) and (K, H, 4H), or (K, K,
+...); the peephole weights are whole maps, one number a place and channel, (W, H) or (U, W, H). Gates i, f, g, o.
 Source: Shi et al., "Convolutional LSTM network: a machine learning approach for precipitation nowcasting", NIPS 2015,
 equation 3.
 """
@@ -10,30 +10,14 @@ equation 3.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from lstm_ref.arithmetic import concatenate, sigmoid, tanh
 from lstm_ref.cells.cell import Cell, Cotangents, Tape
 from lstm_ref.cells.lstm import Nodes, State, split_gates
-
-
-class Params(NamedTuple):
-    """Parameters, for D channels in and H hidden; K is the width of the kernels, in every dimension."""
-
-    w_x: Any
-    """Input kernel, (K, D, 4H) or (K, K, D, 4H)."""
-    w_h: Any
-    """Recurrent kernel, (K, H, 4H) or (K, K, H, 4H)."""
-    b: Any
-    """Bias, (4H,)."""
-    p_i: Any = None
-    """Peephole of the input gate, (W, H) or (U, W, H)."""
-    p_f: Any = None
-    """Peephole of the forget gate."""
-    p_o: Any = None
-    """Peephole of the output gate."""
+from lstm_ref.cells.peephole import Params
 
 
 def padded(x: Any, widths: tuple[int, ...]) -> Any:

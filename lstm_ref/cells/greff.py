@@ -16,23 +16,7 @@ import numpy as np
 from lstm_ref.arithmetic import concatenate, sigmoid, tanh
 from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine, blocks
 from lstm_ref.cells.lstm import Nodes, State, lstm
-
-
-class Params(NamedTuple):
-    """Parameters; n is the number of gates and candidate that are left."""
-
-    w_x: Any
-    """Input kernel, (D, nH)."""
-    w_h: Any
-    """Recurrent kernel, (H, nH)."""
-    b: Any
-    """Bias, (nH,)."""
-    p_i: Any = None
-    """Peephole of the input gate, (H,)."""
-    p_f: Any = None
-    """Peephole of the forget gate, (H,)."""
-    p_o: Any = None
-    """Peephole of the output gate, (H,)."""
+from lstm_ref.cells.peephole import Params
 
 
 class Activation(NamedTuple):

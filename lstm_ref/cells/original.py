@@ -8,33 +8,14 @@ Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from lstm_ref.arithmetic import concatenate, sigmoid, tanh
 from lstm_ref.cells.cell import Affine as Params
 from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine, blocks
-from lstm_ref.cells.lstm import State
-
-
-class Nodes(NamedTuple):
-    """The named values of a step, in forward order."""
-
-    a: Any
-    """Pre-activations of i, g, o, (B, 3H)."""
-    i: Any
-    """Input gate, (B, H)."""
-    g: Any
-    """Candidate."""
-    o: Any
-    """Output gate."""
-    c: Any
-    """New cell state."""
-    u: Any
-    """tanh of the new cell state."""
-    h: Any
-    """New hidden state."""
+from lstm_ref.cells.lstm import Nodes, State
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
@@ -50,12 +31,12 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
     c = state.c + i * g  # O3
     u = tanh(c)  # O4
     h = o * u  # O5
-    return State(h, c), Tape(x, state, Nodes(a, i, g, o, c, u, h))
+    return State(h, c), Tape(x, state, Nodes(a, i, None, g, o, c, u, h))
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
     """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
-    x, prev, (_, i, g, o, _, u, _) = tape
+    x, prev, (_, i, _, g, o, _, u, _) = tape
     o_bar, u_bar = bar.h * u, bar.h * o  # O5*
     c_bar = bar.c + u_bar * (1 - u * u)  # O4*
     i_bar, g_bar, prev_c_bar = c_bar * g, c_bar * i, c_bar  # O3*  the constant error carousel: nothing is lost
@@ -66,7 +47,7 @@ def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
         Params(w_x_bar, w_h_bar, b_bar),
         State(prev_h_bar, prev_c_bar),
         x_bar,
-        Nodes(a_bar, i_bar, g_bar, o_bar, c_bar, u_bar, bar.h),
+        Nodes(a_bar, i_bar, None, g_bar, o_bar, c_bar, u_bar, bar.h),
     )
 
 

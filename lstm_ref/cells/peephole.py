@@ -18,7 +18,7 @@ from lstm_ref.cells.lstm import Nodes, State, lstm, split_gates
 
 
 class Params(NamedTuple):
-    """Parameters, for input size D and hidden size H."""
+    """Parameters, for input size D and hidden size H; of a variant that has not all gates, n blocks for 4."""
 
     w_x: Any
     """Input kernel, (D, 4H)."""
@@ -26,11 +26,11 @@ class Params(NamedTuple):
     """Recurrent kernel, (H, 4H)."""
     b: Any
     """Bias, (4H,)."""
-    p_i: Any
-    """Peephole of the input gate, (H,)."""
-    p_f: Any
+    p_i: Any = None
+    """Peephole of the input gate, (H,); None where a variant has none."""
+    p_f: Any = None
     """Peephole of the forget gate, (H,)."""
-    p_o: Any
+    p_o: Any = None
     """Peephole of the output gate, (H,)."""
 
 
