@@ -32,7 +32,8 @@ def verify(
 ) -> None:
     """Prove the built-in hand-written gradients against every oracle.
 
-    NAMES select derivations by any part of their name (lstm, layer/, time/rnn …); without them, all are proven.
+    NAMES select derivations: the name of a cell (lstm) selects its own, any other part of a name (layer/, parallel,
+    gru) all that contain it; without NAMES, all are proven.
     Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
     """
     # Every function is compiled and then run once: what XLA would optimise costs more than it gives.
@@ -48,10 +49,10 @@ def verify(
 
     started, out = time.perf_counter(), console(no_color)
     every = problems()
-    chosen = [n for n in every if not names or any(part in n for part in names)]
     for part in names:
-        if not any(part in n for n in every):
+        if not any(_selects(part, n) for n in every):
             raise BadInput(f"no derivation is called {part!r}; there are {', '.join(every)}")
+    chosen = [n for n in every if not names or any(_selects(part, n) for part in names)]
     prove = partial(_prove, oracles=oracles, digits=digits, seed=seed)
     reports: list[Any] = []
     hidden = as_json or quiet or not sys.stderr.isatty()
@@ -75,6 +76,14 @@ def verify(
     for path in report_files:
         write(path, reports)
     sys.exit(1 if wrong else 0)
+
+
+def _selects(part: str, name: str) -> bool:
+    """Whether a part of a name, or a cell's, is meant to select the derivation of this name."""
+    from lstm_ref.cells import CELLS
+
+    of = name.partition("/")[2]
+    return part in name if part not in CELLS else of == part or of.startswith(f"{part}-")
 
 
 def _seconds(started: float) -> float:

@@ -116,6 +116,12 @@ def test_verify_proves_the_named_gradients():
     assert report["reports"][0]["digits_in_balls"] >= 60
 
 
+def test_verify_takes_the_name_of_a_cell_for_that_cell_alone():
+    done = run("verify", "mgu", "--json", "--oracles", "balls", "--digits", "20")
+    names = [r["name"] for r in json.loads(done.stdout)["reports"]]
+    assert names == ["cell/mgu", "time/mgu-lengths"]  # and not mgu_keeps
+
+
 def test_ctrl_c_leaves_cleanly(tmp_path):
     file, begun = tmp_path / "slow.py", tmp_path / "begun"
     file.write_text(
