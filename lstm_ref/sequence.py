@@ -23,10 +23,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstm_ref.arithmetic import stack, where
+from lstm_ref.arithmetic import stack
 from lstm_ref.cells import Cell, Cotangents, Tape
 from lstm_ref.cells.cell import named, solved
 from lstm_ref.errors import BadInput
+from lstm_ref.padding import choose, keep_of
 
 
 class Outputs(NamedTuple):
@@ -74,21 +75,6 @@ def _step_backward(cell: Cell, p: Any, tape: Tape, h_bar: Any, bar: Any, keep: A
     return given._replace(prev=_add(given.prev, held))
 
 
-def choose(keep: Any, real: Any, padding: Any) -> Any:
-    """Where `keep` (B, 1) or (T, B, 1) is True the one, else the other: arrays (B, ...) or (T, B, ...), structures of
-    them, or 0."""
-
-    def pick(a: Any, b: Any) -> Any:
-        inner = max(np.ndim(a), np.ndim(b)) - keep.ndim + 1
-        return where(keep.reshape(*keep.shape[:-1], *(1,) * inner), a, b)
-
-    if np.isscalar(padding):
-        return jax.tree.map(lambda a: pick(a, padding), real)
-    if np.isscalar(real):
-        return jax.tree.map(lambda b: pick(real, b), padding)
-    return jax.tree.map(pick, real, padding)
-
-
 def _add(x: Any, y: Any) -> Any:
     return jax.tree.map(lambda a, b: a + b, x, y)
 
@@ -103,13 +89,6 @@ def _at(xs: Any, t: int) -> Any:
 
 def _steps(xs: Any) -> int:
     return int(jax.tree.leaves(xs)[0].shape[0])
-
-
-def keep_of(T: int, lengths: Any) -> Any:
-    """(T, B, 1) bools: which steps are real; or None."""
-    if lengths is None:
-        return None
-    return (np.arange(T)[:, None] < lengths)[:, :, None]
 
 
 # ------------------------------------------------------------------------------------- the definition: a loop

@@ -23,6 +23,10 @@ HOMES = {
     "F": ("final_gate.md", sorted(str(f.relative_to(ROOT)) for f in (ROOT / "lstm_ref/layers").glob("*.py"))),
     "T": ("bptt.md", ["lstm_ref/sequence.py"]),
     **{
+        prefix: (f"{page}.md", [f"lstm_ref/layers/{page}.py"])
+        for prefix, page in (("EM", "embedding"), ("AT", "attention"), ("CR", "crf"))
+    },
+    **{
         prefix: (f"{page}.md", [f"lstm_ref/through_time/{file}.py"])
         for prefix, page, file in (
             ("LI", "initial_state", "initial_state"),
@@ -49,7 +53,7 @@ def in_comments(prefix: str, source: str) -> set[str]:
 
 
 def test_no_two_pages_share_a_prefix():
-    assert len(HOMES) == len(PAGES) + 9
+    assert len(HOMES) == len(PAGES) + 12
 
 
 @pytest.mark.parametrize("prefix", HOMES)

@@ -105,6 +105,22 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return _arithmetic_of(condition, x, y).where(condition, x, y)
 
 
+def scatter_add(zeros: Any, rows: Any, values: Any) -> Any:
+    """`zeros` (V, ...) with each of values (N, ...) added to the row of its number, rows (N,); repeated ones add up."""
+    return _arithmetic_of(zeros, values).scatter_add(zeros, rows, values)
+
+
+def scan(step: Any, carry: Any, xs: Any, reverse: bool = False) -> tuple[Any, Any]:
+    """`jax.lax.scan`, and the same as a plain loop on arrays that are not JAX's. Without a step, the carry's shape."""
+    if any(isinstance(v, jax.Array) for v in jax.tree.leaves((carry, xs))):
+        return jax.lax.scan(step, carry, xs, reverse=reverse)
+    T = len(jax.tree.leaves(xs)[0])
+    ys: list[Any] = [None] * T
+    for t in reversed(range(T)) if reverse else range(T):
+        carry, ys[t] = step(carry, jax.tree.map(lambda v: v[t], xs))  # noqa: B023
+    return carry, jax.tree.map(lambda *y: stack(y), *ys) if ys else jax.tree.map(lambda v: v[None][:0], carry)
+
+
 def concatenate(arrays: Any, axis: int = 0) -> Any:
     """The arrays joined along an existing axis."""
     return _arithmetic_of(*arrays).concatenate(arrays, axis)

@@ -45,6 +45,13 @@ def clip(x, bound):
     return np.minimum(np.maximum(as_balls(x), -bound), bound)
 
 
+def scatter_add(zeros, rows, values):
+    out = as_balls(zeros).copy()
+    for row, value in zip(rows, as_balls(values), strict=True):
+        out[row] = out[row] + value
+    return out
+
+
 def softplus(x):
     return np.log1p(np.exp(as_balls(x)))
 

@@ -32,6 +32,12 @@ def clip(x, bound):
     return np.where(x.real > bound, bound, np.where(x.real < -bound, -bound, x)).astype(x.dtype)
 
 
+def scatter_add(zeros, rows, values):
+    out = np.array(zeros)
+    np.add.at(out, rows, values)
+    return out
+
+
 def softplus(x):
     return relu(x) + np.log1p(np.exp(np.where(x.real > 0, -x, x)))  # > as in relu: at 0 both take the left side
 

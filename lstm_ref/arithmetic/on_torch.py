@@ -32,6 +32,10 @@ def softmax(x, axis=-1):
     return torch.softmax(x, dim=axis)
 
 
+def scatter_add(zeros, rows, values):
+    return zeros.index_add(0, torch.as_tensor(rows), values)
+
+
 def where(condition, x, y):
     return torch.where(torch.as_tensor(condition), x, y)
 

@@ -20,7 +20,15 @@ from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.cells.described import number_of_parameters
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
-from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
+from lstm_ref.layers import (
+    attention,
+    binary_cross_entropy,
+    crf,
+    dense,
+    embedding,
+    mean_squared_error,
+    softmax_cross_entropy,
+)
 from lstm_ref.models import char_lm
 from lstm_ref.through_time import bidirectional, initial_state, mlstm_parallel, parallel, rtrl
 from lstm_ref.through_time.pieces import in_pieces
@@ -389,6 +397,50 @@ def losses() -> dict[str, Callable[..., Problem]]:
     }
 
 
+def embedding_layer(rng: Random, layer: Any = embedding) -> Problem:
+    """Rows of a table, some of them several times, one never."""
+    ids = np.array([[0, 2, 2], [2, 3, 0], [1, 0, 2]])
+    return problem(
+        {"table": rng.standard_normal((K, D))},
+        forward=lambda inputs: layer.forward(inputs["table"], ids)[0],
+        backward=lambda inputs, bar: {"table": layer.backward(inputs["table"], embedding.Tape(ids), bar)},
+        name="layer/embedding",
+    )
+
+
+def crf_layer(rng: Random, layer: Any = crf, reduction: Any = "mean") -> Problem:
+    """A conditional random field over sequences of several lengths."""
+    inputs = {"params": like(rng, crf.Params((K, K), (K,), (K,))), "emissions": rng.standard_normal((T, 3, K))}
+    tags, lengths = rng.integers(0, K, (T, 3)), np.array([T, 1, 4])
+
+    def forward(inputs: Any) -> Any:
+        return crf.forward(inputs["params"], inputs["emissions"], tags, lengths, reduction)
+
+    def backward(inputs: Any, bar: Any) -> dict[str, Any]:
+        params_bar, emissions_bar = layer.backward(inputs["params"], forward(inputs)[1], bar)
+        return {"params": params_bar, "emissions": emissions_bar}
+
+    return problem(inputs, forward=lambda inputs: forward(inputs)[0], backward=backward, name=f"layer/crf-{reduction}")
+
+
+def attention_layer(kind: str, rng: Random, layer: Any = attention) -> Problem:
+    """One query over keys of which some are masked."""
+    real = np.array([[True] * 5, [True, True, False, True, False]])
+    inputs = {"query": rng.standard_normal((B, H)), "keys": rng.standard_normal((B, 5, H))}
+    if kind == "additive":
+        inputs |= {"params": like(rng, attention.Additive((H, 3), (H, 3), (3,)))}
+
+    def forward(inputs: Any) -> Any:
+        return attention.forward(inputs.get("params"), inputs["query"], inputs["keys"], real)
+
+    def backward(inputs: Any, bar: Any) -> dict[str, Any]:
+        params_bar, query_bar, keys_bar = layer.backward(inputs.get("params"), forward(inputs)[1], bar)
+        given = {"query": query_bar, "keys": keys_bar}
+        return given | {"params": params_bar} if "params" in inputs else given
+
+    return problem(inputs, forward=lambda inputs: forward(inputs)[0], backward=backward, name=f"layer/attention-{kind}")
+
+
 def character_model(rng: Random) -> Problem:
     """The character model whole: LSTM, final gate and cross-entropy over a sequence, and the initial state."""
     V = 5
@@ -413,6 +465,11 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
     for cell in CELLS.values():
         found[f"cell/{cell.name}"] = partial(cell_step, cell)
     found["layer/dense"] = dense_layer
+    found["layer/embedding"] = embedding_layer
+    for reduction in ("mean", "sum"):
+        found[f"layer/crf-{reduction}"] = partial(crf_layer, reduction=reduction)
+    for kind in ("additive", "dot"):
+        found[f"layer/attention-{kind}"] = partial(attention_layer, kind)
     found |= losses()
     for cell in CELLS.values():
         found[f"time/{cell.name}-lengths"] = partial(through_time, cell, lengths=LENGTHS, kind="-lengths")

@@ -18,7 +18,15 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking import builtin
 from lstm_ref.checking.problem import Problem
-from lstm_ref.layers import binary_cross_entropy, dense, mean_squared_error, softmax_cross_entropy
+from lstm_ref.layers import (
+    attention,
+    binary_cross_entropy,
+    crf,
+    dense,
+    embedding,
+    mean_squared_error,
+    softmax_cross_entropy,
+)
 from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
@@ -226,7 +234,7 @@ def of_way(name: str) -> Iterator[Mutant]:
 
 
 def of_layers() -> Iterator[Mutant]:
-    """The mistakes of the dense layer and of the losses."""
+    """The mistakes of the layers and of the losses."""
     rng = np.random.default_rng(0)
     layers: dict[Any, tuple[tuple[Any, ...], list[Callable[..., Problem]]]] = {
         dense: (
@@ -246,6 +254,15 @@ def of_layers() -> Iterator[Mutant]:
     ):
         builders = [b for b in builtin.losses().values() if b.keywords["layer"] is layer]  # type: ignore[attr-defined]
         layers[layer] = (arguments[1], np.float64(1.5)), builders
+    table, ids = rng.random((5, 3)), np.array([[0, 2, 2], [2, 3, 0]])
+    layers[embedding] = (table, embedding.Tape(ids), rng.random((2, 3, 3))), [builtin.embedding_layer]
+    chain = crf.Params(rng.random((5, 5)), rng.random(5), rng.random(5))
+    tape = crf.forward(chain, rng.random((6, 3, 5)), rng.integers(0, 5, (6, 3)), np.array([6, 1, 4]))[1]
+    layers[crf] = (chain, tape, np.float64(1.5)), [builtin.crf_layer]
+    additive = attention.Additive(rng.random((4, 3)), rng.random((4, 3)), rng.random(3))
+    asked = attention.forward(additive, rng.random((2, 4)), rng.random((2, 5, 4)))[1]
+    kinds: list[Callable[..., Problem]] = [partial(builtin.attention_layer, kind) for kind in ("additive", "dot")]
+    layers[attention] = (additive, asked, rng.random((2, 4))), kinds
     for layer, (arguments, builders) in layers.items():
         source = Source(layer.backward)
         for edit in edits_of(source, *arguments):

@@ -175,7 +175,16 @@ def _builds(name: str) -> bool:
 
 
 class _ReturnLocals(ast.NodeTransformer):
-    """Whatever the function returns, it returns its local names instead."""
+    """Whatever the function returns, it returns its local names instead; functions within it stay as they are."""
+
+    def __init__(self) -> None:
+        self._outside = True
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        if not self._outside:
+            return node
+        self._outside = False
+        return self.generic_visit(node)
 
     def visit_Return(self, _: ast.Return) -> ast.Return:
         return ast.Return(ast.Call(ast.Name("locals", ast.Load()), [], []))

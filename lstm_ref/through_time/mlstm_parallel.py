@@ -20,8 +20,8 @@ from lstm_ref.arithmetic import concatenate, exp, log_sigmoid, maximum, sigmoid,
 from lstm_ref.cells import Cell
 from lstm_ref.cells.mlstm import Params, State, scales
 from lstm_ref.errors import BadInput
-from lstm_ref.sequence import Gradients, Outputs, Through, check, choose, keep_of
-from lstm_ref.through_time.order import at_the_end, flipped, is_last
+from lstm_ref.padding import at_the_end, choose, flipped, is_last, keep_of
+from lstm_ref.sequence import Gradients, Outputs, Through, check
 
 
 class Tape(NamedTuple):

@@ -23,9 +23,9 @@ from lstm_ref.arithmetic import log, log_sigmoid
 from lstm_ref.cells import Cell, Tape
 from lstm_ref.cells.cell import blocks
 from lstm_ref.errors import BadInput
-from lstm_ref.sequence import Gradients, Outputs, Through, check, choose, keep_of
+from lstm_ref.padding import at_the_end, choose, flipped, is_last, keep_of
+from lstm_ref.sequence import Gradients, Outputs, Through, check
 from lstm_ref.through_time import linear
-from lstm_ref.through_time.order import at_the_end, flipped, is_last
 
 
 class Linear(NamedTuple):

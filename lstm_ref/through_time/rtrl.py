@@ -19,7 +19,8 @@ import numpy as np
 from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Tape, lstm
 from lstm_ref.cells.lstm import Params, State, split_gates
-from lstm_ref.sequence import Outputs, choose, keep_of, stacked
+from lstm_ref.padding import choose, keep_of
+from lstm_ref.sequence import Outputs, stacked
 
 
 class Learned(NamedTuple):

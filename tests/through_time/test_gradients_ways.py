@@ -7,7 +7,7 @@ from helpers import PROOF_DIGITS, an_ordinary_problem, by_hand, in_balls
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstm_ref import sequence
+from lstm_ref import padding, sequence
 from lstm_ref.arithmetic.balls import as_balls, magnitudes, precision
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
@@ -15,7 +15,7 @@ from lstm_ref.cells import CELLS
 from lstm_ref.checking.builtin import problems as builtin_problems
 from lstm_ref.errors import BadInput
 from lstm_ref.strategies import Sizes, problems
-from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, order, parallel, rtrl
+from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, rtrl
 from lstm_ref.through_time.bidirectional import Both
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -190,8 +190,8 @@ def test_thousands_of_shut_gates_underflow_in_no_parallel_form():
 
 def test_a_row_turned_twice_is_itself_and_its_padding_stays():
     v, lengths = np.arange(20).reshape(5, 4), np.array([5, 3, 1, 0])
-    turned = order.flipped(v, lengths)
-    assert np.array_equal(order.flipped(turned, lengths), v)
+    turned = padding.flipped(v, lengths)
+    assert np.array_equal(padding.flipped(turned, lengths), v)
     assert turned[:, 1].tolist() == [9, 5, 1, 13, 17]
     assert np.array_equal(turned[:, 3], v[:, 3])
 

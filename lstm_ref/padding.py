@@ -1,13 +1,38 @@
-"""The order of steps in a padded sequence, for ways that take all steps at once."""
+"""Sequences of a batch that differ in length: which steps are real, and what stands at the last of them.
+
+With lengths (B,), step t of row n is padding where t >= lengths[n].
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from lstm_ref.arithmetic import where
-from lstm_ref.sequence import choose
+
+
+def keep_of(T: int, lengths: Any) -> Any:
+    """(T, B, 1) bools: which steps are real; or None."""
+    if lengths is None:
+        return None
+    return (np.arange(T)[:, None] < lengths)[:, :, None]
+
+
+def choose(keep: Any, real: Any, padding: Any) -> Any:
+    """Where `keep` (B, 1) or (T, B, 1) is True the one, else the other: arrays (B, ...) or (T, B, ...), structures of
+    them, or 0."""
+
+    def pick(a: Any, b: Any) -> Any:
+        inner = max(np.ndim(a), np.ndim(b)) - keep.ndim + 1
+        return where(keep.reshape(*keep.shape[:-1], *(1,) * inner), a, b)
+
+    if np.isscalar(padding):
+        return jax.tree.map(lambda a: pick(a, padding), real)
+    if np.isscalar(real):
+        return jax.tree.map(lambda b: pick(real, b), padding)
+    return jax.tree.map(pick, real, padding)
 
 
 def flipped(v: Any, lengths: Any) -> Any:
