@@ -29,7 +29,7 @@ from lstm_ref.layers import (
     mean_squared_error,
     softmax_cross_entropy,
 )
-from lstm_ref.models import char_lm
+from lstm_ref.models import char_lm, classifier, tagger
 from lstm_ref.through_time import bidirectional, initial_state, mlstm_parallel, parallel, rtrl
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -451,7 +451,63 @@ def character_model(rng: Random) -> Problem:
     }
     ids = rng.integers(0, V, (T + 1, B))
     loss, gradients = char_lm.for_checking(ids[:-1], ids[1:], through=sequence.SCAN)
-    return problem(inputs, loss=loss, gradients=gradients, name="model/char-lm")
+    return problem(inputs, loss=loss, gradients=gradients, name="models/char-lm")
+
+
+IDS = np.array([[0, 3, 1], [2, 2, 4], [2, 0, 0], [1, 3, 0]])
+"""Three texts of four symbols and fewer: some repeated, of five none that does not occur."""
+TEXT_LENGTHS = np.array([4, 2, 1])
+
+
+def _through(params: Any) -> sequence.Through:
+    """The jitted scan for JAX arrays, the plain loop for all others."""
+    return sequence.SCAN if _on_jax(params) else sequence.LOOP
+
+
+READ: dict[str, tuple[classifier.Read, int]] = {
+    "end": ("end", 3),
+    "padding": ("padding", 3),
+    "flat": ("flat", 3),
+    "binary": ("end", 1),
+}
+"""By kind of classifier: what is read of the recurrence, and the number of outputs."""
+
+
+def text_classifier(kind: str, rng: Random, layer: Any = classifier) -> Problem:
+    """A classifier whole: embedding, LSTM, head and loss."""
+    read, K = READ[kind]
+    rows = 4 * 2 if read == "flat" else 2
+    shapes = classifier.Params((5, 3), CELLS["lstm"].parameter_shapes(3, 2), dense.Params((rows, K), (K,)))
+    batch = classifier.Batch(IDS, TEXT_LENGTHS, rng.integers(0, max(K, 2), 3))
+
+    def loss(inputs: Any) -> Any:
+        return classifier.forward(inputs["params"], batch, read, through=_through(inputs))[0]
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        numpy_alone(inputs["params"])
+        _, tape = classifier.forward(inputs["params"], batch, read, through=sequence.LOOP)
+        return {"params": layer.backward(inputs["params"], tape, read, through=sequence.LOOP)}
+
+    return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/classifier-{kind}")
+
+
+def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
+    """A tagger whole: embedding, LSTMs in both directions, head, and either loss."""
+    K = 3
+    cell = CELLS["lstm"].parameter_shapes(3, 2)
+    chain = crf.Params((K, K), (K,), (K,)) if kind == "crf" else None
+    shapes = tagger.Params((5, 3), bidirectional.Both(cell, cell), dense.Params((4, K), (K,)), chain)
+    batch = tagger.Batch(IDS, TEXT_LENGTHS, rng.integers(0, K, IDS.shape))
+
+    def loss(inputs: Any) -> Any:
+        return tagger.forward(inputs["params"], batch, through=_through(inputs))[0]
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        numpy_alone(inputs["params"])
+        _, tape = tagger.forward(inputs["params"], batch, through=sequence.LOOP)
+        return {"params": layer.backward(inputs["params"], batch, tape, through=sequence.LOOP)}
+
+    return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/tagger-{kind}")
 
 
 def other_way(cell: Cell, kind: str, through: sequence.Through) -> Callable[[Random], Problem]:
@@ -492,5 +548,9 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
         found[f"time/bidirectional-{merge}"] = partial(both_directions, merge)
     for name in ("rnn_tanh", "lstm"):
         found[f"second-order/{name}"] = partial(second_order, CELLS[name])
-    found["model/char-lm"] = character_model
+    found["models/char-lm"] = character_model
+    for kind in ("end", "padding", "flat", "binary"):
+        found[f"models/classifier-{kind}"] = partial(text_classifier, kind)
+    for kind in ("softmax", "crf"):
+        found[f"models/tagger-{kind}"] = partial(sequence_tagger, kind)
     return found

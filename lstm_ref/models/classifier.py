@@ -1,0 +1,158 @@
+"""Sequence classifier: embedding -> recurrence -> what is read of it -> dense -> loss, and its gradients by hand.
+
+Three ways to read a recurrence: its state at each text's true "end"; its state after the "padding", as the tutorials
+do, in which the gradient of the text vanishes; and all its outputs side by side, "flat". Built from edges that are
+derived elsewhere: EM1 (derivations/embedding.md), the cell's, T1-T2 (derivations/bptt.md), F1-F5
+(derivations/final_gate.md). One output is a binary classifier, whose targets are 0 or 1; more are one a class.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.cells import Cell
+from lstm_ref.cells.lstm import lstm
+from lstm_ref.errors import BadInput
+from lstm_ref.layers import binary_cross_entropy, dense, embedding, softmax_cross_entropy
+from lstm_ref.layers.reduction import Reduction
+from lstm_ref.padding import choose, keep_of
+from lstm_ref.sequence import SCAN, Through
+
+Read = Literal["end", "padding", "flat"]
+
+
+class Params(NamedTuple):
+    """All that is learned, for V symbols, D numbers each, H units and K outputs."""
+
+    embedding: Any
+    """Table, (V, D)."""
+    cell: Any
+    head: dense.Params
+    """(H, K), or (T·H, K) where the outputs of T steps are read flat."""
+
+
+class Batch(NamedTuple):
+    """Texts as numbers."""
+
+    ids: Any
+    """Integers (T, B); of any value that the table has in the padding."""
+    lengths: Any
+    """Steps of each text, integers (B,)."""
+    targets: Any
+    """Classes, integers (B,); or 0 and 1."""
+
+
+class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
+    embedding: embedding.Tape
+    initial: Any
+    xs: Any
+    steps: Any
+    outputs: sequence.Outputs
+    lengths: Any
+    """Those that the recurrence is told."""
+    head: dense.Tape
+    logits: Any
+    loss: Any
+
+
+def initial_parameters(
+    rng: np.random.Generator, V: int, D: int, H: int, K: int, steps: int = 1, cell: Cell = lstm
+) -> Params:
+    """As the parts'. `steps`: T, where the outputs are read flat. Float64 NumPy arrays."""
+    table = embedding.initial_parameters(rng, V, D)
+    return Params(table, cell.initial_parameters(rng, D, H), dense.initial_parameters(rng, steps * H, K))
+
+
+def forward(
+    params: Params,
+    batch: Batch,
+    read: Read = "end",
+    cell: Cell = lstm,
+    through: Through = SCAN,
+    reduction: Reduction = "mean",
+) -> tuple[Any, Tape]:
+    """The loss in nats, a scalar, and the tape that `backward` reads. Raises BadInput where shapes do not fit."""
+    B = batch.ids.shape[1]
+    if read not in Read.__args__:  # type: ignore[attr-defined]
+        raise BadInput(f"read must be one of {', '.join(Read.__args__)}, got {read!r}")  # type: ignore[attr-defined]
+    xs, embedding_tape = embedding.forward(params.embedding, batch.ids)  # EM1
+    initial = _zero_state(cell, params, B)
+    lengths = None if read == "padding" else batch.lengths
+    outputs, steps = through.forward(cell, params.cell, initial, xs, lengths)  # T1, T2
+    seen = outputs.hs.swapaxes(0, 1).reshape(B, -1) if read == "flat" else outputs.final.h
+    logits, head_tape = dense.forward(params.head, seen)  # F1
+    loss_tape: Any
+    if logits.shape[1] == 1:
+        targets = batch.targets.astype(_dtype(params))[:, None]
+        loss, loss_tape = binary_cross_entropy.forward(logits, targets, reduction)  # F4
+    else:
+        loss, loss_tape = softmax_cross_entropy.forward(logits, batch.targets, reduction)  # F2, F3
+    return loss, Tape(embedding_tape, initial, xs, steps, outputs, lengths, head_tape, logits, loss_tape)
+
+
+def backward(
+    params: Params, tape: Tape, read: Read = "end", cell: Cell = lstm, through: Through = SCAN, loss_bar: Any = 1.0
+) -> Params:
+    """Gradients of the loss for every parameter."""
+    loss = binary_cross_entropy if tape.logits.shape[1] == 1 else softmax_cross_entropy
+    logits_bar = loss.backward(tape.loss, loss_bar)  # F3*, F2*
+    head_bar, seen_bar = dense.backward(params.head, tape.head, logits_bar)  # F1*
+    nothing = sequence.Outputs(*jax.tree.map(lambda v: 0 * v, tuple(tape.outputs)))
+    if read == "flat":
+        T, B, H = tape.outputs.hs.shape
+        bar = nothing._replace(hs=seen_bar.reshape(B, T, H).swapaxes(0, 1))
+    else:
+        bar = nothing._replace(final=nothing.final._replace(h=seen_bar))
+    given = through.backward(cell, params.cell, tape.initial, tape.xs, tape.steps, bar, tape.lengths)  # T1*, T2*
+    table_bar = embedding.backward(params.embedding, tape.embedding, given.xs)  # EM1*
+    return Params(table_bar, given.params, head_bar)
+
+
+def predict(params: Params, batch: Batch, read: Read = "end", cell: Cell = lstm) -> Any:
+    """Probabilities, (B, K); of a binary classifier those of 0 and 1, (B, 2)."""
+    from lstm_ref.arithmetic import sigmoid, softmax
+
+    targets = 0 * batch.lengths
+    logits = forward(params, batch._replace(targets=targets), read, cell)[1].logits
+    if logits.shape[1] > 1:
+        return softmax(logits)
+    return jax.numpy.concatenate((sigmoid(-logits), sigmoid(logits)), axis=1)
+
+
+def gradient_by_character(params: Params, batch: Batch, read: Read = "end", cell: Cell = lstm) -> Any:
+    """How much the loss of each text moves with each of its symbols: the norm of its embedding's cotangent, (T, B)."""
+    T, B = batch.ids.shape
+    _, tape = forward(params, batch, read, cell, reduction="sum")
+    rows = type(tape.embedding)(np.arange(T * B).reshape(T, B))  # a row of its own for every place
+    table = tape.xs.reshape(T * B, -1)
+    of_places = backward(params._replace(embedding=table), tape._replace(embedding=rows), read, cell).embedding
+    norms = jax.numpy.sqrt((of_places**2).sum(-1)).reshape(T, B)
+    return choose(keep_of(T, batch.lengths)[..., 0][..., None], norms[..., None], 0)[..., 0]
+
+
+def _zero_state(cell: Cell, params: Params, B: int) -> Any:
+    """Zeros of the parameters' dtype."""
+    D = params.embedding.shape[1]
+    H = cell_size(cell, params.cell)
+    dtype = _dtype(params)
+    return jax.tree.map(
+        lambda shape: np.zeros(shape, dtype), cell.state_shapes(B, H, D=D), is_leaf=lambda v: type(v) is tuple
+    )
+
+
+def cell_size(cell: Cell, p: Any) -> int:
+    """H, of a cell's parameters."""
+    from lstm_ref.cells.cell import named, solved
+
+    return solved((cell.name, cell.params, {k: tuple(v.shape) for k, v in named(p).items()}))["H"]
+
+
+def _dtype(params: Params) -> Any:
+    dtype = params.embedding.dtype
+    return np.float64 if getattr(dtype, "kind", "f") == "O" else dtype

@@ -1,0 +1,131 @@
+"""Sequence tagger: embedding -> recurrence in both directions -> dense at every step -> loss; gradients by hand.
+
+Two losses: cross-entropy of every step for itself, of which padding is left out; or a conditional random field over the
+tags of a sequence. Built from edges that are derived elsewhere: EM1 (derivations/embedding.md), BI1-BI2
+(derivations/bidirectional.md), the cell's, T1-T2 (derivations/bptt.md), F1-F3 (derivations/final_gate.md), CR1-CR5
+(derivations/crf.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.arithmetic import where
+from lstm_ref.cells import Cell
+from lstm_ref.cells.cell import arrays
+from lstm_ref.cells.lstm import lstm
+from lstm_ref.layers import crf, dense, embedding, softmax_cross_entropy
+from lstm_ref.layers.reduction import Reduction
+from lstm_ref.padding import keep_of
+from lstm_ref.sequence import SCAN, Through
+from lstm_ref.through_time import bidirectional
+from lstm_ref.through_time.bidirectional import Both
+
+PADDING = -1
+"""The tag that does not count."""
+
+
+class Params(NamedTuple):
+    """All that is learned, for V symbols, D numbers each, H units a direction and K tags."""
+
+    embedding: Any
+    """Table, (V, D)."""
+    cells: Both
+    head: dense.Params
+    """(2H, K)."""
+    chain: crf.Params | None = None
+    """None: every step for itself."""
+
+
+class Batch(NamedTuple):
+    """Sentences as numbers."""
+
+    ids: Any
+    """Integers (T, B)."""
+    lengths: Any
+    """Integers (B,)."""
+    tags: Any
+    """Integers (T, B), of any value in the padding."""
+
+
+class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
+    embedding: embedding.Tape
+    initial: Both
+    xs: Any
+    steps: bidirectional.Tape
+    outputs: sequence.Outputs
+    head: dense.Tape
+    emissions: Any
+    """Scores of every tag at every step, (T, B, K)."""
+    loss: Any
+
+
+def initial_parameters(
+    rng: np.random.Generator, V: int, D: int, H: int, K: int, chain: bool = True, cell: Cell = lstm
+) -> Params:
+    """As the parts'. Float64 NumPy arrays."""
+    return Params(
+        embedding.initial_parameters(rng, V, D),
+        Both(cell.initial_parameters(rng, D, H), cell.initial_parameters(rng, D, H)),
+        dense.initial_parameters(rng, 2 * H, K),
+        crf.initial_parameters(rng, K) if chain else None,
+    )
+
+
+def forward(
+    params: Params, batch: Batch, cell: Cell = lstm, through: Through = SCAN, reduction: Reduction = "mean"
+) -> tuple[Any, Tape]:
+    """The loss in nats, a scalar, and the tape that `backward` reads. Raises BadInput where shapes do not fit."""
+    T, B = batch.ids.shape
+    xs, embedding_tape = embedding.forward(params.embedding, batch.ids)  # EM1
+    zeros = arrays(cell.state_shapes(B, params.head.w.shape[0] // 2), lambda shape: np.zeros(shape, _dtype(params)))
+    cells, initial = Both(cell, cell), Both(zeros, zeros)
+    outputs, steps = bidirectional.forward(cells, params.cells, initial, xs, batch.lengths, through=through)  # BI1, BI2
+    emissions, head_tape = dense.forward(params.head, outputs.hs)  # F1
+    loss_tape: Any
+    if params.chain is None:
+        tags = where(keep_of(T, batch.lengths)[..., 0], batch.tags, PADDING)
+        loss, loss_tape = softmax_cross_entropy.forward(emissions, tags, reduction, ignore_index=PADDING)  # F2, F3
+    else:
+        loss, loss_tape = crf.forward(params.chain, emissions, batch.tags, batch.lengths, reduction)  # CR1-CR5
+    return loss, Tape(embedding_tape, initial, xs, steps, outputs, head_tape, emissions, loss_tape)
+
+
+def backward(
+    params: Params, batch: Batch, tape: Tape, cell: Cell = lstm, through: Through = SCAN, loss_bar: Any = 1.0
+) -> Params:
+    """Gradients of the loss for every parameter."""
+    chain_bar = None
+    if params.chain is None:
+        emissions_bar = softmax_cross_entropy.backward(tape.loss, loss_bar)  # F3*, F2*
+    else:
+        chain_bar, emissions_bar = crf.backward(params.chain, tape.loss, loss_bar)  # CR5*-CR1*
+    head_bar, hs_bar = dense.backward(params.head, tape.head, emissions_bar)  # F1*
+    final_bar = jax.tree.map(lambda v: 0 * v, tape.outputs.final)  # nothing reads the final states
+    given = bidirectional.backward(
+        *(Both(cell, cell), params.cells, tape.initial, tape.xs, tape.steps),
+        *(sequence.Outputs(hs_bar, final_bar), batch.lengths),
+        through=through,
+    )  # BI2*, BI1*
+    table_bar = embedding.backward(params.embedding, tape.embedding, given.xs)  # EM1*
+    return Params(table_bar, given.params, head_bar, chain_bar)
+
+
+def predict(params: Params, batch: Batch, cell: Cell = lstm) -> np.ndarray:
+    """The best tags, integers (T, B), −1 in the padding: Viterbi's, or each step's own."""
+    emissions = np.asarray(forward(params, batch._replace(tags=0 * batch.ids), cell)[1].emissions)
+    if params.chain is not None:
+        return crf.decode(crf.Params(*map(np.asarray, params.chain)), emissions, batch.lengths)
+    keep = keep_of(len(emissions), np.asarray(batch.lengths))[..., 0]
+    return np.where(keep, emissions.argmax(-1), PADDING)
+
+
+def _dtype(params: Params) -> Any:
+    dtype = params.embedding.dtype
+    return np.float64 if getattr(dtype, "kind", "f") == "O" else dtype
