@@ -424,18 +424,18 @@ def crf_layer(rng: Random, layer: Any = crf, reduction: Any = "mean") -> Problem
 
 
 def attention_layer(kind: str, rng: Random, layer: Any = attention) -> Problem:
-    """One query over keys of which some are masked."""
+    """Three queries over five keys, of which some are masked."""
     real = np.array([[True] * 5, [True, True, False, True, False]])
-    inputs = {"query": rng.standard_normal((B, H)), "keys": rng.standard_normal((B, 5, H))}
+    inputs = {"queries": rng.standard_normal((B, 3, H)), "keys": rng.standard_normal((B, 5, H))}
     if kind == "additive":
-        inputs |= {"params": like(rng, attention.Additive((H, 3), (H, 3), (3,)))}
+        inputs |= {"params": like(rng, attention.Additive((H, 2), (H, 2), (2,)))}
 
     def forward(inputs: Any) -> Any:
-        return attention.forward(inputs.get("params"), inputs["query"], inputs["keys"], real)
+        return attention.forward(inputs.get("params"), inputs["queries"], inputs["keys"], real)
 
     def backward(inputs: Any, bar: Any) -> dict[str, Any]:
-        params_bar, query_bar, keys_bar = layer.backward(inputs.get("params"), forward(inputs)[1], bar)
-        given = {"query": query_bar, "keys": keys_bar}
+        params_bar, queries_bar, keys_bar = layer.backward(inputs.get("params"), forward(inputs)[1], bar)
+        given = {"queries": queries_bar, "keys": keys_bar}
         return given | {"params": params_bar} if "params" in inputs else given
 
     return problem(inputs, forward=lambda inputs: forward(inputs)[0], backward=backward, name=f"layer/attention-{kind}")

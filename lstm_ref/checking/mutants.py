@@ -260,9 +260,9 @@ def of_layers() -> Iterator[Mutant]:
     tape = crf.forward(chain, rng.random((6, 3, 5)), rng.integers(0, 5, (6, 3)), np.array([6, 1, 4]))[1]
     layers[crf] = (chain, tape, np.float64(1.5)), [builtin.crf_layer]
     additive = attention.Additive(rng.random((4, 3)), rng.random((4, 3)), rng.random(3))
-    asked = attention.forward(additive, rng.random((2, 4)), rng.random((2, 5, 4)))[1]
+    asked = attention.forward(additive, rng.random((2, 2, 4)), rng.random((2, 5, 4)))[1]
     kinds: list[Callable[..., Problem]] = [partial(builtin.attention_layer, kind) for kind in ("additive", "dot")]
-    layers[attention] = (additive, asked, rng.random((2, 4))), kinds
+    layers[attention] = (additive, asked, rng.random((2, 2, 4))), kinds
     for layer, (arguments, builders) in layers.items():
         source = Source(layer.backward)
         for edit in edits_of(source, *arguments):

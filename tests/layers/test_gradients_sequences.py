@@ -57,29 +57,29 @@ def test_a_row_gets_the_sum_of_what_all_its_places_got(dtype, data):
 @given(data=st.data())
 def test_attention_for_any_values_and_masks(kind, dtype, data):
     """AT1* AT2* AT3*"""
-    B, S, H, A = 2, 4, 3, 5
+    B, T, S, H, A = 2, 2, 4, 3, 5
     draw = lambda *shape: data.draw(arrays_like(shape, dtype, KINDS))  # noqa: E731
     p = attention.Additive(draw(H, A), draw(H, A), draw(A)) if kind == "additive" else None
     real = np.array(data.draw(st.lists(st.booleans(), min_size=B * S, max_size=B * S))).reshape(B, S)
     real[:, 0] = True
-    inputs = {"p": p, "query": draw(B, H), "keys": draw(B, S, H)}
+    inputs = {"p": p, "queries": draw(B, T, H), "keys": draw(B, S, H)}
 
     def outputs(inputs):
-        return attention.forward(inputs["p"], inputs["query"], inputs["keys"], real)[0]
+        return attention.forward(inputs["p"], inputs["queries"], inputs["keys"], real)[0]
 
     def backward(inputs, bar):
-        _, tape = attention.forward(inputs["p"], inputs["query"], inputs["keys"], real)
-        return dict(zip(("p", "query", "keys"), attention.backward(inputs["p"], tape, bar), strict=True))
+        _, tape = attention.forward(inputs["p"], inputs["queries"], inputs["keys"], real)
+        return dict(zip(("p", "queries", "keys"), attention.backward(inputs["p"], tape, bar), strict=True))
 
-    assert_right(backward, outputs, inputs, draw(B, H), dtype)
+    assert_right(backward, outputs, inputs, draw(B, T, H), dtype)
 
 
 def test_scores_beyond_what_exp_can_hold_and_masked_ones_do_no_harm():
     keys = np.array([[[1000.0], [-1000.0], [5000.0]]])
     real = np.array([[True, True, False]])
-    context, tape = attention.forward(None, np.array([[1.0]]), keys, real)
-    assert context[0, 0] == 1000.0
-    assert tape.weights.tolist() == [[1.0, 0.0, 0.0]]
+    context, tape = attention.forward(None, np.array([[[1.0]]]), keys, real)
+    assert context[0, 0, 0] == 1000.0
+    assert tape.weights.tolist() == [[[1.0, 0.0, 0.0]]]
 
 
 # ------------------------------------------------------------------------------------- the conditional random field
@@ -196,9 +196,9 @@ def test_in_balls_the_probabilities_of_all_sequences_add_up_to_one():
         (lambda: crf_of(np.zeros((2, 1, 3)), np.zeros((2, 2), int)), "tags must be integers .2, 1."),
         (lambda: crf_of(np.zeros((2, 1, 3)), np.full((2, 1), 3)), "tags must lie in 0..2, got 3"),
         (lambda: crf_of(np.zeros((2, 1, 3)), np.zeros((2, 1), int), np.array([0])), "at least one step"),
-        (lambda: attention.forward(None, np.zeros((2, 3)), np.zeros((2, 4))), "keys .B, S, H."),
-        (lambda: attention.forward(None, np.zeros((2, 3)), np.zeros((2, 4, 5))), "sizes 5 and 5, got 3 and 5"),
-        (lambda: attention.forward(None, np.zeros((2, 3)), np.zeros((2, 4, 3)), np.ones((4, 2))), "bools .2, 4."),
+        (lambda: attention.forward(None, np.zeros((2, 1, 3)), np.zeros((2, 4))), "keys .B, S, H."),
+        (lambda: attention.forward(None, np.zeros((2, 1, 3)), np.zeros((2, 4, 5))), "sizes 5 and 5, got 3 and 5"),
+        (lambda: attention.forward(None, np.zeros((2, 1, 3)), np.zeros((2, 4, 3)), np.ones((4, 2))), "bools .2, 4."),
     ],
 )
 def test_bad_input_is_said_at_once(call, message):
