@@ -11,13 +11,35 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic import where
+from lstm_ref.errors import BadInput
+
+
+def counted(lengths: Any, T: int, B: int) -> Any:
+    """The lengths as signed integers, NumPy's but where JAX traces them; all T where there are none."""
+    if lengths is None:
+        return np.full(B, T)
+    return (lengths if isinstance(lengths, jax.core.Tracer) else np.asarray(lengths)).astype(np.int32)
+
+
+def check_lengths(owner: str, lengths: Any, T: int, B: int) -> None:
+    """BadInput unless they are None, or B integers in 0..T; of traced ones, only the shape can be seen."""
+    if lengths is None:
+        return
+    if tuple(np.shape(lengths)) != (B,):
+        raise BadInput(f"{owner}: lengths must have shape ({B},), one a row of the batch, got {np.shape(lengths)}")
+    if not isinstance(lengths, jax.core.Tracer) and np.size(lengths):
+        values = np.asarray(lengths)
+        if not np.issubdtype(values.dtype, np.integer):
+            raise BadInput(f"{owner}: lengths must be integers, got {values.dtype}")
+        if not (values.min() >= 0 and values.max() <= T):
+            raise BadInput(f"{owner}: lengths must lie in 0..{T}, got {values.min()}..{values.max()}")
 
 
 def keep_of(T: int, lengths: Any) -> Any:
     """(T, B, 1) bools: which steps are real; or None."""
     if lengths is None:
         return None
-    return (np.arange(T)[:, None] < lengths)[:, :, None]
+    return (np.arange(T)[:, None] < counted(lengths, T, 0))[:, :, None]
 
 
 def choose(keep: Any, real: Any, padding: Any) -> Any:

@@ -21,13 +21,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lstm_ref.arithmetic import stack
 from lstm_ref.cells import Cell, Cotangents, Tape
 from lstm_ref.cells.cell import named, solved
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import choose, keep_of
+from lstm_ref.padding import check_lengths, choose, counted, keep_of
 
 
 class Outputs(NamedTuple):
@@ -122,6 +121,7 @@ def loop_backward(
     reverse: bool = False,
 ) -> Gradients:
     """Full BPTT by a plain loop, in any arithmetic, given the cotangents `bar` of the outputs."""
+    check_bar(cell, initial, xs, bar)
     T = _steps(xs)
     keep, state_bar, params_bar = keep_of(T, lengths), bar.final, _zeros(p)
     xs_bar: list[Any] = [None] * T
@@ -170,8 +170,7 @@ def scan_with_tape(
 
 def scan(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
     """Outputs of the recurrence, jitted: the reference. xs (T, B, D), lengths (B,). Raises BadInput."""
-    check(cell, p, initial, xs, lengths)  # under jit the lengths' values are not seen any more
-    return scan_with_tape(cell, p, initial, xs, lengths, reverse)[0]
+    return _scan_forward(cell, p, initial, xs, lengths, reverse)[0]
 
 
 @partial(jax.jit, static_argnames=("cell", "reverse"))
@@ -234,15 +233,24 @@ class Through(NamedTuple):
     """(cell, params, initial, xs, tapes, cotangents of the outputs, lengths, reverse) -> gradients."""
 
 
+def _scan_forward(
+    cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
+) -> tuple[Outputs, Tape]:
+    check(cell, p, initial, xs, lengths)  # under jit the lengths' values are not seen any more
+    return scan_with_tape(cell, p, initial, xs, None if lengths is None else counted(lengths, 0, 0), reverse)
+
+
 def _scan_backward(
-    cell: Cell, p: Any, _: Any, __: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
+    cell: Cell, p: Any, initial: Any, xs: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
+    check_bar(cell, initial, xs, bar)
+    lengths = None if lengths is None else counted(lengths, 0, 0)
     return scan_backward(cell, p, tapes, bar, lengths, reverse)
 
 
 LOOP = Through(loop, loop_backward)
 """The definition, in any arithmetic."""
-SCAN = Through(scan_with_tape, _scan_backward)
+SCAN = Through(_scan_forward, _scan_backward)
 """The reference, jitted."""
 
 
@@ -255,14 +263,19 @@ def truncated(
     """BPTT(k1, k2): after every k1 steps, the newest k1 outputs are propagated back through the last k2 steps. T3*
 
     An *estimator* of the gradient: terms that reach further back than k2 steps are left out by intent. It equals the
-    gradient when k1 = k2 = T. Any arithmetic. Raises BadInput unless 1 <= k1 <= k2.
+    gradient when k1 = k2 = T. Blocks and steps are counted from the beginning of the batch, padding included; time runs
+    onward. Any arithmetic. Raises BadInput unless 1 <= k1 <= k2, and where shapes do not fit.
     Source: Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
     trajectories", Neural Computation 2, 1990.
     """
     if not 1 <= k1 <= k2:
         raise BadInput(f"truncated BPTT needs 1 <= k1 <= k2, got k1={k1}, k2={k2}: an output must reach its own step")
+    check(cell, p, initial, xs, lengths)
+    check_bar(cell, initial, xs, bar)
     T = _steps(xs)
     keep = keep_of(T, lengths)
+    if keep is not None:
+        xs = choose(keep, xs, 0)  # so that not even a NaN in the padding is multiplied by zero
     total = Gradients(_zeros(p), _zeros(initial), _zeros(xs))
     for start, end in ((start, min(start + k1, T)) for start in range(0, T, k1)):
         oldest = max(0, end - k2)
@@ -303,21 +316,25 @@ def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
         (f"{cell.name}: initial state", cell.state, {k: tuple(v.shape) for k, v in named(initial).items()}),
         (f"{cell.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(p).items()}),
     )
-    B = sizes["B"]
-    if lengths is None:
-        return
-    if tuple(np.shape(lengths)) != (B,):
-        raise BadInput(f"{cell.name}: lengths must have shape ({B},), one a row of the batch, got {np.shape(lengths)}")
-    if not isinstance(lengths, jax.core.Tracer) and np.size(lengths):
-        if not np.issubdtype(np.asarray(lengths).dtype, np.integer):
-            raise BadInput(f"{cell.name}: lengths must be integers, got {np.asarray(lengths).dtype}")
-        if not (np.min(lengths) >= 0 and np.max(lengths) <= T):
-            raise BadInput(f"{cell.name}: lengths must lie in 0..{T}, got {np.min(lengths)}..{np.max(lengths)}")
+    check_lengths(cell.name, lengths, T, sizes["B"])
+
+
+def check_bar(cell: Cell, initial: Any, xs: Any, bar: Outputs) -> None:
+    """BadInput unless the cotangents have the shapes of the outputs: one that broadcasts would be a silent mistake."""
+    wanted = {"hs": (_steps(xs), *initial.h.shape)} | {f"final.{k}": v.shape for k, v in named(initial).items()}
+    found = {"hs": bar.hs.shape} | {f"final.{k}": v.shape for k, v in named(bar.final).items()}
+    for name in wanted | found:
+        if tuple(wanted.get(name, ())) != tuple(found.get(name, ())):
+            raise BadInput(
+                f"{cell.name}: the cotangent of {name} must have shape {tuple(wanted.get(name, ()))}, got "
+                f"{tuple(found.get(name, ()))}"
+            )
 
 
 def _structure(v: Any) -> str:
     if hasattr(v, "_fields"):
-        return f"a named tuple of {', '.join(v._fields)}"
+        named_fields = (k if getattr(v, k) is not None else f"{k} (None)" for k in v._fields)
+        return f"a named tuple of {', '.join(named_fields)}"
     return "one array" if isinstance(v, str) else type(v).__name__
 
 

@@ -35,8 +35,8 @@ def _at(points: dict[float, float], f: Callable[[arb], arb]) -> Callable[[arb], 
 
 
 def integer_power(v: arb, n: int) -> arb:
-    """vⁿ; ball arithmetic has inf·inf, but no inf²."""
-    if v.is_finite():
+    """vⁿ; ball arithmetic has inf·inf, but no inf², and no square of a ball around an exact zero."""
+    if v.is_finite() and v.mid() != 0:
         return v**n
     power = prod([v] * abs(n), start=ONE)
     return 1 / power if n < 0 else power

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_ref.arithmetic import concatenate, relu, sigmoid, step
+from lstm_ref.arithmetic import concatenate, log, log_sigmoid, relu, sigmoid, step, where
 from lstm_ref.cells.cell import Cell, Cotangents, Tape, blocks, glorot
 from lstm_ref.cells.gru import State
 
@@ -46,6 +46,11 @@ def positive(v: Any) -> Any:
 def slope_of_positive(v: Any, y: Any) -> Any:
     """g'(v), where y = g(v)."""
     return step(v) + step(-v) * (y * (1 - y))
+
+
+def log_positive(v: Any) -> Any:
+    """ln g(v), also where g(v) itself underflows."""
+    return where(v > 0, log(relu(v) + 0.5), log_sigmoid(-relu(-v)))
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:

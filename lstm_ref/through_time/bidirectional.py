@@ -50,16 +50,11 @@ def forward(
 
     Raises BadInput where shapes do not fit, or there is no such merge.
     """
-    _check(cells, merge)
+    _check(cells, merge, p, initial)
     onward, onward_tapes = through.forward(cells.onward, p.onward, initial.onward, xs, lengths)  # BI1
     back, back_tapes = through.forward(cells.back, p.back, initial.back, xs, lengths, True)  # BI1
-    if merge == "concat":
-        hs = concatenate((onward.hs, back.hs), axis=-1)  # BI2
-    elif merge == "product":
-        hs = onward.hs * back.hs  # BI2
-    else:
-        hs = (onward.hs + back.hs) * _share(merge)  # BI2
-    return Outputs(hs, Both(onward.final, back.final)), Tape(Both(onward_tapes, back_tapes), Both(onward.hs, back.hs))
+    hs = Both(onward.hs, back.hs)
+    return Outputs(_merged(hs, merge), Both(onward.final, back.final)), Tape(Both(onward_tapes, back_tapes), hs)
 
 
 def backward(
@@ -74,6 +69,12 @@ def backward(
     through: Through = LOOP,
 ) -> Gradients:
     """Cotangents of all that `forward` read, given those of its outputs."""
+    _check(cells, merge, p, initial)
+    if tuple(bar.hs.shape) != tuple(_merged(tape.hs, merge).shape):
+        raise BadInput(
+            f"bidirectional: the cotangent of hs must have shape {tuple(_merged(tape.hs, merge).shape)}, got "
+            f"{tuple(bar.hs.shape)}"
+        )
     if merge == "concat":
         H = tape.hs.onward.shape[-1]
         onward_bar, back_bar = bar.hs[..., :H], bar.hs[..., H:]  # BI2*
@@ -93,12 +94,27 @@ def backward(
     return Gradients(Both(onward.params, back.params), Both(onward.initial, back.initial), xs_bar)
 
 
+def _merged(hs: Both, merge: Merge) -> Any:
+    """The outputs of both as one."""
+    if merge == "concat":
+        return concatenate(hs, axis=-1)  # BI2
+    if hs.onward.shape != hs.back.shape:
+        raise BadInput(
+            f"bidirectional: merge {merge!r} needs outputs of one size, got {hs.onward.shape[-1]} and "
+            f"{hs.back.shape[-1]}"
+        )
+    return hs.onward * hs.back if merge == "product" else (hs.onward + hs.back) * _share(merge)  # BI2
+
+
 def _share(merge: Merge) -> float:
     """What each direction's output counts."""
     return 0.5 if merge == "mean" else 1.0
 
 
-def _check(cells: Both, merge: str) -> None:
+def _check(cells: Both, merge: str, p: Both, initial: Both) -> None:
+    for name, both in (("cells", cells), ("parameters", p), ("initial states", initial)):
+        if not isinstance(both, Both):
+            raise BadInput(f"bidirectional: {name} must be Both(onward, back), got {type(both).__name__}")
     if merge not in Merge.__args__:  # type: ignore[attr-defined]
         raise BadInput(f"merge must be one of {', '.join(Merge.__args__)}, got {merge!r}")  # type: ignore[attr-defined]
     for cell in cells:

@@ -10,9 +10,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from lstm_ref.errors import BadInput
+
 
 def forward(row: Any, B: int) -> Any:
-    """The initial state of B sequences, arrays (B, ...), of one row, arrays (1, ...)."""
+    """The initial state of B sequences, arrays (B, ...), of one row, arrays (1, ...). Raises BadInput for others."""
+    for v in jax.tree.leaves(row):
+        if len(v.shape) < 2 or v.shape[0] != 1:
+            raise BadInput(f"a learned initial state is one row, arrays (1, ...), got shape {tuple(v.shape)}")
     return jax.tree.map(lambda v: v[np.zeros(B, dtype=int)], row)  # LI1
 
 

@@ -1,7 +1,7 @@
 """A linear recurrence in all steps at once: v_t = a_t v_{t-1} + b_t, edges LR1-LR3 forward, LR2* backward.
 
-derivations/parallel.md derives each. Two steps in a row are one step of the same kind, so T of them are log₂ T rounds
-of pairs (`jax.lax.associative_scan`). Conventions that bite: the coefficients come as logarithms, a > 0, so that
+derivations/parallel.md derives each. Two steps in a row are one step of the same kind, so T of them are some 2 log₂ T
+rounds of pairs (`jax.lax.associative_scan`). Conventions that bite: the coefficients come as logarithms, a > 0, so that
 products of many small ones are sums; the initial value enters apart, with any sign. JAX arrays; (T, ...), time first.
 
 Source: Blelloch, "Prefix sums and their applications", 1990; in logarithms, Heinsen, "Efficient parallelization of a

@@ -20,8 +20,8 @@ from lstm_ref.arithmetic import concatenate, exp, log_sigmoid, maximum, sigmoid,
 from lstm_ref.cells import Cell
 from lstm_ref.cells.mlstm import Params, State, scales
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import at_the_end, choose, flipped, is_last, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check
+from lstm_ref.padding import at_the_end, choose, counted, flipped, is_last, keep_of
+from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
 
 
 class Tape(NamedTuple):
@@ -52,7 +52,9 @@ class Tape(NamedTuple):
 def forward(
     cell: Cell, p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Tape]:
-    """Outputs as by `sequence.loop`, and the tape. xs (T, B, D), T >= 1; any arithmetic. Raises BadInput."""
+    """Outputs as by `sequence.loop`, and the tape. xs (T, B, D), T >= 1; JAX, NumPy or balls.
+
+    Raises BadInput where shapes do not fit, there is no step, or the cell is not mLSTM."""
     check(cell, p, initial, xs, lengths)
     xs, lengths, real = _onward(cell, xs, lengths, reverse)
     T, (N, H) = len(xs), initial.n.shape[1:]
@@ -98,6 +100,7 @@ def backward(
     """Cotangents of all that `forward` read, given those of its outputs; each line an edge, from right to left."""
     xs, lengths, real = _onward(cell, xs, lengths, reverse)
     T, (N, H) = len(xs), initial.n.shape[1:]
+    check_bar(cell, initial, xs, bar)
     q, k, v, a_f, w, largest, u, d, slope, o = tape
     hs_bar = flipped(bar.hs, lengths) if reverse else bar.hs
     h_bar = _heads(choose(keep_of(T, lengths), hs_bar, 0) + choose(is_last(T, lengths), bar.final.h[None], 0), N)
@@ -153,7 +156,7 @@ def _onward(cell: Cell, xs: Any, lengths: Any, reverse: bool) -> tuple[Any, Any,
     T, B = xs.shape[:2]
     if T == 0:
         raise BadInput("mLSTM in parallel needs a step, got none")
-    lengths = np.full(B, T) if lengths is None else lengths
+    lengths = counted(lengths, T, B)
     keep = keep_of(T, lengths)
     xs = choose(keep, flipped(xs, lengths) if reverse else xs, 0)
     return xs, lengths, keep[..., 0].T[:, None]
@@ -166,16 +169,17 @@ def _t(v: Any) -> Any:
 
 def _heads(v: Any, N: int) -> Any:
     """(T, B, N·K) as (B, N, T, K)."""
-    T, B = v.shape[:2]
-    return v.reshape(T, B, N, -1).transpose(1, 2, 0, 3)
+    T, B, NK = v.shape
+    return v.reshape(T, B, N, NK // N).transpose(1, 2, 0, 3)
 
 
 def _flat(v: Any) -> Any:
     """(B, N, T, K) as (T, B, N·K)."""
-    B, _, T, _ = v.shape
-    return v.transpose(2, 0, 1, 3).reshape(T, B, -1)
+    B, N, T, K = v.shape
+    return v.transpose(2, 0, 1, 3).reshape(T, B, N * K)
 
 
 def _rows(v: Any) -> Any:
     """(T, B, K) as (T·B, K)."""
-    return v.reshape(-1, v.shape[-1])
+    T, B, K = v.shape
+    return v.reshape(T * B, K)

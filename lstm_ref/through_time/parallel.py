@@ -6,7 +6,7 @@ and backward, not another copy of them. Conventions that bite: minGRU and minLST
 scanned in logarithms; the QRNNs, whose candidates have signs, with the logarithms of their forget gates alone. JAX
 arrays.
 
-Source: Feng et al., "Were RNNs all we needed?", 2024, appendix A; Bradbury et al., "Quasi-recurrent neural networks",
+Source: Feng et al., "Were RNNs all we needed?", 2024, appendix B; Bradbury et al., "Quasi-recurrent neural networks",
 ICLR 2017.
 """
 
@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from lstm_ref.arithmetic import log, log_sigmoid
+from lstm_ref.arithmetic import log_sigmoid
 from lstm_ref.cells import Cell, Tape
 from lstm_ref.cells.cell import blocks
+from lstm_ref.cells.min_gru import log_positive
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import at_the_end, choose, flipped, is_last, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check
+from lstm_ref.padding import at_the_end, choose, counted, flipped, is_last, keep_of
+from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
 from lstm_ref.through_time import linear
 
 
@@ -57,14 +57,14 @@ LINEAR = {
     "min_gru": Linear(
         "h",
         lambda nodes: log_sigmoid(-blocks(nodes.a, 2)[0]),
-        lambda nodes: log_sigmoid(blocks(nodes.a, 2)[0]) + log(nodes.n),
+        lambda nodes: log_sigmoid(blocks(nodes.a, 2)[0]) + log_positive(blocks(nodes.a, 2)[1]),
         _output_gate,
         linear.recurrence_of_logarithms,
     ),
     "min_lstm": Linear(
         "h",
         lambda nodes: log_sigmoid(nodes.d),
-        lambda nodes: log_sigmoid(-nodes.d) + log(nodes.n),
+        lambda nodes: log_sigmoid(-nodes.d) + log_positive(blocks(nodes.a, 3)[2]),
         _output_gate,
         linear.recurrence_of_logarithms,
     ),
@@ -83,7 +83,7 @@ def forward(
     form = linear_form(cell)
     check(cell, p, initial, xs, lengths)
     T, B = xs.shape[:2]
-    lengths = np.full(B, T) if lengths is None else lengths
+    lengths = counted(lengths, T, B)
     xs = choose(keep_of(T, lengths), flipped(xs, lengths) if reverse else xs, 0)
     before = {"x": _shifted(initial.x, xs)} if "x" in initial._fields else {}
 
@@ -115,8 +115,9 @@ def backward(
 ) -> Gradients:
     """Full BPTT in parallel, given the cotangents `bar` of the outputs."""
     form = linear_form(cell)
+    check_bar(cell, initial, xs, bar)
     T, B = xs.shape[:2]
-    lengths = np.full(B, T) if lengths is None else lengths
+    lengths = counted(lengths, T, B)
     keep = keep_of(T, lengths)
     ended = type(initial)(*(choose(is_last(T, lengths), v[None], 0) for v in bar.final))
     h_bar = choose(keep, flipped(bar.hs, lengths) if reverse else bar.hs, 0) + ended.h

@@ -2,8 +2,8 @@
 
 derivations/pieces.md derives it. `forward` keeps the state before every piece and nothing else; `backward` makes the
 tapes of a piece again when it comes to it. So of T steps in pieces of k, T/k states and k tapes are held at a time
-where BPTT holds T tapes, for one more forward pass; least for k = √T. With k steps that come as a batch of their own,
-it is the gradient of training with a carried ("stateful") state; most libraries cut it there (`sequence.truncated`).
+where BPTT holds T tapes, for one more forward pass. With k steps that come as a batch of their own, it is the gradient
+of training with a carried ("stateful") state; most libraries cut it there (`sequence.truncated`).
 
 Source: Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016, section 4.
 """
@@ -18,7 +18,8 @@ import jax
 from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
-from lstm_ref.sequence import LOOP, Gradients, Outputs, Through
+from lstm_ref.padding import counted
+from lstm_ref.sequence import LOOP, Gradients, Outputs, Through, check, check_bar
 
 
 def in_pieces(every: int, through: Through = LOOP) -> Through:
@@ -41,6 +42,7 @@ def forward(
 
     Raises BadInput where shapes do not fit, or `every` is below 1.
     """
+    check(cell, p, initial, xs, lengths)
     hs, befores, state = [], [], initial
     for piece in _pieces(xs, every, reverse):
         befores.append(state)
@@ -64,8 +66,12 @@ def backward(
     through: Through = LOOP,
 ) -> Gradients:
     """Full BPTT, piece by piece from the last to the first, given the cotangents `bar` of the outputs."""
+    check_bar(cell, initial, xs, bar)
+    pieces = _pieces(xs, every, reverse)
+    if len(pieces) != len(befores):
+        raise BadInput(f"the states before {len(befores)} pieces were kept, and every={every} makes {len(pieces)}")
     state_bar, params_bar, xs_bar = bar.final, jax.tree.map(lambda v: v * 0, p), []
-    for piece, before in zip(reversed(_pieces(xs, every, reverse)), reversed(befores), strict=True):
+    for piece, before in zip(reversed(pieces), reversed(befores), strict=True):
         xs_of, lengths_of = _of(piece, xs, lengths)
         _, tapes = through.forward(cell, p, before, xs_of, lengths_of, reverse)  # PC1, made again
         bar_of = Outputs(bar.hs[piece], state_bar)
@@ -79,8 +85,8 @@ def backward(
 
 def _pieces(xs: Any, every: int, reverse: bool) -> list[slice]:
     """In the order of processing; of no step, one piece of none."""
-    if every < 1:
-        raise BadInput(f"a piece must have at least one step, got every={every}")
+    if not isinstance(every, int) or every < 1:
+        raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
     T = jax.tree.leaves(xs)[0].shape[0]
     pieces = [slice(start, min(start + every, T)) for start in range(0, max(T, 1), every)]
     return pieces[::-1] if reverse else pieces
@@ -88,5 +94,5 @@ def _pieces(xs: Any, every: int, reverse: bool) -> list[slice]:
 
 def _of(piece: slice, xs: Any, lengths: Any) -> tuple[Any, Any]:
     """The inputs of a piece, and how many of its steps are real."""
-    steps = piece.stop - piece.start
-    return jax.tree.map(lambda v: v[piece], xs), None if lengths is None else (lengths - piece.start).clip(0, steps)
+    real = None if lengths is None else counted(lengths, 0, 0).clip(piece.start, piece.stop) - piece.start
+    return jax.tree.map(lambda v: v[piece], xs), real

@@ -1,10 +1,10 @@
 """Real-time recurrent learning of the LSTM: the gradient by forward accumulation, edges RT1*-RT6*.
 
 derivations/rtrl.md derives each from L1-L5. Nothing is stored over time: beside the state runs its derivative with
-respect to everything learned, and the gradient is complete at every step; at the price of (D + H + 1) · 4H · H numbers
-a row, and H times as many operations as BPTT. Conventions that bite: `v_dot` holds a derivative for each of P learned
-numbers, (B, P, ...): the parameters by rows [x; h; 1] and columns of a, then h_0 and c_0. It gives the gradient of what
-is learned; an input of long ago has no place in it.
+respect to everything learned, and the gradient is complete at every step; at the price of P · 2H numbers a row, with
+P = (D + H + 1) · 4H + 2H, and of the order of H² times as many operations as BPTT. Conventions that bite: `v_dot` holds
+a derivative for each of P learned numbers, (B, P, ...): the parameters by rows [x; h; 1] and columns of a, then h_0 and
+c_0. It gives the gradient of what is learned; an input of long ago has no place in it.
 
 Source: Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
 Computation 1, 1989.
@@ -19,8 +19,8 @@ import numpy as np
 from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Tape, lstm
 from lstm_ref.cells.lstm import Params, State, split_gates
-from lstm_ref.padding import choose, keep_of
-from lstm_ref.sequence import Outputs, stacked
+from lstm_ref.padding import choose, counted, keep_of
+from lstm_ref.sequence import Outputs, check, check_bar, stacked
 
 
 class Learned(NamedTuple):
@@ -32,8 +32,10 @@ class Learned(NamedTuple):
 
 def gradients(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = None) -> tuple[Outputs, Learned]:
     """Outputs of the LSTM, and the gradients of Σ bar · outputs, in one pass onward. xs (T, B, D), any arithmetic."""
+    check(lstm, p, initial, xs, lengths)
+    check_bar(lstm, initial, xs, bar)
     T, B, D = xs.shape
-    keep = keep_of(T, np.full(B, T) if lengths is None else lengths)
+    keep = keep_of(T, counted(lengths, T, B))
     state, state_dot = initial, _initially(initial, D)
     total, hs = 0 * state_dot.h[..., 0], []
     for t in range(T):
@@ -65,7 +67,8 @@ def directly(x: Any, prev_h: Any) -> Any:
     """What of a depends on a learned number at this step itself: a_k on W_mk by [x; h; 1]_m. (B, P, 4H)."""
     H = prev_h.shape[1]
     read = concatenate((x, prev_h, 0 * prev_h[:, :1] + 1), axis=1)
-    by_parameters = (read[:, :, None, None] * np.eye(4 * H, dtype=bool)).reshape(len(x), -1, 4 * H)
+    by_parameters = read[:, :, None, None] * np.eye(4 * H, dtype=bool)
+    by_parameters = by_parameters.reshape(len(x), read.shape[1] * 4 * H, 4 * H)
     by_initial = concatenate((0 * prev_h,) * 4, axis=1)[:, None] * np.ones((2 * H, 1), dtype=bool)
     return concatenate((by_parameters, by_initial), axis=1)
 

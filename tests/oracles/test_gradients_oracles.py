@@ -265,3 +265,21 @@ def test_a_wrong_derivative_is_told_from_a_right_one_by_every_oracle():
         found = ask(name, lambda v: v["x"] @ v["w"], {"x": X, "w": W}, Z_BAR)
         with pytest.raises(AssertionError):
             assert_right(name, found, wrong)
+
+
+SADDLES = {
+    "a saddle at its point": (lambda v: (jnp.array([1.0, -1.0]) * v["x"] ** 2).sum(), np.zeros(2), np.zeros(2)),
+    "a saddle near it": (lambda v: (jnp.array([1.0, -1.0]) * v["x"] ** 2).sum(), np.full(2, 1e-90), [2e-90, -2e-90]),
+    "a product": (lambda v: v["x"][0] * v["x"][1], np.zeros(2), np.zeros(2)),
+    "the square of a difference": (lambda v: (v["x"][0] - v["x"][1]) ** 2, np.ones(2), np.zeros(2)),
+    "a variance": (lambda v: v["x"].var(), np.ones(3), np.zeros(3)),
+}
+
+
+@pytest.mark.parametrize("name", SADDLES)
+def test_balls_are_not_misled_where_the_gradient_is_zero_and_curvatures_have_both_signs(name):
+    function, x, expected = SADDLES[name]
+    given = oracles.balls(function, {"x": x}, np.ones(()))
+    error = magnitudes(given.gradients["x"] - np.asarray(expected))
+    assert np.all(error <= magnitudes(given.error["x"]))
+    assert np.all(error < 1e-80)

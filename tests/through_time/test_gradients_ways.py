@@ -205,15 +205,65 @@ def test_one_scan_is_the_recurrence_for_every_number_of_steps():
         assert np.allclose(vs, np.exp(log_a) * np.concatenate((v0[None], vs[:-1])) + b, rtol=1e-13)
 
 
+def both(*each):
+    return [Both(one, one) for one in each]
+
+
+def an_ordinary_bar(arguments, B=2):
+    return sequence.Outputs(np.ones((5, B, 2)), arguments[1])
+
+
+@pytest.mark.parametrize(
+    "way",
+    [in_pieces(2), parallel.PARALLEL, sequence.LOOP, sequence.SCAN],
+    ids=["pieces", "parallel", "loop", "scan"],
+)
+@pytest.mark.parametrize("kind", [list, np.uint8, np.int64, jax.numpy.asarray], ids=lambda k: k.__name__)
+def test_lengths_may_be_any_integers(way, kind):
+    problem = an_ordinary_problem(CELLS["min_gru"], SHAPES[0], lengths=[5, 2])
+    lengths = [5, 2] if kind is list else kind([5, 2])
+    expected, gradients = by_hand(problem)
+    with x64():
+        outputs, tape = way.forward(problem.cell, *problem.arguments, lengths)
+        found = way.backward(problem.cell, *problem.arguments, tape, problem.bar, lengths)
+    for mine, truth in zip(
+        jax.tree.leaves((outputs, found[:3])), jax.tree.leaves((expected, gradients[:3])), strict=True
+    ):
+        np.testing.assert_allclose(mine, truth, rtol=1e-12, atol=1e-13)
+
+
+def test_no_candidate_underflows_before_its_logarithm_is_taken():
+    problem = an_ordinary_problem(CELLS["min_gru"], SHAPES[0])
+    read = problem.params, problem.initial, 3000 * problem.xs
+    expected = sequence.loop(problem.cell, *read)[0]
+    with x64():
+        outputs, vjp = jax.vjp(lambda *read: parallel.forward(problem.cell, *read)[0], *read)
+        assert all(np.all(np.isfinite(v)) for v in jax.tree.leaves(vjp(problem.bar)))
+    np.testing.assert_allclose(outputs.hs, expected.hs, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda a: in_pieces(0).forward(CELLS["lstm"], *a), "at least one step, got every=0"),
+        (lambda a: in_pieces(0).forward(CELLS["lstm"], *a), "at least one step, and whole ones, got every=0"),
         (lambda a: parallel.forward(CELLS["lstm"], *a), "lstm has no parallel form.*min_gru, min_lstm"),
         (lambda a: mlstm_parallel.forward(CELLS["lstm"], *a), "lstm has no such form: it is mLSTM's"),
-        (lambda a: bidirectional.forward(Both(CELLS["lstm"], CELLS["lstm"]), a[0], a[1], a[2], merge="max"), "'max'"),
-        (lambda a: bidirectional.forward(Both("lstm", "lstm"), a[0], a[1], a[2]), "two cells, got str"),
+        (lambda a: bidirectional.forward(*both(CELLS["lstm"], *a[:2]), a[2], merge="max"), "'max'"),
+        (lambda a: bidirectional.forward(*both("lstm", *a[:2]), a[2]), "two cells, got str"),
         (lambda a: in_pieces(2).forward(CELLS["lstm"], a[0], a[1], a[2][:, :, :1]), "w_x must have shape"),
+        (lambda a: in_pieces(2.5).forward(CELLS["lstm"], *a), "whole ones, got every=2.5"),
+        (lambda a: in_pieces(2).forward(CELLS["lstm"], *a, np.array([9, 3])), r"lengths must lie in 0..5, got 3..9"),
+        (lambda a: in_pieces(2).forward(CELLS["lstm"], *a, np.array([2.0, 3])), "lengths must be integers"),
+        (lambda a: sequence.SCAN.forward(CELLS["lstm"], *a, np.array([5, -3])), r"lengths must lie in 0..5, got -3"),
+        (lambda a: rtrl.gradients(*a, an_ordinary_bar(a), np.array([5])), r"lengths must have shape \(2,\)"),
+        (lambda a: rtrl.gradients(*a, an_ordinary_bar(a, 1)), r"cotangent of hs must have shape \(5, 2, 2\), got"),
+        (lambda a: sequence.loop_backward(CELLS["lstm"], *a, [], an_ordinary_bar(a, 1)), "cotangent of hs"),
+        (lambda a: bidirectional.forward((1, 2), a[0], a[1], a[2]), "cells must be Both"),
+        (lambda a: initial_state.forward(a[1], 3), r"one row, arrays \(1, ...\), got shape \(2, 2\)"),
+        (
+            lambda a: sequence.loop(CELLS["lstm"], a[0], a[1]._replace(c=None), a[2]),
+            r"got a named tuple of h, c \(None",
+        ),
     ],
 )
 def test_bad_input_is_said_at_once(call, message):
