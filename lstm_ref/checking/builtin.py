@@ -29,7 +29,7 @@ from lstm_ref.layers import (
     mean_squared_error,
     softmax_cross_entropy,
 )
-from lstm_ref.models import char_lm, classifier, tagger
+from lstm_ref.models import char_lm, classifier, tagger, translation
 from lstm_ref.through_time import bidirectional, initial_state, mlstm_parallel, parallel, rtrl
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -510,6 +510,27 @@ def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
     return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/tagger-{kind}")
 
 
+def translator(kind: str, rng: Random, layer: Any = translation) -> Problem:
+    """Encoder, decoder and attention whole; sources and targets of several lengths."""
+    lstm, V, K, D, H = CELLS["lstm"], 5, 4, 2, 2
+    additive = attention.Additive((H, H), (H, H), (H,)) if kind == "additive" else None
+    cell = lstm.parameter_shapes(D, H)
+    shapes = translation.Params((V, D), (K, D), cell, cell, dense.Params((2 * H, K), (K,)), additive)
+    targets = rng.integers(0, K, (3, 3))
+    inputs = np.concatenate((np.zeros((1, 3), int), targets[:-1]))
+    batch = translation.Batch(IDS, TEXT_LENGTHS, inputs, targets, np.array([2, 3, 1]))
+
+    def loss(inputs: Any) -> Any:
+        return translation.forward(inputs["params"], batch, _through(inputs))[0]
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        numpy_alone(inputs["params"])
+        _, tape = translation.forward(inputs["params"], batch, sequence.LOOP)
+        return {"params": layer.backward(inputs["params"], batch, tape, sequence.LOOP)}
+
+    return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/translation-{kind}")
+
+
 def other_way(cell: Cell, kind: str, through: sequence.Through) -> Callable[[Random], Problem]:
     """The problem of a way through time other than the loop, with lengths."""
     return partial(through_time, cell, lengths=LENGTHS, kind=kind, through=through)
@@ -553,4 +574,6 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
         found[f"models/classifier-{kind}"] = partial(text_classifier, kind)
     for kind in ("softmax", "crf"):
         found[f"models/tagger-{kind}"] = partial(sequence_tagger, kind)
+    for kind in ("additive", "dot"):
+        found[f"models/translation-{kind}"] = partial(translator, kind)
     return found

@@ -1,0 +1,219 @@
+"""Translation: encoder LSTM -> decoder LSTM -> attention -> dense -> loss, with teacher forcing; gradients by hand.
+
+The decoder begins with the encoder's final state, reads the right symbol of the step before, and asks the encoder's
+outputs with its own (global attention, after the recurrence). Built from edges that are derived elsewhere: EM1
+(derivations/embedding.md), L1-L5 (derivations/lstm.md), T1-T2 (derivations/bptt.md), AT1-AT3
+(derivations/attention.md), F1-F3 (derivations/final_gate.md).
+
+Source: Sutskever, Vinyals and Le, "Sequence to sequence learning with neural networks", NIPS 2014; Luong, Pham and
+Manning, "Effective approaches to attention-based neural machine translation", EMNLP 2015, section 3.1.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.arithmetic import concatenate, where
+from lstm_ref.cells.lstm import State, lstm
+from lstm_ref.errors import BadInput
+from lstm_ref.layers import attention, dense, embedding, softmax_cross_entropy
+from lstm_ref.layers.reduction import Reduction
+from lstm_ref.padding import keep_of
+from lstm_ref.sequence import SCAN, Through
+
+PADDING = -1
+"""The target that does not count."""
+
+
+class Params(NamedTuple):
+    """All that is learned, for V symbols of the source and K of the target, D numbers each, and H units."""
+
+    source: Any
+    """Table, (V, D)."""
+    target: Any
+    """Table, (K, D)."""
+    encoder: Any
+    decoder: Any
+    head: dense.Params
+    """(2H, K)."""
+    attention: attention.Additive | None = None
+    """None: the dot product."""
+
+
+class Batch(NamedTuple):
+    """Pairs of texts as numbers."""
+
+    source: Any
+    """Integers (S, B)."""
+    source_lengths: Any
+    """Integers (B,), at least 1."""
+    inputs: Any
+    """What the decoder reads, integers (T, B): the symbol that begins, then the targets, one step later."""
+    targets: Any
+    """Integers (T, B): the text, and the symbol that ends it; of any value in the padding."""
+    lengths: Any
+    """Integers (B,), the ending symbol counted."""
+
+
+class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
+    source: embedding.Tape
+    target: embedding.Tape
+    initial: State
+    xs: Any
+    encoder: Any
+    encoded: sequence.Outputs
+    ys: Any
+    decoder: Any
+    attention: attention.Tape
+    head: dense.Tape
+    logits: Any
+    loss: softmax_cross_entropy.Tape
+
+
+def initial_parameters(rng: np.random.Generator, V: int, K: int, D: int, H: int, additive: bool = True) -> Params:
+    """As the parts'. Float64 NumPy arrays."""
+    return Params(
+        embedding.initial_parameters(rng, V, D),
+        embedding.initial_parameters(rng, K, D),
+        lstm.initial_parameters(rng, D, H),
+        lstm.initial_parameters(rng, D, H),
+        dense.initial_parameters(rng, 2 * H, K),
+        attention.initial_parameters(rng, H, H, H) if additive else None,
+    )
+
+
+def forward(params: Params, batch: Batch, through: Through = SCAN, reduction: Reduction = "mean") -> tuple[Any, Tape]:
+    """The loss in nats, a scalar, the mean being per symbol, and the tape. Raises BadInput where shapes do not fit."""
+    B, S, T = batch.source.shape[1], batch.source.shape[0], batch.inputs.shape[0]
+    initial = zero_state(params, B)
+    xs, source_tape = embedding.forward(params.source, batch.source)  # EM1
+    encoded, encoder = through.forward(lstm, params.encoder, initial, xs, batch.source_lengths)  # T1, T2
+    ys, target_tape = embedding.forward(params.target, batch.inputs)  # EM1
+    decoded, decoder = through.forward(lstm, params.decoder, encoded.final, ys, batch.lengths)  # T1, T2
+    real = keep_of(S, batch.source_lengths)[..., 0].T
+    contexts, attention_tape = attention.forward(
+        params.attention, _first(decoded.hs), _first(encoded.hs), real
+    )  # AT1-3
+    seen = concatenate((attention_tape.queries, contexts), axis=-1)
+    logits, head_tape = dense.forward(params.head, seen)  # F1
+    targets = where(keep_of(T, batch.lengths)[..., 0], batch.targets, PADDING).T
+    loss, loss_tape = softmax_cross_entropy.forward(logits, targets, reduction, ignore_index=PADDING)  # F2, F3
+    return loss, Tape(
+        *(source_tape, target_tape, initial, xs, encoder, encoded, ys, decoder),
+        *(attention_tape, head_tape, logits, loss_tape),
+    )
+
+
+def backward(params: Params, batch: Batch, tape: Tape, through: Through = SCAN, loss_bar: Any = 1.0) -> Params:
+    """Gradients of the loss for every parameter."""
+    logits_bar = softmax_cross_entropy.backward(tape.loss, loss_bar)  # F3*, F2*
+    head_bar, seen_bar = dense.backward(params.head, tape.head, logits_bar)  # F1*
+    H = tape.initial.h.shape[1]
+    attention_bar, queries_bar, keys_bar = attention.backward(
+        params.attention, tape.attention, seen_bar[..., H:]
+    )  # AT*
+    decoded_bar = _first(seen_bar[..., :H] + queries_bar)  # an output has two readers: the head, and the attention
+    nothing = State(*(0 * v for v in tape.encoded.final))
+    decoder = through.backward(
+        *(lstm, params.decoder, tape.encoded.final, tape.ys, tape.decoder),
+        *(sequence.Outputs(decoded_bar, nothing), batch.lengths),
+    )  # T1*, T2*
+    encoder = through.backward(
+        *(lstm, params.encoder, tape.initial, tape.xs, tape.encoder),
+        *(sequence.Outputs(_first(keys_bar), decoder.initial), batch.source_lengths),
+    )  # T1*, T2*  what the decoder began with is what the encoder ended with
+    source_bar = embedding.backward(params.source, tape.source, encoder.xs)  # EM1*
+    target_bar = embedding.backward(params.target, tape.target, decoder.xs)  # EM1*
+    return Params(source_bar, target_bar, encoder.params, decoder.params, head_bar, attention_bar)
+
+
+def zero_state(params: Params, B: int) -> State:
+    """The state before the source, (B, H), in the dtype of the parameters."""
+    H, dtype = params.encoder.w_h.shape[0], params.head.b.dtype
+    zero = np.zeros((B, H), np.float64 if dtype.kind == "O" else dtype)
+    return State(zero, zero)
+
+
+def _first(v: Any) -> Any:
+    """(T, B, ...) with the batch first, and back."""
+    return v.swapaxes(0, 1)
+
+
+# ------------------------------------------------------------------------------------------------------- decoding
+
+
+def greedy(params: Params, source: np.ndarray, lengths: np.ndarray, begin: int, end: int, steps: int) -> np.ndarray:
+    """The most probable symbol at every step, integers (T, B) with T <= steps; from `end` on all are `end`.
+
+    source: integers (S, B). Raises BadInput for fewer than one step.
+    """
+    state, keys, real = _encoded(params, source, lengths, steps)
+    symbols, found = np.full(source.shape[1], begin), []
+    over = np.zeros(len(symbols), dtype=bool)
+    for _ in range(steps):
+        state, log_p = _step(params, state, symbols, keys, real)
+        symbols = np.where(over, end, np.asarray(log_p).argmax(-1))
+        over |= symbols == end
+        found.append(symbols)
+        if over.all():
+            break
+    return np.stack(found)
+
+
+def beam(
+    params: Params, source: np.ndarray, begin: int, end: int, steps: int, width: int = 4
+) -> list[tuple[float, list[int]]]:
+    """The best `width` translations of one source (S,), best first: log-probability, and symbols without `end`.
+
+    Scores are sums, not divided by the length. Raises BadInput for fewer than one step, or a width below 1.
+    """
+    if width < 1:
+        raise BadInput(f"a beam must be at least 1 wide, got {width}")
+    source = np.asarray(source)[:, None]
+    state, keys, real = _encoded(params, source, np.array([len(source)]), steps)
+    going: list[tuple[float, list[int]]] = [(0.0, [])]
+    done: list[tuple[float, list[int]]] = []
+    for _ in range(steps):
+        rows = len(going)
+        last = np.array([symbols[-1] if symbols else begin for _, symbols in going])
+        wide = [jnp.repeat(v, rows, axis=0) for v in (keys, real)]
+        state, log_p = _step(params, state, last, *wide)
+        scores = np.array([score for score, _ in going])[:, None] + np.asarray(log_p)
+        best = np.argsort(-scores, axis=None, kind="stable")[: 2 * width]
+        extended = [(float(scores.flat[k]), *divmod(int(k), scores.shape[1])) for k in best]
+        done += [(score, going[row][1]) for score, row, symbol in extended if symbol == end]
+        kept = [(score, row, symbol) for score, row, symbol in extended if symbol != end][:width]
+        state = jax.tree.map(lambda v: v[np.array([row for _, row, _ in kept])], state)  # noqa: B023
+        going = [(score, [*going[row][1], symbol]) for score, row, symbol in kept]
+        done = sorted(done, key=lambda one: -one[0])[:width]
+        if len(done) == width and done[-1][0] >= going[0][0]:  # whatever goes on can only lose
+            break
+    return sorted(done + going, key=lambda one: -one[0])[:width] if len(done) < width else done
+
+
+def _encoded(params: Params, source: Any, lengths: Any, steps: int) -> tuple[State, Any, Any]:
+    """The state that the decoder begins with, the keys (B, S, H), and which are real (B, S)."""
+    if steps < 1:
+        raise BadInput(f"a translation must have room for at least one symbol, got steps={steps}")
+    xs, _ = embedding.forward(params.source, np.asarray(source))
+    zeros = zero_state(params, source.shape[1])
+    outputs = sequence.scan(lstm, params.encoder, zeros, jnp.asarray(xs), np.asarray(lengths))
+    return outputs.final, _first(outputs.hs), jnp.asarray(keep_of(len(source), lengths)[..., 0].T)
+
+
+@partial(jax.jit)
+def _step(params: Params, state: State, symbols: Any, keys: Any, real: Any) -> tuple[State, Any]:
+    """The state after one symbol, and the logarithms of the next one's probabilities, (B, K)."""
+    state, _ = lstm.forward(params.decoder, state, params.target[symbols])  # EM1, L1-L5
+    query = state.h[:, None]
+    context, _ = attention.forward(params.attention, query, keys, real)  # AT1-AT3
+    logits, _ = dense.forward(params.head, concatenate((query, context), axis=-1)[:, 0])  # F1
+    return state, jax.nn.log_softmax(logits)
