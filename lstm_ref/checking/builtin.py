@@ -493,7 +493,7 @@ def text_classifier(kind: str, rng: Random, layer: Any = classifier) -> Problem:
 
 def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
     """A tagger whole: embedding, LSTMs in both directions, head, and either loss."""
-    K = 3
+    K = 5
     cell = CELLS["lstm"].parameter_shapes(3, 2)
     chain = crf.Params((K, K), (K,), (K,)) if kind == "crf" else None
     shapes = tagger.Params((5, 3), bidirectional.Both(cell, cell), dense.Params((4, K), (K,)), chain)

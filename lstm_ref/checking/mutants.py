@@ -31,6 +31,7 @@ from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
 from lstm_ref.mistakes.source import Edit, Source
+from lstm_ref.models import classifier, tagger, translation
 from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, pieces, rtrl
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -58,7 +59,8 @@ def units() -> dict[str, Callable[[], Iterator[Mutant]]]:
         makers[f"cells/{cell.name}"] = partial(of_cell, cell)
         makers[f"between steps/{cell.name}"] = partial(between_steps, cell)
     makers |= {f"through_time/{name}": partial(of_way, name) for name in WAYS}
-    return makers | {"sequence": partial(of_sequence, CELLS["lstm"]), "layers": of_layers}
+    makers |= {unit: partial(of_layer, unit) for unit in LAYERS}
+    return makers | {"sequence": partial(of_sequence, CELLS["lstm"])}
 
 
 def mutants(only: str = "") -> Iterator[Mutant]:
@@ -233,43 +235,55 @@ def of_way(name: str) -> Iterator[Mutant]:
             yield _mutant(f"through_time/{name}", edit, builders)
 
 
-def of_layers() -> Iterator[Mutant]:
-    """The mistakes of the layers and of the losses."""
-    rng = np.random.default_rng(0)
-    layers: dict[Any, tuple[tuple[Any, ...], list[Callable[..., Problem]]]] = {
-        dense: (
-            (
-                dense.Params(rng.random((3, 5)), rng.random(5)),
-                dense.Tape(rng.random((6, 2, 3))),
-                rng.random((6, 2, 5)),
-            ),
-            [builtin.dense_layer],
-        )
-    }
-    classes = rng.random((6, 2, 5))
-    for layer, arguments in (
-        (softmax_cross_entropy, softmax_cross_entropy.forward(classes, classes)),
-        (binary_cross_entropy, binary_cross_entropy.forward(classes, classes)),
-        (mean_squared_error, mean_squared_error.forward(classes, 1 - classes)),
-    ):
-        builders = [b for b in builtin.losses().values() if b.keywords["layer"] is layer]  # type: ignore[attr-defined]
-        layers[layer] = (arguments[1], np.float64(1.5)), builders
-    table, ids = rng.random((5, 3)), np.array([[0, 2, 2], [2, 3, 0]])
-    layers[embedding] = (table, embedding.Tape(ids), rng.random((2, 3, 3))), [builtin.embedding_layer]
-    chain = crf.Params(rng.random((5, 5)), rng.random(5), rng.random(5))
-    tape = crf.forward(chain, rng.random((6, 3, 5)), rng.integers(0, 5, (6, 3)), np.array([6, 1, 4]))[1]
-    layers[crf] = (chain, tape, np.float64(1.5)), [builtin.crf_layer]
-    additive = attention.Additive(rng.random((4, 3)), rng.random((4, 3)), rng.random(3))
-    asked = attention.forward(additive, rng.random((2, 2, 4)), rng.random((2, 5, 4)))[1]
-    kinds: list[Callable[..., Problem]] = [partial(builtin.attention_layer, kind) for kind in ("additive", "dot")]
-    layers[attention] = (additive, asked, rng.random((2, 2, 4))), kinds
-    for layer, (arguments, builders) in layers.items():
-        source = Source(layer.backward)
-        for edit in edits_of(source, *arguments):
-            wrong = SimpleNamespace(forward=layer.forward, backward=source.with_edits([edit]))
-            wronged = tuple(partial(b, layer=wrong) for b in builders)
-            if all(map(_runs, wronged)):
-                yield _mutant(f"layers/{layer.__name__.rpartition('.')[2]}", edit, wronged)
+def _losses_of(layer: Any) -> list[Callable[..., Problem]]:
+    return [b for b in builtin.losses().values() if b.keywords["layer"] is layer]  # type: ignore[attr-defined]
+
+
+LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
+    "layers/dense": (dense, lambda: [builtin.dense_layer]),
+    "layers/embedding": (embedding, lambda: [builtin.embedding_layer]),
+    "layers/crf": (crf, lambda: [builtin.crf_layer]),
+    "layers/attention": (
+        attention,
+        lambda: [partial(builtin.attention_layer, kind) for kind in ("additive", "dot")],
+    ),
+    "layers/softmax_cross_entropy": (softmax_cross_entropy, lambda: _losses_of(softmax_cross_entropy)),
+    "layers/binary_cross_entropy": (binary_cross_entropy, lambda: _losses_of(binary_cross_entropy)),
+    "layers/mean_squared_error": (mean_squared_error, lambda: _losses_of(mean_squared_error)),
+    "models/classifier": (classifier, lambda: [partial(builtin.text_classifier, kind) for kind in builtin.READ]),
+    "models/tagger": (tagger, lambda: [partial(builtin.sequence_tagger, kind) for kind in ("softmax", "crf")]),
+    "models/translation": (
+        translation,
+        lambda: [partial(builtin.translator, kind) for kind in ("additive", "dot")],
+    ),
+}
+"""By unit: a module with a hand-written `backward`, and the problems that take one in its place as `layer`."""
+
+
+def of_layer(unit: str) -> Iterator[Mutant]:
+    """The mistakes of a layer, of a loss, or of a model's way from its loss to its parameters."""
+    module, builders = LAYERS[unit]
+    source = Source(module.backward)
+    arguments, options = _called_with(module, builders()[0])
+    for edit in edits_of(source, *arguments, **options):
+        wrong = _layer(module.forward, source.with_edits([edit]))
+        wronged = tuple(partial(build, layer=wrong) for build in builders())
+        if all(map(_runs, wronged)):
+            yield _mutant(unit, edit, wronged)
+
+
+def _called_with(module: Any, build: Callable[..., Problem]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What the module's backward is called with in the problem."""
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        calls.append((arguments, options))
+        return module.backward(*arguments, **options)
+
+    problem = build(np.random.default_rng(0), layer=_layer(module.forward, noted))
+    outputs = problem.function(problem.inputs)
+    problem.gradients(problem.inputs, jax.tree.map(lambda v: np.ones(np.shape(v)), outputs))
+    return calls[0]
 
 
 def _mutant(unit: str, edit: Edit, builders: tuple[Any, ...]) -> Mutant:

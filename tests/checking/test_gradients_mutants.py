@@ -24,12 +24,12 @@ from lstm_ref.mistakes.source import Edit, Source
 from lstm_ref.oracles.reverse import reverse
 
 PAGES = {cell.page: cell.name for cell in reversed(CELLS.values())}
-OTHERS = ("sequence", "layers", *(unit for unit in units() if unit.startswith("through_time/")))
+OTHERS = ("sequence", *(u for u in units() if u.partition("/")[0] in ("layers", "models", "through_time")))
 UNITS = [unit for unit in units() if unit in OTHERS or unit.rpartition("/")[2] in PAGES.values()]
 """One cell a page, whose cells have one backward pass."""
 
 WHOLE = {f"{part}/{cell}" for part in ("cells", "between steps") for cell in ("rnn_tanh", "lstm", "gru")}
-WHOLE |= {"sequence", "layers"}
+WHOLE |= {"sequence"} | {unit for unit in units() if unit.startswith("layers/")}
 """Units of which every mutant is tried here; of the others every fourth, and all in the benchmark."""
 
 
@@ -68,7 +68,7 @@ def test_every_mutant_is_found(unit):
     assert not survived
 
 
-@pytest.mark.parametrize("unit", ["cells/lstm", "between steps/gru", "cells/slstm", "cells/mlstm", "layers"])
+@pytest.mark.parametrize("unit", ["cells/lstm", "between steps/gru", "cells/slstm", "cells/mlstm", "layers/crf"])
 def test_the_check_itself_turns_red(unit):
     for mutant in list(units()[unit]())[::100]:
         problems = (build(np.random.default_rng(0)) for build in mutant.problems)
