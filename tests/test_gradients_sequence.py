@@ -217,7 +217,8 @@ def test_padded_steps_leave_the_state_alone_and_put_out_zero(cell, reverse):
     problem = an_ordinary_problem(cell, lengths=(2, 0), reverse=reverse)
     with x64():
         scanned = sequence.scan(cell, *problem.arguments, problem.lengths, reverse)
-    alone = replace(problem, xs=problem.xs[:2], lengths=None)
+    bar = problem.bar._replace(hs=problem.bar.hs[:2])
+    alone = replace(problem, xs=problem.xs[:2], bar=bar, lengths=None)
     floor = noise_floor(lambda: first_row(by_hand(in_balls(alone))[0]), np.float64)
     for outputs in (by_hand(problem)[0], jax.tree.map(np.asarray, scanned)):
         assert (outputs.hs[2:, 0] == 0).all()
