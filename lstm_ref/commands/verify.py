@@ -109,9 +109,9 @@ def _prove(name: str, oracles: list[str] | None, digits: int, seed: int) -> Any:
 
 
 def _workers(tasks: int) -> Any:
-    """A pool with a process a core; none for a few tasks, which are done before a second process has imported JAX."""
+    """A pool with a process a core; none for a single task."""
     cores = os.cpu_count() or 1
-    if tasks < 4 or cores == 1:
+    if tasks < 2 or cores == 1:
         return nullcontext()
     # An interrupt is the parent's to handle: leaving its `with` block ends the workers.
     return get_context("spawn").Pool(min(tasks, cores), signal.signal, (signal.SIGINT, signal.SIG_IGN))
