@@ -137,7 +137,7 @@ def through_time(
     """BPTT by the plain loop, or another way, against oracles of the jitted scan."""
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
-        if through is not parallel.PARALLEL:
+        if through.forward is not parallel.forward:  # which is JAX code
             numpy_alone(inputs["xs"])
         _, tapes = through.forward(cell, *_arguments(inputs), lengths, reverse)
         return _named(through.backward(cell, *_arguments(inputs), tapes, bar, lengths, reverse))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import itertools
+from functools import partial
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -18,7 +20,7 @@ from lstm_ref.cells import CELLS
 from lstm_ref.checking import builtin
 from lstm_ref.checking.check import check
 from lstm_ref.checking.floor import modelled
-from lstm_ref.checking.mutants import units
+from lstm_ref.checking.mutants import LAYERS, WAYS, units
 from lstm_ref.checking.problem import paths
 from lstm_ref.mistakes.source import Edit, Source
 from lstm_ref.oracles.reverse import reverse
@@ -108,6 +110,30 @@ def test_of_mistakes_kept_out_of_the_dictionary_the_first_wrong_node_is_right():
             total += 1
     assert total >= 75
     assert right >= 0.9 * total
+
+
+def unchanged(backward):
+    """The right backward pass as another function: what is put in the place of ours, without a mistake."""
+    return lambda *arguments, **options: backward(*arguments, **options)
+
+
+def in_the_mutants_place():
+    """(unit, problem) with the right backward pass where each mutant of a way, a layer or a model stands."""
+    for name, make in WAYS.items():
+        way = make()
+        yield from ((f"through_time/{name}", build) for build in way.wronged(unchanged(way.backward)))
+    for unit, (module, builders) in LAYERS.items():
+        right = SimpleNamespace(forward=module.forward, backward=unchanged(module.backward))
+        yield from ((unit, partial(build, layer=right)) for build in builders())
+
+
+@pytest.mark.parametrize("unit", [*(f"through_time/{name}" for name in WAYS), *LAYERS])
+def test_in_a_mutants_place_the_right_backward_is_right(unit):
+    """Else a mutant would be found for where it stands, and not for what is wrong with it."""
+    for _, build in (pair for pair in in_the_mutants_place() if pair[0] == unit):
+        report = check(build(np.random.default_rng(0)), oracles=["balls"], digits=20, explain=False)
+        assert report.right
+        assert report.digits_in_balls >= 18
 
 
 @pytest.mark.parametrize("name", ["time/lstm", "time/rnn_relu-lengths", "layer/dense", "time/lstm-truncated"])
