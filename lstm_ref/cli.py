@@ -12,7 +12,8 @@ from lstm_ref.errors import LstmRefError
 COMMANDS = {
     "verify": "Prove the built-in hand-written gradients against every oracle.",
     "check": "Check the hand-written gradients of a derivation file.",
-    "train": "Train a model of the tutorials with hand-written gradients.",
+    "train": "Train a model on text with hand-written gradients.",
+    "predict": "Ask a trained model: text, classes, tags, translations.",
     "cells": "List the cells: parameters, state, paper, derivation page.",
     "show": "Print a cell's equations and draw its graph, values above and adjoints below.",
 }

@@ -29,7 +29,7 @@ from lstm_ref.layers import (
     mean_squared_error,
     softmax_cross_entropy,
 )
-from lstm_ref.models import char_lm, classifier, tagger, translation
+from lstm_ref.models import char_lm, classifier, spelling, tagger, translation
 from lstm_ref.through_time import bidirectional, initial_state, mlstm_parallel, parallel, rtrl
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -476,8 +476,7 @@ READ: dict[str, tuple[classifier.Read, int]] = {
 def text_classifier(kind: str, rng: Random, layer: Any = classifier) -> Problem:
     """A classifier whole: embedding, LSTM, head and loss."""
     read, K = READ[kind]
-    rows = 4 * 2 if read == "flat" else 2
-    shapes = classifier.Params((5, 3), CELLS["lstm"].parameter_shapes(3, 2), dense.Params((rows, K), (K,)))
+    shapes = classifier.parameter_shapes(5, 3, 2, K, steps=4 if read == "flat" else 1)
     batch = classifier.Batch(IDS, TEXT_LENGTHS, rng.integers(0, max(K, 2), 3))
 
     def loss(inputs: Any) -> Any:
@@ -486,18 +485,41 @@ def text_classifier(kind: str, rng: Random, layer: Any = classifier) -> Problem:
     def gradients(inputs: Any) -> dict[str, Any]:
         numpy_alone(inputs["params"])
         _, tape = classifier.forward(inputs["params"], batch, read, through=sequence.LOOP)
-        return {"params": layer.backward(inputs["params"], tape, read, through=sequence.LOOP)}
+        return {"params": layer.backward(inputs["params"], batch, tape, read, through=sequence.LOOP)}
 
     return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/classifier-{kind}")
 
 
+def spelled_words(rng: Random, layer: Any = spelling) -> Problem:
+    """Words from their characters, one of them padding."""
+    ids, lengths = rng.integers(0, 4, (3, 4)), np.array([3, 1, 0, 2])
+
+    def forward(inputs: Any, through: sequence.Through) -> Any:
+        return spelling.forward(inputs["params"], ids, lengths, through=through)
+
+    def backward(inputs: Any, bar: Any) -> dict[str, Any]:
+        tape = forward(inputs, sequence.LOOP)[1]
+        return {"params": layer.backward(inputs["params"], tape, lengths, bar, through=sequence.LOOP)}
+
+    return problem(
+        {"params": like(rng, spelling.parameter_shapes(4, 2))},
+        forward=lambda inputs: forward(inputs, _through(inputs))[0],
+        backward=backward,
+        name="models/spelling",
+    )
+
+
+TAGGERS = ("softmax", "crf", "spelling")
+
+
 def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
-    """A tagger whole: embedding, LSTMs in both directions, head, and either loss."""
-    K = 5
-    cell = CELLS["lstm"].parameter_shapes(3, 2)
-    chain = crf.Params((K, K), (K,), (K,)) if kind == "crf" else None
-    shapes = tagger.Params((5, 3), bidirectional.Both(cell, cell), dense.Params((4, K), (K,)), chain)
+    """A tagger whole: embedding, LSTMs in both directions, head, and either loss; words may be read by character."""
+    K, spelled = 5, kind == "spelling"
+    shapes = tagger.parameter_shapes(5, 3, 2, K, chain=kind == "crf", A=4 if spelled else 0, C=2 if spelled else 0)
     batch = tagger.Batch(IDS, TEXT_LENGTHS, rng.integers(0, K, IDS.shape))
+    if spelled:
+        word_lengths = np.array([[2, 1, 2], [1, 2, 0], [2, 0, 0], [1, 0, 0]])
+        batch = batch._replace(characters=rng.integers(0, 4, (2, *IDS.shape)), word_lengths=word_lengths)
 
     def loss(inputs: Any) -> Any:
         return tagger.forward(inputs["params"], batch, through=_through(inputs))[0]
@@ -512,10 +534,8 @@ def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
 
 def translator(kind: str, rng: Random, layer: Any = translation) -> Problem:
     """Encoder, decoder and attention whole; sources and targets of several lengths."""
-    lstm, V, K, D, H = CELLS["lstm"], 5, 4, 2, 2
-    additive = attention.Additive((H, H), (H, H), (H,)) if kind == "additive" else None
-    cell = lstm.parameter_shapes(D, H)
-    shapes = translation.Params((V, D), (K, D), cell, cell, dense.Params((2 * H, K), (K,)), additive)
+    K = 4
+    shapes = translation.parameter_shapes(5, K, 2, 2, kind == "additive")
     targets = rng.integers(0, K, (3, 3))
     inputs = np.concatenate((np.zeros((1, 3), int), targets[:-1]))
     batch = translation.Batch(IDS, TEXT_LENGTHS, inputs, targets, np.array([2, 3, 1]))
@@ -572,7 +592,8 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
     found["models/char-lm"] = character_model
     for kind in ("end", "padding", "flat", "binary"):
         found[f"models/classifier-{kind}"] = partial(text_classifier, kind)
-    for kind in ("softmax", "crf"):
+    found["models/spelling"] = spelled_words
+    for kind in TAGGERS:
         found[f"models/tagger-{kind}"] = partial(sequence_tagger, kind)
     for kind in ("additive", "dot"):
         found[f"models/translation-{kind}"] = partial(translator, kind)

@@ -1,162 +1,187 @@
-"""`lstm-ref train`: train a model on text, with checkpoints from which it goes on with exactly the same numbers."""
+"""`lstm-ref train MODEL`: train on text, with checkpoints from which it goes on with exactly the same numbers."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lstm_ref.commands.settings import explicit, names_of, options_of
 from lstm_ref.errors import BadInput
+from lstm_ref.tasks import NAMES, task
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lstm_ref.models.training import Data, Settings, State
+    from lstm_ref.training.settings import Settings
+    from lstm_ref.training.task import Corpus, Scores, Task
 
-STEPS = 3000
-STEPS_ON_THE_STORY = 150
-"""Its 4,000 characters are soon known by heart; about here the held-out loss is at its least, by measurement."""
-
-SAMPLE_LENGTH = 200
 INTERRUPTED = 130
 """Exit code after Ctrl-C, the shells' own."""
 
+FILES = (
+    click.option("--data", multiple=True, metavar="FILE", help="What to learn from; without it, what comes along."),
+    click.option("--test", multiple=True, metavar="FILE", help="Scored once, at the end."),
+    click.option("--steps", type=int, help="Updates, those before a --resume included. [default: by the model]"),
+    click.option("--checkpoint", metavar="FILE", help="Save to it, at every validation and at the end or at Ctrl-C."),
+    click.option("--resume", is_flag=True, help="Go on from --checkpoint, with its settings."),
+    click.option("--curve", metavar="FILE", help="Note the loss of every step, as JSON lines."),
+    click.option("--plot", metavar="FILE", help="Draw the curves, as .png or .svg."),
+    click.option("--quiet", is_flag=True, help="Only the last scores."),
+    click.option("--no-color", is_flag=True),
+)
 
-@click.group()
+
+class _Models(click.Group):
+    """A command a model, made when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _command(task(cmd_name)) if cmd_name in NAMES else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Models"):
+            formatter.write_dl(list(NAMES.items()))
+
+
+@click.group(cls=_Models)
 def train() -> None:
     """Train a model on text."""
 
 
-@train.command("char-lm")
-@click.option("--text", type=click.Path(), help="UTF-8 text to learn from; without it, a short story that comes along.")
-@click.option("--hidden", type=int, default=128, show_default=True, help="Size of the hidden state.")
-@click.option("--steps", type=int, help="Updates, those before a --resume included. [default: 3000; the story 150]")
-@click.option("--sequence", type=int, default=64, show_default=True, help="Characters in a sequence.")
-@click.option("--batch", type=int, default=32, show_default=True, help="Sequences in a batch.")
-@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="adam", show_default=True)
-@click.option("--learning-rate", type=float, help="[default: sgd 8, momentum 1, adam 0.01]")
-@click.option("--clip-value", type=float, help="Clip every element of the gradient to ±this, after accumulation.")
-@click.option("--clip-norm", type=float, help="Clip the norm of the whole gradient to this, likewise. [default: 1.0]")
-@click.option("--gradients", type=click.Choice(["hand", "autodiff"]), default="hand", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides parameters, batches and samples.")
-@click.option("--checkpoint", type=click.Path(), help="File to save to, at every sample and at the end or at Ctrl-C.")
-@click.option("--resume", is_flag=True, help="Go on from --checkpoint, with its settings.")
-@click.option("--sample-every", type=int, default=500, show_default=True, help="In steps; 0: at the end alone.")
-@click.option("--seed-text", help="What samples start from. [default: a line end]")
-@click.option("--temperature", type=float, default=0.7, show_default=True, help="Of samples; 1 is the model as it is.")
-@click.option("--float64", is_flag=True, help="Compute in float64.")
-@click.option("--curve", type=click.Path(), help="File for the loss of every step, as JSON lines.")
-@click.option("--quiet", is_flag=True, help="Only the last line.")
-@click.option("--no-color", is_flag=True)
-def char_lm(
-    text: str | None,
+def _command(model: Task) -> click.Command:
+    def run(**given: Any) -> None:
+        _train(model, **given)
+
+    for option in reversed((*FILES, *options_of(model.Settings), *options_of(model.Asking))):
+        run = option(run)
+    return click.command(model.name, help=NAMES[model.name])(run)
+
+
+def _train(
+    model: Task,
+    data: tuple[str, ...],
+    test: tuple[str, ...],
     steps: int | None,
     checkpoint: str | None,
     resume: bool,
-    sample_every: int,
-    seed_text: str | None,
-    temperature: float,
     curve: str | None,
+    plot: str | None,
     quiet: bool,
     no_color: bool,
     **given: Any,
 ) -> None:
-    """The character model: predict the next character of a text with an LSTM.
-
-    The last tenth of the text is held out. Reported are its loss per character, in nats, beside the entropy of its
-    character frequencies (what a model without memory needs at the least), and the share of characters that are
-    predicted right.
-    """
     from time import perf_counter
 
     from rich.console import Console
 
-    from lstm_ref.models import checkpoint as checkpoints
-    from lstm_ref.models import training
-    from lstm_ref.models.char_lm import check_sampling
-    from lstm_ref.models.curve import curve as noted
-    from lstm_ref.models.text import read_text
+    from lstm_ref.training import checkpoint as checkpoints
+    from lstm_ref.training import curve as curves
+    from lstm_ref.training.run import initial_state, over, run
+    from lstm_ref.training.settings import check, precision
 
-    if steps is None:
-        steps = STEPS if text else STEPS_ON_THE_STORY
+    steps = steps if steps is not None else model.Settings.STEPS if data else model.Settings.STEPS_WITHOUT_DATA
     if steps < 1:
         raise BadInput(f"steps must be at least 1, got {steps}")
-    if sample_every < 0:
-        raise BadInput(f"sample-every must not be negative, got {sample_every}")
     if resume and checkpoint is None:
         raise BadInput("--resume needs --checkpoint, the file to go on from")
-    for path, owner in ((checkpoint, "checkpoint"), (curve, "curve")):
-        _require_place(path, owner, resume)
-    saved = checkpoints.read(checkpoint) if resume and checkpoint else None
-    settings = _settings(given, saved.settings if saved else None)
-    data = training.prepare(read_text(text), settings.sequence)
-    if saved and saved.digest != data.digest:
-        raise BadInput(f"{checkpoint} was trained on another text: --resume goes on with the same text only")
-    if saved and saved.state.step >= steps:
-        raise BadInput(f"{checkpoint} stands at step {saved.state.step} already: ask for more --steps than that")
-    prompt = seed_text if seed_text is not None else ("\n" if "\n" in data.characters else data.characters[0])
-    check_sampling(data.characters, prompt, SAMPLE_LENGTH, temperature)
+    for path, owner in ((checkpoint, "checkpoint"), (curve, "curve"), (plot, "plot")):
+        _require_place(path, owner, resume and owner != "plot")
+    if plot:
+        curves.require_plot(plot)
+    asking = model.Asking(**{name: given[name] for name in names_of(model.Asking)})
+    check(asking)
+    saved = checkpoints.read(checkpoint, model) if resume and checkpoint else None
+    settings = _settings(model, given, saved.settings if saved else None)
+    corpus = model.prepare([Path(path) for path in data], settings)
+    if saved and saved.digest != corpus.digest:
+        raise BadInput(f"{checkpoint} was trained on other data: --resume goes on with the same data only")
+    if saved and (saved.state.step >= steps or over(settings, saved.state)):
+        early = ", stopped early" if saved.state.step < steps else ""
+        raise BadInput(f"{checkpoint} stands at step {saved.state.step} already{early}: ask for more --steps than that")
+    tests, bad = model.read([Path(path) for path in test], corpus.vocabularies, settings) if test else (None, [])
+    _report_bad([*corpus.bad, *bad])
     console = Console(no_color=no_color, highlight=False, markup=False, soft_wrap=True)
 
-    def save(state: State) -> None:
-        if checkpoint:
-            checkpoints.write(checkpoint, checkpoints.Checkpoint(settings, data.characters, data.digest, state))
+    with (
+        precision(settings),
+        curves.curve(curve, saved.state.step if saved else 0) as (notes, note),
+    ):
+        start = saved.state if saved else initial_state(model, settings, corpus.vocabularies)
+        if not quiet:
+            console.print(f"{corpus.about}; {_count(start.params):,} parameters")
+            _print_baselines(console, corpus, corpus.held_out, "held out")
 
-    with training.precision(settings), ExitStack() as stack:
-        start = saved.state if saved else training.initial_state(settings, len(data.characters))
-        note = stack.enter_context(noted(curve, start.step)) if curve else None
-        state, started = start, perf_counter()
-        with _stop_request() as stop, _progress(console, settings, start.step, steps, quiet) as advance:
-            for state, loss in training.run(settings, data, start, steps):
-                advance(loss)
-                if note:
-                    note(state.step, loss)
+        def save() -> None:
+            if checkpoint:
+                checkpoints.write(
+                    checkpoint, model, checkpoints.Checkpoint(settings, corpus.vocabularies, corpus.digest, state)
+                )
+
+        def show() -> None:
+            said = "" if quiet else model.show(state.params, corpus, settings, asking)
+            if said:
+                console.print("    " + said.replace("\n", "\n    ") + "\n")
+
+        state, symbols, started = start, 0, perf_counter()
+        scores: Scores | None = None
+        with _stop_request() as stop, _progress(console, start.step, steps, quiet) as advance:
+            for state, loss, of_step, scores in run(model, settings, corpus, start, steps):
+                symbols += of_step
+                advance(loss, symbols / (perf_counter() - started))
+                note(step=state.step, loss=loss)
+                if scores:
+                    note(step=state.step, held_out=scores)
+                    save()
                 if stop():
                     break
-                if sample_every and state.step % sample_every == 0 and state.step < steps:
-                    save(state)
-                    if not quiet:
-                        console.print(_report(settings, data, state))
-                        console.print(_sample(settings, data, state, prompt, temperature))
-            save(state)
+                if scores and not quiet and state.step < steps:
+                    console.print(f"step {state.step}: held-out {_words(scores)}")
+                    show()
+            if not stop() and state.goal is None:
+                scores = model.score(state.params, corpus.held_out, settings)
+                state = state._replace(goal=model.goal(scores))
+            save()
         if stop():
             kept = f"saved to {checkpoint}, --resume goes on" if checkpoint else "nothing is saved without --checkpoint"
             click.echo(f"Stopped at step {state.step}: {kept}.", err=True)
             click.get_current_context().exit(INTERRUPTED)
         seconds = perf_counter() - started
-        speed = (state.step - start.step) * settings.sequence * settings.batch / seconds
-        console.print(f"{_report(settings, data, state)}; {seconds:.1f} s, {speed:,.0f} characters/s")
-        if not quiet:
-            console.print(_sample(settings, data, state, prompt, temperature))
+        early = ", stopped early" if state.step < steps else ""
+        speed = f"{seconds:.1f} s, {symbols / seconds:,.0f} symbols/s"
+        console.print(f"step {state.step}{early}: held-out {_words(scores or {})}; {speed}")
+        show()
+        if state.best and state.chosen is not state.params:
+            of_best = model.score(state.best.params, corpus.held_out, settings)
+            console.print(f"best, at step {state.best.step}: held-out {_words(of_best)}")
+        if tests is not None:
+            console.print(f"test: {_words(model.score(state.chosen, tests, settings))}")
+            _print_baselines(console, corpus, tests, "test")
+        if plot:
+            curves.plot(notes, plot, model.name)
 
 
 # ------------------------------------------------------------------------------------------------------ what to do
 
 
-def _settings(given: dict[str, Any], saved: Settings | None) -> Settings:
+def _settings(model: Task, given: dict[str, Any], saved: Settings | None) -> Settings:
     """The settings of the command line; or the checkpoint's, which the command line must not contradict."""
-    from lstm_ref.models.training import LEARNING_RATES, Settings, check
+    from lstm_ref.training.settings import check
 
-    explicit = {
-        name: value
-        for name, value in given.items()
-        if click.get_current_context().get_parameter_source(name) != click.core.ParameterSource.DEFAULT
-    }
-    value, norm = explicit.pop("clip_value", None), explicit.pop("clip_norm", None)
-    if value is not None and norm is not None:
-        raise BadInput("--clip-value and --clip-norm exclude each other: give one")
-    if value is not None or norm is not None:
-        explicit |= {"clip": "value", "clip_bound": value} if norm is None else {"clip": "norm", "clip_bound": norm}
-    optimizer = explicit.get("optimizer", Settings.optimizer)
-    settings = Settings(**({"learning_rate": LEARNING_RATES[optimizer]} | explicit))
+    said = explicit(names_of(model.Settings), given)
+    rate = model.Settings.RATES[said.get("optimizer", model.Settings.optimizer)]
+    settings = model.Settings(**({"learning_rate": rate} | said))
     check(settings)
-    for name, value in explicit.items():
+    for name, value in said.items():
         if saved and getattr(saved, name) != value:
             raise BadInput(
                 f"{name.replace('_', ' ')} {value} contradicts the checkpoint's {getattr(saved, name)}: "
@@ -179,43 +204,48 @@ def _require_place(path: str | None, owner: str, resume: bool) -> None:
 # ----------------------------------------------------------------------------------------------- what it looks like
 
 
-def _report(settings: Settings, data: Data, state: State) -> str:
-    from lstm_ref.models.training import validate
-
-    score = validate(state.params, data.held_out, settings.sequence)
-    return (
-        f"step {state.step}: held-out loss {score.loss:.4f} nats per character (character frequencies alone: "
-        f"{data.held_out_entropy:.4f}), accuracy {score.accuracy:.1%}"
-    )
+def _words(scores: Scores) -> str:
+    return ", ".join(f"{k} {v:.4f}" if k == "loss" else f"{k} {v:.1%}" for k, v in scores.items())
 
 
-def _sample(settings: Settings, data: Data, state: State, prompt: str, temperature: float) -> str:
-    from lstm_ref.models.char_lm import sample
+def _count(params: Any) -> int:
+    import jax
 
-    drawn = sample(state.params, data.characters, prompt, SAMPLE_LENGTH, temperature, settings.seed)
-    return "    " + (prompt + drawn).strip("\n").replace("\n", "\n    ") + "\n"
+    return sum(int(v.size) for v in jax.tree.leaves(params))
+
+
+def _print_baselines(console: Console, corpus: Corpus, examples: Any, which: str) -> None:
+    for name, scores in corpus.baselines(examples).items():
+        console.print(f"to beat, {which}: {name}: {_words(scores)}")
+
+
+def _report_bad(bad: list[Any]) -> None:
+    """Every line that was left out, those of one reason together."""
+    lines = defaultdict(list)
+    for one in bad:
+        lines[one.path, one.why].append(one.line)
+    for (path, why), numbers in lines.items():
+        said = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(map(str, numbers))}"
+        click.echo(f"left out: {path}, {said}: {why}", err=True)
+    if bad:
+        click.echo(f"{len(bad)} bad row{'s' if len(bad) > 1 else ''} in all", err=True)
 
 
 @contextmanager
-def _progress(console: Console, settings: Settings, step: int, steps: int, quiet: bool) -> Iterator[Any]:
-    """A function of each step's loss, that moves the bar; without a terminal there is no bar."""
+def _progress(console: Console, step: int, steps: int, quiet: bool) -> Iterator[Callable[[float, float], None]]:
+    """A function of each step's loss and the speed, that moves the bar; without a terminal there is no bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("loss {task.fields[loss]:.3f}"),
-        TextColumn("{task.fields[speed]:,.0f} characters/s"),
+        TextColumn("{task.fields[speed]:,.0f} symbols/s"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("", total=steps, completed=step, loss=float("nan"), speed=0.0)
-
-        def advance(loss: float) -> None:
-            speed = (bar.tasks[0].speed or 0.0) * settings.sequence * settings.batch
-            bar.update(task, advance=1, loss=loss, speed=speed)
-
-        yield advance
+        yield lambda loss, speed: bar.update(task, advance=1, loss=loss, speed=speed)
 
 
 # ------------------------------------------------------------------------------------------------ the world outside

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,13 +21,11 @@ import numpy as np
 from lstm_ref import sequence
 from lstm_ref.cells import lstm
 from lstm_ref.cells.lstm import State, split_gates, stacked_kernel
+from lstm_ref.data.characters import decode, encode
 from lstm_ref.errors import BadInput
 from lstm_ref.layers import dense, softmax_cross_entropy
 from lstm_ref.layers.reduction import Reduction
-from lstm_ref.models.text import decode, encode
 from lstm_ref.sequence import LOOP, SCAN, Through
-
-How = Literal["hand", "autodiff"]
 
 
 class Params(NamedTuple):
@@ -129,20 +127,6 @@ def gradients(
     """The loss, and its hand-written gradients for (params, initial)."""
     value, tape = forward(params, inputs, targets, initial, reduction, through)
     return value, backward(params, tape, through)
-
-
-def loss_and_gradients(
-    params: Params, inputs: Any, targets: Any, initial: State, how: How = "hand", reduction: Reduction = "mean"
-) -> tuple[Any, tuple[Params, State]]:
-    """The loss, and its gradients for (params, initial), on JAX arrays. Raises BadInput for an unknown `how`.
-
-    "hand" is the chain of hand-written backward functions; "autodiff" is `jax.value_and_grad` of the plain loss.
-    """
-    if how == "hand":
-        return gradients(params, inputs, targets, initial, reduction)
-    if how == "autodiff":
-        return jax.value_and_grad(loss, argnums=(0, 3))(params, inputs, targets, initial, reduction)
-    raise BadInput(f"gradients must be 'hand' or 'autodiff', got {how!r}")
 
 
 def for_checking(

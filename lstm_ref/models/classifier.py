@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from lstm_ref import sequence
+from lstm_ref.arithmetic import concatenate, sigmoid, softmax
 from lstm_ref.cells import Cell
 from lstm_ref.cells.lstm import lstm
 from lstm_ref.errors import BadInput
@@ -54,8 +55,6 @@ class Tape(NamedTuple):
     xs: Any
     steps: Any
     outputs: sequence.Outputs
-    lengths: Any
-    """Those that the recurrence is told."""
     head: dense.Tape
     logits: Any
     loss: Any
@@ -67,6 +66,11 @@ def initial_parameters(
     """As the parts'. `steps`: T, where the outputs are read flat. Float64 NumPy arrays."""
     table = embedding.initial_parameters(rng, V, D)
     return Params(table, cell.initial_parameters(rng, D, H), dense.initial_parameters(rng, steps * H, K))
+
+
+def parameter_shapes(V: int, D: int, H: int, K: int, steps: int = 1, cell: Cell = lstm) -> Params:
+    """Params of shapes."""
+    return Params((V, D), cell.parameter_shapes(D, H), dense.Params((steps * H, K), (K,)))
 
 
 def forward(
@@ -83,8 +87,7 @@ def forward(
         raise BadInput(f"read must be one of {', '.join(Read.__args__)}, got {read!r}")  # type: ignore[attr-defined]
     xs, embedding_tape = embedding.forward(params.embedding, batch.ids)  # EM1
     initial = _zero_state(cell, params, B)
-    lengths = None if read == "padding" else batch.lengths
-    outputs, steps = through.forward(cell, params.cell, initial, xs, lengths)  # T1, T2
+    outputs, steps = through.forward(cell, params.cell, initial, xs, _lengths(batch, read))  # T1, T2
     seen = outputs.hs.swapaxes(0, 1).reshape(B, -1) if read == "flat" else outputs.final.h
     logits, head_tape = dense.forward(params.head, seen)  # F1
     loss_tape: Any
@@ -93,11 +96,17 @@ def forward(
         loss, loss_tape = binary_cross_entropy.forward(logits, targets, reduction)  # F4
     else:
         loss, loss_tape = softmax_cross_entropy.forward(logits, batch.targets, reduction)  # F2, F3
-    return loss, Tape(embedding_tape, initial, xs, steps, outputs, lengths, head_tape, logits, loss_tape)
+    return loss, Tape(embedding_tape, initial, xs, steps, outputs, head_tape, logits, loss_tape)
 
 
 def backward(
-    params: Params, tape: Tape, read: Read = "end", cell: Cell = lstm, through: Through = SCAN, loss_bar: Any = 1.0
+    params: Params,
+    batch: Batch,
+    tape: Tape,
+    read: Read = "end",
+    cell: Cell = lstm,
+    through: Through = SCAN,
+    loss_bar: Any = 1.0,
 ) -> Params:
     """Gradients of the loss for every parameter."""
     loss = binary_cross_entropy if tape.logits.shape[1] == 1 else softmax_cross_entropy
@@ -109,20 +118,23 @@ def backward(
         bar = nothing._replace(hs=seen_bar.reshape(B, T, H).swapaxes(0, 1))
     else:
         bar = nothing._replace(final=nothing.final._replace(h=seen_bar))
-    given = through.backward(cell, params.cell, tape.initial, tape.xs, tape.steps, bar, tape.lengths)  # T1*, T2*
+    given = through.backward(
+        cell, params.cell, tape.initial, tape.xs, tape.steps, bar, _lengths(batch, read)
+    )  # T1*, T2*
     table_bar = embedding.backward(params.embedding, tape.embedding, given.xs)  # EM1*
     return Params(table_bar, given.params, head_bar)
 
 
 def predict(params: Params, batch: Batch, read: Read = "end", cell: Cell = lstm) -> Any:
     """Probabilities, (B, K); of a binary classifier those of 0 and 1, (B, 2)."""
-    from lstm_ref.arithmetic import sigmoid, softmax
+    return probabilities(forward(params, batch._replace(targets=0 * batch.lengths), read, cell)[1].logits)
 
-    targets = 0 * batch.lengths
-    logits = forward(params, batch._replace(targets=targets), read, cell)[1].logits
+
+def probabilities(logits: Any) -> Any:
+    """As `predict`, given the outputs (B, K)."""
     if logits.shape[1] > 1:
         return softmax(logits)
-    return jax.numpy.concatenate((sigmoid(-logits), sigmoid(logits)), axis=1)
+    return concatenate((sigmoid(-logits), sigmoid(logits)), axis=1)
 
 
 def gradient_by_character(params: Params, batch: Batch, read: Read = "end", cell: Cell = lstm) -> Any:
@@ -131,9 +143,14 @@ def gradient_by_character(params: Params, batch: Batch, read: Read = "end", cell
     _, tape = forward(params, batch, read, cell, reduction="sum")
     rows = type(tape.embedding)(np.arange(T * B).reshape(T, B))  # a row of its own for every place
     table = tape.xs.reshape(T * B, -1)
-    of_places = backward(params._replace(embedding=table), tape._replace(embedding=rows), read, cell).embedding
+    of_places = backward(params._replace(embedding=table), batch, tape._replace(embedding=rows), read, cell).embedding
     norms = jax.numpy.sqrt((of_places**2).sum(-1)).reshape(T, B)
     return choose(keep_of(T, batch.lengths)[..., 0][..., None], norms[..., None], 0)[..., 0]
+
+
+def _lengths(batch: Batch, read: Read) -> Any:
+    """Those that the recurrence is told of: none where padding is read like text."""
+    return None if read == "padding" else batch.lengths
 
 
 def _zero_state(cell: Cell, params: Params, B: int) -> Any:

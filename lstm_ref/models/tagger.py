@@ -1,7 +1,8 @@
 """Sequence tagger: embedding -> recurrence in both directions -> dense at every step -> loss; gradients by hand.
 
 Two losses: cross-entropy of every step for itself, of which padding is left out; or a conditional random field over the
-tags of a sequence. Built from edges that are derived elsewhere: EM1 (derivations/embedding.md), BI1-BI2
+tags of a sequence. A word may be read by its characters as well (`spelling`), which tells something of words that were
+never seen. Built from edges that are derived elsewhere: EM1 (derivations/embedding.md), BI1-BI2
 (derivations/bidirectional.md), the cell's, T1-T2 (derivations/bptt.md), F1-F3 (derivations/final_gate.md), CR1-CR5
 (derivations/crf.md).
 """
@@ -14,12 +15,14 @@ import jax
 import numpy as np
 
 from lstm_ref import sequence
-from lstm_ref.arithmetic import where
+from lstm_ref.arithmetic import concatenate, where
 from lstm_ref.cells import Cell
 from lstm_ref.cells.cell import arrays
 from lstm_ref.cells.lstm import lstm
+from lstm_ref.errors import BadInput
 from lstm_ref.layers import crf, dense, embedding, softmax_cross_entropy
 from lstm_ref.layers.reduction import Reduction
+from lstm_ref.models import spelling
 from lstm_ref.padding import keep_of
 from lstm_ref.sequence import SCAN, Through
 from lstm_ref.through_time import bidirectional
@@ -39,6 +42,8 @@ class Params(NamedTuple):
     """(2H, K)."""
     chain: crf.Params | None = None
     """None: every step for itself."""
+    spelling: spelling.Params | None = None
+    """None: a word is its number. Else the cells read D + 2C numbers."""
 
 
 class Batch(NamedTuple):
@@ -50,12 +55,17 @@ class Batch(NamedTuple):
     """Integers (B,)."""
     tags: Any
     """Integers (T, B), of any value in the padding."""
+    characters: Any = None
+    """The words' characters, integers (L, T, B); None where the parameters have no spelling."""
+    word_lengths: Any = None
+    """Integers (T, B), 0 in the padding."""
 
 
 class Tape(NamedTuple):
     """What `forward` leaves for `backward`."""
 
     embedding: embedding.Tape
+    spelling: spelling.Tape | None
     initial: Both
     xs: Any
     steps: bidirectional.Tape
@@ -67,14 +77,38 @@ class Tape(NamedTuple):
 
 
 def initial_parameters(
-    rng: np.random.Generator, V: int, D: int, H: int, K: int, chain: bool = True, cell: Cell = lstm
+    rng: np.random.Generator,
+    V: int,
+    D: int,
+    H: int,
+    K: int,
+    chain: bool = True,
+    cell: Cell = lstm,
+    A: int = 0,
+    C: int = 0,
 ) -> Params:
-    """As the parts'. Float64 NumPy arrays."""
+    """As the parts'. A characters of C numbers each, where words are read by them. Float64 NumPy arrays."""
+    read = D + 2 * C
     return Params(
         embedding.initial_parameters(rng, V, D),
-        Both(cell.initial_parameters(rng, D, H), cell.initial_parameters(rng, D, H)),
+        Both(cell.initial_parameters(rng, read, H), cell.initial_parameters(rng, read, H)),
         dense.initial_parameters(rng, 2 * H, K),
         crf.initial_parameters(rng, K) if chain else None,
+        spelling.initial_parameters(rng, A, C, cell) if C else None,
+    )
+
+
+def parameter_shapes(
+    V: int, D: int, H: int, K: int, chain: bool = True, cell: Cell = lstm, A: int = 0, C: int = 0
+) -> Params:
+    """Params of shapes."""
+    one = cell.parameter_shapes(D + 2 * C, H)
+    return Params(
+        (V, D),
+        Both(one, one),
+        dense.Params((2 * H, K), (K,)),
+        crf.Params((K, K), (K,), (K,)) if chain else None,
+        spelling.parameter_shapes(A, C, cell) if C else None,
     )
 
 
@@ -84,6 +118,11 @@ def forward(
     """The loss in nats, a scalar, and the tape that `backward` reads. Raises BadInput where shapes do not fit."""
     T, B = batch.ids.shape
     xs, embedding_tape = embedding.forward(params.embedding, batch.ids)  # EM1
+    spelling_tape = None
+    if params.spelling is not None:
+        characters, word_lengths = _words(batch)
+        spelled, spelling_tape = spelling.forward(params.spelling, characters, word_lengths, cell, through)
+        xs = concatenate((xs, spelled.reshape(T, B, -1)), axis=-1)
     zeros = arrays(cell.state_shapes(B, params.head.w.shape[0] // 2), lambda shape: np.zeros(shape, _dtype(params)))
     cells, initial = Both(cell, cell), Both(zeros, zeros)
     outputs, steps = bidirectional.forward(cells, params.cells, initial, xs, batch.lengths, through=through)  # BI1, BI2
@@ -94,7 +133,9 @@ def forward(
         loss, loss_tape = softmax_cross_entropy.forward(emissions, tags, reduction, ignore_index=PADDING)  # F2, F3
     else:
         loss, loss_tape = crf.forward(params.chain, emissions, batch.tags, batch.lengths, reduction)  # CR1-CR5
-    return loss, Tape(embedding_tape, initial, xs, steps, outputs, head_tape, emissions, loss_tape)
+    return loss, Tape(
+        *(embedding_tape, spelling_tape, initial, xs, steps, outputs, head_tape, emissions, loss_tape),
+    )
 
 
 def backward(
@@ -113,17 +154,37 @@ def backward(
         *(sequence.Outputs(hs_bar, final_bar), batch.lengths),
         through=through,
     )  # BI2*, BI1*
-    table_bar = embedding.backward(params.embedding, tape.embedding, given.xs)  # EM1*
-    return Params(table_bar, given.params, head_bar, chain_bar)
+    D = params.embedding.shape[1]
+    table_bar = embedding.backward(params.embedding, tape.embedding, given.xs[..., :D])  # EM1*
+    spelling_bar = None
+    if params.spelling is not None and tape.spelling is not None:
+        characters, word_lengths = _words(batch)
+        spelled_bar = given.xs[..., D:].reshape(characters.shape[1], -1)
+        spelling_bar = spelling.backward(params.spelling, tape.spelling, word_lengths, spelled_bar, cell, through)
+    return Params(table_bar, given.params, head_bar, chain_bar, spelling_bar)
 
 
 def predict(params: Params, batch: Batch, cell: Cell = lstm) -> np.ndarray:
     """The best tags, integers (T, B), −1 in the padding: Viterbi's, or each step's own."""
-    emissions = np.asarray(forward(params, batch._replace(tags=0 * batch.ids), cell)[1].emissions)
+    emissions = forward(params, batch._replace(tags=0 * batch.ids), cell)[1].emissions
+    return best_tags(params, np.asarray(emissions), np.asarray(batch.lengths))
+
+
+def best_tags(params: Params, emissions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """As `predict`, given the scores of every tag (T, B, K)."""
     if params.chain is not None:
-        return crf.decode(crf.Params(*map(np.asarray, params.chain)), emissions, batch.lengths)
-    keep = keep_of(len(emissions), np.asarray(batch.lengths))[..., 0]
+        return crf.decode(crf.Params(*map(np.asarray, params.chain)), emissions, lengths)
+    keep = keep_of(len(emissions), lengths)[..., 0]
     return np.where(keep, emissions.argmax(-1), PADDING)
+
+
+def _words(batch: Batch) -> tuple[Any, Any]:
+    """Characters (L, T·B) and lengths (T·B,) of all words."""
+    T, B = batch.ids.shape
+    if batch.characters is None or tuple(batch.characters.shape[1:]) != (T, B):
+        got = None if batch.characters is None else tuple(batch.characters.shape)
+        raise BadInput(f"tagger: characters must be (L, {T}, {B}), as the parameters have a spelling, got {got}")
+    return batch.characters.reshape(-1, T * B), batch.word_lengths.reshape(T * B)
 
 
 def _dtype(params: Params) -> Any:

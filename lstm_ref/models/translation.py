@@ -90,6 +90,12 @@ def initial_parameters(rng: np.random.Generator, V: int, K: int, D: int, H: int,
     )
 
 
+def parameter_shapes(V: int, K: int, D: int, H: int, additive: bool = True) -> Params:
+    """Params of shapes."""
+    cell, head = lstm.parameter_shapes(D, H), dense.Params((2 * H, K), (K,))
+    return Params((V, D), (K, D), cell, cell, head, attention.Additive((H, H), (H, H), (H,)) if additive else None)
+
+
 def forward(params: Params, batch: Batch, through: Through = SCAN, reduction: Reduction = "mean") -> tuple[Any, Tape]:
     """The loss in nats, a scalar, the mean being per symbol, and the tape. Raises BadInput where shapes do not fit."""
     B, S, T = batch.source.shape[1], batch.source.shape[0], batch.inputs.shape[0]

@@ -10,9 +10,9 @@ import pytest
 
 from lstm_ref.arithmetic.balls import Balls, as_balls, ball, magnitudes, midpoints, precision
 from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.data.characters import encode, read_text, vocabulary
 from lstm_ref.models import char_lm, training
 from lstm_ref.models.char_lm import LOOP
-from lstm_ref.models.text import encode, read_text, vocabulary
 
 SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
 

@@ -21,7 +21,7 @@ def read_text(path: str | Path | None = None) -> str:
     Raises BadInput for a file that is absent, unreadable, empty or not UTF-8.
     """
     if path is None:
-        return resources.files("lstm_ref.models").joinpath("text.txt").read_text(encoding="utf-8")
+        return resources.files("lstm_ref.data").joinpath("text.txt").read_text(encoding="utf-8")
     try:
         raw = Path(path).read_bytes()
     except OSError as error:

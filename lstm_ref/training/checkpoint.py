@@ -1,8 +1,8 @@
-"""Checkpoints of the character model: one safetensors file that holds all a run needs to go on; never pickle.
+"""Checkpoints: one safetensors file that holds all a run needs to go on; never pickle.
 
-Arrays: `params.*` and `optimizer.*`, named by their path. Metadata: one JSON object with the step, the vocabulary, the
-settings and the text's digest. A file is written beside its place and then moved there, so that a reader, or a crash,
-finds the old file or the new one and nothing between.
+Arrays: `params.*`, `optimizer.*`, `best.*`, named by their path. Metadata: one JSON object with the model, the step,
+the vocabularies, the settings and the data's digest. A file is written beside its place and then moved there, so that a
+reader, or a crash, finds the old file or the new one and nothing between.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from lstm_ref.data.vocabulary import Vocabulary
 from lstm_ref.errors import BadInput
-from lstm_ref.models import char_lm
-from lstm_ref.models.training import OPTIMIZERS, Settings, State, check, dtype, precision
+from lstm_ref.training.run import Best, State, dtype, optimizer
+from lstm_ref.training.settings import Settings, check, precision
+from lstm_ref.training.task import Task
 
-KEY = "lstm_ref char-lm 1"
+KEY = "lstm_ref run 1"
 """Where the JSON stands in the metadata; the number changes with the format."""
 
 
@@ -30,19 +32,27 @@ class Checkpoint(NamedTuple):
     """A run at rest."""
 
     settings: Settings
-    characters: str
-    """The vocabulary."""
+    vocabularies: dict[str, Vocabulary]
     digest: str
-    """SHA-256 of the text."""
+    """SHA-256 of the data."""
     state: State
     """Arrays are NumPy's when loaded."""
 
 
-def write(path: str | Path, checkpoint: Checkpoint) -> None:
+def write(path: str | Path, task: Task, checkpoint: Checkpoint) -> None:
     """Write the checkpoint to the path, whole or not at all. Raises BadInput where the place cannot be written."""
-    settings, characters, digest, state = checkpoint
-    about = {"step": state.step, "characters": characters, "settings": asdict(settings), "text": digest}
+    settings, vocabularies, digest, state = checkpoint
+    about = {
+        "model": task.name,
+        "step": state.step,
+        "goal": state.goal,
+        "best": state.best and {"step": state.best.step, "goal": state.best.goal},
+        "vocabularies": vocabularies,
+        "settings": asdict(settings),
+        "data": digest,
+    }
     named = _named("params", state.params) | _named("optimizer", state.optimizer)
+    named |= _named("best", state.best.params) if state.best else {}
     arrays = {name: np.array(value, order="C") for name, value in named.items()}
     data = save(arrays, metadata={KEY: json.dumps(about)})
     place = Path(path)
@@ -60,28 +70,42 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
         raise BadInput(f"cannot write the checkpoint {path}: {error.strerror}") from None
 
 
-def read(path: str | Path) -> Checkpoint:
+def read(path: str | Path, task: Task) -> Checkpoint:
     """The checkpoint in a file. Raises BadInput for a file that is absent, truncated, not ours, or of other sizes."""
     about, arrays = _contents(path)
     try:
-        settings, step, characters = Settings(**about["settings"]), about["step"], about["characters"]
+        if about["model"] != task.name:
+            raise BadInput(f"it is a checkpoint of the model {about['model']}")
+        settings, step, best, goal = task.Settings(**about["settings"]), about["step"], about["best"], about["goal"]
         check(settings)
-        if type(step) is not int or step < 0 or list(characters) != sorted(set(characters)) or len(characters) < 2:
+        vocabularies = {name: tuple(map(str, symbols)) for name, symbols in about["vocabularies"].items()}
+        if type(step) is not int or step < 0 or not all(vocabularies.values()):
             raise BadInput("its step or its vocabulary makes no sense")
-        digest = str(about["text"])
-    except (BadInput, KeyError, TypeError) as error:
-        raise BadInput(f"{path} is not a char-lm checkpoint that this version can read: {error}") from None
-    params = _params_shapes(settings, len(characters))
+        digest = str(about["data"])
+        at = None if best is None else (int(best["step"]), float(best["goal"]))
+        goal = None if goal is None else float(goal)
+        shapes = task.shapes(vocabularies, settings)
+    except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(f"{path} is not a {task.name} checkpoint that this version can read: {error}") from None
+    params = jax.tree.map(
+        lambda shape: jax.ShapeDtypeStruct(shape, dtype(settings)), shapes, is_leaf=lambda v: type(v) is tuple
+    )  # nothing is allocated, whatever sizes the settings claim
     _require_equal(path, _named("params", params), arrays, "params.")
     with precision(settings):
-        optimizer = jax.eval_shape(OPTIMIZERS[settings.optimizer](settings.learning_rate).init, params)
-    expected = _named("params", params) | _named("optimizer", optimizer)
-    _require_equal(path, expected, arrays)
-    params, optimizer = (
-        jax.tree.unflatten(jax.tree.structure(tree), [arrays[name] for name in _named(prefix, tree)])
-        for prefix, tree in (("params", params), ("optimizer", optimizer))
-    )
-    return Checkpoint(settings, characters, digest, State(step, params, optimizer))
+        moments = jax.eval_shape(optimizer(settings).init, params)
+    trees = {"params": params, "optimizer": moments} | ({"best": params} if at else {})
+    _require_equal(path, {k: v for prefix, tree in trees.items() for k, v in _named(prefix, tree).items()}, arrays)
+    loaded = {
+        prefix: jax.tree.unflatten(jax.tree.structure(tree), [arrays[name] for name in _named(prefix, tree)])
+        for prefix, tree in trees.items()
+    }
+    state = State(step, loaded["params"], loaded["optimizer"], Best(*at, loaded["best"]) if at else None, goal)
+    return Checkpoint(settings, vocabularies, digest, state)
+
+
+def model_of(path: str | Path) -> str:
+    """The name of the model whose checkpoint it is. Raises BadInput as `read`."""
+    return str(_contents(path)[0].get("model"))
 
 
 def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -94,13 +118,7 @@ def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     except OSError as error:
         raise BadInput(f"cannot read the checkpoint {path}: {error.strerror or error}") from None
     except (SafetensorError, KeyError, ValueError, TypeError):
-        raise BadInput(f"{path} is not a char-lm checkpoint, or it is truncated") from None
-
-
-def _params_shapes(settings: Settings, V: int) -> char_lm.Params:
-    """The parameters' shapes and dtypes under these settings; nothing is allocated, whatever sizes they claim."""
-    shapes = char_lm.parameter_shapes(V, settings.hidden)
-    return char_lm.Params(*(type(p)(*(jax.ShapeDtypeStruct(shape, dtype(settings)) for shape in p)) for p in shapes))
+        raise BadInput(f"{path} is not a checkpoint of this package, or it is truncated") from None
 
 
 def _require_equal(path: Any, expected: dict[str, Any], arrays: dict[str, Any], prefix: str = "") -> None:

@@ -1,0 +1,62 @@
+"""`lstm-ref predict MODEL`: what a trained model says of texts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from lstm_ref.commands.settings import options_of
+from lstm_ref.errors import BadInput
+from lstm_ref.tasks import NAMES, task
+
+OPTIONS = (
+    click.option("--checkpoint", required=True, metavar="FILE", help="What `lstm-ref train` saved."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object a text."),
+    click.argument("texts", nargs=-1),
+)
+
+
+class _Models(click.Group):
+    """A command a model, made when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _command(cmd_name) if cmd_name in NAMES else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Models"):
+            formatter.write_dl(list(NAMES.items()))
+
+
+@click.group(cls=_Models)
+def predict() -> None:
+    """What a trained model says of texts: continuations, classes, tags, translations."""
+
+
+def _command(name: str) -> click.Command:
+    model = task(name)
+
+    def run(checkpoint: str, as_json: bool, texts: tuple[str, ...], **asked: Any) -> None:
+        from lstm_ref.training import checkpoint as checkpoints
+        from lstm_ref.training.settings import check, precision
+
+        asking = model.Asking(**asked)
+        check(asking)
+        saved = checkpoints.read(checkpoint, model)
+        given = list(texts) or [line.rstrip("\r\n") for line in sys.stdin]
+        if not given:
+            raise BadInput("there is no text: give texts as arguments, or lines on standard input")
+        with precision(saved.settings):
+            found = model.predict(saved.state.chosen, saved.vocabularies, saved.settings, asking, given)
+        for one in found:
+            click.echo(json.dumps(one.data, ensure_ascii=False) if as_json else one.line)
+
+    for option in reversed((*OPTIONS, *options_of(model.Asking))):
+        run = option(run)
+    says = f"{NAMES[name]}\n\nTEXTS are the arguments, or the lines of standard input."
+    return click.command(name, help=says)(run)

@@ -1,0 +1,231 @@
+"""Files of labelled text, row by row. A row that cannot be used is left out and reported with its line, never fatal.
+
+Files are UTF-8, with or without a byte order mark, their lines ended by LF or CRLF. Lines count from 1.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from lstm_ref.errors import BadInput
+
+SENTIMENTS = ("Positive", "Negative", "Neutral", "Irrelevant")
+"""The labels of Kaggle's "Twitter entity sentiment analysis"."""
+
+CONLLU_COLUMNS = 10
+CONLLU_TAGS = {"upos": 3, "xpos": 4}
+"""Columns of a CoNLL-U file, from 0, that can be learned."""
+
+
+class Bad(NamedTuple):
+    """A row that was left out."""
+
+    path: str
+    line: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.line}: {self.why}"
+
+
+class Labelled(NamedTuple):
+    """A text and its class."""
+
+    text: str
+    label: str
+
+
+class Tagged(NamedTuple):
+    """A sentence: its tokens, and a tag for each."""
+
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+class Pair(NamedTuple):
+    """A text and its translation."""
+
+    source: str
+    target: str
+
+
+Row = TypeVar("Row")
+
+
+class Rows(NamedTuple):
+    """What a file holds."""
+
+    good: list
+    bad: list[Bad]
+
+
+def labelled(paths: list[Path]) -> Rows:
+    """Texts and classes: of `.csv` files, by `twitter_csv`; of others one text a line, a file a class.
+
+    The class of such a file is its suffix where all files have the same stem (x.pos, x.neg), else its stem. Raises
+    BadInput for a file that cannot be read, and for a single file of lines, which is one class.
+    """
+    if all(path.suffix.lower() == ".csv" for path in paths):
+        return _joined(twitter_csv(path) for path in paths)
+    same = len({path.stem for path in paths}) == 1
+    names = [path.suffix.lstrip(".") if same else path.stem for path in paths]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise BadInput(
+            f"a file with one text a line holds one class, so give two files or more of different names (x.pos and "
+            f"x.neg, say), or a .csv: got {', '.join(map(str, paths))}"
+        )
+    return _joined(lines(path, name) for path, name in zip(paths, names, strict=True))
+
+
+def lines(path: Path, label: str) -> Rows:
+    """A text a line, all of one class. An empty line is a bad row."""
+
+    def read(line: str) -> Labelled:
+        if not line.strip():
+            raise ValueError("it is empty")
+        return Labelled(line.strip(), label)
+
+    return _each_line(path, read)
+
+
+def twitter_csv(path: Path) -> Rows:
+    """Kaggle's file: rows of tweet id, entity, sentiment, text, where a text in quotes may hold line breaks.
+
+    Bad rows: another number of columns, another sentiment (a header is one), no text, quotes that do not close.
+    """
+    rows: Rows = Rows([], [])
+    reader = csv.reader((line + "\n" for line in _lines(path)), strict=True)
+    while True:
+        start = reader.line_num + 1
+        try:
+            row = next(reader)
+            rows.good.extend([_tweet(row)] if row else [])
+        except StopIteration:
+            return rows
+        except csv.Error as error:
+            rows.bad.append(Bad(str(path), start, f"up to line {reader.line_num} it is no row of a CSV file: {error}"))
+        except ValueError as error:
+            rows.bad.append(Bad(str(path), start, str(error)))
+
+
+def _tweet(row: list[str]) -> Labelled:
+    if len(row) != 4:
+        raise ValueError(f"it has {len(row)} columns, where tweet id, entity, sentiment and text are 4")
+    _, _, sentiment, text = row
+    if sentiment not in SENTIMENTS:
+        raise ValueError(f"its sentiment is {sentiment[:20]!r}, which is none of {', '.join(SENTIMENTS)}")
+    if not text.strip():
+        raise ValueError("its text is empty")
+    return Labelled(_utf8(text).strip(), sentiment)
+
+
+def tagged(paths: list[Path], column: str = "upos") -> Rows:
+    """Sentences with tags: of `.conllu` files that column, "upos" or "xpos"; of others two columns, token and tag.
+
+    Sentences stand apart by a blank line. A sentence with a bad row is left out whole, and reported.
+    """
+    return _joined(
+        _sentences(path, _conllu(column)) if path.suffix.lower() == ".conllu" else _sentences(path, _two_columns)
+        for path in paths
+    )
+
+
+def _conllu(column: str) -> Callable[[str], tuple[str, str] | None]:
+    def token(line: str) -> tuple[str, str] | None:
+        """None for what is no token: a comment, a contraction whose parts follow, an empty node."""
+        if line.startswith("#"):
+            return None
+        columns = line.split("\t")
+        if len(columns) != CONLLU_COLUMNS:
+            raise ValueError(f"it has {len(columns)} columns, where CoNLL-U has {CONLLU_COLUMNS}")
+        if not columns[0].isdigit():
+            if columns[0].replace("-", "").replace(".", "").isdigit():
+                return None
+            raise ValueError(f"its number is {columns[0][:20]!r}")
+        form, tag = columns[1], columns[CONLLU_TAGS[column]]
+        if not form or tag in ("", "_"):
+            raise ValueError(f"it has no {column.upper()}" if form else "it has no form")
+        return form, tag
+
+    return token
+
+
+def _two_columns(line: str) -> tuple[str, str] | None:
+    if line.startswith("-DOCSTART-"):
+        return None
+    columns = line.split("\t") if "\t" in line else line.split()
+    if len(columns) != 2 or not all(column.strip() for column in columns):
+        raise ValueError(f"it has {len(columns)} columns, where token and tag are 2")
+    return columns[0].strip(), columns[1].strip()
+
+
+def _sentences(path: Path, token: Callable[[str], tuple[str, str] | None]) -> Rows:
+    rows: Rows = Rows([], [])
+    sentence: list[tuple[str, str]] = []
+    whole = True
+    for number, line in enumerate([*_lines(path), ""], start=1):
+        if line.strip():
+            try:
+                found = token(_utf8(line))
+                sentence += [found] if found else []
+            except ValueError as error:
+                rows.bad.append(Bad(str(path), number, f"{error}; its sentence is left out"))
+                whole = False
+        else:
+            if sentence and whole:
+                rows.good.append(Tagged(*map(tuple, zip(*sentence, strict=True))))
+            sentence, whole = [], True
+    return rows
+
+
+def pairs(paths: list[Path]) -> Rows:
+    """Source and target, separated by a tab; a third column (where a pair comes from) is passed over."""
+
+    def read(line: str) -> Pair:
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) not in (2, 3):
+            raise ValueError(f"it has {len(columns)} columns, where source and target are 2")
+        if not columns[0] or not columns[1]:
+            raise ValueError(f"its {'target' if columns[0] else 'source'} is empty")
+        return Pair(*columns[:2])
+
+    return _joined(_each_line(path, read) for path in paths)
+
+
+# --------------------------------------------------------------------------------------------------------- lines
+
+
+def _each_line(path: Path, read: Callable[[str], Row]) -> Rows:
+    rows = Rows([], [])
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            rows.good.append(read(_utf8(line)))
+        except ValueError as error:
+            rows.bad.append(Bad(str(path), number, str(error)))
+    return rows
+
+
+def _lines(path: Path) -> list[str]:
+    """Without their ends. A byte that is not UTF-8 is kept as a lone surrogate, for `_utf8` to find."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read the data {path}: {error.strerror}") from None
+    found = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
+    return [line.removesuffix("\r") for line in (found if found[-1] else found[:-1])]
+
+
+def _utf8(line: str) -> str:
+    for position, character in enumerate(line):
+        if "\udc80" <= character <= "\udcff":
+            raise ValueError(f"it is not UTF-8: byte {ord(character) - 0xDC00:#04x} at character {position + 1}")
+    return line
+
+
+def _joined(files: Iterator[Rows]) -> Rows:
+    """All rows of all files."""
+    parts = list(files)
+    return Rows([row for part in parts for row in part.good], [bad for part in parts for bad in part.bad])

@@ -1,0 +1,22 @@
+"""The models as tasks: for each, what it reads, its batches, what it is scored by and asked for; one record a file."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lstm_ref.training.task import Task
+
+NAMES = {
+    "char-lm": "Predict the next character of a text.",
+    "classifier": "Tell the class of a text: its sentiment, say.",
+    "tagger": "Tag every word, or every character, of a sentence.",
+    "translation": "Translate a text, with attention.",
+}
+
+
+def task(name: str) -> Task:
+    """The task of a model in `NAMES`."""
+    found: Task = importlib.import_module(f"lstm_ref.tasks.{name.replace('-', '_')}").TASK
+    return found

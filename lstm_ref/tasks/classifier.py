@@ -1,0 +1,195 @@
+"""The classifier: texts and classes from files, stratified split, accuracy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import CELLS
+from lstm_ref.data import made
+from lstm_ref.data.reading import Bad, Labelled, labelled
+from lstm_ref.data.splits import batch_of_step, held_out
+from lstm_ref.data.vocabulary import Vocabulary, numbers, padded, split, vocabulary
+from lstm_ref.errors import BadInput
+from lstm_ref.models import classifier
+from lstm_ref.models.classifier import Batch, Params, Tape
+from lstm_ref.tasks.common import HELD_OUT, by_length, digest, steps_of
+from lstm_ref.training import settings as training
+from lstm_ref.training.settings import setting
+from lstm_ref.training.task import Corpus, Prediction, Scores, Task
+
+
+@dataclass(frozen=True)
+class Settings(training.Settings):
+    """Beside what every model has: what a text is made of, and how the recurrence is read."""
+
+    STEPS_WITHOUT_DATA: ClassVar[int] = 600
+
+    validate_every: int = setting(150, "Steps between validations; 0: at the end alone.", least=0)
+    units: str = setting("word", "What a text is made of.", choices=("word", "char"))
+    length: int = setting(200, "Words or characters after which a text is cut.", least=1)
+    least: int = setting(2, "How often a word or character must occur to have a number of its own.", least=1)
+    embedding: int = setting(64, "Numbers D for each.", least=1)
+    cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
+    read: str = setting(
+        "end",
+        "What the classes are told from: the state at a text's true end, or after the padding up to --length, as the "
+        "tutorials do; or all outputs side by side, flat.",
+        choices=("end", "padding", "flat"),
+    )
+    binary: bool = setting(False, "One output for two classes.")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Nothing."""
+
+
+class Examples(NamedTuple):
+    """Texts as numbers."""
+
+    texts: list[np.ndarray]
+    lengths: np.ndarray
+    classes: np.ndarray
+
+
+def prepare(paths: list[Path], settings: Settings) -> Corpus:
+    """Texts and classes, a tenth of each class held out; without files, opinions that are made.
+
+    Raises BadInput where there is nothing to tell apart.
+    """
+    good, bad = labelled(paths) if paths else made.opinions()
+    classes = tuple(sorted({row.label for row in good}))
+    if len(classes) < 2:
+        raise BadInput(f"a classifier needs texts of two classes or more, got {len(good)} texts of {len(classes)}")
+    if settings.binary and len(classes) != 2:
+        raise BadInput(f"--binary is for two classes, got {len(classes)}: {', '.join(classes)}")
+    out = held_out([row.label for row in good], HELD_OUT, settings.seed)
+    train, kept = ([row for row, o in zip(good, out, strict=True) if o == which] for which in (False, True))
+    if not kept:
+        raise BadInput(f"there are too few texts to hold some out: {len(good)}, one of each class")
+    symbols = vocabulary((split(row.text, settings.units) for row in train), settings.least)  # type: ignore[arg-type]
+    vocabularies = {"symbols": symbols, "classes": classes}
+    examples = _numbers(train, vocabularies, settings)
+    most = Counter(examples.classes.tolist()).most_common(1)[0][0]
+    about = (
+        f"{len(train):,} texts to learn from, {len(kept):,} held out; {len(symbols) - 2:,} {settings.units}s; "
+        f"classes {', '.join(classes)}"
+    )
+    return Corpus(
+        *(vocabularies, examples, _numbers(kept, vocabularies, settings), partial(most_frequent, most)),
+        *(digest(good), about, bad),
+    )
+
+
+def read(paths: list[Path], vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Examples, list[Bad]]:
+    """Texts as numbers; those of an unknown class are left out."""
+    good, bad = labelled(paths)
+    known = [row for row in good if row.label in vocabularies["classes"]]
+    if not known:
+        raise BadInput(f"no text of {', '.join(map(str, paths))} has one of {', '.join(vocabularies['classes'])}")
+    return _numbers(known, vocabularies, settings), bad
+
+
+def _numbers(rows: list[Labelled], vocabularies: dict[str, Vocabulary], settings: Settings) -> Examples:
+    texts = _texts([row.text for row in rows], vocabularies, settings)
+    classes = np.array([vocabularies["classes"].index(row.label) for row in rows], np.int32)
+    return Examples(texts, np.array([len(text) for text in texts]), classes)
+
+
+def _texts(texts: list[str], vocabularies: dict[str, Vocabulary], settings: Settings) -> list[np.ndarray]:
+    cut = (split(text, settings.units)[: settings.length] for text in texts)  # type: ignore[arg-type]
+    return numbers(vocabularies["symbols"], cut)
+
+
+def most_frequent(most: int, examples: Examples) -> dict[str, Scores]:
+    """Always the most frequent class."""
+    return {"the most frequent class": {"accuracy": float(np.mean(examples.classes == most))}}
+
+
+def _sizes(vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Any, ...]:
+    """V, D, H, K, T and the cell: as `classifier.initial_parameters` takes them."""
+    K = 1 if settings.binary else len(vocabularies["classes"])
+    T = settings.length if settings.read == "flat" else 1
+    return len(vocabularies["symbols"]), settings.embedding, settings.hidden, K, T, CELLS[settings.cell]
+
+
+def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
+    """Parameters before the first step."""
+    return classifier.initial_parameters(rng, *_sizes(vocabularies, settings))
+
+
+def shapes(vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
+    """Theirs."""
+    return classifier.parameter_shapes(*_sizes(vocabularies, settings))
+
+
+def batch(train: Examples, settings: Settings, step: int) -> Batch:
+    """The texts of one step."""
+    return _batch(train, settings, batch_of_step(train.lengths, settings.batch, settings.seed, step))
+
+
+def _batch(examples: Examples, settings: Settings, places: np.ndarray) -> Batch:
+    """Up to --length where that is what is read; else no longer than need be."""
+    T = steps_of(examples.lengths[places]) if settings.read == "end" else settings.length
+    return Batch(*padded([examples.texts[n] for n in places], T), examples.classes[places])
+
+
+def forward(params: Params, batch: Batch, settings: Settings) -> tuple[Any, Tape]:
+    """The loss and the tape."""
+    return classifier.forward(params, batch, settings.read, CELLS[settings.cell])  # type: ignore[arg-type]
+
+
+def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Params:
+    """The hand-written gradients."""
+    return classifier.backward(params, batch, tape, settings.read, CELLS[settings.cell])  # type: ignore[arg-type]
+
+
+def score(params: Params, examples: Examples, settings: Settings) -> Scores:
+    """Loss a text, and the share of texts whose class is right."""
+    loss, right = 0.0, 0
+    for places in by_length(examples.lengths):
+        of_batch, p = _judged(params, _batch(examples, settings, places), settings)
+        loss += float(of_batch) * len(places)
+        right += int(np.sum(np.asarray(p).argmax(1) == examples.classes[places]))
+    return {"loss": loss / len(examples.texts), "accuracy": right / len(examples.texts)}
+
+
+@partial(jax.jit, static_argnames="settings")
+def _judged(params: Params, batch: Batch, settings: Settings) -> tuple[Any, Any]:
+    """Loss, and probabilities (B, K)."""
+    loss, tape = forward(params, batch, settings)
+    return loss, classifier.probabilities(tape.logits)
+
+
+def show(params: Params, corpus: Corpus, settings: Settings, asking: Asking) -> str:
+    """Nothing: the scores say it."""
+    return ""
+
+
+def predict(
+    params: Params, vocabularies: dict[str, Vocabulary], settings: Settings, asking: Asking, texts: list[str]
+) -> list[Prediction]:
+    """The class of each text, and its probability."""
+    ids = _texts(texts, vocabularies, settings)
+    lengths = np.array([len(one) for one in ids])
+    examples = Examples(ids, lengths, np.zeros(len(ids), np.int32))
+    _, p = _judged(params, _batch(examples, settings, np.arange(len(ids))), settings)
+    found = []
+    for text, row in zip(texts, np.asarray(p), strict=True):
+        label = vocabularies["classes"][int(row.argmax())]
+        data = {"text": text, "class": label, "probability": float(row.max())}
+        found.append(Prediction(f"{label}\t{row.max():.3f}\t{text}", data))
+    return found
+
+
+TASK = Task(
+    *("classifier", Settings, Asking, prepare, read, initial, shapes, batch, lambda batch: int(batch.lengths.sum())),
+    *(forward, backward, score, lambda scores: -scores["accuracy"], show, predict),
+)

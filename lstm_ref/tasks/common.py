@@ -1,0 +1,40 @@
+"""What the tasks on sentences share: which examples are held out, how long a batch is, a digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from math import nan
+from typing import Any
+
+import numpy as np
+
+HELD_OUT = 0.1
+"""The share of the examples that is kept for validation."""
+
+ROWS = 256
+"""Examples that validation reads at once: a bound of its memory."""
+
+STEPS = 16
+"""Batches are as long as a multiple of this: each length is compiled once."""
+
+
+def steps_of(lengths: Sequence[int] | np.ndarray) -> int:
+    """How many steps a batch of such lengths has: at least one."""
+    return max(1, -(-int(np.max(lengths, initial=1)) // STEPS)) * STEPS
+
+
+def by_length(lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """All examples, `ROWS` at a time, those of like lengths together."""
+    order = np.argsort(lengths, kind="stable")
+    return (order[k : k + ROWS] for k in range(0, len(order), ROWS))
+
+
+def weighted(values: list[tuple[float, int]]) -> float:
+    """Mean of the values, each counting as often as its second says; NaN of none."""
+    return sum(v * n for v, n in values) / sum(n for _, n in values) if values else nan
+
+
+def digest(read: Any) -> str:
+    """SHA-256 of what was read, of its printed form."""
+    return sha256(repr(read).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,258 @@
+"""The tagger: sentences and tags from files, token accuracy and span F1, the most frequent tag beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import CELLS
+from lstm_ref.data import made
+from lstm_ref.data.reading import Bad, Tagged, tagged
+from lstm_ref.data.splits import batch_of_step, held_out
+from lstm_ref.data.vocabulary import Vocabulary, numbers, padded, split, vocabulary
+from lstm_ref.errors import BadInput
+from lstm_ref.models import tagger
+from lstm_ref.models.tagger import Batch, Params, Tape
+from lstm_ref.tasks.common import HELD_OUT, by_length, digest, steps_of, weighted
+from lstm_ref.training import settings as training
+from lstm_ref.training.settings import setting
+from lstm_ref.training.task import Corpus, Prediction, Scores, Task
+
+LETTERS = 4
+"""The longest word of a batch is read as of a multiple of so many characters: each length is compiled once."""
+
+
+@dataclass(frozen=True)
+class Settings(training.Settings):
+    """Beside what every model has: what is learned, and from what of a word."""
+
+    STEPS: ClassVar[int] = 1000
+    STEPS_WITHOUT_DATA: ClassVar[int] = 400
+
+    validate_every: int = setting(100, "Steps between validations; 0: at the end alone.", least=0)
+    column: str = setting("upos", "What to learn of a CoNLL-U file.", choices=("upos", "xpos"))
+    least: int = setting(2, "How often a word must occur to have a number of its own.", least=1)
+    embedding: int = setting(64, "Numbers D for each word.", least=1)
+    characters: int = setting(0, "Numbers C for each character of a word; 0: a word is a number alone.", least=0)
+    cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
+    loss: str = setting("crf", "A score for each pair of tags, or every step for itself.", choices=("crf", "softmax"))
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a prediction can be asked for."""
+
+    units: str = setting("word", "What a text is split into, at spaces or everywhere.", choices=("word", "char"))
+
+
+class Examples(NamedTuple):
+    """Sentences as numbers, and as they are."""
+
+    rows: list[Tagged]
+    words: list[np.ndarray]
+    tags: list[np.ndarray]
+    """-1 where the vocabulary lacks a tag."""
+    letters: list[list[np.ndarray]] | None
+    """Of each word."""
+    lengths: np.ndarray
+    names: Vocabulary
+    """Of the tags."""
+
+
+def prepare(paths: list[Path], settings: Settings) -> Corpus:
+    """Sentences and tags, a tenth held out; without files, the handful that comes along.
+
+    Raises BadInput where there are no two sentences, or no two tags.
+    """
+    good, bad = tagged(paths, settings.column) if paths else made.sentences()
+    if len(good) < 2:
+        raise BadInput(f"a tagger needs two sentences or more, got {len(good)}" + "".join(f"; {b}" for b in bad[:1]))
+    out = held_out([0] * len(good), HELD_OUT, settings.seed)
+    train, kept = ([row for row, o in zip(good, out, strict=True) if o == which] for which in (False, True))
+    tags = tuple(sorted({tag for row in train for tag in row.tags}))
+    if len(tags) < 2:
+        raise BadInput(f"a tagger needs two tags or more to tell apart, got {', '.join(tags)}")
+    vocabularies = {"words": vocabulary((row.tokens for row in train), settings.least), "tags": tags}
+    if settings.characters:
+        vocabularies["characters"] = vocabulary(word for row in train for word in row.tokens)
+    examples, held = (_numbers(rows, vocabularies) for rows in (train, kept))
+    unknown = np.mean(np.concatenate(held.words) == 1)
+    about = (
+        f"{len(train):,} sentences of {examples.lengths.sum():,} tokens to learn from, {len(kept):,} held out; "
+        f"{len(tags)} tags, {len(vocabularies['words']) - 2:,} words; {unknown:.0%} of the held-out tokens are unknown"
+    )
+    return Corpus(vocabularies, examples, held, partial(baselines, examples), digest(good), about, bad)
+
+
+def read(paths: list[Path], vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Examples, list[Bad]]:
+    """Sentences as numbers."""
+    good, bad = tagged(paths, settings.column)
+    if not good:
+        raise BadInput(f"no sentence in {', '.join(map(str, paths))}")
+    return _numbers(good, vocabularies), bad
+
+
+def _numbers(rows: list[Tagged], vocabularies: dict[str, Vocabulary]) -> Examples:
+    letters = vocabularies.get("characters")
+    known = {tag: k for k, tag in enumerate(vocabularies["tags"])}
+    return Examples(
+        rows,
+        numbers(vocabularies["words"], (row.tokens for row in rows)),
+        [np.array([known.get(tag, tagger.PADDING) for tag in row.tags], np.int32) for row in rows],
+        [numbers(letters, row.tokens) for row in rows] if letters else None,
+        np.array([len(row.tokens) for row in rows]),
+        vocabularies["tags"],
+    )
+
+
+def baselines(train: Examples, examples: Examples) -> dict[str, Scores]:
+    """The tag that each word had most often, of an unknown word the most frequent of all."""
+    counts: dict[str, Counter[str]] = {}
+    for row in train.rows:
+        for token, tag in zip(row.tokens, row.tags, strict=True):
+            counts.setdefault(token, Counter())[tag] += 1
+    overall = sum(counts.values(), Counter()).most_common(1)[0][0]
+    often = {token: of_token.most_common(1)[0][0] for token, of_token in counts.items()}
+    guessed = [[often.get(token, overall) for token in row.tokens] for row in examples.rows]
+    return {"the most frequent tag of each word": judged(examples.rows, guessed)}
+
+
+def judged(rows: list[Tagged], tags: list[list[str]]) -> Scores:
+    """The share of tokens whose tag is right; and where tags are B-X, I-X, O, the F1 of whole spans with their kind."""
+    right = np.concatenate([np.array(row.tags) == found for row, found in zip(rows, tags, strict=True)])
+    scores = {"accuracy": float(right.mean())}
+    kinds = sorted({tag[2:] for row in rows for tag in row.tags if tag[:2] in ("B-", "I-")})
+    if kinds and all(tag == "O" or tag[1:2] == "-" for row in rows for tag in row.tags):
+        from nervaluate import Evaluator
+
+        found = Evaluator([list(row.tags) for row in rows], tags, tags=kinds, loader="list").evaluate()
+        scores["span F1"] = float(found["overall"]["strict"].f1)
+    return scores
+
+
+def _sizes(vocabularies: dict[str, Vocabulary], settings: Settings) -> dict[str, Any]:
+    """As `tagger.initial_parameters` takes them."""
+    return {
+        "V": len(vocabularies["words"]),
+        "D": settings.embedding,
+        "H": settings.hidden,
+        "K": len(vocabularies["tags"]),
+        "chain": settings.loss == "crf",
+        "cell": CELLS[settings.cell],
+        "A": len(vocabularies.get("characters", ())),
+        "C": settings.characters,
+    }
+
+
+def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
+    """Parameters before the first step."""
+    return tagger.initial_parameters(rng, **_sizes(vocabularies, settings))
+
+
+def shapes(vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
+    """Theirs."""
+    return tagger.parameter_shapes(**_sizes(vocabularies, settings))
+
+
+def batch(train: Examples, settings: Settings, step: int) -> Batch:
+    """The sentences of one step."""
+    return _batch(train, batch_of_step(train.lengths, settings.batch, settings.seed, step))
+
+
+def _batch(examples: Examples, places: np.ndarray) -> Batch:
+    T = steps_of(examples.lengths[places])
+    ids, lengths = padded([examples.words[n] for n in places], T)
+    tags, _ = padded([examples.tags[n] for n in places], T)
+    batch = Batch(ids, lengths, tags)
+    if examples.letters is None:
+        return batch
+    words = [[*examples.letters[n], *[np.zeros(0, np.int32)] * (T - int(examples.lengths[n]))] for n in places]
+    one = [words[b][t] for t in range(T) for b in range(len(places))]
+    L = -(-max(len(word) for word in one) // LETTERS) * LETTERS
+    letters, word_lengths = padded(one, L)
+    return batch._replace(
+        characters=letters.reshape(L, T, len(places)), word_lengths=word_lengths.reshape(T, len(places))
+    )
+
+
+def forward(params: Params, batch: Batch, settings: Settings) -> tuple[Any, Tape]:
+    """The loss and the tape."""
+    return tagger.forward(params, batch, CELLS[settings.cell])
+
+
+def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Params:
+    """The hand-written gradients."""
+    return tagger.backward(params, batch, tape, CELLS[settings.cell])
+
+
+def score(params: Params, examples: Examples, settings: Settings) -> Scores:
+    """Loss a sentence (a token, without the chain), token accuracy, and span F1 where tags are spans.
+
+    Sentences with a tag that was never seen have no loss.
+    """
+    losses, tags = [], _tags(params, examples, settings)
+    whole = np.flatnonzero([np.all(one >= 0) for one in examples.tags])
+    for places in by_length(examples.lengths[whole]):
+        losses.append((float(_loss(params, _batch(examples, whole[places]), settings)), len(places)))
+    return {"loss": weighted(losses)} | judged(examples.rows, tags)
+
+
+@partial(jax.jit, static_argnames="settings")
+def _loss(params: Params, batch: Batch, settings: Settings) -> Any:
+    return forward(params, batch, settings)[0]
+
+
+@partial(jax.jit, static_argnames="settings")
+def _emissions(params: Params, batch: Batch, settings: Settings) -> Any:
+    return forward(params, batch._replace(tags=0 * batch.ids), settings)[1].emissions
+
+
+def _tags(params: Params, examples: Examples, settings: Settings) -> list[list[str]]:
+    """The best tags of every sentence."""
+    found: list[list[str]] = [[] for _ in examples.rows]
+    for places in by_length(examples.lengths):
+        batch = _batch(examples, places)
+        best = tagger.best_tags(params, np.asarray(_emissions(params, batch, settings)), batch.lengths)
+        for b, n in enumerate(places):
+            found[n] = [examples.names[k] for k in best[: batch.lengths[b], b]]
+    return found
+
+
+def show(params: Params, corpus: Corpus, settings: Settings, asking: Asking) -> str:
+    """The shortest held-out sentence, tagged."""
+    examples = corpus.held_out
+    row = min(examples.rows, key=lambda row: len(row.tokens))
+    (tags,) = _tags(params, _numbers([row], corpus.vocabularies), settings)
+    return _line(row.tokens, tags)
+
+
+def predict(
+    params: Params, vocabularies: dict[str, Vocabulary], settings: Settings, asking: Asking, texts: list[str]
+) -> list[Prediction]:
+    """The tags of each text. Raises BadInput for a text without a token."""
+    tokens = [text.split() if asking.units == "word" else split("".join(text.split()), "char") for text in texts]
+    for text, one in zip(texts, tokens, strict=True):
+        if not one:
+            raise BadInput(f"a text to tag needs at least one token, got {text!r}")
+    rows = [Tagged(tuple(one), (vocabularies["tags"][0],) * len(one)) for one in tokens]
+    found = _tags(params, _numbers(rows, vocabularies), settings)
+    return [
+        Prediction(_line(one, tags), {"text": text, "tokens": one, "tags": tags})
+        for text, one, tags in zip(texts, tokens, found, strict=True)
+    ]
+
+
+def _line(tokens: Any, tags: list[str]) -> str:
+    return " ".join(f"{token}/{tag}" for token, tag in zip(tokens, tags, strict=True))
+
+
+TASK = Task(
+    *("tagger", Settings, Asking, prepare, read, initial, shapes, batch, lambda batch: int(batch.lengths.sum())),
+    *(forward, backward, score, lambda scores: -scores["accuracy"], show, predict),
+)

@@ -1,0 +1,87 @@
+"""The curve of a run as JSON lines: {"step": 1, "loss": 4.17}, and {"step": 500, "held_out": {…}} at a validation.
+
+Written while a run goes, taken up when it resumes; and its picture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lstm_ref.errors import BadInput
+
+Note = dict[str, Any]
+
+
+@contextmanager
+def curve(path: str | Path | None, step: int = 0) -> Iterator[tuple[list[Note], Callable[..., None]]]:
+    """All notes so far, and a function that adds one, in the file at once; of a file that stands there already, the
+    lines up to `step` are kept. Without a path, in memory alone.
+
+    Raises BadInput where the file cannot be written, or is no curve.
+    """
+    if path is None:
+        kept: list[Note] = []
+        yield kept, lambda **note: kept.append(note)
+        return
+    try:
+        kept = notes(path, step) if step and Path(path).exists() else []
+        with open(path, "w", encoding="utf-8", buffering=1) as file:
+            file.writelines(json.dumps(note) + "\n" for note in kept)
+
+            def add(**note: Any) -> None:
+                kept.append(note)
+                print(json.dumps(note), file=file)
+
+            yield kept, add
+    except OSError as error:
+        raise BadInput(f"cannot write the curve {path}: {error.strerror}") from None
+
+
+def notes(path: str | Path, step: int) -> list[Note]:
+    """The notes of a curve up to the step, without a half-written last one. Raises BadInput where it is no curve."""
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    kept = []
+    for k, line in enumerate(lines):
+        try:
+            note = json.loads(line)
+            if note["step"] <= step:
+                kept.append(note)
+        except (ValueError, TypeError, KeyError):
+            if k + 1 < len(lines):
+                raise BadInput(f"{path}, line {k + 1}, is no line of a loss curve: give another path") from None
+    return kept
+
+
+def require_plot(path: str | Path) -> None:
+    """BadInput unless a picture can be drawn there: matplotlib, and a suffix that says PNG or SVG."""
+    if Path(path).suffix.lower() not in (".png", ".svg"):
+        raise BadInput(f"a plot is a .png or an .svg, got {path}")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise BadInput('a plot needs matplotlib: pip install "lstm_ref[plots]"') from None
+
+
+def plot(notes: list[Note], path: str | Path, title: str) -> None:
+    """The loss of every batch, their running mean, and the held-out loss, as PNG or SVG."""
+    from matplotlib.figure import Figure  # without pyplot, which would look for a screen
+
+    steps, losses = zip(*((note["step"], note["loss"]) for note in notes if "loss" in note), strict=True)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel="step", ylabel="loss, nats", title=title)
+    axes.plot(steps, losses, color="0.8", linewidth=0.6, label="batch")
+    window = max(1, len(losses) // 50)
+    means = [sum(losses[k - window : k]) / window for k in range(window, len(losses) + 1)]
+    axes.plot(steps[window - 1 :], means, label=f"mean of {window}")
+    held_out = [(note["step"], note["held_out"]["loss"]) for note in notes if "held_out" in note]
+    if held_out:
+        axes.plot(*zip(*held_out, strict=True), marker="o", markersize=3, label="held out")
+    axes.legend()
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise BadInput(f"cannot write the plot {path}: {error.strerror}") from None

@@ -1,0 +1,132 @@
+"""Training: one update, and the loop; pure functions throughout.
+
+One update is: gradients of the whole batch, accumulated; then clipping, an explicit step of its own; then the
+optimiser. The batch of step k is a function of (seed, k) and nothing else, so that a run which stops and resumes has
+exactly the numbers of a run that never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import isfinite
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from lstm_ref.clipping import clip_elementwise, clip_global_norm
+from lstm_ref.data.vocabulary import Vocabulary
+from lstm_ref.errors import BadInput
+from lstm_ref.training.settings import Settings
+from lstm_ref.training.task import Corpus, Scores, Task
+
+OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
+    "sgd": optax.sgd,
+    "momentum": partial(optax.sgd, momentum=0.9),
+    "adam": optax.adam,
+}
+
+CLIPS: dict[str, Callable[[Any, float], Any]] = {
+    "value": clip_elementwise,
+    "norm": clip_global_norm,
+    "none": lambda gradients, _: gradients,
+}
+
+
+class Best(NamedTuple):
+    """The validation that was best so far."""
+
+    step: int
+    goal: float
+    params: Any
+
+
+class State(NamedTuple):
+    """Where a run stands: all that changes with the steps."""
+
+    step: int
+    params: Any
+    optimizer: Any
+    best: Best | None = None
+    goal: float | None = None
+    """Of these very parameters, where they were validated."""
+
+    @property
+    def chosen(self) -> Any:
+        """The parameters that predict: the best validation's; where there was none yet, the last."""
+        if self.best is None or (self.goal is not None and self.goal < self.best.goal):
+            return self.params
+        return self.best.params
+
+
+class Step(NamedTuple):
+    """One update, done."""
+
+    state: State
+    loss: float
+    """Of the batch, before the update."""
+    symbols: int
+    scores: Scores | None
+    """Of the held-out data, at a validation."""
+
+
+def dtype(settings: Settings) -> Any:
+    """Of the parameters."""
+    return np.float64 if settings.float64 else np.float32
+
+
+def optimizer(settings: Settings) -> optax.GradientTransformation:
+    """As the settings say."""
+    return OPTIMIZERS[settings.optimizer](settings.learning_rate)
+
+
+def initial_state(task: Task, settings: Settings, vocabularies: dict[str, Vocabulary]) -> State:
+    """The state before the first step, a function of the settings alone. JAX arrays; call it inside `precision`."""
+    drawn = task.initial(np.random.default_rng(settings.seed), vocabularies, settings)
+    params = jax.tree.map(partial(jnp.asarray, dtype=dtype(settings)), drawn)
+    return State(0, params, optimizer(settings).init(params))
+
+
+def loss_and_gradients(task: Task, settings: Settings, params: Any, batch: Any) -> tuple[Any, Any]:
+    """The loss, and its gradients for the parameters: by the hand-written backward functions, or by JAX."""
+    if settings.gradients == "autodiff":
+        return jax.value_and_grad(lambda p: task.forward(p, batch, settings)[0])(params)
+    loss, tape = task.forward(params, batch, settings)
+    return loss, task.backward(params, batch, tape, settings)
+
+
+@partial(jax.jit, static_argnames=("task", "settings"))
+def update(task: Task, settings: Settings, params: Any, moments: Any, batch: Any) -> tuple[Any, Any, Any]:
+    """Loss before the step, parameters and optimiser state after it."""
+    loss, gradients = loss_and_gradients(task, settings, params, batch)
+    clipped = CLIPS[settings.clip](gradients, settings.clip_bound)
+    moves, moments = optimizer(settings).update(clipped, moments, params)
+    return loss, optax.apply_updates(params, moves), moments
+
+
+def over(settings: Settings, state: State) -> bool:
+    """Whether early stop ends the run here."""
+    since = state.step - state.best.step if state.best else 0
+    return bool(settings.patience) and since >= settings.patience * settings.validate_every > 0
+
+
+def run(task: Task, settings: Settings, corpus: Corpus, state: State, steps: int) -> Iterator[Step]:
+    """The updates up to step number `steps`, or to the early stop.
+
+    Call it inside `precision`. Raises BadInput when the loss is no longer finite.
+    """
+    while state.step < steps and not over(settings, state):
+        batch = task.batch(corpus.train, settings, state.step)
+        loss, params, moments = update(task, settings, state.params, state.optimizer, batch)
+        if not isfinite(loss):
+            raise BadInput(f"the loss is {loss} at step {state.step + 1}: lower the learning rate or clip harder")
+        state, scores = State(state.step + 1, params, moments, state.best), None
+        if settings.validate_every and state.step % settings.validate_every == 0:
+            scores = task.score(params, corpus.held_out, settings)
+            goal = task.goal(scores)
+            best = Best(state.step, goal, params) if state.best is None or goal < state.best.goal else state.best
+            state = state._replace(best=best, goal=goal)
+        yield Step(state, float(loss), task.symbols(batch), scores)

@@ -1,0 +1,76 @@
+"""What decides the numbers of a run, beside the data: frozen dataclasses, whose fields are the command's options.
+
+Every model has a subclass with fields of its own (`lstm_ref.tasks`). A field's metadata hold what the command says of
+it and what values it takes.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, fields
+from math import isfinite
+from typing import Any, ClassVar, Literal, get_type_hints
+
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import BadInput
+
+How = Literal["hand", "autodiff"]
+
+OPTIMIZERS = ("sgd", "momentum", "adam")
+
+
+def setting(default: Any, says: str, choices: tuple[str, ...] = (), least: int | None = None) -> Any:
+    """A field: its default, what it is, and the values it takes: one of the choices, or at least so much.
+
+    A float takes any positive finite number.
+    """
+    return field(default=default, metadata={"says": says, "choices": choices, "least": least})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every model has."""
+
+    RATES: ClassVar[dict[str, float]] = {"sgd": 0.5, "momentum": 0.1, "adam": 0.002}
+    """Default learning rates."""
+    STEPS: ClassVar[int] = 1500
+    STEPS_WITHOUT_DATA: ClassVar[int] = 150
+    """Default updates; on the text that comes along."""
+
+    hidden: int = setting(64, "Size H of the hidden state.", least=1)
+    batch: int = setting(32, "Sequences in a batch.", least=1)
+    optimizer: str = setting("adam", "", choices=OPTIMIZERS)
+    learning_rate: float = setting(RATES["adam"], "")
+    clip: str = setting(
+        "norm",
+        "Clip the norm of the whole gradient, or the value of each element, to the bound, after accumulation.",
+        choices=("norm", "value", "none"),
+    )
+    clip_bound: float = setting(1.0, "The bound of --clip.")
+    gradients: str = setting("hand", "The derived gradients, or JAX's.", choices=("hand", "autodiff"))
+    seed: int = setting(0, "Decides parameters, the held-out part, batches and samples.", least=0)
+    validate_every: int = setting(500, "Steps between validations; 0: at the end alone.", least=0)
+    patience: int = setting(0, "Stop when so many validations in a row were not the best; 0: never.", least=0)
+    float64: bool = setting(False, "Compute in float64.")
+
+
+def check(settings: Any) -> None:
+    """Raise BadInput, naming the setting, unless every one has the type and the range that a run needs."""
+    types = get_type_hints(type(settings))
+    for one in fields(settings):
+        kind, value, name = types[one.name], getattr(settings, one.name), one.name.replace("_", " ")
+        choices, least = one.metadata["choices"], one.metadata["least"]
+        if kind is float:
+            if not (type(value) in (int, float) and isfinite(value) and value > 0):
+                raise BadInput(f"{name} must be a positive finite number, got {value!r}")
+        elif type(value) is not kind:
+            raise BadInput(f"{name} must be {kind.__name__}, got {value!r}")
+        elif choices and value not in choices:
+            raise BadInput(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        elif least is not None and value < least:
+            raise BadInput(f"{name} must be at least {least}, got {value}")
+
+
+def precision(settings: Settings) -> AbstractContextManager[Any]:
+    """Context in which a run of these settings computes."""
+    return x64() if settings.float64 else nullcontext()
