@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "Train a model of the tutorials with hand-written gradients.",
     "cells": "List the cells: parameters, state, paper, derivation page.",
     "show": "Print a cell's equations and draw its graph, values above and adjoints below.",
+    "analyse": "Measure how far a gradient reaches: vanishing, and what padding costs.",
 }
 
 
