@@ -73,7 +73,7 @@ def state_jacobians(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
 
 
 def carousel(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
-    """f_T ⊙ … ⊙ f_{T-n+1} for n = 0 … T, (B, H): the part of ∂c_T/∂c_{T-n} that passes no gate and no kernel.
+    """f_T ⊙ … ⊙ f_{T-n+1} for n = 0 … T, (B, H): the part of ∂c_T/∂c_{T-n} that passes no kernel and no squashing.
 
     For a cell with a node f. Any arithmetic. Raises BadInput where shapes do not fit each other.
     """
