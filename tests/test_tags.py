@@ -22,6 +22,7 @@ HOMES = {
     **{prefix_of(page): (f"{page}.md", [f"lstm_ref/cells/{page}.py"]) for page in PAGES},
     "F": ("final_gate.md", sorted(str(f.relative_to(ROOT)) for f in (ROOT / "lstm_ref/layers").glob("*.py"))),
     "T": ("bptt.md", ["lstm_ref/sequence.py"]),
+    "VA": ("vanishing.md", ["lstm_ref/vanishing.py"]),
     **{
         prefix: (f"{page}.md", [f"lstm_ref/layers/{page}.py"])
         for prefix, page in (("EM", "embedding"), ("AT", "attention"), ("CR", "crf"))
@@ -53,7 +54,7 @@ def in_comments(prefix: str, source: str) -> set[str]:
 
 
 def test_no_two_pages_share_a_prefix():
-    assert len(HOMES) == len(PAGES) + 12
+    assert len(HOMES) == len(PAGES) + 13
 
 
 @pytest.mark.parametrize("prefix", HOMES)

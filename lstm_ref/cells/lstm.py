@@ -7,6 +7,7 @@ Schmidhuber and Cummins, "Learning to forget", Neural Computation 12, 2000.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,6 +99,23 @@ def from_stacked_kernel(w: Any, b: Any) -> Params:
     """The parameters whose `stacked_kernel` is w (H + D, 4H); b (4H,)."""
     H = b.shape[-1] // 4
     return Params(w_x=w[H:], w_h=w[:H], b=b)
+
+
+def separate(p: Params) -> dict[str, Any]:
+    """Twelve arrays, gate by gate: W_k (D, H), U_k (H, H), b_k (H,), with a_k = x W_k + h U_k + b_k for k = i, f, g, o.
+
+    Of a gradient it is the gradient in this view.
+    """
+    return {
+        f"{kind}_{k}": part
+        for kind, v in zip("WUb", p, strict=True)
+        for k, part in zip("ifgo", split_gates(v), strict=True)
+    }
+
+
+def from_separate(parts: Mapping[str, Any]) -> Params:
+    """The parameters whose `separate` this is."""
+    return Params(*(concatenate([parts[f"{kind}_{k}"] for k in "ifgo"], axis=-1) for kind in "WUb"))
 
 
 PARAMS = Params(w_x="D 4H", w_h="H 4H", b="4H")

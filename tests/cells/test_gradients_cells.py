@@ -23,7 +23,7 @@ from lstm_ref.arithmetic.balls import as_balls, precision
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
-from lstm_ref.cells.lstm import from_stacked_kernel, split_gates, stacked_kernel
+from lstm_ref.cells.lstm import from_separate, from_stacked_kernel, separate, split_gates, stacked_kernel
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import paths
 from lstm_ref.errors import UndecidedComparison
@@ -297,3 +297,26 @@ def test_the_stacked_kernel_is_the_same_cell_seen_as_one_matrix():
         a = np.concatenate([step.prev.h, step.x], axis=1) @ w + step.params.b
         assert_digits({"a": CELLS["lstm"].forward(*step[:3])[1].nodes.a}, {"a": a})
     jax.tree.map(np.testing.assert_array_equal, from_stacked_kernel(w, step.params.b), step.params)
+
+
+def test_the_separate_kernels_are_the_same_cell_gate_by_gate():
+    """L1: a_k = x W_k + h U_k + b_k."""
+    step, _ = step_of(in_balls(an_ordinary_problem(CELLS["lstm"], STEP)))
+    parts = separate(step.params)
+    assert list(parts) == [f"{kind}_{k}" for kind in "WUb" for k in "ifgo"]
+    with precision(PROOF_DIGITS + 50):
+        a = [step.x @ parts[f"W_{k}"] + step.prev.h @ parts[f"U_{k}"] + parts[f"b_{k}"] for k in "ifgo"]
+        assert_digits({"a": CELLS["lstm"].forward(*step[:3])[1].nodes.a}, {"a": np.concatenate(a, axis=1)})
+    jax.tree.map(np.testing.assert_array_equal, from_separate(parts), step.params)
+
+
+def test_gradients_of_the_separate_kernels_are_the_same_view_of_the_gradients():
+    cell, problem = CELLS["lstm"], an_ordinary_problem(CELLS["lstm"], STEP)
+    floats, exact = step_of(problem), step_of(in_balls(problem))
+
+    def by_autodiff(parts, step, bar):
+        return pullback(lambda parts: cell.forward(from_separate(parts), step.prev, step.x)[0], parts, bar)
+
+    with precision(PROOF_DIGITS + 50):
+        autodiff = trace(by_autodiff, separate(floats[0].params), *floats)(separate(exact[0].params), *exact)
+        assert_digits(separate(by_hand(cell, *exact).params), autodiff)

@@ -1,0 +1,72 @@
+"""Lines over steps on a logarithmic scale, as an SVG or PNG picture. A file that exists is never overwritten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstm_ref.errors import BadInput
+
+COLOURS = ("#9aa5b1", "#1f2933", "#1d6f42", "#c2410c", "#1d4ed8", "#7e22ce")
+"""One a family; told apart by their darkness too."""
+
+
+class Line(NamedTuple):
+    """One line, with the name it has in the legend."""
+
+    name: str
+    x: Any
+    y: Any
+    """Positive where it is to be seen; zeros are left out."""
+    family: int = 0
+    """Lines of one family share a colour."""
+    dashes: str = "-"
+    """As in matplotlib: - -- : -."""
+
+
+def require_new(path: Path) -> None:
+    """Raises BadInput unless a picture can be made there: before any work is done."""
+    if path.suffix not in (".svg", ".png"):
+        raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path.parent}: no such folder")
+    if path.exists():
+        raise BadInput(f"{path} exists already, and a picture is never overwritten: give another name")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
+
+
+def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> None:
+    """Write the picture, `across` and `up` being its axes. The same lines give the same file. An SVG tells where each
+    line ends, as its description. Raises as `require_new` does."""
+    require_new(path)
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    settings: Any = {"svg.hashsalt": "lstm_ref", "svg.fonttype": "path", "font.size": 8}
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        for line in lines:
+            x, y = np.asarray(line.x), np.asarray(line.y)
+            colour = COLOURS[line.family % len(COLOURS)]
+            axes.plot(x[y > 0], y[y > 0], line.dashes, color=colour, linewidth=1.3, label=line.name)
+        axes.set(yscale="log", xlabel=across, ylabel=up)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.grid(color="#e5e9ee", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.legend(loc="outside right upper", frameon=False)
+        ends = json.dumps({line.name: float(f"{line.y[-1]:.6g}") for line in lines}, ensure_ascii=False)
+        about = {"Date": None, "Creator": "lstm_ref", "Title": title, "Description": ends}
+        if path.suffix == ".png":
+            about = {"Software": "lstm_ref"}
+        try:
+            with path.open("xb") as file:  # x: one that came to be in the meantime is left alone too
+                figure.savefig(file, format=path.suffix[1:], dpi=110, facecolor="white", metadata=about)
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be written: {error.strerror}") from None
