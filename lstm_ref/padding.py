@@ -35,6 +35,25 @@ def check_lengths(owner: str, lengths: Any, T: int, B: int) -> None:
             raise BadInput(f"{owner}: lengths must lie in 0..{T}, got {values.min()}..{values.max()}")
 
 
+def real_steps(owner: str, lengths: Any, T: int, B: int) -> Any:
+    """`keep_of`, of all T steps where lengths are None. BadInput unless they fit, and every sequence has a step."""
+    check_lengths(owner, lengths, T, B)
+    if not isinstance(lengths, (jax.core.Tracer, type(None))) and np.any(np.asarray(lengths) < 1):
+        raise BadInput(f"{owner}: every sequence must have at least one step, got a length of 0")
+    return keep_of(T, counted(lengths, T, B))
+
+
+def check_numbers(what: str, numbers: Any, keep: Any, size: int) -> None:
+    """BadInput unless they are integers (T, B), at real steps in 0..size-1; traced ones show only dtype and shape."""
+    if tuple(numbers.shape) != tuple(keep.shape[:2]) or not np.issubdtype(numbers.dtype, np.integer):
+        T, B = keep.shape[:2]
+        raise BadInput(f"{what} must be integers ({T}, {B}), got {numbers.dtype} {tuple(numbers.shape)}")
+    if not isinstance(numbers, jax.core.Tracer) and not isinstance(keep, jax.core.Tracer):
+        real = np.asarray(numbers)[np.asarray(keep)[..., 0]]
+        if real.size and not (real.min() >= 0 and real.max() < size):
+            raise BadInput(f"{what} must lie in 0..{size - 1}, got {real.min()}..{real.max()}")
+
+
 def keep_of(T: int, lengths: Any) -> Any:
     """(T, B, 1) bools: which steps are real; or None."""
     if lengths is None:

@@ -26,8 +26,8 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import Cell, gru, lstm, rnn_tanh
 from lstm_ref.cells.cell import arrays
 from lstm_ref.cells.lstm import split_gates
+from lstm_ref.data.characters import encode, vocabulary
 from lstm_ref.models import classifier
-from lstm_ref.models.text import encode, vocabulary
 
 BIASES = (0.0, 1.0, 3.0)
 """Forget biases that are compared: none; one, as in Jozefowicz et al. 2015; one whose gate keeps 95 percent a step."""

@@ -182,3 +182,24 @@ def assert_hand_equals_autodiff(problem, through_time=sequence):
         assert all(v.dtype == dtype for v in found.values())
         assert_within(found, exact, floor)
         assert_within(found, autodiff, floor, factor=2)
+
+
+def assert_eleven_digits(found, expected):
+    """Of every array's largest element. In NumPy: outside of `x64`, JAX's own difference would be float32's."""
+    found, expected = jax.tree.map(np.asarray, (found, expected))
+    for mine, theirs in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+        assert np.max(np.abs(mine - theirs)) <= 1e-11 * np.max(np.abs(theirs))
+
+
+def assert_backward_is_right(backward, outputs, inputs, bar, dtype):
+    """By hand in NumPy and jitted: the truth within the floor of these floats, and autodiff's within twice."""
+    exact = jax.tree.map(as_balls, (inputs, bar))
+    gradients = lambda: backward(*exact)  # noqa: E731
+    floor, right = noise_floor(gradients, dtype), truth(gradients)
+    with x64():
+        jitted = jax.jit(backward)(inputs, bar)
+        autodiff = pullback(outputs, inputs, bar)
+    for found in (backward(inputs, bar), jitted):
+        assert all(v.dtype == dtype for v in jax.tree.leaves(found))
+        assert_within(found, right, floor)
+        assert_within(found, autodiff, floor, factor=2)

@@ -27,6 +27,7 @@ HOMES = {
         prefix: (f"{page}.md", [f"lstm_ref/layers/{page}.py"])
         for prefix, page in (("EM", "embedding"), ("AT", "attention"), ("CR", "crf"))
     },
+    "HM": ("hmm.md", ["lstm_ref/models/hmm.py"]),
     **{
         prefix: (f"{page}.md", [f"lstm_ref/through_time/{file}.py"])
         for prefix, page, file in (
@@ -54,7 +55,7 @@ def in_comments(prefix: str, source: str) -> set[str]:
 
 
 def test_no_two_pages_share_a_prefix():
-    assert len(HOMES) == len(PAGES) + 13
+    assert len(HOMES) == len(PAGES) + 14
 
 
 @pytest.mark.parametrize("prefix", HOMES)

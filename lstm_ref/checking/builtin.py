@@ -29,7 +29,7 @@ from lstm_ref.layers import (
     mean_squared_error,
     softmax_cross_entropy,
 )
-from lstm_ref.models import char_lm, classifier, spelling, tagger, translation
+from lstm_ref.models import char_lm, classifier, hmm, spelling, tagger, translation
 from lstm_ref.through_time import bidirectional, initial_state, mlstm_parallel, parallel, rtrl
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -532,6 +532,21 @@ def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
     return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/tagger-{kind}")
 
 
+def hidden_markov_model(rng: Random, layer: Any = hmm) -> Problem:
+    """A hidden Markov model's likelihood, of symbols alone, of which one never occurs."""
+    K, V = 5, 6
+
+    def forward(inputs: Any) -> Any:
+        return hmm.forward(inputs["params"], IDS, TEXT_LENGTHS)
+
+    return problem(
+        {"params": like(rng, hmm.Params((K,), (K, K), (K, V)))},
+        forward=lambda inputs: forward(inputs)[0],
+        backward=lambda inputs, bar: {"params": layer.backward(inputs["params"], forward(inputs)[1], bar)},
+        name="models/hmm",
+    )
+
+
 def translator(kind: str, rng: Random, layer: Any = translation) -> Problem:
     """Encoder, decoder and attention whole; sources and targets of several lengths."""
     K = 4
@@ -595,6 +610,7 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
     found["models/spelling"] = spelled_words
     for kind in TAGGERS:
         found[f"models/tagger-{kind}"] = partial(sequence_tagger, kind)
+    found["models/hmm"] = hidden_markov_model
     for kind in ("additive", "dot"):
         found[f"models/translation-{kind}"] = partial(translator, kind)
     return found

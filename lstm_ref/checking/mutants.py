@@ -31,7 +31,7 @@ from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
 from lstm_ref.mistakes.source import Edit, Source
-from lstm_ref.models import classifier, spelling, tagger, translation
+from lstm_ref.models import classifier, hmm, spelling, tagger, translation
 from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, pieces, rtrl
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -253,6 +253,7 @@ LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
     "models/classifier": (classifier, lambda: [partial(builtin.text_classifier, kind) for kind in builtin.READ]),
     "models/tagger": (tagger, lambda: [partial(builtin.sequence_tagger, kind) for kind in builtin.TAGGERS]),
     "models/spelling": (spelling, lambda: [builtin.spelled_words]),
+    "models/hmm": (hmm, lambda: [builtin.hidden_markov_model]),
     "models/translation": (
         translation,
         lambda: [partial(builtin.translator, kind) for kind in ("additive", "dot")],

@@ -56,8 +56,8 @@ def vanishing(data: str | None, steps: int, hidden: int, seed: int, plot: Path |
     them the factor a step, the geometric mean over all steps, and 0.5^n for comparison. Derived in
     derivations/vanishing.md.
     """
+    from lstm_ref.data.characters import read_text
     from lstm_ref.errors import BadInput
-    from lstm_ref.models.text import read_text
     from lstm_ref.vanishing import reach_on_text
 
     text, source = read_text(data), data or "the story"

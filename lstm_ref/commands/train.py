@@ -84,6 +84,7 @@ def _train(
 
     from rich.console import Console
 
+    from lstm_ref.reporting.line_picture import require_new
     from lstm_ref.training import checkpoint as checkpoints
     from lstm_ref.training import curve as curves
     from lstm_ref.training.run import initial_state, over, run
@@ -94,10 +95,10 @@ def _train(
         raise BadInput(f"steps must be at least 1, got {steps}")
     if resume and checkpoint is None:
         raise BadInput("--resume needs --checkpoint, the file to go on from")
-    for path, owner in ((checkpoint, "checkpoint"), (curve, "curve"), (plot, "plot")):
-        _require_place(path, owner, resume and owner != "plot")
+    for path, owner in ((checkpoint, "checkpoint"), (curve, "curve")):
+        _require_place(path, owner, resume)
     if plot:
-        curves.require_plot(plot)
+        require_new(Path(plot))
     asking = model.Asking(**{name: given[name] for name in names_of(model.Asking)})
     check(asking)
     saved = checkpoints.read(checkpoint, model) if resume and checkpoint else None
@@ -167,7 +168,7 @@ def _train(
             console.print(f"test: {_words(model.score(state.chosen, tests, settings))}")
             _print_baselines(console, corpus, tests, "test")
         if plot:
-            curves.plot(notes, plot, model.name)
+            curves.plot(notes, Path(plot), model.name)
 
 
 # ------------------------------------------------------------------------------------------------------ what to do

@@ -1,9 +1,9 @@
 """Linear-chain conditional random field: edges CR1-CR5 forward, CR1*-CR5* backward; derivations/crf.md derives each.
 
 The loss is −ln p(tags | emissions) of whole sequences. Its gradient is what the model expects less what was observed:
-marginals, by the forward and the backward recursion, less indicators. Conventions that bite: transitions[i, j] is the
-score of j after i; there are scores for the first tag and for the last; the mean is over sequences; every sequence has
-at least one step.
+marginals, by the forward and the backward recursion, less indicators. The recursions alone are `partition` and
+`expected`: any chain's. Conventions that bite: transitions[i, j] is the score of j after i; there are scores for the
+first tag and for the last; the mean is over sequences; every sequence has at least one step.
 Source: Lafferty, McCallum and Pereira, "Conditional random fields", ICML 2001; with a neural network below, Collobert
 et al., "Natural language processing (almost) from scratch", JMLR 12, 2011.
 """
@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from lstm_ref.arithmetic import concatenate, exp, logsumexp, scan
 from lstm_ref.errors import BadInput
 from lstm_ref.layers.reduction import Reduction, weight
-from lstm_ref.padding import choose, is_last, keep_of
+from lstm_ref.padding import check_numbers, choose, counted, is_last, keep_of, real_steps
 
 
 class Params(NamedTuple):
@@ -32,20 +31,26 @@ class Params(NamedTuple):
     """Of the last tag, (K,)."""
 
 
-class Tape(NamedTuple):
-    """What `forward` leaves for `backward`."""
+class Sums(NamedTuple):
+    """What `partition` leaves for `expected`."""
 
     emissions: Any
-    y: Any
-    """Observed tags as indicators, zero in the padding, (T, B, K)."""
     alphas: Any
     """Logarithms of the sums over all beginnings, (T, B, K)."""
     log_z: Any
-    """Logarithm of the sum over all sequences, (B,)."""
+    """Logarithm of the sum over all sequences of tags, (B,)."""
     keep: Any
     """Which steps are real, (T, B, 1)."""
+
+
+class Tape(NamedTuple):
+    """What `forward` leaves for `backward`."""
+
+    sums: Sums
+    y: Any
+    """Observed tags as indicators, zero in the padding, (T, B, K)."""
     ends: Any
-    """Which is the last, (T, B, 1)."""
+    """Which step is the last, (T, B, 1)."""
     scale: Any
 
 
@@ -54,14 +59,15 @@ def initial_parameters(rng: np.random.Generator, K: int) -> Params:
     return Params(*(rng.uniform(-0.1, 0.1, shape) for shape in ((K, K), (K,), (K,))))
 
 
-def forward(
-    p: Params, emissions: Any, tags: Any, lengths: Any = None, reduction: Reduction = "mean"
-) -> tuple[Any, Tape]:
-    """The loss, a scalar in nats, for emissions (T, B, K) and tags, integers (T, B), of any value in the padding.
+def partition(p: Params, emissions: Any, lengths: Any = None) -> Sums:
+    """ln Z, the logarithm of the sum over all sequences of tags, for emissions (T, B, K); and what led to it.
 
-    Raises BadInput where shapes or tags do not fit, or a sequence has no step.
+    Raises BadInput where shapes do not fit, or a sequence has no step.
     """
-    keep, ends, y = _checked(p, emissions, tags, lengths)
+    K = p.start.shape[0]
+    if emissions.ndim != 3 or emissions.shape[2] != K or emissions.shape[0] == 0:
+        raise BadInput(f"crf: emissions must be (T, B, {K}) for {K} tags, T >= 1, got {tuple(emissions.shape)}")
+    keep = real_steps("crf", lengths, *emissions.shape[:2])
 
     def step(alpha: Any, now: Any) -> tuple[Any, Any]:
         e, real = now
@@ -72,18 +78,29 @@ def forward(
     first = p.start + emissions[0]  # CR1
     last, later = scan(step, first, (emissions[1:], keep[1:]))
     log_z = logsumexp(last + p.end)  # CR3
+    return Sums(emissions, concatenate((first[None], later)), log_z, keep)
+
+
+def forward(
+    p: Params, emissions: Any, tags: Any, lengths: Any = None, reduction: Reduction = "mean"
+) -> tuple[Any, Tape]:
+    """The loss, a scalar in nats, for emissions (T, B, K) and tags, integers (T, B), of any value in the padding.
+
+    Raises BadInput where shapes or tags do not fit, or a sequence has no step.
+    """
+    sums = partition(p, emissions, lengths)
+    y, ends = _indicators(tags, sums), is_last(len(emissions), counted(lengths, *emissions.shape[:2]))
     along = (y * emissions).sum() + (y[0] * p.start).sum() + (ends * y * p.end).sum()  # CR4
     score = along + ((y[:-1] @ p.transitions) * y[1:]).sum()  # CR4
     scale = weight(reduction, int(emissions.shape[1]))
-    loss = (log_z.sum() - score) * scale  # CR5
-    alphas = concatenate((first[None], later))
-    return loss, Tape(emissions, y, alphas, log_z, keep, ends, scale)
+    loss = (sums.log_z.sum() - score) * scale  # CR5
+    return loss, Tape(sums, y, ends, scale)
 
 
-def backward(p: Params, tape: Tape, loss_bar: Any = 1.0) -> tuple[Params, Any]:
-    """Cotangents of (p, emissions), given that of the loss."""
-    emissions, y, alphas, log_z, keep, ends, scale = tape
-    bar = scale * loss_bar  # CR5*
+def expected(p: Params, sums: Sums) -> tuple[Any, Any]:
+    """The derivatives of Σ ln Z: p(tag at t), (T, B, K), zero in the padding; and by pair of tags (K, K) how often the
+    second is expected after the first, in all sequences of the batch together."""
+    emissions, alphas, log_z, keep = sums
 
     def step(beta: Any, after: Any) -> tuple[Any, Any]:
         e, real = after
@@ -97,11 +114,19 @@ def backward(p: Params, tape: Tape, loss_bar: Any = 1.0) -> tuple[Params, Any]:
     single = choose(keep, exp(alphas + betas - log_z[:, None]), 0)  # CR3*
     arrived = (emissions[1:] + betas[1:] - log_z[:, None])[:, :, None, :]
     pairs = choose(keep[1:], exp(alphas[:-1, :, :, None] + p.transitions + arrived), 0)  # CR2*
+    return single, pairs.sum(0).sum(0)  # CR3*, CR2*
+
+
+def backward(p: Params, tape: Tape, loss_bar: Any = 1.0) -> tuple[Params, Any]:
+    """Cotangents of (p, emissions), given that of the loss."""
+    sums, y, ends, scale = tape
+    bar = scale * loss_bar  # CR5*
+    single, pairs = expected(p, sums)
     observed = _rows(y[:-1]).T @ _rows(y[1:])  # CR4*
-    transitions_bar = (pairs.sum(0).sum(0) - observed) * bar  # CR2*, CR4*
-    emissions_bar = (single - y) * bar  # CR3*, CR4*
+    transitions_bar = (pairs - observed) * bar  # CR4*
+    emissions_bar = (single - y) * bar  # CR4*
     start_bar = emissions_bar[0].sum(0)  # CR1*
-    end_bar = choose(ends, emissions_bar, 0).sum(0).sum(0)  # CR3*, CR4*
+    end_bar = choose(ends, emissions_bar, 0).sum(0).sum(0)  # CR4*
     return Params(transitions_bar, start_bar, end_bar), emissions_bar
 
 
@@ -126,27 +151,13 @@ def decode(p: Params, emissions: np.ndarray, lengths: Any = None) -> np.ndarray:
 
 
 def marginals(p: Params, tape: Tape) -> Any:
-    """p(tag at t | emissions), (T, B, K), zero in the padding: what the loss's gradient is made of."""
-    _, emissions_bar = backward(p, tape)
-    return emissions_bar / tape.scale + tape.y
+    """p(tag at t | emissions), (T, B, K), zero in the padding."""
+    return expected(p, tape.sums)[0]
 
 
-def _checked(p: Params, emissions: Any, tags: Any, lengths: Any) -> tuple[Any, Any, Any]:
-    """Masks, and the tags as indicators."""
-    K = p.start.shape[0]
-    if emissions.ndim != 3 or emissions.shape[2] != K or emissions.shape[0] == 0:
-        raise BadInput(f"crf: emissions must be (T, B, {K}) for {K} tags, T >= 1, got {tuple(emissions.shape)}")
-    T, B = emissions.shape[:2]
-    if tuple(tags.shape) != (T, B) or not np.issubdtype(tags.dtype, np.integer):
-        raise BadInput(f"crf: tags must be integers ({T}, {B}), got {tags.dtype} {tuple(tags.shape)}")
-    lengths = np.full(B, T) if lengths is None else lengths
-    keep = keep_of(T, lengths)
-    if not isinstance(tags, jax.core.Tracer) and not isinstance(lengths, jax.core.Tracer):
-        if np.any(np.asarray(lengths) < 1):
-            raise BadInput("crf: every sequence must have at least one step, got a length of 0")
-        real = np.asarray(tags)[np.asarray(keep)[..., 0]]
-        if real.size and not (real.min() >= 0 and real.max() < K):
-            raise BadInput(f"crf: tags must lie in 0..{K - 1}, got {real.min()}..{real.max()}")
-    y = (tags[..., None] == np.arange(K)) & keep
-    dtype = emissions.dtype if getattr(emissions.dtype, "kind", "f") != "O" else np.float64
-    return keep, is_last(T, lengths), y.astype(dtype)
+def _indicators(tags: Any, sums: Sums) -> Any:
+    """The tags (T, B) as (T, B, K)."""
+    K, dtype = sums.emissions.shape[2], sums.emissions.dtype
+    check_numbers("crf: tags", tags, sums.keep, K)
+    y = (tags[..., None] == np.arange(K)) & sums.keep
+    return y.astype(dtype if getattr(dtype, "kind", "f") != "O" else np.float64)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lstm_ref.errors import BadInput
+from lstm_ref.reporting.line_picture import Line, draw
 
 Note = dict[str, Any]
 
@@ -56,32 +57,12 @@ def notes(path: str | Path, step: int) -> list[Note]:
     return kept
 
 
-def require_plot(path: str | Path) -> None:
-    """BadInput unless a picture can be drawn there: matplotlib, and a suffix that says PNG or SVG."""
-    if Path(path).suffix.lower() not in (".png", ".svg"):
-        raise BadInput(f"a plot is a .png or an .svg, got {path}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise BadInput('a plot needs matplotlib: pip install "lstm_ref[plots]"') from None
-
-
-def plot(notes: list[Note], path: str | Path, title: str) -> None:
-    """The loss of every batch, their running mean, and the held-out loss, as PNG or SVG."""
-    from matplotlib.figure import Figure  # without pyplot, which would look for a screen
-
+def plot(notes: list[Note], path: Path, title: str) -> None:
+    """The loss of every batch, their running mean, and the held-out loss. Raises BadInput as `line_picture.draw`."""
     steps, losses = zip(*((note["step"], note["loss"]) for note in notes if "loss" in note), strict=True)
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="loss, nats", title=title)
-    axes.plot(steps, losses, color="0.8", linewidth=0.6, label="batch")
     window = max(1, len(losses) // 50)
     means = [sum(losses[k - window : k]) / window for k in range(window, len(losses) + 1)]
-    axes.plot(steps[window - 1 :], means, label=f"mean of {window}")
     held_out = [(note["step"], note["held_out"]["loss"]) for note in notes if "held_out" in note]
-    if held_out:
-        axes.plot(*zip(*held_out, strict=True), marker="o", markersize=3, label="held out")
-    axes.legend()
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise BadInput(f"cannot write the plot {path}: {error.strerror}") from None
+    lines = [Line("batch", steps, losses), Line(f"mean of {window}", steps[window - 1 :], means, 1)]
+    lines += [Line("held out", *zip(*held_out, strict=True), 3)] if held_out else []
+    draw(lines, path, title, "step", "loss, nats")

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from lstm_ref.cli import app
+from lstm_ref.data.characters import read_text
 from lstm_ref.errors import BadInput
-from lstm_ref.models.text import read_text
 from lstm_ref.vanishing import PADDINGS, after_padding, reach_on_text
 
 PAGES = Path(__file__).parents[2] / "derivations"

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from helpers import assert_eleven_digits
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
@@ -17,11 +18,6 @@ LENGTHS = np.array([9, 4, 1, 7])
 def drawn(params, rng):
     """All of them random, biases as well."""
     return jax.tree.map(lambda v: rng.standard_normal(v.shape) / 2, params)
-
-
-def assert_eleven_digits(hand, autodiff):
-    for mine, theirs in zip(jax.tree.leaves(hand), jax.tree.leaves(autodiff), strict=True):
-        assert np.max(np.abs(np.asarray(mine) - theirs)) <= 1e-11 * np.max(np.abs(theirs))
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "slstm"])

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from helpers import assert_eleven_digits
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput
@@ -41,8 +42,7 @@ def test_the_gradients_are_autodiffs(additive):
         params = jax.tree.map(jax.numpy.asarray, drawn(additive))
         hand = translation.backward(params, batch, translation.forward(params, batch)[1])
         autodiff = pullback(lambda p: translation.forward(p, batch)[0], params, np.ones(()))
-    for mine, theirs in zip(jax.tree.leaves(hand), jax.tree.leaves(autodiff), strict=True):
-        assert np.max(np.abs(np.asarray(mine) - theirs)) <= 1e-11 * np.max(np.abs(theirs))
+    assert_eleven_digits(hand, autodiff)
 
 
 @pytest.mark.parametrize("seed", range(3))
