@@ -20,9 +20,17 @@ from lstm_ref.commands.options import checking_options
 
 @click.command()
 @click.argument("names", nargs=-1)
+@click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the batch of a model, models/batch-NAME, from these files.",
+)
 @checking_options
 def verify(
     names: tuple[str, ...],
+    data: tuple[Path, ...],
     as_json: bool,
     digits: int,
     oracles: list[str] | None,
@@ -34,7 +42,8 @@ def verify(
     """Prove the built-in hand-written gradients against every oracle.
 
     NAMES select derivations: the name of a cell (lstm) selects its own, any other part of a name (layer/, parallel,
-    gru) all that contain it; without NAMES, all are proven.
+    gru) all that contain it; without NAMES, all are proven. Random problems are proven in balls; a model's batch of
+    text is held against autodiff in float64.
     Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
     """
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_quick_to_compile()])
@@ -46,14 +55,17 @@ def verify(
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import console, render, summary
+    from lstm_ref.tasks.batches import batch_problems
 
     started, out = time.perf_counter(), console(no_color)
-    every = problems()
+    every = [*problems(), *batch_problems()]
     for part in names:
         if not any(_selects(part, n) for n in every):
             raise BadInput(f"no derivation is called {part!r}; there are {', '.join(every)}")
     chosen = [n for n in every if not names or any(_selects(part, n) for part in names)]
-    prove = partial(_prove, oracles=oracles, digits=digits, seed=seed)
+    if data and (len(chosen) > 1 or chosen[0] not in batch_problems()):
+        raise BadInput(f"--data is for one model's batch, so name it: {', '.join(batch_problems())}")
+    prove = partial(_prove, data=data, oracles=oracles, digits=digits, seed=seed)
     reports: list[Any] = []
     hidden = as_json or quiet or not sys.stderr.isatty()
     with _workers(len(chosen)) as pool:
@@ -99,13 +111,17 @@ def _seconds(started: float) -> float:
     return time.perf_counter() - started
 
 
-def _prove(name: str, oracles: list[str] | None, digits: int, seed: int) -> Any:
+def _prove(name: str, data: tuple[Path, ...], oracles: list[str] | None, digits: int, seed: int) -> Any:
     import numpy as np
 
     from lstm_ref.checking.builtin import problems
     from lstm_ref.checking.check import check
+    from lstm_ref.tasks.batches import ORACLES, batch_problem, batch_problems
 
-    return check(problems()[name](np.random.default_rng(seed)), oracles=oracles, digits=digits, seed=seed)
+    rng = np.random.default_rng(seed)
+    if name in batch_problems():
+        return check(batch_problem(name, rng, list(data)), oracles=oracles or ORACLES, digits=digits, seed=seed)
+    return check(problems()[name](rng), oracles=oracles, digits=digits, seed=seed)
 
 
 def _workers(tasks: int) -> Any:

@@ -6,6 +6,7 @@ Files are UTF-8, with or without a byte order mark, their lines ended by LF or C
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -66,16 +67,17 @@ def labelled(paths: list[Path]) -> Rows:
     """Texts and classes: of `.csv` files, by `twitter_csv`; of others one text a line, a file a class.
 
     The class of such a file is its suffix where all files have the same stem (x.pos, x.neg), else its stem. Raises
-    BadInput for a file that cannot be read, and for a single file of lines, which is one class.
+    BadInput for a file that cannot be read, a single file of lines, which is one class, and a `.csv` among others.
     """
     if all(path.suffix.lower() == ".csv" for path in paths):
         return _joined(twitter_csv(path) for path in paths)
     same = len({path.stem for path in paths}) == 1
     names = [path.suffix.lstrip(".") if same else path.stem for path in paths]
-    if len(set(names)) < 2 or len(set(names)) < len(names):
+    mixed = any(path.suffix.lower() == ".csv" for path in paths)
+    if mixed or len(names) < 2 or len(set(names)) < len(names) or not all(names):
         raise BadInput(
             f"a file with one text a line holds one class, so give two files or more of different names (x.pos and "
-            f"x.neg, say), or a .csv: got {', '.join(map(str, paths))}"
+            f"x.neg, say), or .csv files alone: got {', '.join(map(str, paths))}"
         )
     return _joined(lines(path, name) for path, name in zip(paths, names, strict=True))
 
@@ -142,7 +144,7 @@ def _conllu(column: str) -> Callable[[str], tuple[str, str] | None]:
         if len(columns) != CONLLU_COLUMNS:
             raise ValueError(f"it has {len(columns)} columns, where CoNLL-U has {CONLLU_COLUMNS}")
         if not columns[0].isdigit():
-            if columns[0].replace("-", "").replace(".", "").isdigit():
+            if re.fullmatch(r"\d+[-.]\d+", columns[0]):
                 return None
             raise ValueError(f"its number is {columns[0][:20]!r}")
         form, tag = columns[1], columns[CONLLU_TAGS[column]]
@@ -157,9 +159,12 @@ def _two_columns(line: str) -> tuple[str, str] | None:
     if line.startswith("-DOCSTART-"):
         return None
     columns = line.split("\t") if "\t" in line else line.split()
-    if len(columns) != 2 or not all(column.strip() for column in columns):
+    if len(columns) != 2:
         raise ValueError(f"it has {len(columns)} columns, where token and tag are 2")
-    return columns[0].strip(), columns[1].strip()
+    token, tag = (column.strip() for column in columns)
+    if not token or not tag:
+        raise ValueError(f"its {'tag' if token else 'token'} is empty")
+    return token, tag
 
 
 def _sentences(path: Path, token: Callable[[str], tuple[str, str] | None]) -> Rows:
@@ -214,6 +219,8 @@ def _lines(path: Path) -> list[str]:
         raw = path.read_bytes()
     except OSError as error:
         raise BadInput(f"cannot read the data {path}: {error.strerror}") from None
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadInput(f"{path} is UTF-16 by its byte order mark; the data must be UTF-8")
     found = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
     return [line.removesuffix("\r") for line in (found if found[-1] else found[:-1])]
 

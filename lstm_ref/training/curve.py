@@ -64,5 +64,5 @@ def plot(notes: list[Note], path: Path, title: str) -> None:
     means = [sum(losses[k - window : k]) / window for k in range(window, len(losses) + 1)]
     held_out = [(note["step"], note["held_out"]["loss"]) for note in notes if "held_out" in note]
     lines = [Line("batch", steps, losses), Line(f"mean of {window}", steps[window - 1 :], means, 1)]
-    lines += [Line("held out", *zip(*held_out, strict=True), 3)] if held_out else []
+    lines += [Line("held out", [step for step, _ in held_out], [loss for _, loss in held_out], 3)] if held_out else []
     draw(lines, path, title, "step", "loss, nats")

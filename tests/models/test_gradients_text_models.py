@@ -32,7 +32,7 @@ def test_the_classifiers_gradients_are_autodiffs(read, outputs, cell):
     batch = classifier.Batch(rng.integers(0, V, (T, B)), LENGTHS, rng.integers(0, max(outputs, 2), B))
     with x64():
         params = jax.tree.map(jax.numpy.asarray, params)
-        hand = classifier.backward(params, classifier.forward(params, batch, read, cell)[1], read, cell)
+        hand = classifier.backward(params, batch, classifier.forward(params, batch, read, cell)[1], read, cell)
         autodiff = pullback(lambda p: classifier.forward(p, batch, read, cell)[0], params, np.ones(()))
     assert_eleven_digits(hand, autodiff)
 

@@ -1,0 +1,53 @@
+"""A model's complete gradient on a batch of its data, as a problem to be checked: against autodiff, in float64.
+
+The built-in problems (`checking.builtin`) are small and random, and proven in balls; here are texts as they come, of
+the lengths that they have, through the very functions that training calls.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.tasks import NAMES, task
+
+ORACLES = ["reverse"]
+"""One evaluation for all elements."""
+
+PREFIX = "models/batch-"
+
+
+def batch_problems() -> list[str]:
+    """Their names."""
+    return [f"{PREFIX}{name}" for name in NAMES]
+
+
+def batch_problem(name: str, rng: np.random.Generator, paths: list[Path]) -> Problem:
+    """The problem of this name on the first batch of the files' texts; without files, of what comes along.
+
+    Weights are normal of deviation 1/2. Raises BadInput as the task's `prepare`.
+    """
+    model = task(name.removeprefix(PREFIX))
+    sizes: dict[str, Any] = {"hidden": 8, "batch": 8, "float64": True}
+    sizes |= {"sequence": 32} if model.name == "char-lm" else {"embedding": 6}
+    sizes |= {"characters": 4} if model.name == "tagger" else {}
+    settings = model.Settings(**sizes)
+    corpus = model.prepare(paths, settings)
+    batch = model.batch(corpus.train, settings, 0)
+    drawn = model.initial(rng, corpus.vocabularies, settings)
+    params = jax.tree.map(lambda v: rng.standard_normal(v.shape) / 2, drawn)
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        _, tape = model.forward(inputs["params"], batch, settings)
+        return {"params": model.backward(inputs["params"], batch, tape, settings)}
+
+    return problem(
+        {"params": params},
+        loss=lambda inputs: model.forward(inputs["params"], batch, settings)[0],
+        gradients=gradients,
+        name=name,
+    )

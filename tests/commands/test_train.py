@@ -1,0 +1,260 @@
+"""`lstm-ref train` and `lstm-ref predict`: what they print, keep, resume and refuse."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from lstm_ref.commands.predict import predict
+from lstm_ref.commands.train import train
+from lstm_ref.errors import BadInput
+from lstm_ref.tasks import NAMES
+from lstm_ref.tasks.char_lm import TASK
+from lstm_ref.training import checkpoint
+from lstm_ref.training import run as training
+
+OPTIONS = ["--hidden", "8", "--sequence", "10", "--batch", "2", "--seed", "5", "--validate-every", "3"]
+
+
+def command(*arguments, model="char-lm", of=train, **more):
+    return CliRunner().invoke(of, [model, *map(str, arguments)], **more)
+
+
+def refusal(*arguments, **more):
+    """The one line with which the command refuses."""
+    result = command(*arguments, **more)
+    assert isinstance(result.exception, BadInput), (result.output, result.exception)
+    (line,) = str(result.exception).splitlines()
+    return line
+
+
+def test_the_command_tells_what_is_to_beat_and_how_it_goes_and_prints_samples():
+    result = command(*OPTIONS, "--steps", 7)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0] == "3,638 characters to learn from, 404 held out; 44 different ones; 2,092 parameters"
+    assert lines[1] == "to beat, held out: character frequencies alone: loss 2.8761"
+    reports = [line for line in lines if line.startswith("step ")]
+    assert [line.split(":")[0] for line in reports] == ["step 3", "step 6", "step 7"]
+    assert "symbols/s" in reports[2]
+    assert len("".join(line for line in lines if line.startswith("    "))) > 500  # three samples of 200 characters
+
+
+def test_a_quiet_command_prints_one_line():
+    (line,) = command(*OPTIONS, "--steps", 6, "--quiet").output.splitlines()
+    assert line.startswith("step 6: held-out loss")
+
+
+def test_early_stop_says_so_and_a_plot_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib", reason="plots need matplotlib")
+    rate = ("--learning-rate", 1, "--optimizer", "sgd", "--clip", "none", "--patience", 1)
+    result = command(*OPTIONS, "--steps", 600, "--quiet", "--plot", tmp_path / "x.svg", *rate)
+    assert ", stopped early: held-out loss" in result.output
+    assert "best, at step" in result.output
+    assert (tmp_path / "x.svg").exists()
+
+
+def test_a_command_that_resumes_ends_with_the_very_file_and_curve_of_one_that_never_stopped(tmp_path):
+    whole, part = ["--checkpoint", tmp_path / "a", "--curve", tmp_path / "a.jsonl"], ["--checkpoint", tmp_path / "b"]
+    part += ["--curve", tmp_path / "b.jsonl"]
+    assert command(*OPTIONS, "--steps", 8, *whole).exit_code == 0
+    assert command(*OPTIONS, "--steps", 5, *part).exit_code == 0
+    with open(tmp_path / "b.jsonl", "a") as file:  # as after a crash past the last checkpoint
+        file.write('{"step": 6, "loss": 99.0}\n{"ste')
+    assert command("--steps", 8, "--resume", *part).exit_code == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    notes = (tmp_path / "a.jsonl").read_text()
+    assert notes == (tmp_path / "b.jsonl").read_text()
+    lines = [json.loads(line) for line in notes.splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 9))
+    assert [line["step"] for line in lines if "held_out" in line] == [3, 6]
+
+
+def test_ctrl_c_saves_a_checkpoint_from_which_the_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    assert command(*OPTIONS, "--steps", 8, "--checkpoint", tmp_path / "a").exit_code == 0
+    real = training.update
+    calls = []
+
+    def update(*given):
+        calls.append(1)
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return real(*given)
+
+    monkeypatch.setattr(training, "update", update)
+    result = command(*OPTIONS, "--steps", 8, "--checkpoint", tmp_path / "b")
+    assert result.exit_code == 130
+    assert f"Stopped at step 5: saved to {tmp_path / 'b'}, --resume goes on." in result.stderr
+    assert checkpoint.read(tmp_path / "b", TASK).state.step == 5
+    assert command("--steps", 8, "--resume", "--checkpoint", tmp_path / "b").exit_code == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path, monkeypatch):
+    def update(*_):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the second was ignored")
+
+    monkeypatch.setattr(training, "update", update)
+    result = command(*OPTIONS, "--steps", 8, "--checkpoint", tmp_path / "c")
+    assert isinstance(result.exception, SystemExit)
+    assert "Aborted" in result.stderr
+    assert not (tmp_path / "c").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(("owner", "name"), [("checkpoint", "x"), ("curve", "x"), ("plot", "x.svg")])
+def test_a_new_run_never_overwrites_a_file(tmp_path, owner, name):
+    (tmp_path / name).write_text("precious")
+    assert "exists already" in refusal(*OPTIONS, "--steps", 2, f"--{owner}", tmp_path / name)
+    assert (tmp_path / name).read_text() == "precious"
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A run of one step."""
+    assert command(*OPTIONS, "--steps", 1, "--checkpoint", tmp_path / "c").exit_code == 0
+    return tmp_path / "c"
+
+
+def test_resuming_refuses_other_settings_another_text_and_nothing_to_do(tmp_path, saved):
+    go_on = ("--resume", "--checkpoint", saved)
+    assert "hidden 9 contradicts the checkpoint's 8" in refusal(*go_on, "--hidden", 9)
+    assert "optimizer sgd contradicts" in refusal(*go_on, "--optimizer", "sgd")
+    (tmp_path / "t").write_text("another text, long enough to learn from " * 4)
+    assert "trained on other data" in refusal(*go_on, "--data", tmp_path / "t")
+    assert command(*go_on, "--hidden", 8, "--steps", 2).exit_code == 0
+    assert "stands at step 2 already" in refusal(*go_on, "--steps", 2)
+    assert "is not a classifier checkpoint" in refusal(*go_on, model="classifier")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--sequence", 0), "sequence must be at least 1"),
+        (("--batch", 0), "batch must be at least 1"),
+        (("--hidden", -1), "hidden must be at least 1"),
+        (("--steps", 0), "steps must be at least 1"),
+        (("--validate-every", -1), "validate every must be at least 0"),
+        (("--learning-rate", 0), "learning rate must be a positive"),
+        (("--clip-bound", 0), "clip bound must be a positive"),
+        (("--temperature", 0), "temperature must be a positive"),
+        (("--length", -1), "length must be at least 0"),
+        (("--seed", -1), "seed must be at least 0"),
+        (("--resume",), "--resume needs --checkpoint"),
+        (("--resume", "--checkpoint", "/nonexistent/c"), "not a folder that can be written"),
+        (("--checkpoint", "/nonexistent/c"), "not a folder that can be written"),
+        (("--plot", "x.pdf"), "must be named *.svg or *.png"),
+        (("--data", "/nonexistent/t"), "cannot read the text /nonexistent/t: No such file"),
+        (("--data", "/"), "cannot read the text /: Is a directory"),
+    ],
+)
+def test_the_command_refuses_bad_input_in_one_line(arguments, says):
+    assert says in refusal(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"a", "at least two distinct characters"),
+        (b"aaaaaaaaaaaaaa", "at least two distinct characters; this one holds only the character 'a'"),
+        (b"ab", "too short: of its 2 characters 0 are for training"),
+        (b"\xff\xfea\x00", "not UTF-8"),
+    ],
+)
+def test_the_command_refuses_a_text_it_cannot_learn_from(tmp_path, content, says):
+    (tmp_path / "t").write_bytes(content)
+    assert says in refusal("--data", tmp_path / "t")
+
+
+TINY = ["--hidden", 8, "--embedding", 4, "--steps", 2]
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "content", "says"),
+    [
+        ("classifier", "x.csv", "1,a,Positive,good\n", "texts of two classes or more, got 1 texts of 1"),
+        ("classifier", "x.csv", "1,a,Positive,good\n2,a,Negative,bad\n", "too few texts to hold some out"),
+        ("classifier", "x.txt", "good\nbad\n", "one text a line holds one class"),
+        ("tagger", "x.bio", "a\tO\n", "two sentences or more, got 1"),
+        ("tagger", "x.bio", "a\n", "two sentences or more, got 0; .*line 1: it has 1 columns"),
+        ("tagger", "x.bio", "a\tO\n\nb\tO\n", "two tags or more to tell apart, got O"),
+        ("translation", "x.tsv", "one\teins\n", "two pairs or more of at most 60 words, got 1"),
+    ],
+)
+def test_data_without_anything_to_learn_is_refused_in_one_line(tmp_path, model, name, content, says):
+    import re
+
+    (tmp_path / name).write_text(content)
+    assert re.search(says, refusal("--data", tmp_path / name, model=model))
+
+
+def test_rows_that_are_left_out_are_told_with_their_lines(tmp_path):
+    (tmp_path / "x.tsv").write_text("".join(f"{k}\tn{k}\n" for k in range(9)) + "lost\n\tnothing\nlost again\n")
+    result = command(*TINY, "--data", tmp_path / "x.tsv", model="translation")
+    assert result.exit_code == 0, result.output
+    assert "x.tsv, lines 10, 12: it has 1 columns, where source and target are 2" in result.stderr
+    assert "x.tsv, line 11: its source is empty" in result.stderr
+    assert "3 bad rows in all" in result.stderr
+
+
+# -------------------------------------------------------------------------------------------------------- predict
+
+
+def test_every_model_trains_is_saved_and_predicts(tmp_path):
+    texts = {"char-lm": "the", "classifier": "the film is good", "tagger": "我爱北京", "translation": "ninety six"}
+    keys = {
+        "char-lm": {"text", "continued"},
+        "classifier": {"text", "class", "probability"},
+        "tagger": {"text", "tokens", "tags"},
+        "translation": {"text", "translation"},
+    }
+    for model in NAMES:
+        sizes = ["--hidden", 8, "--steps", 2, "--quiet", *(["--embedding", 4] if model != "char-lm" else [])]
+        result = command(*sizes, "--checkpoint", tmp_path / model, model=model)
+        assert result.exit_code == 0, result.output
+        given = ("--checkpoint", tmp_path / model, "--json", texts[model])
+        told = json.loads(command(*given, model=model, of=predict).output)
+        assert set(told) == keys[model]
+        assert told["text"] == texts[model]
+
+
+def test_texts_are_arguments_or_the_lines_of_standard_input_and_a_sample_is_a_function_of_its_seed(saved):
+    ask = ("--checkpoint", saved, "--length", 20, "--temperature", 2)
+    one = command(*ask, "the ", of=predict).output
+    assert one == command(*ask, of=predict, input="the \n").output
+    assert one.startswith("the ")
+    assert one != command(*ask, "--sample-seed", 1, "the ", of=predict).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("~",), "'~'"),
+        (("",), "at least one character"),
+        (("--temperature", "0", "a"), "temperature must be a positive"),
+        ((), "there is no text"),
+    ],
+)
+def test_a_prediction_refuses_what_it_cannot_do(saved, arguments, says):
+    assert says in refusal("--checkpoint", saved, *arguments, of=predict)
+
+
+def test_a_checkpoint_of_another_model_is_refused_by_name(saved):
+    assert "it is a checkpoint of the model char-lm" in refusal("--checkpoint", saved, "a", model="tagger", of=predict)
+
+
+@pytest.mark.parametrize("name", ["train", "predict"])
+def test_the_command_can_be_imported_and_listed_without_anything_heavy(name):
+    code = (
+        f"import sys; from click.testing import CliRunner; from lstm_ref.commands.{name} import {name};"
+        f"CliRunner().invoke({name}, ['--help']);"
+        "print([m for m in ('jax', 'numpy', 'optax', 'rich') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
