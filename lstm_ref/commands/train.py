@@ -85,6 +85,7 @@ def _train(
     from rich.console import Console
 
     from lstm_ref.reporting.line_picture import require_new
+    from lstm_ref.reporting.summary import counts
     from lstm_ref.training import checkpoint as checkpoints
     from lstm_ref.training import curve as curves
     from lstm_ref.training.run import initial_state, over, run
@@ -119,7 +120,11 @@ def _train(
     ):
         start = saved.state if saved else initial_state(model, settings, corpus.vocabularies)
         if not quiet:
-            console.print(f"{corpus.about}; {_count(start.params):,} parameters")
+            console.print(corpus.about)
+            parts = counts(start.params)
+            console.print(
+                f"{sum(parts.values()):,} parameters: " + ", ".join(f"{name} {n:,}" for name, n in parts.items())
+            )
             _print_baselines(console, corpus, corpus.held_out, "held out")
 
         def save() -> None:
@@ -207,12 +212,6 @@ def _require_place(path: str | None, owner: str, resume: bool) -> None:
 
 def _words(scores: Scores) -> str:
     return ", ".join(f"{k} {v:.4f}" if k == "loss" else f"{k} {v:.1%}" for k, v in scores.items())
-
-
-def _count(params: Any) -> int:
-    import jax
-
-    return sum(int(v.size) for v in jax.tree.leaves(params))
 
 
 def _print_baselines(console: Console, corpus: Corpus, examples: Any, which: str) -> None:

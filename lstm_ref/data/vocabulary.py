@@ -7,6 +7,7 @@ read, `BEGIN` and `END` after them where texts are written.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -19,7 +20,9 @@ Units = Literal["word", "char"]
 PADDING, UNKNOWN, BEGIN, END = "<PAD>", "<UNK>", "<BOS>", "<EOS>"
 UNKNOWN_NUMBER, BEGIN_NUMBER, END_NUMBER = 1, 2, 3
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+_MARKS = "".join(chr(k) for k in range(0x300, 0x10000) if unicodedata.category(chr(k))[0] == "M")
+"""What stands upon, under and around letters; `\\w` knows none of them."""
+_WORD = re.compile(rf"[\w{_MARKS}]+(?:['’][\w{_MARKS}]+)*|[^\w\s]")
 
 
 def split(text: str, units: Units) -> list[str]:

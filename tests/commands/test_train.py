@@ -35,8 +35,9 @@ def test_the_command_tells_what_is_to_beat_and_how_it_goes_and_prints_samples():
     result = command(*OPTIONS, "--steps", 7)
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert lines[0] == "3,638 characters to learn from, 404 held out; 44 different ones; 2,092 parameters"
-    assert lines[1] == "to beat, held out: character frequencies alone: loss 2.8761"
+    assert lines[0] == "3,638 characters to learn from, 404 held out; 44 different ones"
+    assert lines[1] == "2,092 parameters: lstm 1,696, head 396"
+    assert lines[2] == "to beat, held out: character frequencies alone: loss 2.8761"
     reports = [line for line in lines if line.startswith("step ")]
     assert [line.split(":")[0] for line in reports] == ["step 3", "step 6", "step 7"]
     assert "symbols/s" in reports[2]

@@ -15,6 +15,8 @@ from same import LENGTHS, SIZES, assert_jax_framework, assert_same, joined, part
 
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS
+from lstm_ref.models import classifier
+from lstm_ref.reporting.summary import counts
 from lstm_ref.through_time import bidirectional
 from lstm_ref.through_time.bidirectional import Both
 
@@ -121,3 +123,39 @@ def test_bidirectional(merge):
     found, vjp = jax.vjp(theirs, *jax.tree.map(lambda v: v.astype(np.float32), read))
     assert_same(outputs, found, VERSION, np.float32)
     assert_same(gradients[:3], vjp(bar), VERSION, np.float32)
+
+
+def test_the_tutorials_embedding_lstm_flatten_dense_classifier():
+    """Loss, prediction and every gradient, the embedding's for a repeated word too; and the tutorial's 250,115."""
+    V, D, H, T, B = 50, 5, 3, 4, 6
+    inputs = keras.Input((T,), dtype="int32")
+    hs, h, c = keras.layers.LSTM(H, **WHOLE)(keras.layers.Embedding(V, D)(inputs))
+    model = keras.Model(inputs, [keras.layers.Dense(1)(keras.layers.Flatten()(hs)), h, c])
+    rng = np.random.default_rng(0)
+    drawn = classifier.initial_parameters(rng, V, D, H, K=1, steps=T)
+    params = jax.tree.map(lambda v: np.float32(rng.standard_normal(v.shape) / 2), drawn)
+    ids = rng.integers(0, V, (T, B))
+    ids[1] = ids[0]  # every text repeats a word
+    batch = classifier.Batch(ids, np.full(B, T), rng.integers(0, 2, B))
+
+    def theirs(p):
+        weights = [p.embedding, *p.cell, *p.head]
+        frozen = [v.value for v in model.non_trainable_variables]
+        logits, h, c = model.stateless_call(weights, frozen, ids.T)[0]
+        loss = keras.losses.binary_crossentropy(batch.targets[:, None].astype("float32"), logits, from_logits=True)
+        return loss.mean(), (logits, h, c)
+
+    (loss, (logits, h, c)), gradients = jax.value_and_grad(theirs, has_aux=True)(params)
+    exact = jax.tree.map(np.float64, params)
+    mine, tape = classifier.forward(exact, batch, "flat", through=sequence.LOOP)
+    assert_same((mine, tape.logits, *tape.outputs.final), (loss, logits, h, c), VERSION, np.float32)
+    assert_same(classifier.backward(exact, batch, tape, "flat", through=sequence.LOOP), gradients, VERSION, np.float32)
+
+
+def test_the_tutorials_parameters_are_as_many_as_keras_counts():
+    inputs = keras.Input((2,), dtype="int32")
+    hs = keras.layers.LSTM(3, return_sequences=True)(keras.layers.Embedding(50_000, 5)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(hs)))
+    mine = counts(classifier.initial_parameters(np.random.default_rng(0), 50_000, 5, 3, K=1, steps=2))
+    assert list(mine.values()) == [layer.count_params() for layer in model.layers if layer.count_params()]
+    assert sum(mine.values()) == model.count_params() == 250_115
