@@ -184,7 +184,7 @@ TINY = ["--hidden", 8, "--embedding", 4, "--steps", 2]
         ("classifier", "x.csv", "1,a,Positive,good\n2,a,Negative,bad\n", "too few texts to hold some out"),
         ("classifier", "x.txt", "good\nbad\n", "one text a line holds one class"),
         ("tagger", "x.bio", "a\tO\n", "two sentences or more, got 1"),
-        ("tagger", "x.bio", "a\n", "two sentences or more, got 0; .*line 1: it has 1 columns"),
+        ("tagger", "x.bio", "a\n", "two sentences or more, got 0; .*line 1: it has 1 column"),
         ("tagger", "x.bio", "a\tO\n\nb\tO\n", "two tags or more to tell apart, got O"),
         ("translation", "x.tsv", "one\teins\n", "two pairs or more of at most 60 words, got 1"),
     ],
@@ -200,7 +200,7 @@ def test_rows_that_are_left_out_are_told_with_their_lines(tmp_path):
     (tmp_path / "x.tsv").write_text("".join(f"{k}\tn{k}\n" for k in range(9)) + "lost\n\tnothing\nlost again\n")
     result = command(*TINY, "--data", tmp_path / "x.tsv", model="translation")
     assert result.exit_code == 0, result.output
-    assert "x.tsv, lines 10, 12: it has 1 columns, where source and target are 2" in result.stderr
+    assert "x.tsv, lines 10, 12: it has 1 column, where source and target are 2" in result.stderr
     assert "x.tsv, line 11: its source is empty" in result.stderr
     assert "3 bad rows in all" in result.stderr
 

@@ -30,6 +30,8 @@ def test_the_first_symbols_have_the_numbers_that_the_models_know_them_by():
         ("no, no!!", ["no", ",", "no", "!", "!"]),
         ("snake_case 3.5", ["snake_case", "3", ".", "5"]),
         ("Über-fünf 我爱", ["über", "-", "fünf", "我爱"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("cafe\u0301 x", ["cafe\u0301", "x"]),
     ],
 )
 def test_words_are_in_lower_case_and_punctuation_stands_alone(text, words):
