@@ -13,3 +13,12 @@ def test_every_python_block_of_the_readme_runs():
     for block in blocks:
         indent = len(block) - len(block.lstrip(" "))
         exec("\n".join(line[indent:] for line in block.splitlines()), names)
+
+
+def test_the_readme_counts_as_the_package_does():
+    from lstm_ref.cells import CELLS
+    from lstm_ref.checking.builtin import problems
+    from lstm_ref.tasks.batches import batch_problems
+
+    assert f"each of its {len(problems()) + len(batch_problems())} problems" in README
+    assert f"of all {len(CELLS)} cells" in README

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -20,6 +20,7 @@ from lstm_ref.tasks import NAMES, task
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lstm_ref.training.run import State
     from lstm_ref.training.settings import Settings
     from lstm_ref.training.task import Corpus, Scores, Task
 
@@ -60,14 +61,106 @@ def train() -> None:
 
 def _command(model: Task) -> click.Command:
     def run(**given: Any) -> None:
-        _train(model, **given)
+        _run(_ready(model, **given))
 
     for option in reversed((*FILES, *options_of(model.Settings), *options_of(model.Asking))):
         run = option(run)
     return click.command(model.name, help=NAMES[model.name])(run)
 
 
-def _train(
+class _Job(NamedTuple):
+    """A run of which everything that could be refused has been looked at."""
+
+    model: Task
+    settings: Settings
+    asking: Any
+    corpus: Corpus
+    tests: Any
+    """Such data as the corpus holds out, or None."""
+    saved: State | None
+    """Where the run goes on from."""
+    steps: int
+    checkpoint: str | None
+    curve: str | None
+    plot: Path | None
+    quiet: bool
+    console: Console
+
+    def save(self, state: State) -> None:
+        """To the checkpoint, if there is one."""
+        from lstm_ref.training.checkpoint import Checkpoint, write
+
+        if self.checkpoint:
+            run = Checkpoint(self.settings, self.corpus.vocabularies, self.corpus.digest, state)
+            write(self.checkpoint, self.model, run)
+
+    def score(self, params: Any, examples: Any) -> Scores:
+        """Of the parameters, on such data."""
+        return self.model.score(params, examples, self.settings)
+
+    def show(self, state: State) -> None:
+        """What the model can do by now."""
+        said = "" if self.quiet else self.model.show(state.params, self.corpus, self.settings, self.asking)
+        if said:
+            self.console.print("    " + said.replace("\n", "\n    ") + "\n")
+
+
+def _run(job: _Job) -> None:
+    from time import perf_counter
+
+    from lstm_ref.training.curve import curve, plot
+    from lstm_ref.training.run import initial_state, run
+    from lstm_ref.training.settings import precision
+
+    model, settings, corpus, console = job.model, job.settings, job.corpus, job.console
+    with precision(settings), curve(job.curve, job.saved.step if job.saved else 0) as (notes, note):
+        state = start = job.saved or initial_state(model, settings, corpus.vocabularies)
+        if not job.quiet:
+            _introduce(job, start)
+        symbols, started = 0, perf_counter()
+        scores: Scores | None = None
+        with _stop_request() as stop, _progress(console, start.step, job.steps, job.quiet) as advance:
+            for state, loss, of_step, scores in run(model, settings, corpus, start, job.steps):
+                symbols += of_step
+                advance(loss, symbols / (perf_counter() - started))
+                note(step=state.step, loss=loss)
+                if scores:
+                    note(step=state.step, held_out=scores)
+                    job.save(state)
+                if stop():
+                    break
+                if scores and not job.quiet and state.step < job.steps:
+                    console.print(f"step {state.step}: held-out {_words(scores)}")
+                    job.show(state)
+            if not stop() and state.goal is None:
+                scores = job.score(state.params, corpus.held_out)
+                state = state._replace(goal=model.goal(scores))
+            job.save(state)
+        if stop():
+            kept = "nothing is saved without --checkpoint"
+            if job.checkpoint:
+                kept = f"saved to {job.checkpoint}, --resume goes on"
+            click.echo(f"Stopped at step {state.step}: {kept}.", err=True)
+            click.get_current_context().exit(INTERRUPTED)
+        seconds = perf_counter() - started
+        early = ", stopped early" if state.step < job.steps else ""
+        speed = f"{seconds:.1f} s, {symbols / seconds:,.0f} symbols/s"
+        console.print(f"step {state.step}{early}: held-out {_words(scores or {})}; {speed}")
+        job.show(state)
+        if state.best and state.chosen is not state.params:
+            of_best = job.score(state.best.params, corpus.held_out)
+            console.print(f"best, at step {state.best.step}: held-out {_words(of_best)}")
+        if job.tests is not None:
+            console.print(f"test: {_words(job.score(state.chosen, job.tests))}")
+            _print_baselines(job, job.tests, "test")
+        if job.plot:
+            plot(notes, job.plot, model.name)
+
+
+# ------------------------------------------------------------------------------------------------------ what to do
+
+
+def _ready(
     model: Task,
     data: tuple[str, ...],
     test: tuple[str, ...],
@@ -79,19 +172,17 @@ def _train(
     quiet: bool,
     no_color: bool,
     **given: Any,
-) -> None:
-    from time import perf_counter
-
+) -> _Job:
+    """Raises BadInput for whatever can be known to fail, before anything is written."""
     from rich.console import Console
 
     from lstm_ref.reporting.line_picture import require_new
-    from lstm_ref.reporting.summary import counts
-    from lstm_ref.training import checkpoint as checkpoints
-    from lstm_ref.training import curve as curves
-    from lstm_ref.training.run import initial_state, over, run
-    from lstm_ref.training.settings import check, precision
+    from lstm_ref.training.checkpoint import read
+    from lstm_ref.training.run import over
+    from lstm_ref.training.settings import check
 
-    steps = steps if steps is not None else model.Settings.STEPS if data else model.Settings.STEPS_WITHOUT_DATA
+    if steps is None:
+        steps = model.Settings.STEPS if data else model.Settings.STEPS_WITHOUT_DATA
     if steps < 1:
         raise BadInput(f"steps must be at least 1, got {steps}")
     if resume and checkpoint is None:
@@ -102,7 +193,7 @@ def _train(
         require_new(Path(plot))
     asking = model.Asking(**{name: given[name] for name in names_of(model.Asking)})
     check(asking)
-    saved = checkpoints.read(checkpoint, model) if resume and checkpoint else None
+    saved = read(checkpoint, model) if resume and checkpoint else None
     settings = _settings(model, given, saved.settings if saved else None)
     corpus = model.prepare([Path(path) for path in data], settings)
     if saved and saved.digest != corpus.digest:
@@ -113,70 +204,10 @@ def _train(
     tests, bad = model.read([Path(path) for path in test], corpus.vocabularies, settings) if test else (None, [])
     _report_bad([*corpus.bad, *bad])
     console = Console(no_color=no_color, highlight=False, markup=False, soft_wrap=True)
-
-    with (
-        precision(settings),
-        curves.curve(curve, saved.state.step if saved else 0) as (notes, note),
-    ):
-        start = saved.state if saved else initial_state(model, settings, corpus.vocabularies)
-        if not quiet:
-            console.print(corpus.about)
-            parts = counts(start.params)
-            console.print(
-                f"{sum(parts.values()):,} parameters: " + ", ".join(f"{name} {n:,}" for name, n in parts.items())
-            )
-            _print_baselines(console, corpus, corpus.held_out, "held out")
-
-        def save() -> None:
-            if checkpoint:
-                checkpoints.write(
-                    checkpoint, model, checkpoints.Checkpoint(settings, corpus.vocabularies, corpus.digest, state)
-                )
-
-        def show() -> None:
-            said = "" if quiet else model.show(state.params, corpus, settings, asking)
-            if said:
-                console.print("    " + said.replace("\n", "\n    ") + "\n")
-
-        state, symbols, started = start, 0, perf_counter()
-        scores: Scores | None = None
-        with _stop_request() as stop, _progress(console, start.step, steps, quiet) as advance:
-            for state, loss, of_step, scores in run(model, settings, corpus, start, steps):
-                symbols += of_step
-                advance(loss, symbols / (perf_counter() - started))
-                note(step=state.step, loss=loss)
-                if scores:
-                    note(step=state.step, held_out=scores)
-                    save()
-                if stop():
-                    break
-                if scores and not quiet and state.step < steps:
-                    console.print(f"step {state.step}: held-out {_words(scores)}")
-                    show()
-            if not stop() and state.goal is None:
-                scores = model.score(state.params, corpus.held_out, settings)
-                state = state._replace(goal=model.goal(scores))
-            save()
-        if stop():
-            kept = f"saved to {checkpoint}, --resume goes on" if checkpoint else "nothing is saved without --checkpoint"
-            click.echo(f"Stopped at step {state.step}: {kept}.", err=True)
-            click.get_current_context().exit(INTERRUPTED)
-        seconds = perf_counter() - started
-        early = ", stopped early" if state.step < steps else ""
-        speed = f"{seconds:.1f} s, {symbols / seconds:,.0f} symbols/s"
-        console.print(f"step {state.step}{early}: held-out {_words(scores or {})}; {speed}")
-        show()
-        if state.best and state.chosen is not state.params:
-            of_best = model.score(state.best.params, corpus.held_out, settings)
-            console.print(f"best, at step {state.best.step}: held-out {_words(of_best)}")
-        if tests is not None:
-            console.print(f"test: {_words(model.score(state.chosen, tests, settings))}")
-            _print_baselines(console, corpus, tests, "test")
-        if plot:
-            curves.plot(notes, Path(plot), model.name)
-
-
-# ------------------------------------------------------------------------------------------------------ what to do
+    return _Job(
+        *(model, settings, asking, corpus, tests, saved.state if saved else None),
+        *(steps, checkpoint, curve, Path(plot) if plot else None, quiet, console),
+    )
 
 
 def _settings(model: Task, given: dict[str, Any], saved: Settings | None) -> Settings:
@@ -214,9 +245,20 @@ def _words(scores: Scores) -> str:
     return ", ".join(f"{k} {v:.4f}" if k == "loss" else f"{k} {v:.1%}" for k, v in scores.items())
 
 
-def _print_baselines(console: Console, corpus: Corpus, examples: Any, which: str) -> None:
-    for name, scores in corpus.baselines(examples).items():
-        console.print(f"to beat, {which}: {name}: {_words(scores)}")
+def _introduce(job: _Job, start: State) -> None:
+    """The data, the parameters, and what simpler models reach."""
+    from lstm_ref.reporting.summary import counts
+
+    job.console.print(job.corpus.about)
+    parts = counts(start.params)
+    said = ", ".join(f"{name} {n:,}" for name, n in parts.items())
+    job.console.print(f"{sum(parts.values()):,} parameters: {said}")
+    _print_baselines(job, job.corpus.held_out, "held out")
+
+
+def _print_baselines(job: _Job, examples: Any, which: str) -> None:
+    for name, scores in job.corpus.baselines(examples).items():
+        job.console.print(f"to beat, {which}: {name}: {_words(scores)}")
 
 
 def _report_bad(bad: list[Any]) -> None:
