@@ -191,15 +191,23 @@ def assert_eleven_digits(found, expected):
         assert np.max(np.abs(mine - theirs)) <= 1e-11 * np.max(np.abs(theirs))
 
 
-def assert_backward_is_right(backward, outputs, inputs, bar, dtype):
-    """By hand in NumPy and jitted: the truth within the floor of these floats, and autodiff's within twice."""
+def assert_backward_is_right(backward, outputs, inputs, bar, dtype, *facts):
+    """By hand in NumPy and jitted: the truth within the floor of these floats, and autodiff's within twice.
+
+    `backward(inputs, bar, *facts)` and `outputs(inputs, *facts)`; functions of a module are compiled once.
+    """
     exact = jax.tree.map(as_balls, (inputs, bar))
-    gradients = lambda: backward(*exact)  # noqa: E731
+    gradients = lambda: backward(*exact, *facts)  # noqa: E731
     floor, right = noise_floor(gradients, dtype), truth(gradients)
     with x64():
-        jitted = jax.jit(backward)(inputs, bar)
-        autodiff = pullback(outputs, inputs, bar)
-    for found in (backward(inputs, bar), jitted):
+        jitted = jax.jit(backward)(inputs, bar, *facts)
+        autodiff = _autodiff(outputs, inputs, bar, facts)
+    for found in (backward(inputs, bar, *facts), jitted):
         assert all(v.dtype == dtype for v in jax.tree.leaves(found))
         assert_within(found, right, floor)
         assert_within(found, autodiff, floor, factor=2)
+
+
+@partial(jax.jit, static_argnums=0)
+def _autodiff(outputs, inputs, bar, facts):
+    return pullback(lambda inputs: outputs(inputs, *facts), inputs, bar)

@@ -61,12 +61,18 @@ class Dictionary:
         self.cell = cell
         self._source = Source(cell.backward)
         self._between: dict[int, list[Mistake]] = {}
+        self._steps: dict[Edit, Callable[..., Any]] = {}
         example = _example(cell)
         self.edits = [e for e in edits_of(self._source, *example) if self._runs(e, example)]
 
     def step_with(self, edits: Sequence[Edit]) -> Callable[..., Any]:
         """The cell's backward with these edits made."""
-        return self._source.with_edits(edits)
+        if len(edits) > 1:
+            return self._source.with_edits(edits)
+        (edit,) = edits
+        if edit not in self._steps:
+            self._steps[edit] = self._source.with_edits(edits)
+        return self._steps[edit]
 
     def in_the_step(self, *edits: Edit) -> Mistake:
         """The mistake of making these edits together."""
@@ -101,7 +107,7 @@ class Dictionary:
     def _runs(self, edit: Edit, example: tuple[Any, Any, Any]) -> bool:
         """Whether the edit gives something of the right shapes that is not what the right equations give."""
         try:
-            given = jax.tree.leaves(self._source.with_edits([edit])(*example))
+            given = jax.tree.leaves(self.step_with([edit])(*example))
         except (ValueError, TypeError, AttributeError, IndexError, NameError):
             return False
         right = jax.tree.leaves(self.cell.backward(*example))

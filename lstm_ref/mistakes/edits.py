@@ -33,7 +33,7 @@ def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
             for edit in rule(source, equation, values):
                 if edit.wrong != edit.equation:
                     found.setdefault((equation.value.number, edit.wrong), edit)  # type: ignore[attr-defined]
-    for name, helper in source.helpers().items():
+    for name, helper in source.helpers.items():
         of_helper = edits_of(helper, *source.arguments_to(name, *example, **options))
         found |= {(name, k): edit._replace(helper=name) for k, edit in enumerate(of_helper) if not edit.helper}
     return list(found.values())

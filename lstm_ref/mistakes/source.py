@@ -8,6 +8,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +80,7 @@ class Source:
                 tag = (TAG.search(line) or [None, found[0]])[1]
                 yield Equation(str(tag), name, value, values)
 
+    @cached_property
     def helpers(self) -> dict[str, Source]:
         """What it calls that has tagged equations of its own, by name: functions of its module, and the backward of
         cells that it is made of."""
@@ -118,10 +120,8 @@ class Source:
         """The function with the edits made, in it and its helpers, and names of its module as in `namespace`."""
         mine = [e for e in edits if not e.helper]
         theirs = {k: [e._replace(helper="") for e in edits if e.helper == k] for k in {e.helper for e in edits} - {""}}
-        helpers = {k: self._instead(k, lambda _, k=k: self.helpers()[k].with_edits(theirs[k])) for k in theirs}  # type: ignore[misc]
-        edited = _Replace({n: new for edit in mine for n, new in edit.replacements}).visit(
-            copy.deepcopy(self._definition)
-        )
+        helpers = {k: self._instead(k, lambda _, k=k: self.helpers[k].with_edits(theirs[k])) for k in theirs}  # type: ignore[misc]
+        edited = _replaced(self._definition, {n: new for edit in mine for n, new in edit.replacements})
         return self._compiled(edited, {**helpers, **(namespace or {})})
 
     def with_text(self, changes: Mapping[str, str]) -> Callable[..., Any]:
@@ -193,15 +193,28 @@ class _ReturnLocals(ast.NodeTransformer):
         return node
 
 
-class _Replace(ast.NodeTransformer):
-    """Puts replacements where the nodes of these numbers stand; inside a replacement the others still apply."""
+def _replaced(node: Any, replacements: Mapping[int, ast.expr]) -> Any:
+    """The tree with replacements where the nodes of these numbers stand; inside a replacement the others still apply.
 
-    def __init__(self, replacements: dict[int, ast.expr]) -> None:
-        self._replacements = replacements
-
-    def visit(self, node: ast.AST) -> Any:
-        number = getattr(node, "number", None) if isinstance(node, ast.expr) else None
-        if number is not None and number in self._replacements:
-            rest = {n: new for n, new in self._replacements.items() if n != number}
-            return _Replace(rest).visit(copy.deepcopy(self._replacements[number]))
-        return self.generic_visit(node)
+    What does not change is shared with the tree that was given, which stays as it is.
+    """
+    number = getattr(node, "number", None) if isinstance(node, ast.expr) else None
+    if number is not None and number in replacements:
+        rest = {n: new for n, new in replacements.items() if n != number}
+        return _replaced(replacements[number], rest)
+    changed = {}
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            new: Any = _replaced(value, replacements)
+            if new is not value:
+                changed[name] = new
+        elif isinstance(value, list):
+            new = [_replaced(v, replacements) if isinstance(v, ast.AST) else v for v in value]
+            if any(mine is not theirs for mine, theirs in zip(new, value, strict=True)):
+                changed[name] = new
+    if not changed:
+        return node
+    copied = copy.copy(node)
+    for name, value in changed.items():
+        setattr(copied, name, value)
+    return copied

@@ -47,15 +47,16 @@ def test_attention_for_any_values_and_masks(kind, dtype, data):
     real = np.array(data.draw(st.lists(st.booleans(), min_size=B * S, max_size=B * S))).reshape(B, S)
     real[:, 0] = True
     inputs = {"p": p, "queries": draw(B, T, H), "keys": draw(B, S, H)}
+    assert_backward_is_right(attention_backward, contexts, inputs, draw(B, T, H), dtype, real)
 
-    def outputs(inputs):
-        return attention.forward(inputs["p"], inputs["queries"], inputs["keys"], real)[0]
 
-    def backward(inputs, bar):
-        _, tape = attention.forward(inputs["p"], inputs["queries"], inputs["keys"], real)
-        return dict(zip(("p", "queries", "keys"), attention.backward(inputs["p"], tape, bar), strict=True))
+def contexts(inputs, real):
+    return attention.forward(inputs["p"], inputs["queries"], inputs["keys"], real)[0]
 
-    assert_backward_is_right(backward, outputs, inputs, draw(B, T, H), dtype)
+
+def attention_backward(inputs, bar, real):
+    _, tape = attention.forward(inputs["p"], inputs["queries"], inputs["keys"], real)
+    return dict(zip(("p", "queries", "keys"), attention.backward(inputs["p"], tape, bar), strict=True))
 
 
 def test_scores_beyond_what_exp_can_hold_and_masked_ones_do_no_harm():
@@ -110,15 +111,16 @@ def test_the_gradient_is_what_is_expected_less_what_is_observed(dtype, data):
     """CR1* CR2* CR3* CR4* CR5*"""
     p, emissions, tags = data.draw(chains(dtype))
     inputs = {"p": p, "emissions": emissions}
+    assert_backward_is_right(crf_backward, crf_loss, inputs, np.asarray(1.5, dtype), dtype, tags)
 
-    def outputs(inputs):
-        return crf.forward(inputs["p"], inputs["emissions"], tags, LENGTHS)[0]
 
-    def backward(inputs, bar):
-        _, tape = crf.forward(inputs["p"], inputs["emissions"], tags, LENGTHS)
-        return dict(zip(("p", "emissions"), crf.backward(inputs["p"], tape, bar), strict=True))
+def crf_loss(inputs, tags):
+    return crf.forward(inputs["p"], inputs["emissions"], tags, LENGTHS)[0]
 
-    assert_backward_is_right(backward, outputs, inputs, np.asarray(1.5, dtype), dtype)
+
+def crf_backward(inputs, bar, tags):
+    _, tape = crf.forward(inputs["p"], inputs["emissions"], tags, LENGTHS)
+    return dict(zip(("p", "emissions"), crf.backward(inputs["p"], tape, bar), strict=True))
 
 
 @given(chain=chains())
