@@ -1,0 +1,281 @@
+"""A layout is data: which array holds which gates of which of our parameters, and in which order of axes.
+
+`theirs` and `ours` convert parameters, `their_gradients` gradients; all three are linear but for what a framework adds
+to a bias at run time, and run on NumPy, JAX and torch arrays alike. `lost` and `shared` say what a round trip does not
+keep; where they are empty it keeps every bit.
+
+Two biases of a framework, where the cell has one, are added in every step: ours is their sum, and each of theirs has
+the *whole* gradient of ours. A step of gradient descent with rate η therefore moves the sum by 2η times the gradient:
+the bias learns at twice the rate, which is no mistake of either.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+from einops import EinopsError, rearrange
+
+from lstm_ref.arithmetic import concatenate, stack
+from lstm_ref.cells import CELLS
+from lstm_ref.cells.cell import named, solved
+from lstm_ref.errors import BadInput
+from lstm_ref.through_time.bidirectional import Both
+
+
+class Part(NamedTuple):
+    """An array of the framework, or a part of it."""
+
+    name: str
+    """Of the array; `{layer}` and `{back}` stand for the layer's number and the direction's mark."""
+    of: str
+    """Our parameter; of several, "b b_h", the array holds the sum."""
+    axes: str
+    """How it stands, in einops' words: g the gates, d the input, h the state, k the state that a kernel reads, n heads,
+    p the projection, x y places of a convolution's kernel."""
+    gates: str = ""
+    """The gates it holds, in its order; none where our parameter has none."""
+
+
+class Layout(NamedTuple):
+    """How a framework lays out a cell's parameters."""
+
+    name: str
+    cell: str
+    """In `CELLS`: the cell whose equations it computes."""
+    parts: tuple[Part, ...]
+    gates: str = ""
+    """Our order of the gates, where the cell's record does not say it: that of the cell inside."""
+    joined: dict[str, int] = {}  # noqa: RUF012
+    """Arrays of several parts: the axis along which they follow each other."""
+    added: dict[str, float] = {}  # noqa: RUF012
+    """By gate: what the framework adds to our `b` at run time, which its own bias therefore lacks."""
+    back: str = ""
+    """Mark of the direction back in names, where it has one."""
+    traps: str = ""
+    """What bites."""
+    source: str = ""
+    """Where its documentation or source says so."""
+
+
+# ------------------------------------------------------------------------------------------------------ one cell
+
+
+def theirs(layout: Layout, params: Any, layer: int = 0, back: bool = False) -> dict[str, Any]:
+    """The framework's arrays by name, of a cell's parameters. Raises BadInput where they are another cell's.
+
+    Of two arrays for one of ours the first has all of it, and the second is zero.
+    """
+    shift = {gate: -v for gate, v in layout.added.items()}
+    return _arranged(layout, _moved(layout, _gates_of(layout, params), shift), layer, back, gradients=False)
+
+
+def their_gradients(layout: Layout, bars: Any, layer: int = 0, back: bool = False) -> dict[str, Any]:
+    """The gradients of the framework's arrays, of those of our parameters: each of two biases has the whole."""
+    return _arranged(layout, _gates_of(layout, bars), layer, back, gradients=True)
+
+
+def ours(layout: Layout, arrays: Mapping[str, Any], layer: int = 0, back: bool = False) -> Any:
+    """A cell's parameters, of the framework's arrays by name. Raises BadInput where one is absent or does not fit."""
+    found: ByGate = defaultdict(dict)
+    for name, parts in _by_name(layout, layer, back).items():
+        if name not in arrays:
+            raise BadInput(f"{layout.name}: {name} is absent; there are {', '.join(arrays) or 'no arrays'}")
+        for part, array in zip(parts, _split(layout, parts, arrays[name]), strict=True):
+            target = part.of.split()[0]  # of a sum the first has all of it, and the others are zero
+            for gate, v in _unpacked(layout, part, array).items():
+                found[target][gate] = found[target][gate] + v if gate in found[target] else v
+            for other in part.of.split()[1:]:
+                for gate, v in _unpacked(layout, part, array).items():
+                    found[other].setdefault(gate, 0 * v)
+    params = _of_gates(layout, _moved(layout, found, layout.added))
+    cell = CELLS[layout.cell]
+    solved((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(params).items()}))
+    return params
+
+
+def lost(layout: Layout) -> list[str]:
+    """What a round trip ours → theirs → ours does not keep, in sentences; empty where it keeps every bit."""
+    said = []
+    for part in layout.parts:
+        if len(part.of.split()) > 1:
+            said.append(f"{part.of.replace(' ', ' and ')} of the gates {', '.join(part.gates)} become one, their sum")
+    if layout.added:
+        said.append("the last bit of biases to which a constant is added at run time may be rounded")
+    return said
+
+
+def shared(layout: Layout) -> list[str]:
+    """What theirs → ours → theirs does not keep: arrays of theirs that are added up."""
+    holders = defaultdict(list)
+    for part in layout.parts:
+        for gate in part.gates or "-":
+            holders[part.of.split()[0], gate].append(part.name)
+    pairs = {tuple(names): of for (of, _), names in holders.items() if len(names) > 1}
+    return [f"{_both(*names)} are added up in {of}: both have its gradient" for names, of in pairs.items()]
+
+
+def _both(one: str, other: str) -> str:
+    return f"the halves of {one}" if one == other else f"{one} and {other}"
+
+
+# ---------------------------------------------------------------------------------------- several layers, both ways
+
+
+def all_theirs(layout: Layout, layers: Sequence[Any], of: Callable[..., dict[str, Any]] = theirs) -> dict[str, Any]:
+    """The arrays of a stack of layers, each parameters or `Both`; with `of`, of their gradients."""
+    found: dict[str, Any] = {}
+    for k, layer in enumerate(layers):
+        for back, params in enumerate(layer if isinstance(layer, Both) else (layer,)):
+            if back and not layout.back:
+                raise BadInput(f"{layout.name} has no direction back in its names: convert each direction by itself")
+            found |= of(layout, params, k, bool(back))
+    return found
+
+
+def all_ours(layout: Layout, arrays: Mapping[str, Any], layers: int = 1, both: bool = False) -> list[Any]:
+    """The parameters of each layer, `Both` where the arrays are of both directions."""
+    one = lambda k, back=False: ours(layout, arrays, k, back)  # noqa: E731
+    return [Both(one(k), one(k, True)) if both else one(k) for k in range(layers)]
+
+
+# --------------------------------------------------------------------------------------------------- gates as a dict
+
+ByGate = dict[str, dict[str, Any]]
+"""By parameter and gate: its block, without the gates' axis; "-" where a parameter has no gates."""
+
+
+def _words(layout: Layout, name: str) -> tuple[str, str]:
+    """Our parameter's axes in einops' words, and those of one gate's block: "d (g h)" and "d h" of "D 4H"."""
+    cell = CELLS[layout.cell]
+    *rows, last = named(cell.params)[name].split()
+    letters, places = [], iter("xy")
+    for word in rows:
+        letters.append(next(places) if word == "K" else "k" if word == "H" else word.lower())
+    inner = " ".join(last.lstrip("0123456789").lower())
+    gated = last[0].isdigit() and len(_gates(layout)) > 1
+    return " ".join([*letters, f"(g {inner})" if gated else inner]), " ".join([*letters, inner])
+
+
+def _gates(layout: Layout) -> str:
+    return layout.gates or CELLS[layout.cell].gates
+
+
+def _gates_of(layout: Layout, params: Any) -> ByGate:
+    cell = CELLS[layout.cell]
+    given, wanted = named(params), named(cell.params)
+    if list(given) != list(wanted):
+        raise BadInput(
+            f"{layout.name}: the parameters must be {cell.name}'s, {', '.join(wanted)}, got {', '.join(given)}"
+        )
+    sizes = solved((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in given.items()}))
+    return {name: _blocks(layout, name, v, sizes) for name, v in given.items()}
+
+
+def _blocks(layout: Layout, name: str, v: Any, sizes: Mapping[str, int]) -> dict[str, Any]:
+    whole, block = _words(layout, name)
+    if whole == block:
+        return {"-": v}
+    known = {"n": sizes["N"]} if "n" in whole.split("(")[1] else {}
+    split = rearrange(v, f"{whole} -> g {block}", g=len(_gates(layout)), **known)
+    return {gate: split[k] for k, gate in enumerate(_gates(layout))}
+
+
+def _of_gates(layout: Layout, by_gate: ByGate) -> Any:
+    found = []
+    for name in named(CELLS[layout.cell].params):
+        whole, block = _words(layout, name)
+        blocks = by_gate[name]
+        if whole == block:
+            found.append(blocks["-"])
+        else:
+            found.append(rearrange(stack([blocks[gate] for gate in _gates(layout)]), f"g {block} -> {whole}"))
+    return _rebuilt(CELLS[layout.cell].params, iter(found))
+
+
+def _rebuilt(shapes: Any, flat: Any) -> Any:
+    """The structure of the shapes, with arrays in their places."""
+    return next(flat) if isinstance(shapes, str) else type(shapes)(*(_rebuilt(v, flat) for v in shapes))
+
+
+def _moved(layout: Layout, by_gate: ByGate, by: Mapping[str, float]) -> ByGate:
+    """With constants added to the gates of b."""
+    return (
+        by_gate
+        if not by
+        else {**by_gate, "b": {gate: v + by[gate] if gate in by else v for gate, v in by_gate["b"].items()}}
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- arrays
+
+
+def _by_name(layout: Layout, layer: int, back: bool) -> dict[str, list[Part]]:
+    """The parts of each array."""
+    found = defaultdict(list)
+    for part in layout.parts:
+        found[part.name.format(layer=layer, back=layout.back if back else "")].append(part)
+    return found
+
+
+def _arranged(layout: Layout, by_gate: ByGate, layer: int, back: bool, gradients: bool) -> dict[str, Any]:
+    """Each array; of gradients every array that holds a block of ours has the whole, else the first that does."""
+    found, seen = {}, set()
+    for name, parts in _by_name(layout, layer, back).items():
+        packed = []
+        for part in parts:
+            blocks = []
+            for gate in part.gates or "-":
+                terms = [by_gate[of][gate] * (gradients or (of, gate) not in seen) for of in part.of.split()]
+                blocks.append(terms[0] if gradients else sum(terms[1:], terms[0]))
+                seen |= {(of, gate) for of in part.of.split()}
+            packed.append(_packed(layout, part, blocks))
+        found[name] = concatenate(packed, axis=layout.joined[name]) if len(packed) > 1 else packed[0]
+    return found
+
+
+def _packed(layout: Layout, part: Part, blocks: list[Any]) -> Any:
+    _, block = _words(layout, part.of.split()[0])
+    if "g" not in _letters(part.axes):
+        return rearrange(blocks[0], f"{block} -> {part.axes}")
+    return rearrange(stack(blocks), f"g {block} -> {part.axes}")
+
+
+def _unpacked(layout: Layout, part: Part, array: Any) -> dict[str, Any]:
+    """The blocks that an array holds. Raises BadInput where its shape does not fit."""
+    _, block = _words(layout, part.of.split()[0])
+    try:
+        if "g" not in _letters(part.axes):
+            return {part.gates or "-": rearrange(array, f"{part.axes} -> {block}")}
+        split = rearrange(array, f"{part.axes} -> g {block}", g=len(part.gates))
+    except EinopsError:
+        of = f" for the gates {part.gates}" if part.gates else ""
+        raise BadInput(
+            f"{layout.name}: {part.name} must have the axes {part.axes}{of}, got shape {tuple(array.shape)}"
+        ) from None
+    return {gate: split[k] for k, gate in enumerate(part.gates)}
+
+
+def _letters(axes: str) -> list[str]:
+    return axes.replace("(", " ").replace(")", " ").split()
+
+
+def _split(layout: Layout, parts: list[Part], array: Any) -> list[Any]:
+    """The parts of an array along the axis where they follow each other: as many rows as gates; of two kernels, the one
+    of the state has as many rows as the state has elements."""
+    if len(parts) == 1:
+        return [array]
+    axis = layout.joined[parts[0].name]
+    size = array.shape[axis]
+    if parts[0].of == "w_x":
+        sizes = [size - array.shape[1 - axis] // len(parts[0].gates), array.shape[1 - axis] // len(parts[0].gates)]
+    else:
+        weights = [len(part.gates) or 1 for part in parts]
+        sizes = [size * weight // sum(weights) for weight in weights]
+    ends = [0, *accumulate(sizes)]
+    if ends[-1] != size or min(sizes) < 1:
+        raise BadInput(f"{layout.name}: {parts[0].name} cannot be of shape {tuple(array.shape)}")
+    slices = (slice(start, end) for start, end in pairwise(ends))
+    return [array[part] if axis == 0 else array[:, part] for part in slices]

@@ -1,0 +1,282 @@
+"""The layouts of the frameworks that people use, as data.
+
+Sources: the frameworks' documentation and code, of torch 2.13, Keras 3.15, Flax 0.12, Equinox 0.13, Haiku 0.0.17, ONNX
+opset 14, TensorFlow 1.15, haste 0.4, xLSTM 2.0 and FlashRNN 1.0. What is installed where the tests run is compared by
+computing (`lstm-ref conform`); TensorFlow 1, haste, xLSTM and FlashRNN by their documented order alone.
+"""
+
+from __future__ import annotations
+
+from lstm_ref.interop.layout import Layout, Part
+
+TWO_BIASES = (
+    "Two biases are added: each has the whole gradient, so their sum moves twice as far in a step of gradient descent."
+)
+
+
+def _torch(name: str, cell: str, gates: str, second_bias: str = "b", mark: str = "_l{layer}{back}") -> Layout:
+    """Kernels transposed, two biases."""
+    gated = "(g h)" if gates else "h"
+    return Layout(
+        name,
+        cell,
+        (
+            Part(f"weight_ih{mark}", "w_x", f"{gated} d", gates),
+            Part(f"weight_hh{mark}", "w_h", f"{gated} k", gates),
+            Part(f"bias_ih{mark}", "b", gated, gates),
+            Part(f"bias_hh{mark}", second_bias, gated, gates),
+        ),
+        back="_reverse",
+        traps=TWO_BIASES if second_bias == "b" else "The reset gate multiplies the second bias of n: they are not one.",
+        source="https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers",
+    )
+
+
+def _keras(name: str, cell: str, gates: str, traps: str = "") -> Layout:
+    gated = "(g h)" if gates else "h"
+    parts = (
+        Part("kernel", "w_x", f"d {gated}", gates),
+        Part("recurrent_kernel", "w_h", f"k {gated}", gates),
+        Part("bias", "b", gated, gates),
+    )
+    return Layout(name, cell, parts, traps=traps, source="https://keras.io/api/layers/recurrent_layers/")
+
+
+def _a_gate_each(input_names: str, hidden_names: str, of_gates: str) -> tuple[Part, ...]:
+    """Flax: a module a gate, the bias at the recurrent kernel."""
+    of_x, of_h = input_names.split(), hidden_names.split()
+    return (
+        *(Part(f"{name}.kernel", "w_x", "d h", gate) for name, gate in zip(of_x, of_gates, strict=True)),
+        *(Part(f"{name}.kernel", "w_h", "k h", gate) for name, gate in zip(of_h, of_gates, strict=True)),
+        *(Part(f"{name}.bias", "b", "h", gate) for name, gate in zip(of_h, of_gates, strict=True)),
+    )
+
+
+FLAX = "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html#rnn"
+ONNX = "https://onnx.ai/onnx/operators/"
+HASTE = "https://github.com/lmnt-com/haste/tree/master/docs/pytorch/haste_pytorch"
+ADDED = "1 is added to the forget gate at run time: the stored bias is smaller by 1 than it acts."
+
+
+def _onnx(name: str, cell: str, gates: str, second_bias: str = "b", peepholes: bool = False) -> Layout:
+    gated = "(g h)" if gates else "h"
+    peeps = tuple(Part("P", f"p_{gate}", "1 h") for gate in "iof") if peepholes else ()
+    return Layout(
+        name,
+        cell,
+        (
+            Part("W", "w_x", f"1 {gated} d", gates),
+            Part("R", "w_h", f"1 {gated} k", gates),
+            Part("B", "b", f"1 {gated}", gates),
+            Part("B", second_bias, f"1 {gated}", gates),
+            *peeps,
+        ),
+        joined={"B": 1, "P": 1},
+        traps="The first axis is the direction: two directions are two such arrays, one upon the other.",
+        source=ONNX,
+    )
+
+
+def _tf1(name: str, peepholes: tuple[str, ...] = ()) -> Layout:
+    """TensorFlow 1: one kernel of [x; h], gates i, j, f, o, where j is the candidate."""
+    peeps = (Part(array, of, "h") for array, of in zip(peepholes, ("p_i", "p_f", "p_o"), strict=False))
+    return Layout(
+        name,
+        "peephole" if peepholes else "lstm",
+        (
+            Part("kernel", "w_x", "d (g h)", "igfo"),
+            Part("kernel", "w_h", "k (g h)", "igfo"),
+            Part("bias", "b", "(g h)", "igfo"),
+            *peeps,
+        ),
+        joined={"kernel": 0},
+        added={"f": 1.0},
+        traps=ADDED,
+        source="https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/ops/rnn_cell_impl.py",
+    )
+
+
+_ALL = (
+    _torch("torch.nn.LSTM", "lstm", "ifgo"),
+    _torch("torch.nn.LSTMCell", "lstm", "ifgo", mark=""),
+    _torch("torch.nn.GRU", "gru", "rzn", "b_h"),
+    _torch("torch.nn.GRUCell", "gru", "rzn", "b_h", mark=""),
+    _torch("torch.nn.RNN", "rnn_tanh", ""),
+    _torch("torch.nn.RNN(relu)", "rnn_relu", ""),
+    _torch("torch.nn.RNNCell", "rnn_tanh", "", mark=""),
+    Layout(
+        "torch.nn.LSTM(proj_size)",
+        "lstmp",
+        (
+            Part("weight_ih_l{layer}{back}", "cell_w_x", "(g h) d", "ifgo"),
+            Part("weight_hh_l{layer}{back}", "cell_w_h", "(g h) p", "ifgo"),
+            Part("bias_ih_l{layer}{back}", "cell_b", "(g h)", "ifgo"),
+            Part("bias_hh_l{layer}{back}", "cell_b", "(g h)", "ifgo"),
+            Part("weight_hr_l{layer}{back}", "w_p", "p k"),
+        ),
+        gates="ifgo",
+        back="_reverse",
+        traps=TWO_BIASES,
+        source="https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html",
+    ),
+    _keras("keras.layers.LSTM", "lstm", "ifgo", traps="unit_forget_bias initialises b_f with 1."),
+    _keras("keras.layers.SimpleRNN", "rnn_tanh", ""),
+    _keras("keras.layers.GRU(reset_after=False)", "gru_before", "zrn"),
+    Layout(
+        "keras.layers.GRU",
+        "gru",
+        (
+            Part("kernel", "w_x", "d (g h)", "zrn"),
+            Part("recurrent_kernel", "w_h", "k (g h)", "zrn"),
+            Part("bias", "b", "1 (g h)", "zrn"),
+            Part("bias", "b_h", "1 (g h)", "zrn"),
+        ),
+        joined={"bias": 0},
+        traps="The update gate comes first; the bias has two rows, of the input and of the recurrent product.",
+        source="https://keras.io/api/layers/recurrent_layers/gru/",
+    ),
+    Layout("flax.linen.LSTMCell", "lstm", _a_gate_each("ii if ig io", "hi hf hg ho", "ifgo"), source=FLAX),
+    Layout("flax.linen.OptimizedLSTMCell", "lstm", _a_gate_each("ii if ig io", "hi hf hg ho", "ifgo"), source=FLAX),
+    Layout("flax.nnx.LSTMCell", "lstm", _a_gate_each("ii if_ ig io", "hi hf hg ho", "ifgo"), source=FLAX),
+    Layout(
+        "flax.nnx.OptimizedLSTMCell",
+        "lstm",
+        (
+            Part("dense_i.kernel", "w_x", "d (g h)", "ifgo"),
+            Part("dense_h.kernel", "w_h", "k (g h)", "ifgo"),
+            Part("dense_h.bias", "b", "(g h)", "ifgo"),
+        ),
+        source=FLAX,
+    ),
+    Layout(
+        "flax.linen.GRUCell",
+        "gru",
+        (
+            *(Part(f"i{gate}.kernel", "w_x", "d h", gate) for gate in "rzn"),
+            *(Part(f"h{gate}.kernel", "w_h", "k h", gate) for gate in "rzn"),
+            *(Part(f"i{gate}.bias", "b b_h", "h", gate) for gate in "rz"),
+            Part("in.bias", "b", "h", "n"),
+            Part("hn.bias", "b_h", "h", "n"),
+        ),
+        traps="One bias for r and z, two for the candidate.",
+        source=FLAX,
+    ),
+    Layout(
+        "flax.linen.SimpleCell",
+        "rnn_tanh",
+        (Part("i.kernel", "w_x", "d h"), Part("i.bias", "b", "h"), Part("h.kernel", "w_h", "k h")),
+        source=FLAX,
+    ),
+    Layout(
+        "equinox.nn.LSTMCell",
+        "lstm",
+        (
+            Part("weight_ih", "w_x", "(g h) d", "ifgo"),
+            Part("weight_hh", "w_h", "(g h) k", "ifgo"),
+            Part("bias", "b", "(g h)", "ifgo"),
+        ),
+        source="https://docs.kidger.site/equinox/api/nn/rnn/",
+    ),
+    Layout(
+        "equinox.nn.GRUCell",
+        "gru",
+        (
+            Part("weight_ih", "w_x", "(g h) d", "rzn"),
+            Part("weight_hh", "w_h", "(g h) k", "rzn"),
+            Part("bias", "b b_h", "(g h)", "rz"),
+            Part("bias", "b", "(g h)", "n"),
+            Part("bias_n", "b_h", "h", "n"),
+        ),
+        joined={"bias": 0},
+        traps="One bias for r and z, two for the candidate.",
+        source="https://docs.kidger.site/equinox/api/nn/rnn/",
+    ),
+    Layout(
+        "haiku.LSTM",
+        "lstm",
+        (
+            Part("linear.w", "w_x", "d (g h)", "igfo"),
+            Part("linear.w", "w_h", "k (g h)", "igfo"),
+            Part("linear.b", "b", "(g h)", "igfo"),
+        ),
+        joined={"linear.w": 0},
+        added={"f": 1.0},
+        traps=ADDED,
+        source="https://dm-haiku.readthedocs.io/en/latest/api.html#lstm",
+    ),
+    Layout(
+        "haiku.GRU",
+        "gru_before_swapped",
+        (
+            Part("w_i", "w_x", "d (g h)", "zrn"),
+            Part("w_h", "w_h", "k (g h)", "zrn"),
+            Part("b", "b", "(g h)", "zrn"),
+        ),
+        traps="Reset before the product, and z writes where torch's z keeps.",
+        source="https://dm-haiku.readthedocs.io/en/latest/api.html#gru",
+    ),
+    Layout(
+        "haiku.VanillaRNN(double_bias=False)",
+        "rnn_relu",
+        (Part("linear.w", "w_x", "d h"), Part("linear.b", "b", "h"), Part("linear_1.w", "w_h", "k h")),
+        traps="Its activation is relu.",
+        source="https://dm-haiku.readthedocs.io/en/latest/api.html#vanillarnn",
+    ),
+    _onnx("onnx.LSTM", "lstm", "iofg"),
+    _onnx("onnx.LSTM(P)", "peephole", "iofg", peepholes=True),
+    _onnx("onnx.GRU(linear_before_reset=1)", "gru", "zrn", "b_h"),
+    _onnx("onnx.GRU", "gru_before", "zrn"),
+    _onnx("onnx.RNN", "rnn_tanh", ""),
+    _onnx("onnx.RNN(Relu)", "rnn_relu", ""),
+    _tf1("tensorflow1.LSTMCell"),
+    _tf1("tensorflow1.LSTMCell(use_peepholes)", ("w_i_diag", "w_f_diag", "w_o_diag")),
+    _tf1("tensorflow1.LSTMBlockCell"),
+    _tf1("tensorflow1.LSTMBlockCell(use_peephole)", ("w_i_peephole", "w_f_peephole", "w_o_peephole")),
+    Layout(
+        "haste.LSTM",
+        "lstm",
+        (
+            Part("kernel", "w_x", "d (g h)", "igfo"),
+            Part("recurrent_kernel", "w_h", "k (g h)", "igfo"),
+            Part("bias", "b", "(g h)", "igfo"),
+        ),
+        traps="forget_bias initialises b_f; nothing is added later. Outputs in the padding are not masked.",
+        source=f"{HASTE}/LSTM.md",
+    ),
+    Layout(
+        "haste.GRU",
+        "gru",
+        (
+            Part("kernel", "w_x", "d (g h)", "zrn"),
+            Part("recurrent_kernel", "w_h", "k (g h)", "zrn"),
+            Part("bias", "b", "(g h)", "zrn"),
+            Part("recurrent_bias", "b_h", "(g h)", "zrn"),
+        ),
+        source=f"{HASTE}/GRU.md",
+    ),
+    Layout(
+        "xlstm.sLSTMCell",
+        "slstm",
+        (
+            Part("W", "w_x", "d g n h", "ifzo"),
+            Part("_recurrent_kernel_", "w_h", "n k g h", "ifzo"),
+            Part("_bias_", "b", "n g h", "ifzo"),
+        ),
+        traps="The kernel of the input belongs to the layer around the cell: W stands for it here.",
+        source="https://github.com/NX-AI/xlstm/blob/main/xlstm/blocks/slstm/cell.py",
+    ),
+    Layout(
+        "flashrnn.lstm",
+        "lstm",
+        (
+            Part("W", "w_x", "d (g h)", "ifgo"),
+            Part("R", "w_h", "g 1 h k", "ifgo"),
+            Part("b", "b", "g 1 h", "ifgo"),
+        ),
+        traps="For one head, its second axis. It is given Wx, not x: W stands for the kernel that made it.",
+        source="https://github.com/NX-AI/flashrnn/blob/main/flashrnn/flashrnn/vanilla_fwbw/fw.py",
+    ),
+)
+
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
+"""By name."""

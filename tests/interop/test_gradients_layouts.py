@@ -1,0 +1,156 @@
+"""Layouts: round trips keep every bit where they say so, and gradients go the transposed way."""
+
+import jax
+import numpy as np
+import pytest
+
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.cells import CELLS
+from lstm_ref.cells.cell import arrays
+from lstm_ref.errors import BadInput
+from lstm_ref.interop import layout as module
+from lstm_ref.interop.layout import Part, all_ours, all_theirs, lost, ours, shared, their_gradients, theirs
+from lstm_ref.interop.layouts import LAYOUTS
+from lstm_ref.through_time.bidirectional import Both
+
+D, H = 3, 4
+each_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)
+
+
+def drawn(layout, seed=0):
+    """Parameters whose elements are multiples of 1/8: adding 1 and summing two is exact."""
+    rng = np.random.default_rng(seed)
+    return arrays(CELLS[layout.cell].parameter_shapes(D, H), lambda shape: rng.integers(-40, 40, shape) / 8)
+
+
+def same(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+@each_layout
+def test_parameters_come_back_but_for_what_is_said_to_be_lost(layout):
+    params = drawn(layout)
+    back = ours(layout, theirs(layout, params))
+    becomes_one = [said for said in lost(layout) if "become one" in said]
+    assert same(back, params) == (not becomes_one)
+    if becomes_one:  # what acts is kept: b + b_h of those gates, and all else
+        assert same(back.b + back.b_h, params.b + params.b_h)
+        assert same(back._replace(b=0, b_h=0), params._replace(b=0, b_h=0))
+
+
+@each_layout
+def test_any_bits_come_back_where_nothing_is_lost(layout):
+    rng = np.random.default_rng(1)
+    params = arrays(CELLS[layout.cell].parameter_shapes(D, H), lambda shape: rng.standard_normal(shape))
+    assert same(ours(layout, theirs(layout, params)), params) == (not lost(layout))
+
+
+@each_layout
+def test_their_arrays_come_back_but_for_those_that_are_added_up(layout):
+    first = theirs(layout, drawn(layout))
+    rng = np.random.default_rng(2)
+    given = {k: rng.integers(-40, 40, v.shape) / 8 for k, v in first.items()}
+    back = theirs(layout, ours(layout, given))
+    assert list(back) == list(given)
+    assert same(back, given) == (not shared(layout))
+    assert same(ours(layout, back), ours(layout, given))  # what acts is the same
+
+
+@each_layout
+def test_gradients_are_those_of_their_arrays(layout):
+    """Of ⟨v, ours(arrays)⟩ by autodiff: each of two biases has the whole."""
+    arrays_given, v = theirs(layout, drawn(layout)), drawn(layout, seed=3)
+
+    def product(given):
+        pairs = zip(jax.tree.leaves(ours(layout, given)), jax.tree.leaves(v), strict=True)
+        return sum((a * b).sum() for a, b in pairs)
+
+    with x64():
+        autodiff = jax.grad(product)(jax.tree.map(jax.numpy.asarray, arrays_given))
+        assert same(their_gradients(layout, v), jax.tree.map(np.asarray, autodiff))
+
+
+@each_layout
+def test_torch_and_jax_arrays_are_rearranged_like_numpys(layout):
+    params = drawn(layout)
+    wanted = theirs(layout, params)
+    assert same(jax.tree.map(np.asarray, theirs(layout, jax.tree.map(jax.numpy.asarray, params))), wanted)
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    given = jax.tree.map(torch.tensor, params)
+    assert same(jax.tree.map(lambda v: v.numpy(), theirs(layout, given)), wanted)
+    assert same(jax.tree.map(lambda v: v.numpy(), ours(layout, theirs(layout, given))), ours(layout, wanted))
+
+
+def test_gates_stand_where_the_frameworks_documentation_says():
+    """One number a gate, by hand."""
+    params = CELLS["lstm"].parameter_shapes(1, 1)
+    params = type(params)(np.array([[1.0, 2, 3, 4]]), np.array([[5.0, 6, 7, 8]]), np.array([0.1, 0.2, 0.3, 0.4]))
+    given = {name: theirs(LAYOUTS[name], params) for name in LAYOUTS if LAYOUTS[name].cell == "lstm"}
+    assert given["torch.nn.LSTM"]["weight_ih_l0"].tolist() == [[1], [2], [3], [4]]  # i, f, g, o
+    assert given["torch.nn.LSTM"]["bias_hh_l0"].tolist() == [0, 0, 0, 0]
+    assert given["onnx.LSTM"]["W"].tolist() == [[[1], [4], [2], [3]]]  # i, o, f, c
+    assert given["tensorflow1.LSTMBlockCell"]["kernel"].tolist() == [[1, 3, 2, 4], [5, 7, 6, 8]]  # i, ci, f, o
+    assert given["haiku.LSTM"]["linear.b"].tolist() == pytest.approx([0.1, 0.3, -0.8, 0.4])  # 1 is added to f
+    assert given["flax.linen.LSTMCell"]["if.kernel"].tolist() == [[2]]
+    assert given["haste.LSTM"]["kernel"].tolist() == [[1, 3, 2, 4]]
+    assert given["flashrnn.lstm"]["R"].tolist() == [[[[5]]], [[[6]]], [[[7]]], [[[8]]]]
+
+
+def test_layers_and_directions_have_names_of_their_own():
+    layout = LAYOUTS["torch.nn.LSTM"]
+    layers = [Both(drawn(layout, 0), drawn(layout, 1)), Both(drawn(layout, 2), drawn(layout, 3))]
+    given = all_theirs(layout, layers)
+    assert len(given) == 16
+    assert {"weight_ih_l0", "weight_ih_l1_reverse", "bias_hh_l1"} <= set(given)
+    assert same(all_ours(layout, given, 2, both=True), layers)
+    assert set(all_theirs(layout, layers, their_gradients)) == set(given)
+    with pytest.raises(BadInput, match=r"equinox.nn.LSTMCell has no direction back in its names"):
+        all_theirs(LAYOUTS["equinox.nn.LSTMCell"], layers)
+
+
+def test_two_biases_learn_at_twice_the_rate():
+    layout = LAYOUTS["torch.nn.LSTM"]
+    params, bar = drawn(layout), drawn(layout, 1)
+    rate = 0.125
+    moved = {k: v - rate * their_gradients(layout, bar)[k] for k, v in theirs(layout, params).items()}
+    assert same(ours(layout, moved).b, params.b - 2 * rate * bar.b)
+    assert same(ours(layout, moved).w_x, params.w_x - rate * bar.w_x)
+
+
+def bad(change):
+    layout = LAYOUTS["torch.nn.LSTM"]
+    return layout, {**theirs(layout, drawn(layout)), **change}
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: ours(LAYOUTS["torch.nn.LSTM"], {"a": 1}), "weight_ih_l0 is absent; there are a"),
+        (
+            lambda: ours(*bad({"weight_ih_l0": np.ones((15, 3))})),
+            r"axes \(g h\) d for the gates ifgo, got shape \(15, 3\)",
+        ),
+        (lambda: ours(*bad({"bias_hh_l0": np.ones((4, 4))})), r"axes \(g h\) for the gates ifgo, got shape \(4, 4\)"),
+        (lambda: ours(*bad({"weight_hh_l0": np.ones((20, 5))})), "parameter"),
+        (
+            lambda: theirs(LAYOUTS["torch.nn.GRU"], drawn(LAYOUTS["torch.nn.LSTM"])),
+            "must be gru's, w_x, w_h, b, b_h",
+        ),
+        (
+            lambda: ours(LAYOUTS["haiku.LSTM"], {"linear.w": np.ones((3, 16)), "linear.b": np.ones(16)}),
+            r"linear.w cannot be of shape \(3, 16\)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_error(call, says):
+    with pytest.raises(BadInput, match=says) as caught:
+        call()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_layout_with_a_mistake_is_seen():
+    right = LAYOUTS["torch.nn.LSTM"]
+    wrong = right._replace(parts=(Part("weight_ih_l{layer}{back}", "w_x", "(g h) d", "igfo"), *right.parts[1:]))
+    assert not same(theirs(wrong, drawn(right)), theirs(right, drawn(right)))
+    assert module.lost(wrong) == []
