@@ -51,9 +51,13 @@ def main() -> None:
         _leave("interrupted", 130)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
+    except click.UsageError as error:
+        where = f" ({error.ctx.command_path} --help tells more)" if error.ctx else ""
+        _leave(f"{error.format_message()}{where}", 2)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        _leave(error.format_message(), 2)
+    except MemoryError:
+        _leave("there is not enough memory for these sizes", 2)
     except LstmRefError as error:
         _leave(str(error), 2)
 

@@ -177,8 +177,34 @@ def scan(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
 def scan_backward(
     cell: Cell, p: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
-    """Full BPTT by the hand-written equations, as `loop_backward`, jitted; without the nodes' cotangents."""
+    """Full BPTT by the hand-written equations, as `loop_backward`, jitted; without the nodes' cotangents.
+
+    The loop computes nothing but the state's cotangents. With those of all steps at hand, all steps are one batch of
+    T·B rows, whose `backward` gives the gradients of parameters and inputs: one product each, in the place of T.
+    """
     keep = keep_of(bar.hs.shape[0], lengths)
+    if not cell.by_row:
+        return _scan_backward_step_by_step(cell, p, tapes, bar, keep, reverse)
+
+    def step(state_bar: Any, now: Any) -> tuple[Any, Any]:
+        tape, h_bar, keep = now
+        return _step_backward(cell, p, tape, h_bar, state_bar, keep).prev, state_bar
+
+    initial_bar, state_bars = jax.lax.scan(step, bar.final, (tapes, bar.hs, keep), reverse=not reverse)
+    given = _step_backward(
+        *(cell, p, _rows(tapes), _rows(bar.hs), _rows(state_bars)), None if keep is None else _rows(keep)
+    )  # T1*  of all steps at once
+    xs_bar = jax.tree.map(lambda v: v.reshape(*bar.hs.shape[:2], *v.shape[1:]), given.x)
+    return Gradients(given.params, initial_bar, xs_bar if keep is None else choose(keep, xs_bar, 0))  # T2*
+
+
+def _rows(tree: Any) -> Any:
+    """(T, B, ...) as (T·B, ...)."""
+    return jax.tree.map(lambda v: v.reshape(-1, *v.shape[2:]), tree)
+
+
+def _scan_backward_step_by_step(cell: Cell, p: Any, tapes: Tape, bar: Outputs, keep: Any, reverse: bool) -> Gradients:
+    """Of a cell whose steps are no batch: the parameters' gradients are added up in the loop."""
 
     def step(carry: Any, now: Any) -> tuple[Any, Any]:
         state_bar, params_bar = carry

@@ -42,6 +42,9 @@ class Cell(NamedTuple):
     """Sizes beyond B, D and H, each with the value it has where nobody says otherwise."""
     positive: tuple[str, ...] = ()
     """Fields of the state that must be positive, or the step divides by zero."""
+    by_row: bool = True
+    """A row of the batch is computed by itself, and everything in the tape has the batch first: so the steps of a
+    sequence can be rows of one batch."""
 
     def parameter_shapes(self, D: int, H: int, **sizes: int) -> Any:
         """Params of shapes."""

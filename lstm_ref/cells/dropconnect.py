@@ -64,4 +64,5 @@ dropconnect = lstm._replace(
     initial_parameters=initial_parameters,
     forward=forward,
     backward=backward,
+    by_row=False,  # the masked kernel is in the tape
 )

@@ -65,7 +65,9 @@ def projected(inner: Cell, name: str, bound: float | None = None) -> Cell:
         return Cotangents(Params(given.params, w_p_bar), given.prev, given.x, Nodes(given.nodes, v_bar, bar.h))
 
     state = inner.state._replace(h="B P")
-    return Cell(name, "projected", shapes, state, initial_parameters, forward, backward, sizes=(("P", 3),))
+    return Cell(
+        name, "projected", shapes, state, initial_parameters, forward, backward, sizes=(("P", 3),), by_row=inner.by_row
+    )
 
 
 lstmp = projected(lstm, "lstmp")

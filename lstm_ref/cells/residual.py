@@ -52,7 +52,18 @@ def residual(inner: Cell, name: str) -> Cell:
 
     params = jax.tree.map(lambda shape: shape.replace("D", "H"), inner.params)
     initial = lambda rng, D, H: inner.initial_parameters(rng, H, H)  # noqa: E731
-    return Cell(name, "residual", params, State("B H", inner.state), initial, forward, backward, inner.gates, "B H")
+    return Cell(
+        name,
+        "residual",
+        params,
+        State("B H", inner.state),
+        initial,
+        forward,
+        backward,
+        inner.gates,
+        "B H",
+        by_row=inner.by_row,
+    )
 
 
 residual_lstm = residual(lstm, "residual_lstm")

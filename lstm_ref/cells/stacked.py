@@ -66,7 +66,17 @@ def stacked(below: Cell, above: Cell, name: str) -> Cell:
 
     params = Params(below.params, jax.tree.map(lambda shape: shape.replace("D", "H"), above.params))
     state = State(*above.state, below.state)
-    return Cell(name, "stacked", params, state, initial_parameters, forward, backward, x=below.x)
+    return Cell(
+        name,
+        "stacked",
+        params,
+        state,
+        initial_parameters,
+        forward,
+        backward,
+        x=below.x,
+        by_row=below.by_row and above.by_row,
+    )
 
 
 stacked_lstm = stacked(lstm, lstm, "stacked_lstm")

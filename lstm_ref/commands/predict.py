@@ -38,6 +38,18 @@ def predict() -> None:
     """What a trained model says of texts: continuations, classes, tags, translations."""
 
 
+def _texts(arguments: tuple[str, ...]) -> list[str]:
+    """The arguments, or the lines of standard input."""
+    try:
+        given = list(arguments) or [line.rstrip("\r\n") for line in sys.stdin]
+        "".join(given).encode()
+    except UnicodeError:
+        raise BadInput("the texts are not UTF-8") from None
+    if not given:
+        raise BadInput("there is no text: give texts as arguments, or lines on standard input")
+    return given
+
+
 def _command(name: str) -> click.Command:
     model = task(name)
 
@@ -48,9 +60,10 @@ def _command(name: str) -> click.Command:
         asking = model.Asking(**asked)
         check(asking)
         saved = checkpoints.read(checkpoint, model)
-        given = list(texts) or [line.rstrip("\r\n") for line in sys.stdin]
-        if not given:
-            raise BadInput("there is no text: give texts as arguments, or lines on standard input")
+        given = _texts(texts)
+        for number, text in enumerate(given, start=1):
+            if not text or (name != "char-lm" and not text.strip()):
+                raise BadInput(f"text {number} of {len(given)} is empty")
         with precision(saved.settings):
             found = model.predict(saved.state.chosen, saved.vocabularies, saved.settings, asking, given)
         for one in found:
@@ -58,5 +71,6 @@ def _command(name: str) -> click.Command:
 
     for option in reversed((*OPTIONS, *options_of(model.Asking))):
         run = option(run)
-    says = f"{NAMES[name]}\n\nTEXTS are the arguments, or the lines of standard input."
+    says = f"{NAMES[name]}\n\nTEXTS are the arguments (after -- where one begins with -), or "
+    "the lines of standard input. The parameters are those of the best validation."
     return click.command(name, help=says)(run)

@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +31,6 @@ INTERRUPTED = 130
 FILES = (
     click.option("--data", multiple=True, metavar="FILE", help="What to learn from; without it, what comes along."),
     click.option("--test", multiple=True, metavar="FILE", help="Scored once, at the end."),
-    click.option("--steps", type=int, help="Updates, those before a --resume included. [default: by the model]"),
     click.option("--checkpoint", metavar="FILE", help="Save to it, at every validation and at the end or at Ctrl-C."),
     click.option("--resume", is_flag=True, help="Go on from --checkpoint, with its settings."),
     click.option("--curve", metavar="FILE", help="Note the loss of every step, as JSON lines."),
@@ -63,7 +63,9 @@ def _command(model: Task) -> click.Command:
     def run(**given: Any) -> None:
         _run(_ready(model, **given))
 
-    for option in reversed((*FILES, *options_of(model.Settings), *options_of(model.Asking))):
+    usual = f"{model.Settings.STEPS}; without --data {model.Settings.STEPS_WITHOUT_DATA}"
+    steps = click.option("--steps", type=int, help=f"Updates, those before a --resume included. [default: {usual}]")
+    for option in reversed((*FILES, steps, *options_of(model.Settings), *options_of(model.Asking))):
         run = option(run)
     return click.command(model.name, help=NAMES[model.name])(run)
 
@@ -109,7 +111,7 @@ def _run(job: _Job) -> None:
     from time import perf_counter
 
     from lstm_ref.training.curve import curve, plot
-    from lstm_ref.training.run import initial_state, run
+    from lstm_ref.training.run import initial_state, run, validated
     from lstm_ref.training.settings import precision
 
     model, settings, corpus, console = job.model, job.settings, job.corpus, job.console
@@ -132,11 +134,12 @@ def _run(job: _Job) -> None:
                 if scores and not job.quiet and state.step < job.steps:
                     console.print(f"step {state.step}: held-out {_words(scores)}")
                     job.show(state)
-            if not stop() and state.goal is None:
-                scores = job.score(state.params, corpus.held_out)
+            over = state.step == job.steps or not stop()
+            if over and state.goal is None:
+                scores = validated(model, settings, corpus, state)
                 state = state._replace(goal=model.goal(scores))
             job.save(state)
-        if stop():
+        if not over:
             kept = "nothing is saved without --checkpoint"
             if job.checkpoint:
                 kept = f"saved to {job.checkpoint}, --resume goes on"
@@ -189,6 +192,9 @@ def _ready(
         raise BadInput("--resume needs --checkpoint, the file to go on from")
     for path, owner in ((checkpoint, "checkpoint"), (curve, "curve")):
         _require_place(path, owner, resume)
+    _require_different("--data", data)
+    _require_different("--test", test)
+    _require_different("--checkpoint, --curve and --plot", [path for path in (checkpoint, curve, plot) if path])
     if plot:
         require_new(Path(plot))
     asking = model.Asking(**{name: given[name] for name in names_of(model.Asking)})
@@ -198,12 +204,15 @@ def _ready(
     corpus = model.prepare([Path(path) for path in data], settings)
     if saved and saved.digest != corpus.digest:
         raise BadInput(f"{checkpoint} was trained on other data: --resume goes on with the same data only")
-    if saved and (saved.state.step >= steps or over(settings, saved.state)):
-        early = ", stopped early" if saved.state.step < steps else ""
-        raise BadInput(f"{checkpoint} stands at step {saved.state.step} already{early}: ask for more --steps than that")
+    if saved and over(settings, saved.state):
+        raise BadInput(
+            f"{checkpoint} was stopped early at step {saved.state.step}: with its --patience it goes no further"
+        )
+    if saved and saved.state.step >= steps:
+        raise BadInput(f"{checkpoint} stands at step {saved.state.step} already: ask for more --steps than that")
     tests, bad = model.read([Path(path) for path in test], corpus.vocabularies, settings) if test else (None, [])
-    _report_bad([*corpus.bad, *bad])
-    console = Console(no_color=no_color, highlight=False, markup=False, soft_wrap=True)
+    report_bad([*corpus.bad, *bad])
+    console = Console(no_color=no_color, highlight=False, markup=False, emoji=False, soft_wrap=True)
     return _Job(
         *(model, settings, asking, corpus, tests, saved.state if saved else None),
         *(steps, checkpoint, curve, Path(plot) if plot else None, quiet, console),
@@ -231,11 +240,20 @@ def _require_place(path: str | None, owner: str, resume: bool) -> None:
     """BadInput where a file cannot be made, or where one stands that this run has no leave to replace."""
     if path is None:
         return
-    if Path(path).exists() and not resume:
+    if path and Path(path).exists() and not resume:
         more = "give another path, or --resume to go on from it" if owner == "checkpoint" else "give another path"
         raise BadInput(f"{path} exists already, and a {owner} is never overwritten by a new run: {more}")
-    if not os.access(Path(path).parent, os.W_OK):
+    if not path or not Path(path).parent.is_dir() or not os.access(Path(path).parent, os.W_OK):
         raise BadInput(f"cannot write the {owner} {path}: {Path(path).parent} is not a folder that can be written")
+
+
+def _require_different(owner: str, paths: Sequence[str]) -> None:
+    """BadInput where two are the same file: what is learned from twice would be held out from itself."""
+    seen: set[Path] = set()
+    for path in paths:
+        if Path(path).resolve() in seen:
+            raise BadInput(f"{owner} must be different files, and {path} is given twice")
+        seen.add(Path(path).resolve())
 
 
 # ----------------------------------------------------------------------------------------------- what it looks like
@@ -261,16 +279,27 @@ def _print_baselines(job: _Job, examples: Any, which: str) -> None:
         job.console.print(f"to beat, {which}: {name}: {_words(scores)}")
 
 
-def _report_bad(bad: list[Any]) -> None:
+def report_bad(bad: list[Any]) -> None:
     """Every line that was left out, those of one reason together."""
     lines = defaultdict(list)
     for one in bad:
         lines[one.path, one.why].append(one.line)
     for (path, why), numbers in lines.items():
-        said = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(map(str, numbers))}"
-        click.echo(f"left out: {path}, {said}: {why}", err=True)
-    if bad:
-        click.echo(f"{len(bad)} bad row{'s' if len(bad) > 1 else ''} in all", err=True)
+        said = ", ".join(_ranges(numbers))
+        where = f"{path}, line{'s' * (len(numbers) > 1)} {said}" if numbers[0] else path
+        click.echo(f"left out: {where}: {why}", err=True)
+    rows = sum(1 for one in bad if one.line)
+    if rows:
+        click.echo(f"{rows} bad row{'s' * (rows > 1)} in all", err=True)
+
+
+def _ranges(numbers: list[int]) -> list[str]:
+    """3, 4, 5, 9 as 3-5, 9."""
+    found = []
+    for _, group in groupby(enumerate(numbers), lambda one: one[1] - one[0]):
+        run = [number for _, number in group]
+        found.append(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}")
+    return found
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from lstm_ref.commands.options import checking_options
+from lstm_ref.commands.train import report_bad
 
 
 @click.command()
@@ -55,7 +56,7 @@ def verify(
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import console, render, summary
-    from lstm_ref.tasks.batches import batch_problems
+    from lstm_ref.tasks.batches import batch_problems, left_out
 
     started, out = time.perf_counter(), console(no_color)
     every = [*problems(), *batch_problems()]
@@ -65,6 +66,8 @@ def verify(
     chosen = [n for n in every if not names or any(_selects(part, n) for part in names)]
     if data and (len(chosen) > 1 or chosen[0] not in batch_problems()):
         raise BadInput(f"--data is for one model's batch, so name it: {', '.join(batch_problems())}")
+    if data:
+        report_bad(left_out(chosen[0], list(data)))
     prove = partial(_prove, data=data, oracles=oracles, digits=digits, seed=seed)
     reports: list[Any] = []
     hidden = as_json or quiet or not sys.stderr.isatty()

@@ -96,32 +96,46 @@ def lines(path: Path, label: str) -> Rows:
 def twitter_csv(path: Path) -> Rows:
     """Kaggle's file: rows of tweet id, entity, sentiment, text, where a text in quotes may hold line breaks.
 
-    Bad rows: another number of columns, another sentiment (a header is one), no text, quotes that do not close.
+    Bad rows: another number of columns, another sentiment (a header is one), no text, quotes that do not close; after
+    those, reading goes on with the next line.
     """
     rows: Rows = Rows([], [])
-    reader = csv.reader((line + "\n" for line in _lines(path)), strict=True)
+    lines, start = _lines(path), 0
+    longest, _ = csv.field_size_limit(), csv.field_size_limit(2**31 - 1)
+    try:
+        while start < len(lines):
+            start = _rows_from(path, lines, start, rows)
+    finally:
+        csv.field_size_limit(longest)
+    return rows
+
+
+def _rows_from(path: Path, lines: list[str], start: int, rows: Rows) -> int:
+    """Reads rows from a line on, up to one whose quotes do not close: the line after its first, to go on from."""
+    reader = csv.reader((line + "\n" for line in lines[start:]), strict=True)
     while True:
-        start = reader.line_num + 1
+        line = start + reader.line_num + 1
         try:
             row = next(reader)
             rows.good.extend([_tweet(row)] if row else [])
         except StopIteration:
-            return rows
+            return len(lines)
         except csv.Error as error:
-            rows.bad.append(Bad(str(path), start, f"up to line {reader.line_num} it is no row of a CSV file: {error}"))
+            rows.bad.append(Bad(str(path), line, f"it is no row of a CSV file: {error}"))
+            return line
         except ValueError as error:
-            rows.bad.append(Bad(str(path), start, str(error)))
+            rows.bad.append(Bad(str(path), line, str(error)))
 
 
 def _tweet(row: list[str]) -> Labelled:
     if len(row) != 4:
         raise ValueError(f"it has {_columns(row)}, where tweet id, entity, sentiment and text are 4")
-    _, _, sentiment, text = row
+    _, _, sentiment, text = map(_utf8, row)
     if sentiment not in SENTIMENTS:
         raise ValueError(f"its sentiment is {sentiment[:20]!r}, which is none of {', '.join(SENTIMENTS)}")
     if not text.strip():
         raise ValueError("its text is empty")
-    return Labelled(_utf8(text).strip(), sentiment)
+    return Labelled(text.strip(), sentiment)
 
 
 def tagged(paths: list[Path], column: str = "upos") -> Rows:

@@ -178,6 +178,8 @@ def sample(params: Params, characters: str, prompt: str, length: int, temperatur
     The same seed gives the same text. Raises BadInput as `check_sampling`.
     """
     ids = check_sampling(characters, prompt, length, temperature)
+    numbers = np.finfo(np.float32)
+    temperature = np.clip(temperature, numbers.tiny, numbers.max)  # beyond, samples are the most probable, or uniform
     return decode(characters, np.asarray(_draw(params, ids, jax.random.key(seed), temperature, length)))
 
 
@@ -203,7 +205,7 @@ def _draw(params: Params, prompt: Any, key: Any, temperature: Any, length: int) 
 
     def step(state: State, key: Any) -> tuple[State, Any]:
         logits, _ = dense.forward(params.head, state.h)  # F1
-        drawn = jax.random.categorical(key, logits / temperature)
+        drawn = jax.random.categorical(key, (logits - logits.max()) / temperature)
         state, _ = lstm.forward(params.lstm, state, _one_hot(params, drawn[None])[0])  # L1-L5
         return state, drawn[0]
 

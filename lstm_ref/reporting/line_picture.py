@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,8 @@ def require_new(path: Path) -> None:
         raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
     if not path.parent.is_dir():
         raise BadInput(f"{path.parent}: no such folder")
+    if not os.access(path.parent, os.W_OK):
+        raise BadInput(f"{path.parent}: the folder cannot be written")
     if path.exists():
         raise BadInput(f"{path} exists already, and a picture is never overwritten: give another name")
     try:

@@ -13,7 +13,9 @@ import jax
 import numpy as np
 
 from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.data.reading import Bad
 from lstm_ref.tasks import NAMES, task
+from lstm_ref.training.task import Task
 
 ORACLES = ["reverse"]
 """One evaluation for all elements."""
@@ -31,11 +33,7 @@ def batch_problem(name: str, rng: np.random.Generator, paths: list[Path]) -> Pro
 
     Weights are normal of deviation 1/2. Raises BadInput as the task's `prepare`.
     """
-    model = task(name.removeprefix(PREFIX))
-    sizes: dict[str, Any] = {"hidden": 8, "batch": 8, "float64": True}
-    sizes |= {"sequence": 32} if model.name == "char-lm" else {"embedding": 6}
-    sizes |= {"characters": 4} if model.name == "tagger" else {}
-    settings = model.Settings(**sizes)
+    model, settings = _small(name)
     corpus = model.prepare(paths, settings)
     batch = model.batch(corpus.train, settings, 0)
     drawn = model.initial(rng, corpus.vocabularies, settings)
@@ -51,3 +49,18 @@ def batch_problem(name: str, rng: np.random.Generator, paths: list[Path]) -> Pro
         gradients=gradients,
         name=name,
     )
+
+
+def left_out(name: str, paths: list[Path]) -> list[Bad]:
+    """The rows of the files that the problem does not see."""
+    model, settings = _small(name)
+    return model.prepare(paths, settings).bad
+
+
+def _small(name: str) -> tuple[Task, Any]:
+    """The task, with small sizes."""
+    model = task(name.removeprefix(PREFIX))
+    sizes: dict[str, Any] = {"hidden": 8, "batch": 8, "float64": True}
+    sizes |= {"sequence": 32} if model.name == "char-lm" else {"embedding": 6}
+    sizes |= {"characters": 4} if model.name == "tagger" else {}
+    return model, model.Settings(**sizes)

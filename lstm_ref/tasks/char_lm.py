@@ -39,7 +39,7 @@ class Settings(training.Settings):
     """The story's 4,000 characters are soon known by heart; about 150 steps its held-out loss is at its least."""
 
     hidden: int = setting(128, "Size H of the hidden state.", least=1)
-    learning_rate: float = setting(RATES["adam"], "")
+    learning_rate: float = setting(RATES["adam"], "Default by the optimizer: sgd 8, momentum 1, adam 0.01.")
     sequence: int = setting(64, "Characters in a sequence.", least=1)
 
 
@@ -47,9 +47,9 @@ class Settings(training.Settings):
 class Asking:
     """What a sample can be asked for."""
 
-    length: int = setting(200, "Characters to draw.", least=0)
+    length: int = setting(200, "Characters to draw.", least=0, most=10**6)
     temperature: float = setting(0.7, "Of samples; 1 is the model as it is.")
-    sample_seed: int = setting(0, "Decides the samples.", least=0)
+    sample_seed: int = setting(0, "Decides the samples.", least=0, most=2**31 - 1)
 
 
 class Batch(NamedTuple):

@@ -67,7 +67,10 @@ def prepare(paths: list[Path], settings: Settings) -> Corpus:
     good, bad = labelled(paths) if paths else made.opinions()
     classes = tuple(sorted({row.label for row in good}))
     if len(classes) < 2:
-        raise BadInput(f"a classifier needs texts of two classes or more, got {len(good)} texts of {len(classes)}")
+        raise BadInput(
+            f"a classifier needs texts of two classes or more, got {len(good)} texts of {len(classes)}"
+            + "".join(f"; {b}" for b in bad[:1])
+        )
     if settings.binary and len(classes) != 2:
         raise BadInput(f"--binary is for two classes, got {len(classes)}: {', '.join(classes)}")
     out = held_out([row.label for row in good], HELD_OUT, settings.seed)
@@ -91,10 +94,13 @@ def prepare(paths: list[Path], settings: Settings) -> Corpus:
 def read(paths: list[Path], vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Examples, list[Bad]]:
     """Texts as numbers; those of an unknown class are left out."""
     good, bad = labelled(paths)
-    known = [row for row in good if row.label in vocabularies["classes"]]
+    known, where = [row for row in good if row.label in vocabularies["classes"]], ", ".join(map(str, paths))
     if not known:
-        raise BadInput(f"no text of {', '.join(map(str, paths))} has one of {', '.join(vocabularies['classes'])}")
-    return _numbers(known, vocabularies, settings), bad
+        more = "".join(f"; {b}" for b in bad[:1])
+        raise BadInput(f"no text of {where} has one of the classes {', '.join(vocabularies['classes'])}{more}")
+    others = Counter(row.label for row in good if row.label not in vocabularies["classes"])
+    said = [Bad(where, 0, f"{n} texts are of the class {label}, which was not learned") for label, n in others.items()]
+    return _numbers(known, vocabularies, settings), [*bad, *said]
 
 
 def _numbers(rows: list[Labelled], vocabularies: dict[str, Vocabulary], settings: Settings) -> Examples:
@@ -126,7 +132,9 @@ def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], setti
 
 
 def shapes(vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
-    """Theirs."""
+    """Theirs. Raises BadInput unless one output is for two classes."""
+    if settings.binary and len(vocabularies["classes"]) != 2:
+        raise BadInput("its vocabulary makes no sense")
     return classifier.parameter_shapes(*_sizes(vocabularies, settings))
 
 
@@ -180,9 +188,11 @@ def predict(
     ids = _texts(texts, vocabularies, settings)
     lengths = np.array([len(one) for one in ids])
     examples = Examples(ids, lengths, np.zeros(len(ids), np.int32))
-    _, p = _judged(params, _batch(examples, settings, np.arange(len(ids))), settings)
+    p = np.zeros((len(ids), len(vocabularies["classes"])))
+    for places in by_length(lengths):
+        p[places] = _judged(params, _batch(examples, settings, places), settings)[1]
     found = []
-    for text, row in zip(texts, np.asarray(p), strict=True):
+    for text, row in zip(texts, p, strict=True):
         label = vocabularies["classes"][int(row.argmax())]
         data = {"text": text, "class": label, "probability": float(row.max())}
         found.append(Prediction(f"{label}\t{row.max():.3f}\t{text}", data))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -31,8 +30,8 @@ def by_length(lengths: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def weighted(values: list[tuple[float, int]]) -> float:
-    """Mean of the values, each counting as often as its second says; NaN of none."""
-    return sum(v * n for v, n in values) / sum(n for _, n in values) if values else nan
+    """Mean of the values, each counting as often as its second says."""
+    return sum(v * n for v, n in values) / sum(n for _, n in values)
 
 
 def digest(read: Any) -> str:

@@ -97,8 +97,13 @@ def read(paths: list[Path], vocabularies: dict[str, Vocabulary], settings: Setti
     """Sentences as numbers."""
     good, bad = tagged(paths, settings.column)
     if not good:
-        raise BadInput(f"no sentence in {', '.join(map(str, paths))}")
-    return _numbers(good, vocabularies), bad
+        raise BadInput(f"no sentence in {', '.join(map(str, paths))}" + "".join(f"; {b}" for b in bad[:1]))
+    unknown = Counter(tag for row in good for tag in row.tags if tag not in vocabularies["tags"])
+    said = [
+        Bad(", ".join(map(str, paths)), 0, f"{n} tokens have the tag {tag}, which was not learned")
+        for tag, n in unknown.items()
+    ]
+    return _numbers(good, vocabularies), [*bad, *said]
 
 
 def _numbers(rows: list[Tagged], vocabularies: dict[str, Vocabulary]) -> Examples:
@@ -156,8 +161,9 @@ def judged(rows: list[Tagged], tags: list[list[str]]) -> Scores:
     """The share of tokens whose tag is right; and where tags are B-X, I-X, O, the F1 of whole spans with their kind."""
     right = np.concatenate([np.array(row.tags) == found for row, found in zip(rows, tags, strict=True)])
     scores = {"accuracy": float(right.mean())}
-    kinds = sorted({tag[2:] for row in rows for tag in row.tags if tag[:2] in ("B-", "I-")})
-    if kinds and all(tag == "O" or tag[1:2] == "-" for row in rows for tag in row.tags):
+    every = {tag for row in rows for tag in row.tags} | {tag for one in tags for tag in one}
+    kinds = sorted({tag[2:] for tag in every if tag[:2] in ("B-", "I-")})
+    if kinds and all(tag == "O" or tag[1:2] == "-" for tag in every):
         from nervaluate import Evaluator
 
         found = Evaluator([list(row.tags) for row in rows], tags, tags=kinds, loader="list").evaluate()
@@ -223,13 +229,13 @@ def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Pa
 def score(params: Params, examples: Examples, settings: Settings) -> Scores:
     """Loss a sentence (a token, without the chain), token accuracy, and span F1 where tags are spans.
 
-    Sentences with a tag that was never seen have no loss.
+    Sentences with a tag that was never seen have no loss; where all have one, there is none.
     """
     losses, tags = [], _tags(params, examples, settings)
     whole = np.flatnonzero([np.all(one >= 0) for one in examples.tags])
     for places in by_length(examples.lengths[whole]):
         losses.append((float(_loss(params, _batch(examples, whole[places]), settings)), len(places)))
-    return {"loss": weighted(losses)} | judged(examples.rows, tags)
+    return ({"loss": weighted(losses)} if losses else {}) | judged(examples.rows, tags)
 
 
 @partial(jax.jit, static_argnames="settings")

@@ -19,6 +19,7 @@ from lstm_ref.data.vocabulary import (
     END_NUMBER,
     PADDING,
     UNKNOWN,
+    UNKNOWN_NUMBER,
     Vocabulary,
     numbers,
     padded,
@@ -99,7 +100,7 @@ def read(paths: list[Path], vocabularies: dict[str, Vocabulary], settings: Setti
     """Pairs as numbers, of any length."""
     good, bad = pairs(paths)
     if not good:
-        raise BadInput(f"no pair in {', '.join(map(str, paths))}")
+        raise BadInput(f"no pair in {', '.join(map(str, paths))}" + "".join(f"; {b}" for b in bad[:1]))
     return _numbers(good, vocabularies, settings), bad
 
 
@@ -156,14 +157,17 @@ def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Pa
 
 
 def score(params: Params, examples: Examples, settings: Settings) -> Scores:
-    """Loss a symbol under teacher forcing, and the share of texts that greedy decoding translates exactly."""
+    """Loss a symbol under teacher forcing, and the share of texts that greedy decoding translates exactly, in words or
+    characters as `split` has them; a text with a symbol that has no number cannot be."""
     losses, right = [], 0
     for places in by_length(examples.lengths):
         batch = _batch(examples, places)
         losses.append((float(_loss(params, batch)), int(batch.lengths.sum())))
         found = _greedy(params, batch.source, batch.source_lengths, 2 * int(batch.lengths.max()))
         wanted = [examples.targets[n][:-1].tolist() for n in places]
-        right += sum(mine == theirs for mine, theirs in zip(found, wanted, strict=True))
+        right += sum(
+            mine == theirs and UNKNOWN_NUMBER not in theirs for mine, theirs in zip(found, wanted, strict=True)
+        )
     return {"loss": weighted(losses), "exact": right / len(examples.rows)}
 
 
@@ -201,7 +205,8 @@ def predict(
         else:
             score, symbols = translation.beam(params, source, BEGIN_NUMBER, END_NUMBER, steps, asking.beam)[0]
             data = {"log_probability": score}
-        joined = (" " if settings.units == "word" else "").join(vocabularies["target"][k] for k in symbols)
+        said = [vocabularies["target"][k] for k in symbols if vocabularies["target"][k] not in (PADDING, BEGIN)]
+        joined = (" " if settings.units == "word" else "").join(said)
         found.append(Prediction(joined, {"text": text, "translation": joined} | data))
     return found
 

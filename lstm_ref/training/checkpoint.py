@@ -83,6 +83,8 @@ def read(path: str | Path, task: Task) -> Checkpoint:
             raise BadInput("its step or its vocabulary makes no sense")
         digest = str(about["data"])
         at = None if best is None else (int(best["step"]), float(best["goal"]))
+        if at and not 0 < at[0] <= step:
+            raise BadInput("its best step makes no sense")
         goal = None if goal is None else float(goal)
         shapes = task.shapes(vocabularies, settings)
     except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -95,6 +97,9 @@ def read(path: str | Path, task: Task) -> Checkpoint:
         moments = jax.eval_shape(optimizer(settings).init, params)
     trees = {"params": params, "optimizer": moments} | ({"best": params} if at else {})
     _require_equal(path, {k: v for prefix, tree in trees.items() for k, v in _named(prefix, tree).items()}, arrays)
+    for name, array in arrays.items():
+        if not np.all(np.isfinite(array)):
+            raise BadInput(f"{path} is damaged: {name} holds numbers that are not finite")
     loaded = {
         prefix: jax.tree.unflatten(jax.tree.structure(tree), [arrays[name] for name in _named(prefix, tree)])
         for prefix, tree in trees.items()

@@ -16,6 +16,9 @@ from lstm_ref.reporting.line_picture import Line, draw
 
 Note = dict[str, Any]
 
+BEGINNING = '{"step": '
+"""Of every line: by it a half-written last one is known."""
+
 
 @contextmanager
 def curve(path: str | Path | None, step: int = 0) -> Iterator[tuple[list[Note], Callable[..., None]]]:
@@ -29,7 +32,7 @@ def curve(path: str | Path | None, step: int = 0) -> Iterator[tuple[list[Note], 
         yield kept, lambda **note: kept.append(note)
         return
     try:
-        kept = notes(path, step) if step and Path(path).exists() else []
+        kept = notes(path, step) if Path(path).exists() else []
         with open(path, "w", encoding="utf-8", buffering=1) as file:
             file.writelines(json.dumps(note) + "\n" for note in kept)
 
@@ -44,17 +47,26 @@ def curve(path: str | Path | None, step: int = 0) -> Iterator[tuple[list[Note], 
 
 def notes(path: str | Path, step: int) -> list[Note]:
     """The notes of a curve up to the step, without a half-written last one. Raises BadInput where it is no curve."""
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    *lines, half = text.split("\n")  # a line that was written whole has its end
     kept = []
-    for k, line in enumerate(lines):
-        try:
-            note = json.loads(line)
-            if note["step"] <= step:
-                kept.append(note)
-        except (ValueError, TypeError, KeyError):
-            if k + 1 < len(lines):
-                raise BadInput(f"{path}, line {k + 1}, is no line of a loss curve: give another path") from None
+    for k, line in enumerate([*lines, half] if half else lines):
+        note = _note(line)
+        if note is None and not (k == len(lines) and BEGINNING.startswith(line[: len(BEGINNING)])):
+            raise BadInput(f"{path}, line {k + 1}, is no line of a loss curve: give another path")
+        if note is not None and note["step"] <= step:
+            kept.append(note)
     return kept
+
+
+def _note(line: str) -> Note | None:
+    """What `curve` wrote on a line, or None."""
+    try:
+        note = json.loads(line)
+    except ValueError:
+        return None
+    ours = isinstance(note, dict) and list(note) in (["step", "loss"], ["step", "held_out"])
+    return note if ours and isinstance(note["step"], int) else None
 
 
 def plot(notes: list[Note], path: Path, title: str) -> None:

@@ -107,6 +107,17 @@ def update(task: Task, settings: Settings, params: Any, moments: Any, batch: Any
     return loss, optax.apply_updates(params, moves), moments
 
 
+def validated(task: Task, settings: Settings, corpus: Corpus, state: State) -> Scores:
+    """The scores of the held-out data. Raises BadInput where one is not finite."""
+    scores = task.score(state.params, corpus.held_out, settings)
+    for name, value in scores.items():
+        if not isfinite(value):
+            raise BadInput(
+                f"the held-out {name} is {value} at step {state.step}: lower the learning rate or clip harder"
+            )
+    return scores
+
+
 def over(settings: Settings, state: State) -> bool:
     """Whether early stop ends the run here."""
     since = state.step - state.best.step if state.best else 0
@@ -125,7 +136,7 @@ def run(task: Task, settings: Settings, corpus: Corpus, state: State, steps: int
             raise BadInput(f"the loss is {loss} at step {state.step + 1}: lower the learning rate or clip harder")
         state, scores = State(state.step + 1, params, moments, state.best), None
         if settings.validate_every and state.step % settings.validate_every == 0:
-            scores = task.score(params, corpus.held_out, settings)
+            scores = validated(task, settings, corpus, state)
             goal = task.goal(scores)
             best = Best(state.step, goal, params) if state.best is None or goal < state.best.goal else state.best
             state = state._replace(best=best, goal=goal)

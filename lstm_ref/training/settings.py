@@ -19,12 +19,14 @@ How = Literal["hand", "autodiff"]
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
-def setting(default: Any, says: str, choices: tuple[str, ...] = (), least: int | None = None) -> Any:
-    """A field: its default, what it is, and the values it takes: one of the choices, or at least so much.
+def setting(
+    default: Any, says: str, choices: tuple[str, ...] = (), least: int | None = None, most: int = 2**63 - 1
+) -> Any:
+    """A field: its default, what it is, and the values it takes: one of the choices, or at least and at most so much.
 
     A float takes any positive finite number.
     """
-    return field(default=default, metadata={"says": says, "choices": choices, "least": least})
+    return field(default=default, metadata={"says": says, "choices": choices, "least": least, "most": most})
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Settings:
     hidden: int = setting(64, "Size H of the hidden state.", least=1)
     batch: int = setting(32, "Sequences in a batch.", least=1)
     optimizer: str = setting("adam", "", choices=OPTIMIZERS)
-    learning_rate: float = setting(RATES["adam"], "")
+    learning_rate: float = setting(RATES["adam"], "Default by the optimizer: sgd 0.5, momentum 0.1, adam 0.002.")
     clip: str = setting(
         "norm",
         "Clip the norm of the whole gradient, or the value of each element, to the bound, after accumulation.",
@@ -69,6 +71,10 @@ def check(settings: Any) -> None:
             raise BadInput(f"{name} must be one of {', '.join(choices)}, got {value!r}")
         elif least is not None and value < least:
             raise BadInput(f"{name} must be at least {least}, got {value}")
+        elif kind is int and value > one.metadata["most"]:
+            raise BadInput(f"{name} must be at most {one.metadata['most']}, got {value}")
+    if getattr(settings, "patience", 0) and not settings.validate_every:
+        raise BadInput("patience counts validations, and validate every is 0: there would be none")
 
 
 def precision(settings: Settings) -> AbstractContextManager[Any]:

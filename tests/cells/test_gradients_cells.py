@@ -23,6 +23,7 @@ from lstm_ref.arithmetic.balls import as_balls, precision
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
+from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.cells.lstm import from_separate, from_stacked_kernel, separate, split_gates, stacked_kernel
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import paths
@@ -320,3 +321,29 @@ def test_gradients_of_the_separate_kernels_are_the_same_view_of_the_gradients():
     with precision(PROOF_DIGITS + 50):
         autodiff = trace(by_autodiff, separate(floats[0].params), *floats)(separate(exact[0].params), *exact)
         assert_digits(separate(by_hand(cell, *exact).params), autodiff)
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=lambda cell: cell.name)
+def test_a_cell_by_row_gives_for_a_batch_what_its_rows_give_one_by_one(cell):
+    """What lets the steps of a sequence be one batch; a cell that keeps a value without rows says so."""
+    rng, B, D, H = np.random.default_rng(0), 5, 3, 2
+    params, state, bar, x = (
+        arrays(shapes, lambda shape: rng.standard_normal(shape) / 2)
+        for shapes in (
+            cell.parameter_shapes(D, H),
+            cell.state_shapes(B, H, D=D),
+            cell.state_shapes(B, H, D=D),
+            cell.input_shapes(B, D, H=H),
+        )
+    )
+    state = in_domain(cell, state)
+    _, tape = cell.forward(params, state, x)
+    assert all(v.shape[:1] == (B,) for v in jax.tree.leaves(tape)) == cell.by_row
+    if cell.by_row:
+        whole = cell.backward(params, tape, bar).params
+        rows = [
+            cell.backward(params, *jax.tree.map(lambda v: v[n : n + 1], (tape, bar))).params  # noqa: B023
+            for n in range(B)
+        ]
+        for mine, *each in zip(*map(jax.tree.leaves, (whole, *rows)), strict=True):
+            np.testing.assert_allclose(mine, sum(each), rtol=1e-12, atol=1e-13)

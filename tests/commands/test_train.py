@@ -1,6 +1,7 @@
 """`lstm-ref train` and `lstm-ref predict`: what they print, keep, resume and refuse."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -109,6 +110,19 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_ctrl_c_in_the_last_step_changes_nothing(tmp_path, monkeypatch):
+    real = training.update
+
+    def update(*given):
+        signal.raise_signal(signal.SIGINT)
+        return real(*given)
+
+    monkeypatch.setattr(training, "update", update)
+    result = command(*OPTIONS, "--steps", 1, "--checkpoint", tmp_path / "c", "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.output.startswith("step 1: held-out loss")
+
+
 @pytest.mark.parametrize(("owner", "name"), [("checkpoint", "x"), ("curve", "x"), ("plot", "x.svg")])
 def test_a_new_run_never_overwrites_a_file(tmp_path, owner, name):
     (tmp_path / name).write_text("precious")
@@ -151,6 +165,12 @@ def test_resuming_refuses_other_settings_another_text_and_nothing_to_do(tmp_path
         (("--resume", "--checkpoint", "/nonexistent/c"), "not a folder that can be written"),
         (("--checkpoint", "/nonexistent/c"), "not a folder that can be written"),
         (("--plot", "x.pdf"), "must be named *.svg or *.png"),
+        (("--checkpoint", ""), "is not a folder that can be written"),
+        (("--checkpoint", "/etc/passwd/c"), "is not a folder that can be written"),
+        (("--checkpoint", "x.png", "--plot", "x.png"), "must be different files, and x.png is given twice"),
+        (("--data", "a", "--data", "./a"), "--data must be different files, and ./a is given twice"),
+        (("--patience", 2, "--validate-every", 0), "patience counts validations"),
+        (("--seed", 2**70), "seed must be at most"),
         (("--data", "/nonexistent/t"), "cannot read the text /nonexistent/t: No such file"),
         (("--data", "/"), "cannot read the text /: Is a directory"),
     ],
@@ -174,6 +194,30 @@ def test_the_command_refuses_a_text_it_cannot_learn_from(tmp_path, content, says
     assert says in refusal("--data", tmp_path / "t")
 
 
+def test_a_model_that_is_no_number_is_not_saved(tmp_path):
+    rate = ("--optimizer", "sgd", "--learning-rate", 1e38, "--clip", "none")
+    says = refusal(*OPTIONS, *rate, "--steps", 1, "--checkpoint", tmp_path / "c")
+    assert re.search(r"the held-out loss is (nan|inf) at step 1: lower the learning rate", says)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_run_that_was_stopped_early_goes_no_further(tmp_path):
+    given = (
+        "--learning-rate",
+        1,
+        "--optimizer",
+        "sgd",
+        "--clip",
+        "none",
+        "--patience",
+        1,
+        "--checkpoint",
+        tmp_path / "c",
+    )
+    assert command(*OPTIONS, "--steps", 600, *given).exit_code == 0
+    assert "was stopped early at step" in refusal("--resume", "--checkpoint", tmp_path / "c", "--steps", 9999)
+
+
 TINY = ["--hidden", 8, "--embedding", 4, "--steps", 2]
 
 
@@ -190,8 +234,6 @@ TINY = ["--hidden", 8, "--embedding", 4, "--steps", 2]
     ],
 )
 def test_data_without_anything_to_learn_is_refused_in_one_line(tmp_path, model, name, content, says):
-    import re
-
     (tmp_path / name).write_text(content)
     assert re.search(says, refusal("--data", tmp_path / name, model=model))
 
@@ -203,6 +245,21 @@ def test_rows_that_are_left_out_are_told_with_their_lines(tmp_path):
     assert "x.tsv, lines 10, 12: it has 1 column, where source and target are 2" in result.stderr
     assert "x.tsv, line 11: its source is empty" in result.stderr
     assert "3 bad rows in all" in result.stderr
+
+
+def test_test_rows_of_what_was_not_learned_are_told(tmp_path):
+    for name, text in (("x.pos", "good\nfine\n" * 9), ("x.neg", "bad\nawful\n" * 9), ("x.neu", "so\n" * 3)):
+        (tmp_path / name).write_text(text)
+    data = [option for kind in ("pos", "neg") for option in ("--data", tmp_path / f"x.{kind}")]
+    tests = [option.replace("data", "test") if option == "--data" else option for option in data]
+    result = command(*TINY, *data, *tests, "--test", tmp_path / "x.neu", model="classifier")
+    assert "3 texts are of the class neu, which was not learned" in result.stderr
+    (tmp_path / "x.bio").write_text("a\tO\nb\tB-X\n\n" * 3)
+    (tmp_path / "y.bio").write_text("a\tI-Y\n")
+    given = ("--data", tmp_path / "x.bio", "--test", tmp_path / "y.bio")
+    result = command(*TINY, *given, model="tagger")
+    assert "1 tokens have the tag I-Y, which was not learned" in result.stderr
+    assert "nan" not in result.output
 
 
 # -------------------------------------------------------------------------------------------------------- predict
@@ -238,13 +295,22 @@ def test_texts_are_arguments_or_the_lines_of_standard_input_and_a_sample_is_a_fu
     ("arguments", "says"),
     [
         (("~",), "'~'"),
-        (("",), "at least one character"),
+        (("a", ""), "text 2 of 2 is empty"),
+        (("--length", str(10**9), "a"), "length must be at most 1000000"),
+        (("\udcff",), "the texts are not UTF-8"),
         (("--temperature", "0", "a"), "temperature must be a positive"),
         ((), "there is no text"),
     ],
 )
 def test_a_prediction_refuses_what_it_cannot_do(saved, arguments, says):
     assert says in refusal("--checkpoint", saved, *arguments, of=predict)
+
+
+@pytest.mark.parametrize("temperature", ["1e-300", "1e300"])
+def test_any_temperature_gives_a_sample(saved, temperature):
+    result = command("--checkpoint", saved, "--length", 30, "--temperature", temperature, "the", of=predict)
+    assert result.exit_code == 0
+    assert len(result.output) > 20
 
 
 def test_a_checkpoint_of_another_model_is_refused_by_name(saved):

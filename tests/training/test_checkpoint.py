@@ -142,6 +142,8 @@ NOT_OURS = "not a checkpoint of this package, or it is truncated"
         (lambda path: rewritten(path, {"settings": []}), "can read"),
         (lambda path: rewritten(path, {"step": -1}), "makes no sense"),
         (lambda path: rewritten(path, {"best": 3}), "can read"),
+        (lambda path: rewritten(path, {"best": {"step": -5, "goal": 1.0}}), "its best step makes no sense"),
+        (lambda path: rewritten(path, **{"params.head.b": np.full(44, np.nan, np.float32)}), "damaged: params.head.b"),
         (lambda path: rewritten(path, {"best": None}), "best.head.b must be absent"),
         (lambda path: rewritten(path, {"vocabularies": {"characters": ["b", "a"]}}), "makes no sense"),
         (lambda path: rewritten(path, {"vocabularies": {"characters": ["a", "bc"]}}), "makes no sense"),
@@ -184,6 +186,17 @@ def test_a_resumed_run_never_takes_another_file_for_its_curve(tmp_path):
     with pytest.raises(BadInput, match="line 1, is no line of a loss curve"), curve(tmp_path / "x", 3):
         pass
     assert (tmp_path / "x").read_text() == "precious\nwords\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["my precious notes", '{"step": 1, "mine": 2}\n', '{"step": 1, "loss": 2, "mine": 3}\n{"step": 2, "loss": 1}'],
+)
+def test_a_file_that_only_looks_like_a_curve_is_left_alone(tmp_path, text):
+    (tmp_path / "x").write_text(text)
+    with pytest.raises(BadInput, match="is no line of a loss curve"), curve(tmp_path / "x", 3):
+        pass
+    assert (tmp_path / "x").read_text() == text
 
 
 def test_a_resumed_curve_begins_with_the_notes_up_to_its_step_and_a_half_written_line_is_dropped(tmp_path):
