@@ -1,0 +1,1 @@
+"""What this package shares with others: conformance vectors."""
