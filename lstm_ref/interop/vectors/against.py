@@ -90,7 +90,9 @@ def results(path: Path, vectors: Set, problem: str | None = None) -> dict[str, d
         files = {name: path / f"{name}.safetensors" for name in vectors.problems if problem in (None, name)}
         files = {name: file for name, file in files.items() if file.exists()}
         if not files:
-            raise BadInput(f"{path}: holds no results: none of {', '.join(f'{n}.safetensors' for n in vectors.problems)}")
+            raise BadInput(
+                f"{path}: holds no results: none of {', '.join(f'{n}.safetensors' for n in vectors.problems)}"
+            )
         return {name: read_arrays(file) for name, file in files.items()}
     ends = path.with_suffix("").as_posix()
     fitting = [n for n in vectors.problems if f"/{ends}".endswith(f"/{n}")] or [
@@ -107,7 +109,8 @@ def against(vectors: Set, name: str, found: Named, ulps: float | None = None) ->
     asked = {k: v for k, v in right.items() if k.startswith(tuple(f"{role}." for role in ROLES.values()))}
     bound: dict[str, Named] = {}
     rows = []
-    for array, v in found.items():
+    for array in (*(k for k in asked if k in found), *(k for k in found if k not in asked)):
+        v = found[array]
         note = _unfit(array, v, asked)
         if array in right and array not in asked:
             continue  # what was given to compute from
@@ -146,7 +149,7 @@ def bounds(case: Case, dtype: Any, right: Named) -> dict[str, np.ndarray]:
         derived = {k: np.full(v.shape, np.inf) for k, v in right.items()}
     inputs = jax.tree.map(lambda v: v.astype(dtype), case.inputs)
     problem = Problem(case.name, inputs, lambda inputs: inputs, lambda inputs, bar: inputs, is_loss=False)
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for role in ROLES.values():
         of_role = {k: v for k, v in right.items() if k.startswith(f"{role}.")}
         model = modelled(problem, of_role, case.cotangents)

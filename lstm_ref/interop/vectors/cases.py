@@ -78,9 +78,7 @@ class Case(NamedTuple):
 
 def arrays(values: Values) -> dict[str, Any]:
     """All arrays by name: the role, a point, and the path: "gradient.params.w_x"."""
-    return {
-        f"{role}.{path}": v for field, role in ROLES.items() for path, v in paths(getattr(values, field)).items()
-    }
+    return {f"{role}.{path}": v for field, role in ROLES.items() for path, v in paths(getattr(values, field)).items()}
 
 
 def given(case: Case) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What is wrong with wrong results: which adjoint first, which mistake of the dictionary, as `lstm-ref check` says it."""
+"""What is wrong with wrong results, as `lstm-ref check` says it: which mistake it is, and which adjoint is the first."""
 
 from __future__ import annotations
 
@@ -47,21 +47,25 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
         return {k: v.astype(np.float64) if v.dtype != bool else v for k, v in own.items()}
 
     claimed, truth, masks = (part(arrays, "gradient") for arrays in (given, right, wrong))
-    outputs = part(right, "output") | part(given, "output")
+    forward_is_wrong = any(np.any(v) for v in part(wrong, "output").values())
+    outputs = part(right, "output") | (part(given, "output") if forward_is_wrong else {})
     if not all(np.isfinite(v).all() for v in (*claimed.values(), *outputs.values())):
         return []
     unit = 2.0 ** -min(bits(v.dtype) for v in given.values())
+    # As everywhere in the diagnosis: a term that is wrong takes more than half of the digits.
+    far = [k for k, v in claimed.items() if np.max(np.abs(v - truth[k])) > unit**0.5 * np.max(np.abs(truth[k]))]
     # The function is a loss, the sum of cotangents times outputs: the gradients were given for these alone.
     problem = Problem(case.name, case.inputs, lambda inputs: inputs, lambda inputs, bar: inputs, is_loss=True)
     known = _known_cell(case, problem, outputs)
     findings: list[Finding] = []
-    if known is not None and any(np.any(v) for k, v in wrong.items() if k.startswith("output.")):
+    if known is not None and forward_is_wrong:
         about = known.conformance()
         findings += [] if about.conforms or known.found is None else [Finding("forward", about.sentence, exact=True)]
-    if known is not None and any(v.any() for v in masks.values()):
-        findings += known.mistakes(claimed, unit)
+    if not far:
+        return findings
+    findings += [] if known is None else known.mistakes(claimed, unit)
     findings += symptoms(problem, claimed, truth, masks, part(right, "output"), unit)
-    if known is not None and not any(f.exact for f in findings) and any(v.any() for v in masks.values()):
+    if known is not None and not any(f.exact for f in findings):
         findings += known.gates(masks)
     return findings
 

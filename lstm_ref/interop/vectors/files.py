@@ -1,6 +1,6 @@
 """A set of vectors in a folder: `manifest.json`, and for each problem `NAME.safetensors` and `NAME.decimals.json`.
 
-The decimals are those of outputs and gradients, and of the nodes of a single step; through time they would be most of it.
+The decimals are those of outputs and gradients, and of a single step's nodes: through time they would be most of a set.
 The bytes depend on the package's version alone: no library writes them, no clock or machine is in them. A folder that
 holds anything else than an unchanged set of ours is never written to.
 """
@@ -38,10 +38,11 @@ class Set(NamedTuple):
     """The manifest's entries by name."""
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """A problem's arrays by name. Raises BadInput for a file that is not as it was written."""
+        """A problem's arrays by name, in the manifest's order. Raises BadInput for a file not as it was written."""
         path = self.folder / f"{name}.safetensors"
         _require_unchanged(path, self.problems[name]["sha256"].get(f"{name}.safetensors"))
-        return read_arrays(path)
+        found = read_arrays(path)
+        return {array: found[array] for array in self.problems[name]["arrays"]}
 
 
 def contents(case: Case, values: Mapping[str, Proven]) -> tuple[dict[str, bytes], dict[str, Any]]:
