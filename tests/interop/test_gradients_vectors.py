@@ -16,7 +16,7 @@ import pytest
 from flint import acb, arb
 
 from lstm_ref import sequence
-from lstm_ref.arithmetic.balls import bits_of_precision, ties
+from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, midpoints
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput, CannotEvaluate
@@ -83,10 +83,11 @@ def test_gradients_of_the_vectors_are_those_of_autodiff():
     with x64():
         inputs, bar = jax.tree.map(jax.numpy.asarray, (case.inputs, case.cotangents))
         outputs, pull = jax.vjp(
-            lambda p, initial, xs: sequence.scan(CELLS["lstm"], p, initial, xs, every.LENGTHS), *inputs.values()
+            lambda *read: sequence.scan(CELLS["lstm"], *read, every.LENGTHS), *(inputs[k] for k in case.inputs)
         )
         params, initial, xs = pull(sequence.Outputs(**bar))
-    found = arrays(every.Values(outputs._asdict(), {"params": params, "initial": initial, "xs": xs}))
+        found = arrays(every.Values(outputs._asdict(), {"params": params, "initial": initial, "xs": xs}))
+        found = {k: np.asarray(v) for k, v in found.items()}
     assert len(found) == 9
     for name, v in found.items():
         assert np.max(np.abs(v - vectors[name])) <= 1e-14, name  # 60 units of the largest, 1
@@ -103,21 +104,21 @@ def test_inputs_lie_in_the_domain(name):
     told = given(cases()[name]())
     for array, v in told.items():
         assert np.all(v * 1024 == np.round(v * 1024)), array
-        assert np.all(np.abs(v) <= 1), array
-    positive = [v for k, v in told.items() if k.endswith((".n", "input.target"))]
+        assert np.all(np.abs(v) <= 1) or array == "input.lengths", array
+    positive = [v for k, v in told.items() if k.endswith((".n", "input.target")) and k.startswith("input")]
     assert all(np.all(v > 0) for v in positive)
-    assert len(positive) == {"cell/slstm": 2, "time/slstm": 2}.get(name, len(positive)) or name.startswith("cell")
+    assert len(positive) == ("layer_norm" not in name)
 
 
 def test_no_problem_lies_at_a_kink():
-    """Where any slope may be taken, the vectors would be one convention among several."""
+    """There any slope may be taken, and a gradient jumps where the inputs move: by 1e-30, all values move as little."""
     at_kinks = []
-    for name, make in cases().items():
-        if not name.startswith("time/") or any(k in name for k in ("relu", "lstm_exp", "mlstm", "clipped", "min_")):
-            before = ties()
-            with bits_of_precision(100):
-                in_balls(make())
-            if ties() > before:
+    with bits_of_precision(160):
+        for name, make in cases().items():
+            case = make()
+            moved = jax.tree.map(lambda v: as_balls(v) * (1 + acb(10) ** -30), case.inputs)
+            here, there = in_balls(case), in_balls(case._replace(inputs=moved))
+            if not max(float(np.max(np.abs(midpoints(there[k] - v)))) for k, v in here.items()) < 1e-24:
                 at_kinks.append(name)
     assert at_kinks == []
 
@@ -125,41 +126,38 @@ def test_no_problem_lies_at_a_kink():
 # ---------------------------------------------------------------------------------------------------------- rounding
 
 
-def ball(middle, radius=0):
-    return acb(arb(middle, radius))
-
-
-HALF_WAY = arb(1) + arb(2) ** -53
-"""Between 1 and the double after it."""
+def ball(mantissa, exponent=0, radius=None):
+    """mantissa * 2^exponent, exactly, give or take 2^radius."""
+    return acb(arb((mantissa, exponent), 0 if radius is None else arb((1, radius))))
 
 
 @pytest.mark.parametrize(
     "x, double, decimal",
     [
         (ball(0), 0.0, "0"),
-        (ball(0, arb(2) ** -1076), 0.0, "0"),  # cannot be told from zero, and rounds to it
-        (ball(0, arb(2) ** -1074), None, None),
-        (ball(1, arb(2) ** -60), 1.0, None),  # the 40th digit is open
-        (ball(HALF_WAY), 1.0, "1.000000000000000111022302462515654042363"),  # an exact tie: to even
-        (ball(HALF_WAY + arb(2) ** -52), 1 + 2**-51, "1.000000000000000333066907387546962127090"),
-        (ball(HALF_WAY, arb(2) ** -100), None, None),
-        (ball(HALF_WAY + arb(2) ** -99, arb(2) ** -100), 1 + 2**-52, None),
-        (ball(arb(3) * arb(2) ** -1075), 2**-1073, "7.410984687618698162648531893023320585476E-324"),  # a tie, subnormal
-        (ball(arb(2) ** 1024, 1), np.inf, None),
-        (ball(arb("nan")), None, None),
-        (ball(1, arb("inf")), None, None),
+        (ball(0, 0, -1076), 0.0, "0"),  # cannot be told from zero, and rounds to it
+        (ball(0, 0, -1074), None, None),
+        (ball(1, 0, -60), 1.0, None),  # the 40th digit is open
+        (ball(2**53 + 1, -53), 1.0, "1.000000000000000111022302462515654042363"),  # an exact tie: to even
+        (ball(2**53 + 3, -53), 1 + 2**-51, "1.00000000000000033306690738754696212709"),
+        (ball(2**53 + 1, -53, -100), None, None),  # a tie that is not known to be one
+        (ball(2**99 + 2**46 + 1, -99, -100), 1 + 2**-52, None),
+        (ball(3, -1075), 2**-1073, "7.410984687618698162648531893023320585476E-324"),  # a tie below the normal numbers
+        (ball(2**136 - 1, -136), 1.0, "1"),
+        (ball(1, 1023), None, None),
+        (acb(arb("nan")), None, None),
+        (acb(arb(1, "inf")), None, None),
     ],
 )
 def test_a_ball_is_rounded_only_where_it_decides(x, double, decimal):
     with bits_of_precision(1200):
         assert nearest_double(x) == double
-        if decimal or double is None:
-            assert nearest_decimal(x) == decimal
+        assert nearest_decimal(x) == decimal
 
 
 def test_a_zero_that_is_not_exact_is_positive_zero():
     with bits_of_precision(100):
-        assert str(nearest_double(ball(-(arb(2) ** -2000), arb(2) ** -2001))) == "0.0"
+        assert str(nearest_double(ball(-1, -2000, -2001))) == "0.0"
 
 
 def test_precision_is_raised_until_all_is_decided_and_a_hidden_tie_is_refused():
@@ -225,17 +223,12 @@ def test_a_wrong_term_of_a_known_cell_is_named_and_where_it_begins(dtype):
 @pytest.mark.parametrize(
     "name, edit, sentence",
     [
-        ("gru", {"bar.h * z  # G5*": "bar.h"}, "G5*"),
-        ("peephole", {"c_bar * prev.c": "c_bar"}, "P"),
-        ("rnn_tanh", {"prev.h.T @ a_bar": "tape.nodes.h.T @ a_bar"}, "w_h"),
+        ("gru", {"bar.h * z)": "bar.h)"}, "(G5*, derivations/gru.md:"),
+        ("peephole", {" + a_o_bar * p.p_o": ""}, "(P5*, derivations/peephole.md:"),
+        ("rnn_tanh", {"bar.h * derivative(h)": "bar.h"}, "(R2*, derivations/rnn.md:"),
     ],
 )
 def test_wrong_terms_of_other_cells_are_named_from_gradients_alone(name, edit, sentence):
-    source = Source(CELLS[name].backward)
-    try:
-        source.with_text(edit)
-    except Exception:
-        pytest.skip("the text of the equation is another one")
     every_array = computed(every.through_time, CELLS[name], backward=edit)
     verdict = against(COMMITTED, f"time/{name}", {k: v for k, v in every_array.items() if k.startswith("gradient")})
     assert not verdict.right
@@ -251,9 +244,7 @@ def test_another_forward_is_named_and_the_first_wrong_node():
 
 def test_a_layers_wrong_gradient_is_described():
     right = COMMITTED.arrays("layer/softmax-cross-entropy")
-    verdict = against(
-        COMMITTED, "layer/softmax-cross-entropy", {"gradient.prediction": -right["gradient.prediction"]}
-    )
+    verdict = against(COMMITTED, "layer/softmax-cross-entropy", {"gradient.prediction": -right["gradient.prediction"]})
     assert verdict.findings == ("the gradient of prediction is -1 times what it should be: the sign",)
 
 

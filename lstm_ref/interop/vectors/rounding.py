@@ -17,6 +17,8 @@ from flint import arb
 from lstm_ref.arithmetic.balls import Ball
 
 DIGITS = 40
+LARGEST = 2**1023
+"""What is not smaller is not rounded: doubles end there."""
 _DECIMALS = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN, Emin=-(10**6), Emax=10**6)
 
 
@@ -25,7 +27,7 @@ def nearest_double(x: Ball) -> float | None:
 
     To be called at the precision at which the ball was computed.
     """
-    if not x.real.is_finite():
+    if not abs(x.real) < LARGEST:  # nor is it where the ball is NaN
         return None
     low, high = (_double(end) for end in (x.real.lower(), x.real.upper()))
     return low + 0.0 if low == high else None
@@ -35,7 +37,7 @@ def nearest_decimal(x: Ball) -> str | None:
     """The same as a decimal of 40 significant digits; what rounds to the double 0 is "0"."""
     if nearest_double(x) == 0:
         return "0"
-    if not x.real.is_finite():
+    if not abs(x.real) < LARGEST:
         return None
     low, high = (_decimal(end) for end in (x.real.lower(), x.real.upper()))
     return str(low) if low == high else None
