@@ -1,4 +1,4 @@
-"""What is wrong with wrong results, as `lstm-ref check` says it: which mistake it is, and which adjoint is the first."""
+"""What is wrong with wrong results, as `lstm-ref check` says it: which mistake, which adjoint first."""
 
 from __future__ import annotations
 
