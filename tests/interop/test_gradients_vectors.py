@@ -110,16 +110,31 @@ def test_inputs_lie_in_the_domain(name):
     assert len(positive) == ("layer_norm" not in name)
 
 
+def test_every_gradient_has_something_to_show():
+    """But for an h that its cell does not read."""
+    reads_no_h = {"residual_lstm", "mlstm", "mlstm_scaled_query", "sru", "qrnn_f", "qrnn_fo", "qrnn_ifo"}
+    for name, make in cases().items():
+        case = make()
+        found = arrays(case.evaluate(case.inputs, case.cotangents))
+        nothing = [k for k, v in found.items() if k.startswith(("output", "gradient")) and not np.any(v)]
+        if nothing:
+            assert name.partition("/")[2] in reads_no_h, (name, nothing)
+            assert nothing[0].endswith((".prev.h", ".initial.h")), (name, nothing)
+            assert len(nothing) == 1, (name, nothing)
+
+
 def test_no_problem_lies_at_a_kink():
     """There any slope may be taken, and a gradient jumps where the inputs move: by 1e-30, all values move as little."""
     at_kinks = []
     with bits_of_precision(160):
         for name, make in cases().items():
             case = make()
-            moved = jax.tree.map(lambda v: as_balls(v) * (1 + acb(10) ** -30), case.inputs)
-            here, there = in_balls(case), in_balls(case._replace(inputs=moved))
-            if not max(float(np.max(np.abs(midpoints(there[k] - v)))) for k, v in here.items()) < 1e-24:
-                at_kinks.append(name)
+            here = in_balls(case)
+            for far in (acb(10) ** -30, -(acb(10) ** -30)):
+                moved = jax.tree.map(lambda v, far=far: as_balls(v) + far, case.inputs)
+                there = in_balls(case._replace(inputs=moved))
+                if not max(float(np.max(np.abs(midpoints(there[k] - v)))) for k, v in here.items()) < 1e-24:
+                    at_kinks.append(name)
     assert at_kinks == []
 
 
@@ -263,6 +278,15 @@ def test_what_cannot_be_compared_is_a_named_row():
     assert rows["gradient.x"].note == "must have shape (2, 3), got (3, 2)"
     assert rows["gradient.prev.h"].note == "must be float64 or float32, got float16"
     assert rows["gradient.params.v"].note == "is no array of this problem"
+
+
+def test_results_that_are_all_unfit_are_only_named():
+    verdict = against(COMMITTED, "cell/lstm", {"gradient.x": np.zeros((2, 3), np.float16), "no": np.zeros(1)})
+    assert [row.note for row in verdict.rows] == [
+        "must be float64 or float32, got float16",
+        "is no array of this problem",
+    ]
+    assert verdict.findings == ()
 
 
 def test_a_padded_output_must_be_zero():

@@ -3,7 +3,8 @@
 An input number depends on its name alone, so that any language can make it and no random generator is needed:
 SHA-256 of "PROBLEM/ARRAY/INDEX" (as "time/lstm/input.params.w_x/0", the index counting in C order) modulo 2048, less
 1024, in units of 2^-10: a multiple of 2^-10 in [-1, 1), exact in every floating format. Fields of a state that must be
-positive (`Cell.positive`) have their absolute value, and 1 for 0. Means are taken over 2, 4 or 8 terms: what the layers
+positive (`Cell.positive`) have their absolute value, and 1 for 0; so has the bias of `rnn_relu`, of which no unit would
+be above zero otherwise. Means are taken over 2, 4 or 8 terms: what the layers
 compute as a float, 1/count, is exact.
 """
 
@@ -21,7 +22,7 @@ import jax
 import numpy as np
 
 from lstm_ref import sequence
-from lstm_ref.cells import CELLS, Cell
+from lstm_ref.cells import CELLS, Cell, rnn_relu
 from lstm_ref.cells.cell import in_domain, is_shape
 from lstm_ref.checking.problem import paths
 from lstm_ref.layers import (
@@ -125,8 +126,7 @@ def drawn(problem: str, role: str, shapes: dict[str, Any]) -> dict[str, Any]:
 def one_step(cell: Cell) -> Case:
     """One step of a cell."""
     name = f"cell/{cell.name}"
-    inputs = drawn(name, "input", _shapes(cell, "prev", "x"))
-    inputs["prev"] = in_domain(cell, inputs["prev"])
+    inputs = _inputs(name, cell, "prev", "x")
 
     def evaluate(inputs: Any, bar: Any) -> Values:
         state, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
@@ -142,8 +142,7 @@ def one_step(cell: Cell) -> Case:
 def through_time(cell: Cell) -> Case:
     """Six steps of a cell, of a batch whose second row has three."""
     name = f"time/{cell.name}"
-    inputs = drawn(name, "input", _shapes(cell, "initial", "xs", T))
-    inputs["initial"] = in_domain(cell, inputs["initial"])
+    inputs = _inputs(name, cell, "initial", "xs", T)
 
     def evaluate(inputs: Any, bar: Any) -> Values:
         read = inputs["params"], inputs["initial"], inputs["xs"]
@@ -167,9 +166,14 @@ def real_alone(nodes: Any) -> Any:
     return jax.tree.map(lambda v: choose(keep, v, 0) if v.shape[1] == B else v, nodes)
 
 
-def _shapes(cell: Cell, state: str, x: str, *steps: int) -> dict[str, Any]:
+def _inputs(name: str, cell: Cell, state: str, x: str, *steps: int) -> dict[str, Any]:
     of_x = jax.tree.map(lambda shape: (*steps, *shape), cell.input_shapes(B, D, H=H), is_leaf=is_shape)
-    return {"params": cell.parameter_shapes(D, H), state: cell.state_shapes(B, H, D=D), x: of_x}
+    of_state = cell.state_shapes(B, H, D=D)
+    inputs = drawn(name, "input", {"params": cell.parameter_shapes(D, H), state: of_state, x: of_x})
+    inputs[state] = in_domain(cell, inputs[state])
+    if cell is rnn_relu:
+        inputs["params"] = inputs["params"]._replace(b=np.abs(inputs["params"].b))
+    return inputs
 
 
 def _tags(owner: Cell | ModuleType) -> tuple[str, ...]:

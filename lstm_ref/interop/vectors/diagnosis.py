@@ -51,7 +51,7 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
     outputs = part(right, "output") | (part(given, "output") if forward_is_wrong else {})
     if not all(np.isfinite(v).all() for v in (*claimed.values(), *outputs.values())):
         return []
-    unit = 2.0 ** -min(bits(v.dtype) for v in given.values())
+    unit = max((2.0 ** -bits(v.dtype) for v in given.values()), default=1.0)
     # As everywhere in the diagnosis: a term that is wrong takes more than half of the digits.
     far = [k for k, v in claimed.items() if np.max(np.abs(v - truth[k])) > unit**0.5 * np.max(np.abs(truth[k]))]
     # The function is a loss, the sum of cotangents times outputs: the gradients were given for these alone.
@@ -63,8 +63,10 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
         findings += [] if about.conforms or known.found is None else [Finding("forward", about.sentence, exact=True)]
     if not far:
         return findings
-    findings += [] if known is None else known.mistakes(claimed, unit)
-    findings += symptoms(problem, claimed, truth, masks, part(right, "output"), unit)
+    seen = list(symptoms(problem, claimed, truth, masks, part(right, "output"), unit))
+    if known is not None and not (seen and seen[0].kind == "scale" and seen[0].exact):  # which explains all at once
+        findings += known.mistakes(claimed, unit)
+    findings += seen
     if known is not None and not any(f.exact for f in findings):
         findings += known.gates(masks)
     return findings
