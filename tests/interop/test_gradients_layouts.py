@@ -1,5 +1,7 @@
 """Layouts: round trips keep every bit where they say so, and gradients go the transposed way."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -97,6 +99,76 @@ def test_gates_stand_where_the_frameworks_documentation_says():
     assert given["flashrnn.lstm"]["R"].tolist() == [[[[5]]], [[[6]]], [[[7]]], [[[8]]]]
 
 
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def tensorflow1(a, x, h, c):
+    """LSTMCell: i, j, f, o of one product; peepholes where there are any, the output's at the new c."""
+    i, j, f, o = np.split(np.concatenate((x, h), axis=1) @ a["kernel"] + a["bias"], 4, axis=1)
+    peeps = [v for name, v in a.items() if name.startswith("w_")] or [0, 0, 0]
+    c = sigmoid(f + 1 + peeps[1] * c) * c + sigmoid(i + peeps[0] * c) * np.tanh(j)
+    return sigmoid(o + peeps[2] * c) * np.tanh(c), c
+
+
+def haste(a, x, h, c):
+    i, g, f, o = np.split(x @ a["kernel"] + h @ a["recurrent_kernel"] + a["bias"], 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def haste_gru(a, x, h):
+    (z, r, g), (mz, mr, mg) = (
+        np.split(v, 3, axis=1) for v in (x @ a["kernel"] + a["bias"], h @ a["recurrent_kernel"] + a["recurrent_bias"])
+    )
+    z, r = sigmoid(z + mz), sigmoid(r + mr)
+    return (z * h + (1 - z) * np.tanh(g + r * mg),)
+
+
+def flashrnn(a, x, h, c):
+    """R is (gates, heads, out, in)."""
+    i, f, z, o = np.split(x @ a["W"], 4, axis=1)
+    i, f, z, o = (v + h @ R[0].T + b[0] for v, R, b in zip((i, f, z, o), a["R"], a["b"], strict=True))
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(z)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def xlstm(a, x, h, c, n, m):
+    """recurrent_kernel is (heads, in, gates, out), bias (heads, gates, out)."""
+    heads = h.reshape(len(h), *a["bias"].shape[::2])
+    raw = np.einsum("bd,dgnh->bgnh", x, a["W"]) + np.einsum("bnk,nkgh->bgnh", heads, a["recurrent_kernel"])
+    raw = (raw + a["bias"].swapaxes(0, 1)).reshape(len(h), 4, -1)
+    i, f, z, o = (raw[:, k] for k in range(4))
+    kept = m - np.log1p(np.exp(-f))
+    m = np.maximum(i, kept)
+    c = np.exp(kept - m) * c + np.exp(i - m) * np.tanh(z)
+    n = np.exp(kept - m) * n + np.exp(i - m)
+    return sigmoid(o) * c / n, c, n, m
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("tensorflow1.LSTMCell", tensorflow1),
+        ("tensorflow1.LSTMCell(use_peepholes)", tensorflow1),
+        ("tensorflow1.LSTMBlockCell(use_peephole)", tensorflow1),
+        ("haste.LSTM", haste),
+        ("haste.GRU", haste_gru),
+        ("flashrnn.lstm", flashrnn),
+        ("xlstm.sLSTMCell", xlstm),
+    ],
+)
+def test_what_cannot_be_installed_is_computed_by_its_documented_equations(name, step):
+    layout = LAYOUTS[name]
+    cell, rng = CELLS[layout.cell], np.random.default_rng(5)
+    params = arrays(cell.parameter_shapes(D, H), rng.standard_normal)
+    state = arrays(cell.state_shapes(2, H), lambda shape: np.abs(rng.standard_normal(shape)) + 0.1)
+    x = rng.standard_normal((2, D))
+    new, _ = cell.forward(params, state, x)
+    for mine, other in zip(new, step(theirs(layout, params), x, *state), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-12)
+
+
 def test_layers_and_directions_have_names_of_their_own():
     layout = LAYOUTS["torch.nn.LSTM"]
     layers = [Both(drawn(layout, 0), drawn(layout, 1)), Both(drawn(layout, 2), drawn(layout, 3))]
@@ -154,3 +226,9 @@ def test_a_layout_with_a_mistake_is_seen():
     wrong = right._replace(parts=(Part("weight_ih_l{layer}{back}", "w_x", "(g h) d", "igfo"), *right.parts[1:]))
     assert not same(theirs(wrong, drawn(right)), theirs(right, drawn(right)))
     assert module.lost(wrong) == []
+
+
+def test_the_page_lists_every_layout_with_its_cell():
+    page = (Path(__file__).parents[2] / "derivations" / "layouts.md").read_text()
+    for layout in LAYOUTS.values():
+        assert f"| `{layout.name}` | `{layout.cell}` |" in page
