@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "Ask a trained model: text, classes, tags, translations.",
     "cells": "List the cells: parameters, state, paper, derivation page.",
     "show": "Print a cell's equations and draw its graph, values above and adjoints below.",
+    "conform": "Measure how many digits of torch's, Keras's, Flax's … outputs and gradients are ours.",
     "analyse": "Measure how far a gradient reaches: vanishing, and what padding costs.",
 }
 

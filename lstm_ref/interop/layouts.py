@@ -285,8 +285,8 @@ _ALL = (
             Part("recurrent_kernel", "w_h", "n k g h", "ifzo"),
             Part("bias", "b", "n g h", "ifzo"),
         ),
-        traps="recurrent_kernel and bias are what every backend shows, _recurrent_kernel_ what it stores. The kernel of "
-        "the input belongs to the layer around the cell: W stands for it here.",
+        traps="recurrent_kernel and bias are what every backend shows, _recurrent_kernel_ what it stores. The kernel "
+        "of the input belongs to the layer around the cell: W stands for it here.",
         source="https://github.com/NX-AI/xlstm/blob/main/xlstm/blocks/slstm/cell.py",
     ),
     Layout(

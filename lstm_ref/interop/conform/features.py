@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, magnitudes, midpoints, radii
+from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, magnitudes, radii
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays
-from lstm_ref.checking.floor import LIBRARY_BITS, bits
+from lstm_ref.checking.floor import LIBRARY_BITS, bits, modelled_error
 from lstm_ref.checking.problem import paths
-from lstm_ref.interop.layout import Layout, their_gradients, theirs
+from lstm_ref.interop.layout import Layout, theirs
 from lstm_ref.sequence import LOOP, Outputs
 from lstm_ref.through_time import bidirectional
 from lstm_ref.through_time.bidirectional import Both
@@ -86,7 +86,7 @@ class Problem(NamedTuple):
     @property
     def dtype(self) -> np.dtype:
         """Of all its arrays."""
-        return self.xs.dtype  # type: ignore[no-any-return]
+        return self.xs.dtype
 
 
 class Answer(NamedTuple):
@@ -109,7 +109,7 @@ class Answer(NamedTuple):
 def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> Problem:
     """Normal numbers of scale ½, rounded to the dtype; the same ones for the same seed."""
     cell, rng = CELLS[layout.cell], np.random.default_rng(seed)
-    drawn = lambda shape: (rng.standard_normal(shape) / 2).astype(dtype)  # noqa: E731
+    drawn = lambda shape: np.asarray(rng.standard_normal(shape) / 2, dtype)  # noqa: E731
     each = range(feature.layers * feature.directions)
     merged = 2 * H if feature.both and feature.merge == "concat" else H
     width = [D if n < feature.directions else merged for n in each]
@@ -130,18 +130,27 @@ def ours(given: Problem) -> Answer:
     return _by_loop(_mapped(given, lambda v: np.asarray(v, np.float64)))
 
 
-def floor(given: Problem) -> Answer:
-    """How far rounding in the problem's dtype can take each element: the radius of the same loop in ball arithmetic, at
-    the dtype's precision less `LIBRARY_BITS` (checking/floor.py)."""
-    precision = bits(given.dtype) - LIBRARY_BITS
-    info = np.finfo(given.dtype)
+def floor(given: Problem, right: Answer) -> Answer:
+    """How far rounding in the problem's dtype can take each element from the right answer, as checking/floor.py derives
+    it: the radius of the same loop in ball arithmetic, at the dtype's precision less `LIBRARY_BITS`; where the model of
+    sums (its way 4) allows less, that."""
+    precision, info = bits(given.dtype) - LIBRARY_BITS, np.finfo(given.dtype)
+    read = (given.params, given.initial, given.xs)
+    inputs, answers, cotangents = map(jax.tree.leaves, (read, right, given.bar))
+    model = modelled_error(inputs, answers, cotangents, bits(given.dtype))
 
-    def radius(v: Any) -> np.ndarray:
+    def allowed(v: Any) -> Any:
         # Now and then arb rounds a function exactly, by luck, and the radius is next to nothing.
-        return np.maximum(radii(v), magnitudes(v) * 2.0**-precision) + float(info.tiny / info.eps)
+        radius = np.maximum(radii(v), magnitudes(v) * 2.0**-precision)
+        return np.minimum(radius, model) + float(info.tiny / info.eps)
 
     with bits_of_precision(precision):
-        return jax.tree.map(lambda v: radius(as_balls(v)), _by_loop(_mapped(given, as_balls)))
+        return jax.tree.map(lambda v: allowed(as_balls(v)), _by_loop(_mapped(given, as_balls)))
+
+
+def in_pairs(feature: Feature, values: list[Any]) -> list[Any]:
+    """What there is one of for each layer and direction, `Both` of each layer where there are two directions."""
+    return [Both(*values[k : k + 2]) for k in range(0, len(values), 2)] if feature.both else list(values)
 
 
 def _mapped(given: Problem, change: Callable[[Any], Any]) -> Problem:
@@ -152,28 +161,29 @@ def _mapped(given: Problem, change: Callable[[Any], Any]) -> Problem:
 
 def _by_loop(given: Problem) -> Answer:
     """Layer upon layer, and back."""
-    feature, n = given.feature, given.feature.directions
-    pairs = lambda v: [Both(*v[k : k + 2]) for k in range(0, len(v), 2)] if feature.both else list(v)  # noqa: E731
+    feature = given.feature
     cell, forward, backward = given.cell, LOOP.forward, LOOP.backward
     if feature.both:
         cell = Both(cell, cell)  # type: ignore[assignment]
         forward = partial(bidirectional.forward, merge=feature.merge)
         backward = partial(bidirectional.backward, merge=feature.merge)
-    params, initial, final_bar = map(pairs, (given.params, given.initial, given.bar.final))
+    params, initial, final_bar = (in_pairs(feature, v) for v in (given.params, given.initial, given.bar.final))
     read, final, tapes = [given.xs], [], []
     for p, s in zip(params, initial, strict=True):
         outputs, tape = forward(cell, p, s, read[-1], given.lengths)
         read.append(outputs.hs)
         final.append(outputs.final)
         tapes.append(tape)
-    hs_bar, params_bar, initial_bar = given.bar.hs, [], []
+    hs_bar: Any = given.bar.hs
+    params_bar: list[Any] = []
+    initial_bar: list[Any] = []
     for k in reversed(range(feature.layers)):
         bar = Outputs(hs_bar, final_bar[k])
         found = backward(cell, params[k], initial[k], read[k], tapes[k], bar, given.lengths)
         hs_bar = found.xs
         params_bar.insert(0, found.params)
         initial_bar.insert(0, found.initial)
-    flat = lambda v: [one for both in v for one in both] if n == 2 else v  # noqa: E731
+    flat = lambda v: [one for both in v for one in both] if feature.both else v  # noqa: E731
     return Answer(Outputs(read[-1], flat(final)), flat(params_bar), flat(initial_bar), hs_bar)
 
 
@@ -188,11 +198,6 @@ def arranged(layout: Layout, given: Problem, of: Callable[..., dict[str, Any]] =
     n = given.feature.directions
     values = given.params if values is None else values
     return [of(layout, v, k // n, bool(k % n)) for k, v in enumerate(values)]
-
-
-def in_layout(layout: Layout, given: Problem, answer: Answer) -> Answer:
-    """Our answer, with the gradients of the framework's own arrays."""
-    return answer._replace(params=arranged(layout, given, their_gradients, answer.params))
 
 
 def by_jax(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> Answer:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 from lstm_ref.checking.floor import bits
 from lstm_ref.errors import BadInput, CannotEvaluate
-from lstm_ref.interop.conform.features import FEATURES, Answer, Feature, arranged, floor, in_layout, ours, problem
-from lstm_ref.interop.layout import Layout
+from lstm_ref.interop.conform.features import FEATURES, Answer, Feature, Problem, arranged, by_jax, floor, ours, problem
+from lstm_ref.interop.layout import their_gradients
 from lstm_ref.interop.layouts import LAYOUTS
 
 SCHEMA = 1
@@ -30,6 +32,7 @@ FRAMEWORKS = {
     "equinox": ("with_equinox", "equinox"),
     "haiku": ("with_haiku", "dm-haiku"),
     "onnxruntime": ("with_onnxruntime", "onnx onnxruntime"),
+    "jax.experimental.rnn": ("with_jax_rnn", "jax"),
 }
 """By name: the module that runs it, and what to install."""
 
@@ -63,6 +66,8 @@ class Run:
     """Whether it has any."""
     failed: str = ""
     """Why there is no answer."""
+    uncompiled: float | None = None
+    """Where it disagrees: the digits of the same functions run by JAX without its compiler, where *these* agree."""
 
     @property
     def worst(self) -> Compared:
@@ -120,9 +125,12 @@ def as_dict(found: Iterable[Framework], seed: int, environment: dict[str, str]) 
     frameworks = []
     for one in found:
         runs = [
-            asdict(run) | {"digits": None if run.failed else run.digits, "agrees": run.agrees, "arrays": [
-                asdict(v) | {"agrees": v.agrees} for v in run.arrays
-            ]}
+            asdict(run)
+            | {
+                "digits": None if run.failed else run.digits,
+                "agrees": run.agrees,
+                "arrays": [asdict(v) | {"agrees": v.agrees} for v in run.arrays],
+            }
             for run in one.runs
         ]
         lacks = dict(one.lacks)
@@ -153,7 +161,10 @@ def measured(name: str, seed: int = 0) -> Framework:
     except CannotEvaluate as error:
         return Framework(name, unusable=str(error))
     layouts = dict.fromkeys(layout for feature in module.RUNS.values() for layout in feature)
-    traps = tuple(f"{n}: {LAYOUTS[n].traps.rstrip('.')}" for n in layouts if LAYOUTS[n].traps) + module.TRAPS
+    bites: dict[str, list[str]] = {}
+    for layout in layouts:
+        bites.setdefault(LAYOUTS[layout].traps.rstrip("."), []).append(layout.partition(".nn.")[2] or layout)
+    traps = tuple(f"{', '.join(names)}: {trap}" for trap, names in bites.items() if trap) + module.TRAPS
     runs = tuple(
         compared(module, FEATURES[feature], layout, dtype, seed)
         for feature, by_layout in module.RUNS.items()
@@ -169,17 +180,30 @@ def compared(
     """One run; by default with the forward that the framework's own table has for it."""
     forward = forward or module.RUNS[feature.name][layout]
     given = problem(feature, LAYOUTS[layout], dtype, seed)
+    in_layout = partial(getattr(module, "arranged", arranged), LAYOUTS[layout], given)
+
+    def run() -> Run:
+        answer = module.answer(forward, given, in_layout())
+        arrays = tuple(_beside(answer, given, in_layout))
+        return Run(feature.name, layout, dtype, arrays, answer.params is not None)
+
     try:
-        answer = module.answer(forward, given, arranged(LAYOUTS[layout], given))
+        found = run()
+        if not found.agrees and module.answer is by_jax:
+            with jax.disable_jit():
+                again = run()
+            found = replace(found, uncompiled=again.digits if again.agrees else None)
     except Exception as error:  # whatever a framework of another version may raise
         text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         return Run(feature.name, layout, dtype, (), False, text)
-    arrays = tuple(_beside(answer, given, LAYOUTS[layout]))
-    return Run(feature.name, layout, dtype, arrays, answer.params is not None)
+    return found
 
 
-def _beside(answer: Answer, given: Any, layout: Layout) -> Iterable[Compared]:
-    right, allowed = (in_layout(layout, given, v(given)).arrays() for v in (ours, floor))
+def _beside(answer: Answer, given: Problem, in_layout: Callable[..., Any]) -> Iterable[Compared]:
+    found = ours(given)
+    right, allowed = (
+        v._replace(params=in_layout(of=their_gradients, values=v.params)).arrays() for v in (found, floor(given, found))
+    )
     held = bits(given.dtype) * math.log10(2)
     for path, theirs in answer.arrays().items():
         mine = right[path]
