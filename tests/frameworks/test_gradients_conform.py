@@ -1,5 +1,6 @@
 """Every feature of every framework that is installed: outputs, final states and gradients are ours."""
 
+import jax
 import pytest
 from same import LENGTHS, assert_agrees, like
 
@@ -50,6 +51,21 @@ def test_two_gates_in_each_others_place_are_seen(name, module, monkeypatch):
     assert not run.agrees
     assert run.digits < 2
     assert run.uncompiled is None
+
+
+def test_a_mistake_of_jaxs_compiler_is_told_from_one_of_the_framework():
+    if "equinox" not in MODULES:
+        pytest.skip("equinox is not installed")
+    module, layout = MODULES["equinox"], "equinox.nn.LSTMCell"
+
+    def miscompiled(*read):
+        found = module.RUNS["lstm"][layout](*read)
+        return found if jax.config.jax_disable_jit else found._replace(hs=1.5 * found.hs)
+
+    run = compared(module, FEATURES["lstm"], layout, "float32", forward=miscompiled)
+    assert not run.agrees
+    assert run.digits < 1
+    assert run.uncompiled > 6
 
 
 def swap_two_gates(monkeypatch, name):

@@ -209,6 +209,13 @@ def by_jax(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> A
     return jax.tree.map(np.asarray, Answer(outputs, *gradients))
 
 
+CONVOLUTION_IN_A_SCAN = (
+    "jax 0.10.2's CPU compiler gets float64 gradients of a convolution in a scan wrong at some sizes (B=2, W=4, H=5); "
+    "jax 0.12, and XLA_FLAGS=--xla_cpu_use_fusion_emitters=false, do not"
+)
+"""Found by `lstm-ref conform`."""
+
+
 def nested(weights: dict[str, Any]) -> dict[str, Any]:
     """{"a.b": v} as {"a": {"b": v}}."""
     found: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import flax
 import jax
 from flax import linen, nnx
 
-from lstm_ref.interop.conform.features import Forward, Problem, by_jax, nested
+from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, Forward, Problem, by_jax, nested
 from lstm_ref.sequence import Outputs
 
 VERSION = flax.__version__
@@ -25,6 +25,7 @@ TRAPS = (
     "RNN with seq_lengths computes on in the padding: the final carry is right, the outputs there are not zero "
     "(here they are multiplied by a mask)",
     "an RNN is one layer: two are stacked by hand",
+    CONVOLUTION_IN_A_SCAN,
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import haiku
 
-from lstm_ref.interop.conform.features import Forward, Problem, by_jax
+from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, Forward, Problem, by_jax
 from lstm_ref.sequence import Outputs
 
 VERSION = haiku.__version__
@@ -25,7 +25,7 @@ LACKS = {
     "gru, two layers": "its GRU resets before the product",
     "lstm, two layers, both directions, lengths": _LENGTHS,
 }
-TRAPS = ("VanillaRNN has two biases unless double_bias=False",)
+TRAPS = ("VanillaRNN has two biases unless double_bias=False", CONVOLUTION_IN_A_SCAN)
 
 
 def _core(
