@@ -17,6 +17,7 @@ COMMANDS = {
     "cells": "List the cells: parameters, state, paper, derivation page.",
     "show": "Print a cell's equations and draw its graph, values above and adjoints below.",
     "vectors": "Write right values of every cell for any language, and check results against them.",
+    "conform": "Measure how many digits of torch's, Keras's, Flax's … outputs and gradients are ours.",
     "analyse": "Measure how far a gradient reaches: vanishing, and what padding costs.",
 }
 

@@ -30,7 +30,7 @@ model allows less than a derived or measured floor does, the model holds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -130,18 +130,23 @@ def modelled(
 ) -> dict[str, np.ndarray]:
     """Way 4 of this page, by path; of an oracle, which computes in float64 whatever the claim does."""
     inputs = paths(problem.inputs)
-    n = sum(np.size(v) for v in inputs.values())
     precision = bits(np.float64) if of_oracle else min(bits(np.result_type(v)) for v in inputs.values())
-    unit = min(n, 8 * n**0.5) * 2.0**-precision
-    largest = [
+    allowed = modelled_error(inputs.values(), gradients.values(), jax.tree.leaves(cotangents), precision)
+    return {k: np.full(np.shape(g), allowed) for k, g in gradients.items()}
+
+
+def modelled_error(inputs: Collection[Any], gradients: Iterable[Any], cotangents: Iterable[Any], bits: int) -> float:
+    """Way 4 of this page: of any element, in floats of so many bits."""
+    n = sum(np.size(v) for v in inputs)
+    unit = min(n, 8 * n**0.5) * 2.0**-bits
+    gradient, cotangent, value = (
         max(
             (float(np.max(np.abs(v).astype(np.float64), initial=0.0, where=np.isfinite(v))) for v in values),
             default=0.0,
         )
-        for values in (gradients.values(), jax.tree.leaves(cotangents), inputs.values())
-    ]
-    size = (largest[0] + largest[1]) * max(1.0, largest[2]) ** 2
-    return {k: np.full(np.shape(g), unit * size) for k, g in gradients.items()}
+        for values in (gradients, cotangents, inputs)
+    )
+    return unit * (gradient + cotangent) * max(1.0, value) ** 2
 
 
 def _radii(gradient: Callable[[], Any], float_bits: int) -> dict[str, np.ndarray] | None:

@@ -197,7 +197,9 @@ def _of_gates(layout: Layout, by_gate: ByGate) -> Any:
 
 def _rebuilt(shapes: Any, flat: Any) -> Any:
     """The structure of the shapes, with arrays in their places."""
-    return next(flat) if isinstance(shapes, str) else type(shapes)(*(_rebuilt(v, flat) for v in shapes))
+    if shapes is None or isinstance(shapes, str):
+        return shapes and next(flat)
+    return type(shapes)(*(_rebuilt(v, flat) for v in shapes))
 
 
 def _moved(layout: Layout, by_gate: ByGate, by: Mapping[str, float]) -> ByGate:

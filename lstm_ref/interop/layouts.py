@@ -32,11 +32,11 @@ def _torch(name: str, cell: str, gates: str, second_bias: str = "b", mark: str =
     )
 
 
-def _keras(name: str, cell: str, gates: str, traps: str = "") -> Layout:
+def _keras(name: str, cell: str, gates: str, traps: str = "", places: str = "") -> Layout:
     gated = "(g h)" if gates else "h"
     parts = (
-        Part("kernel", "w_x", f"d {gated}", gates),
-        Part("recurrent_kernel", "w_h", f"k {gated}", gates),
+        Part("kernel", "w_x", f"{places}d {gated}", gates),
+        Part("recurrent_kernel", "w_h", f"{places}k {gated}", gates),
         Part("bias", "b", gated, gates),
     )
     return Layout(name, cell, parts, traps=traps, source="https://keras.io/api/layers/recurrent_layers/")
@@ -54,8 +54,14 @@ def _a_gate_each(input_names: str, hidden_names: str, of_gates: str) -> tuple[Pa
 
 FLAX = "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html#rnn"
 ONNX = "https://onnx.ai/onnx/operators/"
+HAIKU = "https://dm-haiku.readthedocs.io/en/latest/api.html#recurrent"
 HASTE = "https://github.com/lmnt-com/haste/tree/master/docs/pytorch/haste_pytorch"
 ADDED = "1 is added to the forget gate at run time: the stored bias is smaller by 1 than it acts."
+
+
+def _flax_simple(name: str, cell: str) -> Layout:
+    parts = (Part("i.kernel", "w_x", "d h"), Part("i.bias", "b", "h"), Part("h.kernel", "w_h", "k h"))
+    return Layout(name, cell, parts, source=FLAX)
 
 
 def _onnx(name: str, cell: str, gates: str, second_bias: str = "b", peepholes: bool = False) -> Layout:
@@ -75,6 +81,20 @@ def _onnx(name: str, cell: str, gates: str, second_bias: str = "b", peepholes: b
         traps="The first axis is the direction: two directions are two such arrays, one upon the other.",
         source=ONNX,
     )
+
+
+def _convolutional(name: str, dimensions: int, modules: str, kernel: str, bias: str, source: str) -> Layout:
+    """Two modules, each with a bias; gates i, g, f, o."""
+    x, h = modules.split()
+    places = "x y"[: 2 * dimensions - 1]
+    parts = (
+        Part(f"{x}.{kernel}", "w_x", f"{places} d (g h)", "igfo"),
+        Part(f"{h}.{kernel}", "w_h", f"{places} k (g h)", "igfo"),
+        Part(f"{x}.{bias}", "b", "(g h)", "igfo"),
+        Part(f"{h}.{bias}", "b", "(g h)", "igfo"),
+    )
+    traps = f"{ADDED} {TWO_BIASES}"
+    return Layout(name, f"conv_lstm_{dimensions}d", parts, added={"f": 1.0}, traps=traps, source=source)
 
 
 def _tf1(name: str, peepholes: tuple[str, ...] = ()) -> Layout:
@@ -121,6 +141,9 @@ _ALL = (
     ),
     _keras("keras.layers.LSTM", "lstm", "ifgo", traps="unit_forget_bias initialises b_f with 1."),
     _keras("keras.layers.SimpleRNN", "rnn_tanh", ""),
+    _keras("keras.layers.SimpleRNN(relu)", "rnn_relu", ""),
+    _keras("keras.layers.ConvLSTM1D", "conv_lstm_1d", "ifgo", "unit_forget_bias initialises b_f with 1.", "x "),
+    _keras("keras.layers.ConvLSTM2D", "conv_lstm_2d", "ifgo", "unit_forget_bias initialises b_f with 1.", "x y "),
     _keras("keras.layers.GRU(reset_after=False)", "gru_before", "zrn"),
     Layout(
         "keras.layers.GRU",
@@ -161,12 +184,10 @@ _ALL = (
         traps="One bias for r and z, two for the candidate.",
         source=FLAX,
     ),
-    Layout(
-        "flax.linen.SimpleCell",
-        "rnn_tanh",
-        (Part("i.kernel", "w_x", "d h"), Part("i.bias", "b", "h"), Part("h.kernel", "w_h", "k h")),
-        source=FLAX,
-    ),
+    _flax_simple("flax.linen.SimpleCell", "rnn_tanh"),
+    _flax_simple("flax.linen.SimpleCell(relu)", "rnn_relu"),
+    _convolutional("flax.linen.ConvLSTMCell(1-D)", 1, "ih hh", "kernel", "bias", FLAX),
+    _convolutional("flax.linen.ConvLSTMCell(2-D)", 2, "ih hh", "kernel", "bias", FLAX),
     Layout(
         "equinox.nn.LSTMCell",
         "lstm",
@@ -222,6 +243,8 @@ _ALL = (
         traps="Its activation is relu.",
         source="https://dm-haiku.readthedocs.io/en/latest/api.html#vanillarnn",
     ),
+    _convolutional("haiku.Conv1DLSTM", 1, "input_to_hidden hidden_to_hidden", "w", "b", HAIKU),
+    _convolutional("haiku.Conv2DLSTM", 2, "input_to_hidden hidden_to_hidden", "w", "b", HAIKU),
     _onnx("onnx.LSTM", "lstm", "iofg"),
     _onnx("onnx.LSTM(P)", "peephole", "iofg", peepholes=True),
     _onnx("onnx.GRU(linear_before_reset=1)", "gru", "zrn", "b_h"),

@@ -1,7 +1,4 @@
-"""Our cells are the layers of Keras 3, on its JAX backend: same outputs, same gradients; masked, in both directions.
-
-In float32: on JAX, Keras's tanh turns float64 into float32, whatever the layer's dtype is.
-"""
+"""Keras 3 on its JAX backend: merges, the tutorials' classifier, and what it does to those who do not know it."""
 
 import os
 
@@ -10,119 +7,42 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import jax
 import numpy as np
 import pytest
-from helpers import an_ordinary_problem
-from same import LENGTHS, SIZES, assert_jax_framework, assert_same, joined, parts
+from same import assert_same, like
 
 from lstm_ref import sequence
-from lstm_ref.cells import CELLS
+from lstm_ref.interop.conform.features import FEATURES
+from lstm_ref.interop.conform.table import compared
 from lstm_ref.models import classifier
 from lstm_ref.reporting.summary import counts
-from lstm_ref.through_time import bidirectional
-from lstm_ref.through_time.bidirectional import Both
 
 keras = pytest.importorskip("keras", reason="keras is not installed")
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="keras does not run on its JAX backend")
+if keras.backend.backend() != "jax":
+    pytest.skip("keras does not run on its JAX backend", allow_module_level=True)
+from lstm_ref.interop.conform import with_keras  # noqa: E402
 
 VERSION = f"keras {keras.__version__}"
-T, B, D, H = SIZES
-MASK = np.arange(T)[None] < np.array(LENGTHS)[:, None]
 WHOLE = {"return_sequences": True, "return_state": True}
 
 
-def zrn(v):
-    """From our order r, z, n."""
-    return joined(*(parts(v, 3)[k] for k in (1, 0, 2)))
+@pytest.mark.parametrize("merge", ["sum", "mean", "product"])
+def test_other_merges(merge):
+    """Keras's "ave" and "mul" are our mean and product."""
+    feature = FEATURES["lstm, both directions"]._replace(merge=merge)
+    like(with_keras, "keras.layers.LSTM", feature.name, feature)
 
 
-def run(layer, weights, initial, xs, **options):
-    """Outputs (T, B, H) and final states, of weights in Keras's order."""
-    outputs, *states = layer.stateless_call(
-        weights,
-        [v.value for v in layer.non_trainable_variables],
-        xs.swapaxes(0, 1),
-        initial_state=list(initial),
-        **options,
-    )[0]
-    return sequence.Outputs(outputs.swapaxes(0, 1), type(initial)(*states))
+def test_float64_is_float32_on_the_way():
+    run = compared(with_keras, FEATURES["lstm"], "keras.layers.LSTM", "float64")
+    assert run.failed or run.digits < 9
 
 
-def built(layer, *places):
-    layer.build((B, T, *places, D))
-    return layer
-
-
-@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "masked"])
-def test_lstm(lengths):
-    layer = built(keras.layers.LSTM(H, **WHOLE))
-    layer.zero_output_for_mask = True  # else it repeats the last output
-    mask = {} if lengths is None else {"mask": MASK}
-
-    def theirs(p, initial, xs):
-        return run(layer, [p.w_x, p.w_h, p.b], initial, xs, **mask)
-
-    assert_jax_framework(CELLS["lstm"], theirs, VERSION, lengths, np.float32)
-
-
-def test_simple_rnn():
-    layer = built(keras.layers.SimpleRNN(H, **WHOLE))
-    assert_jax_framework(
-        CELLS["rnn_tanh"], lambda p, s, xs: run(layer, [p.w_x, p.w_h, p.b], s, xs), VERSION, dtype=np.float32
-    )
-
-
-def test_gru_reset_after():
-    layer = built(keras.layers.GRU(H, reset_after=True, **WHOLE))
-
-    def theirs(p, initial, xs):
-        return run(layer, [zrn(p.w_x), zrn(p.w_h), jax.numpy.stack((zrn(p.b), zrn(p.b_h)))], initial, xs)
-
-    assert_jax_framework(CELLS["gru"], theirs, VERSION, dtype=np.float32)
-
-
-def test_gru_reset_before():
-    layer = built(keras.layers.GRU(H, reset_after=False, **WHOLE))
-
-    def theirs(p, initial, xs):
-        return run(layer, [zrn(p.w_x), zrn(p.w_h), zrn(p.b)], initial, xs)
-
-    assert_jax_framework(CELLS["gru_before"], theirs, VERSION, dtype=np.float32)
-
-
-@pytest.mark.parametrize("dimensions", [1, 2])
-def test_convolutional_lstm(dimensions):
-    cell, places = CELLS[f"conv_lstm_{dimensions}d"], {1: (4,), 2: (2, 4)}[dimensions]
-    kind = getattr(keras.layers, f"ConvLSTM{dimensions}D")
-    layer = built(kind(H, 3, padding="same", **WHOLE), *places)
-    assert_jax_framework(cell, lambda p, s, xs: run(layer, [p.w_x, p.w_h, p.b], s, xs), VERSION, dtype=np.float32)
-
-
-@pytest.mark.parametrize("merge", bidirectional.Merge.__args__)
-def test_bidirectional(merge):
-    """Keras's "ave" and "mul" are our mean and product; its final states come onward first."""
-    cells = Both(CELLS["lstm"], CELLS["lstm"])
-    mode = {"mean": "ave", "product": "mul"}.get(merge, merge)
-    layer = built(keras.layers.Bidirectional(keras.layers.LSTM(H, **WHOLE), merge_mode=mode))
-    onward, back = (an_ordinary_problem(cell, SIZES, seed=n) for n, cell in enumerate(cells))
-    read = Both(onward.params, back.params), Both(onward.initial, back.initial), onward.xs
-    read = jax.tree.map(lambda v: v.astype(np.float32).astype(np.float64), read)
-
-    def theirs(p, initial, xs):
-        given = layer.stateless_call(
-            [*p.onward, *p.back],
-            [v.value for v in layer.non_trainable_variables],
-            xs.swapaxes(0, 1),
-            initial_state=[*initial.onward, *initial.back],
-        )[0]
-        states = Both(type(initial.onward)(*given[1:3]), type(initial.back)(*given[3:]))
-        return sequence.Outputs(given[0].swapaxes(0, 1), states)
-
-    outputs, tape = bidirectional.forward(cells, *read, merge=merge)
-    rng = np.random.default_rng(0)
-    bar = jax.tree.map(lambda v: rng.standard_normal(v.shape).astype(np.float32), outputs)
-    gradients = bidirectional.backward(cells, *read, tape, bar, merge=merge)
-    found, vjp = jax.vjp(theirs, *jax.tree.map(lambda v: v.astype(np.float32), read))
-    assert_same(outputs, found, VERSION, np.float32)
-    assert_same(gradients[:3], vjp(bar), VERSION, np.float32)
+def test_the_last_output_is_repeated_in_the_padding_unless_told_otherwise():
+    xs, mask = np.ones((1, 4, 3), np.float32), np.array([[True, True, False, False]])
+    repeated = np.asarray(keras.layers.LSTM(5, return_sequences=True)(xs, mask=mask))
+    np.testing.assert_array_equal(repeated[0, 2:], repeated[0, [1, 1]])
+    zero = np.asarray(keras.layers.LSTM(5, return_sequences=True, zero_output_for_mask=True)(xs, mask=mask))
+    assert zero[0, 1].any()
+    assert not zero[0, 2:].any()
 
 
 def test_the_tutorials_embedding_lstm_flatten_dense_classifier():

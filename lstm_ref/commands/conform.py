@@ -1,0 +1,130 @@
+"""`lstm-ref conform`: how many digits of the frameworks' outputs and gradients are ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lstm_ref.interop.conform.table import Framework, Run
+
+DTYPES = ("float64", "float32")
+DEFINITION = (
+    "digits: -log10 of the largest error relative to the largest element of an array; the least over outputs, final "
+    "states and all gradients (parameters in the framework's own layout, inputs, initial states); at most what the "
+    "dtype holds; float64 / float32"
+)
+
+
+@click.command()
+@click.argument("frameworks", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all numbers.")
+@click.option("--quiet", is_flag=True, help="Print one line: the verdict.")
+@click.option("--no-color", is_flag=True, help="No colours.")
+def conform(frameworks: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_color: bool) -> None:
+    """Measure how many digits of the frameworks' outputs and gradients are ours.
+
+    FRAMEWORKS are of torch, keras, flax, equinox, haiku, onnxruntime, jax.experimental.rnn; without them, all. One that
+    is not installed is left out, with a line that says so.
+    Exit code: 0 all agree as far as their arithmetic allows, 1 some do not, 2 it could not be done.
+    """
+    from rich.markup import escape
+
+    from lstm_ref.checking.check import environment
+    from lstm_ref.interop.conform.table import as_dict, chosen, measured
+    from lstm_ref.reporting.terminal import console
+
+    out = console(no_color)
+    found = [measured(name, seed) for name in chosen(frameworks)]
+    compared = [one for one in found if one.runs]
+    wrong, failed = (sum(len(getattr(one, what)) for one in found) for what in ("wrong", "failed"))
+    if as_json:
+        click.echo(json.dumps(as_dict(found, seed, environment()), ensure_ascii=False, allow_nan=False, indent=1))
+    else:
+        if compared and not quiet:
+            out.width = max(out.width, _width(len(compared)))
+            out.print(_table(compared))
+            out.print(f"[dim italic]{DEFINITION}[/]", soft_wrap=True)
+        for colour, line in _lines(found, environment()["jax"], quiet):
+            out.print(f"[{colour}]{escape(line)}[/]" if colour else escape(line), soft_wrap=True)
+        versions = ", ".join(f"{one.name} {one.version}" for one in compared)
+        runs = sum(len(one.runs) for one in compared)
+        verdict = f"[bold green]{runs} comparisons agree[/]"
+        if wrong or failed or not runs:
+            verdict = f"[bold red]{wrong} of {runs} comparisons wrong, {failed} could not be made[/]"
+        out.print(f"{verdict}: {versions or 'no framework is installed'}; seed {seed}", soft_wrap=True)
+    sys.exit(1 if wrong else 2 if failed or not compared else 0)
+
+
+def _width(columns: int) -> int:
+    return 44 + 16 * columns
+
+
+def _table(found: list[Framework]) -> Table:
+    """A row a feature, a column a framework."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from lstm_ref.interop.conform.features import FEATURES
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("feature", no_wrap=True)
+    for one in found:
+        only = "" if one.gradients else "\nforward only"
+        table.add_column(f"{one.name.replace('.rnn', chr(10) + '.rnn')}\n{one.version}{only}", justify="right")
+    for feature in FEATURES:
+        table.add_row(feature, *(_cell(one, feature) for one in found))
+    return table
+
+
+def _cell(one: Framework, feature: str) -> str:
+    if not any(one.of(feature, dtype) for dtype in DTYPES):
+        return "-"
+    return " / ".join(_number(one.of(feature, dtype)) for dtype in DTYPES)
+
+
+def _number(runs: list[Run]) -> str:
+    """The least of all its layouts."""
+    if not runs:
+        return "-"
+    if any(run.failed for run in runs):
+        return "[red]failed[/]"
+    text = f"{min(run.digits for run in runs):.1f}"
+    return text if all(run.agrees for run in runs) else f"[bold red]{text} WRONG[/]"
+
+
+def _lines(found: list[Framework], jax: str, quiet: bool) -> Iterator[tuple[str, str]]:
+    """(colour, line): what is wrong; then of each framework what it lacks, and what bites."""
+    for one in found:
+        for run in one.wrong:
+            where = f"{one.name} {one.version}, {run.feature}, {run.layout}, {run.dtype}"
+            worst = run.worst
+            numbers = worst.says or f"{worst.digits:.1f} digits agree, at least {worst.bound:.1f} must"
+            yield "red", f"wrong: {where}: {worst.array}: {numbers}"
+            if run.uncompiled is not None:
+                blame = f"the mistake is that of jax {jax}'s compiler"
+                yield "", f"  without jit (jax.disable_jit) {run.uncompiled:.1f} agree: {blame}"
+        for run in one.failed:
+            yield "red", f"failed: {one.name} {one.version}, {run.feature}, {run.layout}, {run.dtype}: {run.failed}"
+        if one.unusable:
+            yield "yellow", f"{one.name}: {one.unusable}"
+    if quiet:
+        return
+    for one in (one for one in found if one.runs):
+        yield "bold", f"{one.name} {one.version}"
+        if one.without:
+            yield "", f"  {one.without}"
+        why: dict[str, list[str]] = {}
+        for feature, reason in one.lacks:
+            why.setdefault(reason, []).append(feature)
+        for reason, features in why.items():
+            yield "", f"  lacks {'; '.join(features)}: {reason}"
+        for trap in one.traps:
+            yield "", f"  trap: {trap}"

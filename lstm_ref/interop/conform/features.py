@@ -1,0 +1,228 @@
+"""The problems on which frameworks are compared, ours' answer to each by the plain loop, and how far floats may be off.
+
+Everything is random and not zero: parameters, initial states, inputs, and a cotangent of every output and final state.
+What there is one of for each layer and direction is a flat list: layer 0, its direction back, layer 1 …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, magnitudes, radii
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.cells import CELLS, Cell
+from lstm_ref.cells.cell import arrays
+from lstm_ref.checking.floor import LIBRARY_BITS, bits, modelled_error
+from lstm_ref.checking.problem import paths
+from lstm_ref.interop.layout import Layout, theirs
+from lstm_ref.sequence import LOOP, Outputs
+from lstm_ref.through_time import bidirectional
+from lstm_ref.through_time.bidirectional import Both
+
+
+class Feature(NamedTuple):
+    """What a framework may have; which cell it is of, its layout there says."""
+
+    name: str
+    layers: int = 1
+    both: bool = False
+    """In both directions, their outputs merged."""
+    lengths: bool = False
+    """Sequences of different lengths in one batch."""
+    merge: bidirectional.Merge = "concat"
+
+    @property
+    def directions(self) -> int:
+        """Of each layer."""
+        return 2 if self.both else 1
+
+
+FEATURES = {
+    feature.name: feature
+    for feature in (
+        Feature("rnn, tanh"),
+        Feature("rnn, relu"),
+        Feature("lstm"),
+        Feature("gru, reset after"),
+        Feature("gru, reset before"),
+        Feature("lstm, peepholes"),
+        Feature("lstm, projected"),
+        Feature("lstm, convolutional 1-D"),
+        Feature("lstm, convolutional 2-D"),
+        Feature("lstm, lengths", lengths=True),
+        Feature("gru, lengths", lengths=True),
+        Feature("lstm, both directions", both=True),
+        Feature("lstm, two layers", layers=2),
+        Feature("gru, two layers", layers=2),
+        Feature("lstm, two layers, both directions, lengths", 2, True, True),
+    )
+}
+"""The rows of the table."""
+
+T, B, D, H = 6, 2, 3, 5
+SIZES = {"P": 4}
+LENGTHS = (6, 3)
+
+
+class Problem(NamedTuple):
+    """A feature, with numbers of one dtype."""
+
+    feature: Feature
+    cell: Cell
+    params: list[Any]
+    initial: list[Any]
+    xs: Any
+    """(T, B, …)."""
+    bar: Outputs
+    """Cotangents of `hs` and `final`."""
+    lengths: np.ndarray | None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of all its arrays."""
+        return self.xs.dtype
+
+
+class Answer(NamedTuple):
+    """Outputs, and the gradients of Σ bar · outputs, where there are any."""
+
+    outputs: Outputs
+    """`final` is a list."""
+    params: list[Any] | None = None
+    """Gradients, in the framework's layout where it is a framework's."""
+    initial: list[Any] | None = None
+    xs: Any = None
+
+    def arrays(self) -> dict[str, Any]:
+        """By path."""
+        outputs = {"outputs": self.outputs.hs, "final": self.outputs.final}
+        gradients = {"d params": self.params, "d initial": self.initial, "d xs": self.xs}
+        return paths(outputs | (gradients if self.params is not None else {}))
+
+
+def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> Problem:
+    """Normal numbers of scale ½, rounded to the dtype; the same ones for the same seed."""
+    cell, rng = CELLS[layout.cell], np.random.default_rng(seed)
+    drawn = lambda shape: np.asarray(rng.standard_normal(shape) / 2, dtype)  # noqa: E731
+    each = range(feature.layers * feature.directions)
+    merged = 2 * H if feature.both and feature.merge == "concat" else H
+    width = [D if n < feature.directions else merged for n in each]
+    params = [arrays(cell.parameter_shapes(width[n], H, **SIZES), drawn) for n in each]
+    shapes = cell.state_shapes(B, H, **SIZES)
+    initial, final_bar = ([arrays(shapes, drawn) for _ in each] for _ in "ab")
+    xs = drawn((T, *cell.input_shapes(B, D, H=H)))
+    hs_bar = drawn((T, *shapes.h[:-1], merged if feature.both else shapes.h[-1]))
+    lengths = np.array(LENGTHS) if feature.lengths else None
+    return Problem(feature, cell, params, initial, xs, Outputs(hs_bar, final_bar), lengths)
+
+
+# --------------------------------------------------------------------------------------------------------- ours
+
+
+def ours(given: Problem) -> Answer:
+    """By the plain loop in float64, of the problem's numbers as they are."""
+    return _by_loop(_mapped(given, lambda v: np.asarray(v, np.float64)))
+
+
+def floor(given: Problem, right: Answer) -> Answer:
+    """How far rounding in the problem's dtype can take each element from the right answer, as checking/floor.py derives
+    it: the radius of the same loop in ball arithmetic, at the dtype's precision less `LIBRARY_BITS`; where the model of
+    sums (its way 4) allows less, that."""
+    precision, info = bits(given.dtype) - LIBRARY_BITS, np.finfo(given.dtype)
+    read = (given.params, given.initial, given.xs)
+    inputs, answers, cotangents = map(jax.tree.leaves, (read, right, given.bar))
+    model = modelled_error(inputs, answers, cotangents, bits(given.dtype))
+
+    def allowed(v: Any) -> Any:
+        # Now and then arb rounds a function exactly, by luck, and the radius is next to nothing.
+        radius = np.maximum(radii(v), magnitudes(v) * 2.0**-precision)
+        return np.minimum(radius, model) + float(info.tiny / info.eps)
+
+    with bits_of_precision(precision):
+        return jax.tree.map(lambda v: allowed(as_balls(v)), _by_loop(_mapped(given, as_balls)))
+
+
+def in_pairs(feature: Feature, values: list[Any]) -> list[Any]:
+    """What there is one of for each layer and direction, `Both` of each layer where there are two directions."""
+    return [Both(*values[k : k + 2]) for k in range(0, len(values), 2)] if feature.both else list(values)
+
+
+def _mapped(given: Problem, change: Callable[[Any], Any]) -> Problem:
+    """With each array changed."""
+    changed = jax.tree.map(change, (given.params, given.initial, given.xs, given.bar))
+    return given._replace(**dict(zip(("params", "initial", "xs", "bar"), changed, strict=True)))
+
+
+def _by_loop(given: Problem) -> Answer:
+    """Layer upon layer, and back."""
+    feature = given.feature
+    cell, forward, backward = given.cell, LOOP.forward, LOOP.backward
+    if feature.both:
+        cell = Both(cell, cell)  # type: ignore[assignment]
+        forward = partial(bidirectional.forward, merge=feature.merge)
+        backward = partial(bidirectional.backward, merge=feature.merge)
+    params, initial, final_bar = (in_pairs(feature, v) for v in (given.params, given.initial, given.bar.final))
+    read, final, tapes = [given.xs], [], []
+    for p, s in zip(params, initial, strict=True):
+        outputs, tape = forward(cell, p, s, read[-1], given.lengths)
+        read.append(outputs.hs)
+        final.append(outputs.final)
+        tapes.append(tape)
+    hs_bar: Any = given.bar.hs
+    params_bar: list[Any] = []
+    initial_bar: list[Any] = []
+    for k in reversed(range(feature.layers)):
+        bar = Outputs(hs_bar, final_bar[k])
+        found = backward(cell, params[k], initial[k], read[k], tapes[k], bar, given.lengths)
+        hs_bar = found.xs
+        params_bar.insert(0, found.params)
+        initial_bar.insert(0, found.initial)
+    flat = lambda v: [one for both in v for one in both] if feature.both else v  # noqa: E731
+    return Answer(Outputs(read[-1], flat(final)), flat(params_bar), flat(initial_bar), hs_bar)
+
+
+# ------------------------------------------------------------------------------------------------------- theirs
+
+Forward = Callable[[Problem, list[dict[str, Any]], list[Any], Any], Outputs]
+"""(problem, weights, initial, xs) -> outputs, of a framework's own arrays: what is to be differentiated."""
+
+
+def arranged(layout: Layout, given: Problem, of: Callable[..., dict[str, Any]] = theirs, values: Any = None) -> list:
+    """The framework's arrays by name, of the parameters of each layer and direction; or of their gradients."""
+    n = given.feature.directions
+    values = given.params if values is None else values
+    return [of(layout, v, k // n, bool(k % n)) for k, v in enumerate(values)]
+
+
+def by_jax(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> Answer:
+    """The answer of a JAX function, differentiated by JAX."""
+    with x64() if given.dtype == np.float64 else nullcontext():
+        read = jax.tree.map(jax.numpy.asarray, (weights, given.initial, given.xs))
+        outputs, vjp = jax.vjp(partial(forward, given), *read)
+        gradients = vjp(jax.tree.map(jax.numpy.asarray, given.bar))
+    return jax.tree.map(np.asarray, Answer(outputs, *gradients))
+
+
+CONVOLUTION_IN_A_SCAN = (
+    "jax 0.10.2's CPU compiler gets float64 gradients of a convolution in a scan wrong at some sizes (B=2, W=4, H=5); "
+    "jax 0.12, and XLA_FLAGS=--xla_cpu_use_fusion_emitters=false, do not"
+)
+"""Found by `lstm-ref conform`."""
+
+
+def nested(weights: dict[str, Any]) -> dict[str, Any]:
+    """{"a.b": v} as {"a": {"b": v}}."""
+    found: dict[str, Any] = {}
+    for name, v in weights.items():
+        *within, last = name.split(".")
+        place = found
+        for part in within:
+            place = place.setdefault(part, {})
+        place[last] = v
+    return found

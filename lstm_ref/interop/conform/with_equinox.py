@@ -1,0 +1,53 @@
+"""Equinox: its cells by JAX's scan, differentiated by JAX."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import equinox
+import jax
+
+from lstm_ref.interop.conform.features import Problem, by_jax
+from lstm_ref.sequence import Outputs
+
+VERSION = equinox.__version__
+DTYPES = ("float64", "float32")
+WITHOUT = ""
+_CELLS = "it has cells alone: the loop through time, and what is built on it, is yours"
+LACKS = {
+    "rnn, tanh": "it has an LSTMCell and a GRUCell",
+    "rnn, relu": "it has an LSTMCell and a GRUCell",
+    "gru, reset before": "its GRUCell resets after the product",
+    "lstm, peepholes": "no cell has them",
+    "lstm, projected": "no cell projects",
+    "lstm, convolutional 1-D": "no convolutional recurrence",
+    "lstm, convolutional 2-D": "no convolutional recurrence",
+    "lstm, lengths": _CELLS,
+    "gru, lengths": _CELLS,
+    "lstm, both directions": _CELLS,
+    "lstm, two layers": _CELLS,
+    "gru, two layers": _CELLS,
+    "lstm, two layers, both directions, lengths": _CELLS,
+}
+TRAPS = ("a cell is for one row: jax.vmap it over the batch", "new parameters go in by equinox.tree_at")
+
+
+def _cell(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
+    made = kind(xs.shape[-1], initial[0].h.shape[-1], key=jax.random.key(0))
+    cell = equinox.tree_at(lambda m: [getattr(m, k) for k in weights[0]], made, list(weights[0].values()))
+
+    def step(state: Any, x: Any) -> Any:
+        new = jax.vmap(cell)(x, tuple(state) if len(state) > 1 else state.h)
+        new = type(state)(*(new if isinstance(new, tuple) else (new,)))
+        return new, new.h
+
+    final, hs = jax.lax.scan(step, initial[0], xs)
+    return Outputs(hs, [final])
+
+
+RUNS = {
+    "lstm": {"equinox.nn.LSTMCell": partial(_cell, equinox.nn.LSTMCell)},
+    "gru, reset after": {"equinox.nn.GRUCell": partial(_cell, equinox.nn.GRUCell)},
+}
+answer = by_jax

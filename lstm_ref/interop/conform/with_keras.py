@@ -1,0 +1,79 @@
+"""Keras 3 on its JAX backend, a layer upon a layer; differentiated by JAX."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import jax
+import keras
+
+from lstm_ref.errors import CannotEvaluate
+from lstm_ref.interop.conform.features import Forward, Problem, by_jax
+from lstm_ref.sequence import Outputs
+
+if keras.backend.backend() != "jax":
+    raise CannotEvaluate(f"runs on its backend {keras.backend.backend()} here: set KERAS_BACKEND=jax")
+
+VERSION = keras.__version__
+DTYPES = ("float32",)
+WITHOUT = "no float64: on JAX its tanh is computed in float32, whatever the layer's dtype"
+LACKS = {"lstm, peepholes": "no layer has them", "lstm, projected": "no layer projects"}
+TRAPS = (
+    "in the padding the last output is repeated, unless zero_output_for_mask=True (Bidirectional sets it)",
+    "outputs are (B, T, …)",
+    "Bidirectional gives its final states onward first: h, c, h, c",
+    "a layer is one layer: two are stacked by hand, and the mask is given to each",
+)
+ORDER = ("kernel", "recurrent_kernel", "bias")
+MERGES = {"mean": "ave", "product": "mul"}
+
+
+def _layer(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any) -> Any:
+    feature, final, each = given.feature, [], given.feature.directions
+    xs = xs.swapaxes(0, 1)
+    options: dict[str, Any] = {}
+    if given.lengths is not None:
+        options["mask"] = jax.numpy.arange(xs.shape[1])[None] < given.lengths[:, None]
+    for n in range(0, len(initial), each):
+        layer = kind(
+            initial[n].h.shape[-1], return_sequences=True, return_state=True, zero_output_for_mask=True, **more
+        )
+        if feature.both:
+            layer = keras.layers.Bidirectional(layer, merge_mode=MERGES.get(feature.merge, feature.merge))
+        layer.build(xs.shape)
+        frozen = [v.value for v in layer.non_trainable_variables]
+        start = [v for s in initial[n : n + each] for v in s]
+        of_layer = [v for one in weights[n : n + each] for v in map(one.get, ORDER)]
+        (xs, *states), _ = layer.stateless_call(of_layer, frozen, xs, initial_state=start, **options)
+        width = len(states) // each
+        final += [type(s)(*states[k * width : (k + 1) * width]) for k, s in enumerate(initial[n : n + each])]
+    return Outputs(xs.swapaxes(0, 1), final)
+
+
+def _of(kind: Any, **more: Any) -> Forward:
+    return partial(_layer, kind, **more)
+
+
+layers = keras.layers
+_LSTM, _GRU = {"keras.layers.LSTM": _of(layers.LSTM)}, {"keras.layers.GRU": _of(layers.GRU)}
+_PLACES = {"kernel_size": 3, "padding": "same"}
+RUNS = {
+    "rnn, tanh": {"keras.layers.SimpleRNN": _of(layers.SimpleRNN)},
+    "rnn, relu": {"keras.layers.SimpleRNN(relu)": _of(layers.SimpleRNN, activation="relu")},
+    "lstm": _LSTM,
+    "gru, reset after": _GRU,
+    "gru, reset before": {"keras.layers.GRU(reset_after=False)": _of(layers.GRU, reset_after=False)},
+    "lstm, convolutional 1-D": {"keras.layers.ConvLSTM1D": _of(layers.ConvLSTM1D, **_PLACES)},
+    "lstm, convolutional 2-D": {"keras.layers.ConvLSTM2D": _of(layers.ConvLSTM2D, **_PLACES)},
+    "lstm, lengths": _LSTM,
+    "gru, lengths": _GRU,
+    "lstm, both directions": _LSTM,
+    "lstm, two layers": _LSTM,
+    "gru, two layers": _GRU,
+    "lstm, two layers, both directions, lengths": _LSTM,
+}
+answer = by_jax

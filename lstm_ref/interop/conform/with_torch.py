@@ -1,0 +1,85 @@
+"""torch: modules and cells, differentiated by its autograd."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import torch
+
+from lstm_ref.interop.conform.features import Answer, Forward, Problem
+from lstm_ref.sequence import Outputs
+
+VERSION = torch.__version__
+DTYPES = ("float64", "float32")
+WITHOUT = ""
+LACKS = {
+    "gru, reset before": "torch's GRU resets after the product",
+    "lstm, peepholes": "no module has them",
+    "lstm, convolutional 1-D": "no convolutional recurrence",
+    "lstm, convolutional 2-D": "no convolutional recurrence",
+}
+TRAPS = (
+    "pack_padded_sequence wants the lengths in descending order, or enforce_sorted=False",
+    "pad_packed_sequence gives as many steps as the longest sequence has, unless total_length is given",
+    "batch_first concerns inputs and outputs alone: the states stay (layers, B, H)",
+)
+
+
+def _module(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any) -> Any:
+    """A module with all its layers, in the place of whose parameters these stand."""
+    sizes = {"num_layers": given.feature.layers, "bidirectional": given.feature.both}
+    width = initial[0][-1].shape[-1]
+    module = kind(xs.shape[-1], width, **sizes, **more).to(xs.dtype)
+    start = tuple(torch.stack([s[k] for s in initial]) for k in range(len(initial[0])))
+    if given.lengths is not None:
+        xs = torch.nn.utils.rnn.pack_padded_sequence(xs, torch.tensor(given.lengths))
+    every = {name: v for one in weights for name, v in one.items()}
+    hs, last = torch.func.functional_call(module, every, (xs, start if len(start) > 1 else start[0]))
+    if given.lengths is not None:
+        hs, _ = torch.nn.utils.rnn.pad_packed_sequence(hs, total_length=given.xs.shape[0])
+    last = last if isinstance(last, tuple) else (last,)
+    return Outputs(hs, [type(s)(*(v[n] for v in last)) for n, s in enumerate(initial)])
+
+
+def _cell(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
+    """A cell, step by step."""
+    module, (state,), hs = kind(xs.shape[-1], initial[0].h.shape[-1]).to(xs.dtype), initial, []
+    for x in xs:
+        new = torch.func.functional_call(module, weights[0], (x, tuple(state) if len(state) > 1 else state[0]))
+        state = type(state)(*(new if isinstance(new, tuple) else (new,)))
+        hs.append(state.h)
+    return Outputs(torch.stack(hs), [state])
+
+
+def _of(how: Any, kind: Any, **more: Any) -> Forward:
+    return partial(how, kind, **more)
+
+
+nn = torch.nn
+_LSTM, _GRU = {"torch.nn.LSTM": _of(_module, nn.LSTM)}, {"torch.nn.GRU": _of(_module, nn.GRU)}
+RUNS = {
+    "rnn, tanh": {"torch.nn.RNN": _of(_module, nn.RNN), "torch.nn.RNNCell": _of(_cell, nn.RNNCell)},
+    "rnn, relu": {"torch.nn.RNN(relu)": _of(_module, nn.RNN, nonlinearity="relu")},
+    "lstm": {**_LSTM, "torch.nn.LSTMCell": _of(_cell, nn.LSTMCell)},
+    "gru, reset after": {**_GRU, "torch.nn.GRUCell": _of(_cell, nn.GRUCell)},
+    "lstm, projected": {"torch.nn.LSTM(proj_size)": _of(_module, nn.LSTM, proj_size=4)},
+    "lstm, lengths": _LSTM,
+    "gru, lengths": _GRU,
+    "lstm, both directions": _LSTM,
+    "lstm, two layers": _LSTM,
+    "gru, two layers": _GRU,
+    "lstm, two layers, both directions, lengths": _LSTM,
+}
+
+
+def answer(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> Answer:
+    """Outputs and gradients."""
+    read = jax.tree.map(lambda v: torch.tensor(v).requires_grad_(), (weights, given.initial, given.xs))
+    outputs = forward(given, *read)
+    pairs = zip(jax.tree.leaves(outputs), jax.tree.leaves(given.bar), strict=True)
+    loss = sum((out * torch.tensor(bar)).sum() for out, bar in pairs)
+    flat, structure = jax.tree.flatten(read)
+    gradients = jax.tree.unflatten(structure, torch.autograd.grad(loss, flat))
+    return jax.tree.map(lambda v: v.detach().numpy(), Answer(outputs, *gradients))
