@@ -90,6 +90,8 @@ def ours(layout: Layout, arrays: Mapping[str, Any], layer: int = 0, back: bool =
             for other in part.of.split()[1:]:
                 for gate, v in _unpacked(layout, part, array).items():
                     found[other].setdefault(gate, 0 * v)
+    for of, gate in without_place(layout):
+        found[of][gate] = 0 * found["b"][gate]
     params = _of_gates(layout, _moved(layout, found, layout.added))
     cell = CELLS[layout.cell]
     solved((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(params).items()}))
@@ -102,9 +104,17 @@ def lost(layout: Layout) -> list[str]:
     for part in layout.parts:
         if len(part.of.split()) > 1:
             said.append(f"{part.of.replace(' ', ' and ')} of the gates {', '.join(part.gates)} become one, their sum")
+    said += [f"{of} of the gate {gate} has no place, and is zero there" for of, gate in without_place(layout)]
     if layout.added:
         said.append("the last bit of biases to which a constant is added at run time may be rounded")
     return said
+
+
+def without_place(layout: Layout) -> list[tuple[str, str]]:
+    """The gates of our biases that no array holds."""
+    held = {(of, gate) for part in layout.parts for of in part.of.split() for gate in part.gates}
+    gated = [name for name in named(CELLS[layout.cell].params) if len(set(_words(layout, name))) == 2]
+    return [(name, gate) for name in gated for gate in _gates(layout) if (name, gate) not in held]
 
 
 def shared(layout: Layout) -> list[str]:

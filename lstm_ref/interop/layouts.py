@@ -172,6 +172,19 @@ _ALL = (
         source=FLAX,
     ),
     Layout(
+        "flax.nnx.GRUCell",
+        "gru",
+        (
+            Part("dense_i.kernel", "w_x", "d (g h)", "rzn"),
+            Part("dense_h.kernel", "w_h", "k (g h)", "rzn"),
+            Part("dense_i.bias", "b b_h", "(g h)", "rz"),
+            Part("dense_i.bias", "b", "(g h)", "n"),
+        ),
+        joined={"dense_i.bias": 0},
+        traps="One bias a gate: linen's second bias of the candidate has no place.",
+        source=FLAX,
+    ),
+    Layout(
         "flax.linen.GRUCell",
         "gru",
         (

@@ -20,7 +20,8 @@ from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays
 from lstm_ref.checking.floor import LIBRARY_BITS, bits, modelled_error
 from lstm_ref.checking.problem import paths
-from lstm_ref.interop.layout import Layout, theirs
+from lstm_ref.interop.layout import Layout, theirs, without_place
+from lstm_ref.interop.layout import ours as theirs_to_ours
 from lstm_ref.sequence import LOOP, Outputs
 from lstm_ref.through_time import bidirectional
 from lstm_ref.through_time.bidirectional import Both
@@ -114,6 +115,8 @@ def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> Problem:
     merged = 2 * H if feature.both and feature.merge == "concat" else H
     width = [D if n < feature.directions else merged for n in each]
     params = [arrays(cell.parameter_shapes(width[n], H, **SIZES), drawn) for n in each]
+    if without_place(layout):  # what the framework cannot hold is zero
+        params = [theirs_to_ours(layout, theirs(layout, p)) for p in params]
     shapes = cell.state_shapes(B, H, **SIZES)
     initial, final_bar = ([arrays(shapes, drawn) for _ in each] for _ in "ab")
     xs = drawn((T, *cell.input_shapes(B, D, H=H)))

@@ -84,7 +84,7 @@ RUNS = {
         "flax.nnx.LSTMCell": _of(_nnx, nnx.LSTMCell),
         "flax.nnx.OptimizedLSTMCell": _of(_nnx, nnx.OptimizedLSTMCell),
     },
-    "gru, reset after": _GRU,
+    "gru, reset after": {**_GRU, "flax.nnx.GRUCell": _of(_nnx, nnx.GRUCell)},
     "lstm, convolutional 1-D": {"flax.linen.ConvLSTMCell(1-D)": _of(_linen, linen.ConvLSTMCell, kernel_size=(3,))},
     "lstm, convolutional 2-D": {"flax.linen.ConvLSTMCell(2-D)": _of(_linen, linen.ConvLSTMCell, kernel_size=(3, 3))},
     "lstm, lengths": _LSTM,
