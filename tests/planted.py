@@ -73,7 +73,9 @@ MISTAKES = {
         SEQUENCE, "tapes[t], bar.hs[t], state_bar, None if keep", "tapes[t], bar.hs[t - 1], state_bar, None if keep"
     ),
     "the scan runs its backward pass onward in time (T1*)": Mistake(
-        SEQUENCE, "(tapes, bar.hs, keep), reverse=not reverse", "(tapes, bar.hs, keep), reverse=reverse"
+        SEQUENCE,
+        "bar.final, (tapes, bar.hs, keep), reverse=not reverse",
+        "bar.final, (tapes, bar.hs, keep), reverse=reverse",
     ),
     "the gates i and f are swapped (L3*)": Mistake(
         LSTM, "c_bar * g, c_bar * prev.c, c_bar * i", "c_bar * prev.c, c_bar * g, c_bar * i"
@@ -82,7 +84,10 @@ MISTAKES = {
         SEQUENCE, "keep_of(T, lengths), bar.final, _zeros(p)", "keep_of(T, lengths), _zeros(bar.final), _zeros(p)"
     ),
     "the scan ignores the final state's cotangent (T1*)": Mistake(
-        SEQUENCE, "step, (bar.final, _zeros(p))", "step, (_zeros(bar.final), _zeros(p))"
+        SEQUENCE, "step, bar.final, (tapes, bar.hs, keep)", "step, _zeros(bar.final), (tapes, bar.hs, keep)"
+    ),
+    "the batch of all steps does not get the state's cotangents (T1*)": Mistake(
+        SEQUENCE, "_rows(state_bars)", "_rows(_zeros(state_bars))"
     ),
     "padding hands its cotangent on to no one (T2*)": Mistake(
         SEQUENCE, "given._replace(prev=_add(given.prev, held))", "given"
