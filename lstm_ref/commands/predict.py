@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lstm_ref.commands.settings import options_of
+from lstm_ref.commands.models import Models, options_of
 from lstm_ref.errors import BadInput
 from lstm_ref.tasks import NAMES, task
 
@@ -19,21 +19,7 @@ OPTIONS = (
 )
 
 
-class _Models(click.Group):
-    """A command a model, made when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(NAMES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _command(cmd_name) if cmd_name in NAMES else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Models"):
-            formatter.write_dl(list(NAMES.items()))
-
-
-@click.group(cls=_Models)
+@click.group(cls=Models, make=lambda name: _command(name))
 def predict() -> None:
     """What a trained model says of texts: continuations, classes, tags, translations."""
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from lstm_ref.commands.settings import explicit, names_of, options_of
+from lstm_ref.commands.left_out import report_bad
+from lstm_ref.commands.models import Models, explicit, names_of, options_of
 from lstm_ref.errors import BadInput
 from lstm_ref.tasks import NAMES, task
 
@@ -40,21 +39,7 @@ FILES = (
 )
 
 
-class _Models(click.Group):
-    """A command a model, made when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(NAMES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _command(task(cmd_name)) if cmd_name in NAMES else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Models"):
-            formatter.write_dl(list(NAMES.items()))
-
-
-@click.group(cls=_Models)
+@click.group(cls=Models, make=lambda name: _command(task(name)))
 def train() -> None:
     """Train a model on text."""
 
@@ -277,29 +262,6 @@ def _introduce(job: _Job, start: State) -> None:
 def _print_baselines(job: _Job, examples: Any, which: str) -> None:
     for name, scores in job.corpus.baselines(examples).items():
         job.console.print(f"to beat, {which}: {name}: {_words(scores)}")
-
-
-def report_bad(bad: list[Any]) -> None:
-    """Every line that was left out, those of one reason together."""
-    lines = defaultdict(list)
-    for one in bad:
-        lines[one.path, one.why].append(one.line)
-    for (path, why), numbers in lines.items():
-        said = ", ".join(_ranges(numbers))
-        where = f"{path}, line{'s' * (len(numbers) > 1)} {said}" if numbers[0] else path
-        click.echo(f"left out: {where}: {why}", err=True)
-    rows = sum(1 for one in bad if one.line)
-    if rows:
-        click.echo(f"{rows} bad row{'s' * (rows > 1)} in all", err=True)
-
-
-def _ranges(numbers: list[int]) -> list[str]:
-    """3, 4, 5, 9 as 3-5, 9."""
-    found = []
-    for _, group in groupby(enumerate(numbers), lambda one: one[1] - one[0]):
-        run = [number for _, number in group]
-        found.append(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}")
-    return found
 
 
 @contextmanager

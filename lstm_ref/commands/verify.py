@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
+from lstm_ref.commands.left_out import report_bad
 from lstm_ref.commands.options import checking_options
-from lstm_ref.commands.train import report_bad
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Options made of a dataclass whose fields are made by `setting`: one a field, with its help, choices and default."""
+"""A command a model, and its options, made of a dataclass whose fields are made by `setting`: one option a field."""
 
 from __future__ import annotations
 
@@ -7,6 +7,29 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 import click
+
+from lstm_ref.tasks import NAMES
+
+
+class Models(click.Group):
+    """A command a model, made by `make(name)` when it is asked for."""
+
+    def __init__(self, *, make: Callable[[str], click.Command], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._make = make
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None."""
+        return self._make(cmd_name) if cmd_name in NAMES else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Without making any."""
+        with formatter.section("Models"):
+            formatter.write_dl(list(NAMES.items()))
 
 
 def options_of(record: type) -> list[Callable[[Any], Any]]:
