@@ -157,7 +157,7 @@ def scan_with_tape(
 ) -> tuple[Outputs, Tape]:
     """As `loop`, jitted; the tapes come stacked over time. Arrays share one floating dtype. Raises BadInput."""
     check(cell, p, initial, xs, lengths)
-    _check_dtypes(p, initial, xs)
+    check_dtypes(p, initial, xs)
 
     def step(state: Any, now: Any) -> tuple[Any, Any]:
         x, keep = now
@@ -364,7 +364,8 @@ def _structure(v: Any) -> str:
     return "one array" if isinstance(v, str) else type(v).__name__
 
 
-def _check_dtypes(*trees: Any) -> None:
+def check_dtypes(*trees: Any) -> None:
+    """BadInput unless params, initial state and xs share one floating dtype."""
     dtypes = {v.dtype for v in jax.tree.leaves(trees)}
     if len(dtypes) != 1 or not jnp.issubdtype(dtypes.pop(), jnp.floating):
         named = ", ".join(f"{jax.tree_util.keystr(k)}: {v.dtype}" for k, v in jax.tree.leaves_with_path(trees))
