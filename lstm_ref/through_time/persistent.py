@@ -30,7 +30,7 @@ from lstm_ref.arithmetic import sigmoid, tanh, where
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import choose, counted, flipped, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
+from lstm_ref.sequence import Gradients, Outputs, Through, _check_dtypes, check, check_bar
 
 ROWS = 16
 """Of the batch, of one program: the least that a tensor core multiplies."""
@@ -68,6 +68,8 @@ def forward(
     if cell.name != "lstm":
         raise BadInput(f"{cell.name} has no persistent kernel: it is the LSTM's")
     check(cell, p, initial, xs, lengths)
+    if isinstance(xs, jax.Array):
+        _check_dtypes(p, initial, xs)
     (T, B), H = xs.shape[:2], initial.h.shape[-1]
     lengths = counted(lengths, T, B)
     keep = keep_of(T, lengths)
@@ -112,20 +114,23 @@ def backward(
 PERSISTENT = Through(forward, backward)
 """One kernel each way."""
 
+_forward_jitted = jax.jit(forward, static_argnums=(0, 5))
+_backward_jitted = jax.jit(backward, static_argnums=(0, 7))
+
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 5))
 def _bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> Outputs:
-    return forward(cell, p, initial, xs, lengths, reverse)[0]
+    return _forward_jitted(cell, p, initial, xs, lengths, reverse)[0]
 
 
 def _bptt_forward(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> tuple[Outputs, Any]:
-    outputs, kept = forward(cell, p, initial, xs, lengths, reverse)
+    outputs, kept = _forward_jitted(cell, p, initial, xs, lengths, reverse)
     return outputs, (p, initial, kept, lengths)
 
 
 def _bptt_backward(cell: Cell, reverse: bool, read: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
     p, initial, kept, lengths = read
-    given = backward(cell, p, initial, kept.xs, kept, bar, lengths, reverse)
+    given = _backward_jitted(cell, p, initial, kept.xs, kept, bar, lengths, reverse)
     return given.params, given.initial, given.xs, None
 
 
@@ -150,35 +155,32 @@ def forward_kernel(
     """Writes gates and states of all steps. w_h is (gate, of h, of a); units come in tiles, each a value of its own."""
     units = _in_tiles(h_0.shape[-1], tiles)
     kernel, real = _read_once(w_h, units), lengths[:]
-    h, c = [h_0[:, k] for k in units], [c_0[:, k].astype(cs.dtype) for k in units]
+    h, c = [h_0[:, k].astype(hs.dtype) for k in units], [c_0[:, k].astype(cs.dtype) for k in units]
     for k, h_k, c_k in zip(units, h, c, strict=True):
         hs[0, :, k], cs[0, :, k] = h_k, c_k
 
     def step(t: Any, prev: Any) -> Any:
-        (prev_h, prev_c), h, c = prev, [], []
-        keep = (t < real)[:, None]
+        (prev_h, prev_c), h, c = prev, list[Any](), list[Any]()
         for j, k in enumerate(units):
-            a = [
-                a_x[t, :, n, k] + sum(_product(v, kernel(n, i, j)) for i, v in enumerate(prev_h)) for n in range(4)
-            ]  # PK2
-            *values, new_c, new_h = step_forward(a, prev_c[j])
-            for n, value in enumerate(values):
-                gates[t, :, n, k] = value.astype(gates.dtype)
-            h.append(where(keep, new_h.astype(hs.dtype), prev_h[j]))  # PK5
-            c.append(where(keep, new_c, prev_c[j]))  # PK5
-            hs[t + 1, :, k], cs[t + 1, :, k] = h[j], c[j]
+            recurrent = [sum(_product(v, kernel(n, i, j)) for i, v in enumerate(prev_h)) for n in range(4)]
+            a = [a_x[t, :, n, k] + recurrent[n] for n in range(4)]  # PK2
+            values, new_h, new_c = step_forward(a, prev_h[j], prev_c[j], (t < real)[:, None])
+            for n in range(4):
+                gates[t, :, n, k] = values[n].astype(gates.dtype)
+            hs[t + 1, :, k], cs[t + 1, :, k] = new_h, new_c
+            h, c = [*h, new_h], [*c, new_c]
         return h, c
 
     _through(gates.shape[0], step, (h, c))
 
 
-def step_forward(a: Any, prev_c: Any) -> tuple[Any, ...]:
-    """Gates, c and h of one step, for any units."""
+def step_forward(a: Any, prev_h: Any, prev_c: Any, keep: Any) -> tuple[Any, Any, Any]:
+    """Gates, h and c of one step, for any units; the state waits where `keep` (B, 1) is False."""
     a_i, a_f, a_g, a_o = a
     i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)  # PK3
     c = f * prev_c + i * g  # PK4
-    h = o * tanh(c)  # PK4
-    return i, f, g, o, c, h
+    h = (o * tanh(c)).astype(prev_h.dtype)  # PK4
+    return (i, f, g, o), where(keep, h, prev_h), where(keep, c, prev_c)  # PK5
 
 
 def backward_kernel(
@@ -199,41 +201,49 @@ def backward_kernel(
     T, units = gates.shape[0], _in_tiles(last_h_bar.shape[-1], tiles)
     kernel, real = _read_once(w_h, units), lengths[:]
 
-    def step(n_back: Any, bar: Any) -> Any:
-        t = T - 1 - n_back
-        (h_bar, c_bar), prev_c_bar = bar, []
-        keep = (t < real)[:, None]
-        prev_h_bar = [where(keep, 0, v) for v in h_bar]  # PK5*  padding hands the cotangent on untouched
+    def step(s: Any, bar: Any) -> Any:
+        t, (h_bar, c_bar) = T - 1 - s, bar
+        each: list[Any] = []
         for j, k in enumerate(units):
             values = [gates[t, :, n, k].astype(cs.dtype) for n in range(4)]
-            total_h_bar = h_bar[j] + hs_bar[t, :, k]  # PK5*  h has two readers: the output, and the next step
-            *given, given_c_bar = step_backward(values, cs[t, :, k], cs[t + 1, :, k], total_h_bar, c_bar[j])
-            handed_c_bar = where(keep, given_c_bar, c_bar[j])  # PK5*
-            prev_c_bar.append(handed_c_bar)
+            read = values, cs[t, :, k], cs[t + 1, :, k], h_bar[j], c_bar[j], hs_bar[t, :, k], (t < real)[:, None]
+            given, past_h_bar, prev_c_bar = step_backward(*read)
+            given = [v.astype(a_bar.dtype) for v in given]
             for n in range(4):
-                one = where(keep, given[n], 0)  # PK5*
-                one = one.astype(a_bar.dtype)
-                a_bar[t, :, n, k] = one
-                for i in range(tiles):
-                    prev_h_bar[i] = prev_h_bar[i] + _product(one, kernel(n, j, i))  # PK2*
-        return prev_h_bar, prev_c_bar
+                a_bar[t, :, n, k] = given[n]
+            each.append((given, past_h_bar, prev_c_bar))
+        a_bars, past, prev_c_bar = zip(*each, strict=True)
+        prev_h_bar = [
+            past[i] + sum(_product(a_bars[j][n], kernel(n, j, i)) for j in range(tiles) for n in range(4))  # PK2*
+            for i in range(tiles)
+        ]
+        return prev_h_bar, list(prev_c_bar)
 
-    last = [[v[:, k].astype(cs.dtype) for k in units] for v in (last_h_bar, last_c_bar)]
-    h_bar, c_bar = _through(T, step, (last[0], last[1]))
+    dtype = np.promote_types(cs.dtype, last_h_bar.dtype)
+    last = tuple([v[:, k].astype(dtype) for k in units] for v in (last_h_bar, last_c_bar))
+    h_bar, c_bar = _through(T, step, last)
     for j, k in enumerate(units):
         initial_h_bar[:, k], initial_c_bar[:, k] = (v[j].astype(a_bar.dtype) for v in (h_bar, c_bar))
 
 
-def step_backward(gates: Any, prev_c: Any, c: Any, h_bar: Any, c_bar: Any) -> tuple[Any, ...]:
-    """Cotangents of the four pre-activations and of the c before, for any units."""
+def step_backward(
+    gates: Any, prev_c: Any, c: Any, h_bar: Any, c_bar: Any, y_bar: Any, keep: Any
+) -> tuple[Any, Any, Any]:
+    """Cotangents of one step, for any units: of the pre-activations, and what passes the product by, of h and c.
+
+    Given those of the state after it and of its output y.
+    """
     i, f, g, o = gates
     u = tanh(c)
-    o_bar, u_bar = h_bar * u, h_bar * o  # PK4*
-    c_bar = c_bar + u_bar * (1 - u * u)  # PK4*  c has two readers: u, and the next step
-    i_bar, f_bar, g_bar, prev_c_bar = c_bar * g, c_bar * prev_c, c_bar * i, c_bar * f  # PK4*
+    total_h_bar = h_bar + y_bar  # PK5*  h has two readers: the next step, and whoever reads the output
+    o_bar, u_bar = total_h_bar * u, total_h_bar * o  # PK4*
+    total_c_bar = c_bar + u_bar * (1 - u * u)  # PK4*  c has two readers: the next step, and u
+    i_bar, f_bar, g_bar = total_c_bar * g, total_c_bar * prev_c, total_c_bar * i  # PK4*
+    prev_c_bar = total_c_bar * f  # PK4*
     a_i_bar, a_f_bar = i_bar * i * (1 - i), f_bar * f * (1 - f)  # PK3*
     a_g_bar, a_o_bar = g_bar * (1 - g * g), o_bar * o * (1 - o)  # PK3*
-    return a_i_bar, a_f_bar, a_g_bar, a_o_bar, prev_c_bar
+    a_bar = tuple(where(keep, v, 0) for v in (a_i_bar, a_f_bar, a_g_bar, a_o_bar))  # PK5*
+    return a_bar, where(keep, 0, h_bar), where(keep, prev_c_bar, c_bar)  # PK5*
 
 
 def _in_tiles(H: int, tiles: int) -> list[slice]:
@@ -278,12 +288,8 @@ def _run(kernel: Callable[..., None], reads: str, read: list[Any], writes: str, 
     sizes = {"T": T, "T+1": T + 1, "B": B, "H": H, "4": 4}
     shapes = [[sizes[axis] for axis in axes.split()] for axes in writes.split(",")]
     if any(isinstance(v, jax.Array) for v in read):
-        padded = sizes | {
-            "T": max(T, 1),
-            "T+1": max(T, 1) + 1,
-            "B": _up(B, ROWS),
-            "H": max(16, 1 << (H - 1).bit_length()),
-        }
+        steps, rows = max(T, 1), ROWS * max(-(-B // ROWS), 1)
+        padded = sizes | {"T": steps, "T+1": steps + 1, "B": rows, "H": max(16, 1 << (H - 1).bit_length())}
         given = _by_pallas(kernel, reads, read, writes, dtypes, padded)
         return [v[tuple(map(slice, shape))] for v, shape in zip(given, shapes, strict=True)]
     dtype = np.result_type(*(v.dtype for v in read if not np.issubdtype(v.dtype, np.integer)))
@@ -314,9 +320,9 @@ def _by_pallas(
     if _on_gpu() and dtype != jnp.float64:
         from jax.experimental.pallas import triton
 
-        # Named so until JAX 0.7. A parameter of Triton's chooses Triton, whatever JAX's default is.
-        parameters = getattr(triton, "CompilerParams", None) or triton.TritonCompilerParams
-        how = {"compiler_params": parameters(num_warps=8 if H >= 128 else 4, num_stages=1)}
+        # A parameter of Triton's chooses Triton, whatever JAX's default is; until JAX 0.6 it had the longer name.
+        name = "CompilerParams" if hasattr(triton, "CompilerParams") else "TritonCompilerParams"
+        how = {"compiler_params": getattr(triton, name)(num_warps=8 if H >= 128 else 4, num_stages=1)}
     return pl.pallas_call(
         partial(kernel, tiles=1 if 4 * H * H * dtype.itemsize <= ON_CHIP else TILES),
         out_shape=[
@@ -331,8 +337,3 @@ def _by_pallas(
 
 def _on_gpu() -> bool:
     return jax.default_backend() == "gpu"
-
-
-def _up(n: int, to: int) -> int:
-    """The first positive multiple that is not below n."""
-    return max(1, -(-n // to)) * to
