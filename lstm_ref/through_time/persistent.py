@@ -10,7 +10,8 @@ Conventions that bite: within a kernel time runs onward and padding is at the en
 round outside. Sums are float32 where the arrays are shorter, and so is the carried c. A product is as precise as
 `jax.default_matmul_precision` says: on a GPU that is TF32 for float32 unless it is "highest". float64, which is for
 proof, is interpreted on a GPU too. Where W_h is larger than `ON_CHIP` bytes it is read again at each step, tile by
-tile, which a GPU's L2 cache serves. No figure of this file is measured; derivatives are of the first order.
+tile, which a GPU's L2 cache serves. No figure of this file is measured. Derivatives are of the first order. JAX 0.12
+says that Pallas will give Triton up.
 
 Source: Diamos et al., "Persistent RNNs: stashing recurrent weights on-chip", ICML 2016; Pöppel, Beck and Hochreiter,
 "FlashRNN: I/O-aware optimization of traditional RNNs on modern hardware", 2024.

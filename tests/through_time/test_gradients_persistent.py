@@ -70,13 +70,14 @@ def test_without_a_step_state_and_cotangent_are_handed_on():
         given = persistent.backward(LSTM, *read, kept, bar)
     for mine, right in ((outputs.final, problem.initial), (given.initial, problem.bar.final)):
         assert all(np.array_equal(a, b) for a, b in zip(mine, right, strict=True))
-    assert all(not np.any(v) for v in given.params)
+    assert all(not np.any(np.asarray(v)) for v in given.params)
     assert outputs.hs.shape == (0, 2, 4)
     assert given.xs.shape == (0, 2, 3)
 
 
 def test_in_bfloat16_the_error_is_at_most_twice_the_scans():
-    """Both round inputs of every product to 8 bits; the scan its sums too, which here are float32."""
+    """Both round what enters a product; the scan its sums too, which here are float32. And both round what comes out,
+    by at most half of eps, from which chance may spare the scan."""
     short = cast(an_ordinary_problem(LSTM, Sizes(5, 3, 2, 4), lengths=[5, 5, 2]), jnp.bfloat16)
     outputs, gradients = by_hand(cast(short, np.float64))
     truth = jax.tree.leaves((outputs, gradients[:3]))
@@ -86,8 +87,8 @@ def test_in_bfloat16_the_error_is_at_most_twice_the_scans():
     )
     for mine, theirs, right in zip(by_pallas(short), scans, truth, strict=True):
         assert mine.dtype == jnp.bfloat16
-        error, allowed = (np.max(np.abs(np.asarray(v, np.float64) - right)) for v in (mine, theirs))
-        assert error <= 2 * allowed
+        error, scans_error = (np.max(np.abs(np.asarray(v, np.float64) - right)) for v in (mine, theirs))
+        assert error <= 2 * scans_error + float(jnp.finfo(jnp.bfloat16).eps) / 2 * np.max(np.abs(right))
 
 
 def an_h100():
