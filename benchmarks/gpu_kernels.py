@@ -164,8 +164,8 @@ def torchs(given: Problem, products: str) -> Gradient:
 def right(ways: dict[str, Gradient], exact: Any, rounding: float) -> dict[str, dict[str, Any]]:
     """By name: digits of the gradient of the inputs, which has come all the way back, and why it is not to be timed.
 
-    It is right with `DIGITS` digits, or, where the arithmetic has fewer, with at most twice the error of the scan, which
-    rounds wherever it can, and the `rounding` of what comes out.
+    It is right with `DIGITS` digits, or, where the arithmetic has fewer, with at most twice the error of the scan,
+    which rounds wherever it can, and the `rounding` of what comes out.
     """
     found: dict[str, dict[str, Any]] = {}
     allowed = 10**-DIGITS

@@ -2,7 +2,7 @@
 
 derivations/persistent.md derives each. What a step needs of the steps around it is done by two Pallas kernels that run
 through all T steps: W_h is read once, and state and cotangents never leave the chip. What no step needs of another is
-one matrix product before the loop and two after it. Rows of the batch know nothing of each other: each program of the
+one matrix product before the loop and three after it. Rows of the batch know nothing of each other: each program of the
 grid takes 16 of them. JAX arrays go to the GPU, through Triton, or are interpreted where there is none; all others
 (NumPy, balls) run through the same two functions, with arrays for references.
 
