@@ -38,6 +38,7 @@ HOMES = {
             ("LR", "parallel", "linear"),
             ("PA", "parallel", "parallel"),
             ("MC", "mlstm_parallel", "mlstm_parallel"),
+            ("PK", "persistent", "persistent"),
         )
     },
 }
@@ -55,7 +56,7 @@ def in_comments(prefix: str, source: str) -> set[str]:
 
 
 def test_no_two_pages_share_a_prefix():
-    assert len(HOMES) == len(PAGES) + 14
+    assert len(HOMES) == len(PAGES) + 15
 
 
 @pytest.mark.parametrize("prefix", HOMES)

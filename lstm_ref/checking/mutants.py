@@ -32,7 +32,16 @@ from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
 from lstm_ref.mistakes.source import Edit, Source
 from lstm_ref.models import classifier, hmm, spelling, tagger, translation
-from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, pieces, rtrl
+from lstm_ref.through_time import (
+    bidirectional,
+    initial_state,
+    linear,
+    mlstm_parallel,
+    parallel,
+    persistent,
+    pieces,
+    rtrl,
+)
 from lstm_ref.through_time.pieces import in_pieces
 
 Builder = Callable[[np.random.Generator], Problem]
@@ -213,6 +222,22 @@ def _scan() -> Way:
     )
 
 
+def _kernel() -> Way:
+    """A step of the backward kernel, within the kernel, within the pass that runs it."""
+    kernel, within = Source(persistent.backward_kernel), Source(persistent.backward)
+    way = _through(CELLS["lstm"], persistent.PERSISTENT)
+    kept, bar = way.arguments[4:6]
+    t = builtin.T - 1  # the second row is padded there, and the first is not
+    gates, keep = [kept.gates[t, :, n] for n in range(4)], np.array([[True], [False]])
+
+    def wronged(edited: Any) -> tuple[Builder, ...]:
+        wrong = kernel.with_edits([], {"step_backward": edited})
+        return way.wronged(within.with_edits([], {"backward_kernel": wrong}))
+
+    step = gates, kept.cs[t], kept.cs[t + 1], *bar.final, bar.hs[t], keep
+    return Way(persistent.step_backward, step, wronged)
+
+
 WAYS: dict[str, Callable[[], Way]] = {
     "initial_state": _learned,
     "pieces": lambda: _through(CELLS["lstm"], in_pieces(4), pieces.backward, every=4),
@@ -220,6 +245,8 @@ WAYS: dict[str, Callable[[], Way]] = {
     "rtrl": _rtrl,
     "linear": _scan,
     "parallel": lambda: _through(CELLS["qrnn_fo"], parallel.PARALLEL),
+    "persistent": lambda: _through(CELLS["lstm"], persistent.PERSISTENT),
+    "persistent kernel": _kernel,
     "mlstm_parallel": lambda: _through(CELLS["mlstm"], mlstm_parallel.PARALLEL),
 }
 """The other ways through time."""

@@ -15,7 +15,7 @@ from lstm_ref.cells import CELLS
 from lstm_ref.checking.builtin import problems as builtin_problems
 from lstm_ref.errors import BadInput
 from lstm_ref.strategies import Sizes, problems
-from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, rtrl
+from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, persistent, rtrl
 from lstm_ref.through_time.bidirectional import Both
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -28,6 +28,7 @@ EVERY_WAY = {
     "mgu in one piece": ("mgu", in_pieces(50)),
     "stack in pieces": ("stacked_lstm", in_pieces(3)),
     "qrnn in pieces": ("qrnn_fo", in_pieces(2)),
+    "lstm by its kernels": ("lstm", persistent.PERSISTENT),
     **{f"{name} in parallel": (name, parallel.PARALLEL) for name in parallel.LINEAR},
     "minGRU, parallel pieces": ("min_gru", in_pieces(2, parallel.PARALLEL)),
     "mLSTM in parallel": ("mlstm", mlstm_parallel.PARALLEL),
@@ -247,6 +248,7 @@ def test_no_candidate_underflows_before_its_logarithm_is_taken():
     [
         (lambda a: in_pieces(0).forward(CELLS["lstm"], *a), "at least one step, and whole ones, got every=0"),
         (lambda a: parallel.forward(CELLS["lstm"], *a), "lstm has no parallel form.*min_gru, min_lstm"),
+        (lambda a: persistent.forward(CELLS["gru"], *a), "gru has no persistent kernel: it is the LSTM's"),
         (lambda a: mlstm_parallel.forward(CELLS["lstm"], *a), "lstm has no such form: it is mLSTM's"),
         (lambda a: bidirectional.forward(*both(CELLS["lstm"], *a[:2]), a[2], merge="max"), "'max'"),
         (lambda a: bidirectional.forward(*both("lstm", *a[:2]), a[2]), "two cells, got str"),
