@@ -29,7 +29,10 @@ from lstm_ref.padding import choose, counted, keep_of
 from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes
 
 CACHE = 2**20
-"""Bytes of a core's own cache that the pre-activations of a piece may take; 512 KiB to 2 MiB measured the same."""
+"""Bytes that the pre-activations of a piece may take: a core's own cache."""
+ROWS = 256
+"""Rows of a piece at least: the sum of the kernels' gradients is read and written once a piece, and with fewer rows
+that costs more than it saves to stay in the cache. Both measured, `python -m benchmarks pieces`."""
 
 
 class Tape(NamedTuple):
@@ -43,9 +46,9 @@ class Tape(NamedTuple):
     """i, f, g, o of every step."""
 
 
-def in_cache(cache: int) -> Through:
-    """The way through time whose pieces have pre-activations of at most so many bytes, or one step."""
-    return Through(partial(forward, cache=cache), partial(backward, cache=cache))
+def in_pieces(every: int) -> Through:
+    """The way through time in pieces of so many steps."""
+    return Through(partial(forward, every=every), partial(backward, every=every))
 
 
 def forward(
@@ -56,14 +59,14 @@ def forward(
     lengths: Any = None,
     reverse: bool = False,
     *,
-    cache: int = CACHE,
+    every: int | None = None,
 ) -> tuple[Outputs, list[Tape]]:
     """Outputs as by `sequence.scan`, and the tapes. xs (T, B, D).
 
     Raises BadInput where shapes or dtypes do not fit, or the cell is not the LSTM.
     """
     _check(cell, p, initial, xs, lengths)
-    return _forward(p, initial, xs, None if lengths is None else counted(lengths, 0, 0), reverse, cache)
+    return _forward(p, initial, xs, None if lengths is None else counted(lengths, 0, 0), reverse, every)
 
 
 def backward(
@@ -76,20 +79,20 @@ def backward(
     lengths: Any = None,
     reverse: bool = False,
     *,
-    cache: int = CACHE,
+    every: int | None = None,
 ) -> Gradients:
     """Full BPTT, given the cotangents `bar` of the outputs."""
     check_bar(cell, initial, xs, bar)
-    return _backward(p, xs, tapes, bar, None if lengths is None else counted(lengths, 0, 0), reverse, cache)
+    return _backward(p, xs, tapes, bar, None if lengths is None else counted(lengths, 0, 0), reverse, every)
 
 
 FAST = Through(forward, backward)
 """The LSTM, arranged for speed."""
 
 
-@partial(jax.jit, static_argnames=("reverse", "cache"))
+@partial(jax.jit, static_argnames=("reverse", "every"))
 def _forward(
-    p: Params, initial: State, xs: Any, lengths: Any, reverse: bool, cache: int = CACHE
+    p: Params, initial: State, xs: Any, lengths: Any, reverse: bool, every: int | None = None
 ) -> tuple[Outputs, list[Tape]]:
     times_w_h = _times(p.w_h, len(initial.h))
 
@@ -112,21 +115,21 @@ def _forward(
     keep = keep_of(len(xs), lengths)
     xs = xs if keep is None else choose(keep, xs, 0)
     state, tapes = initial, []
-    for pieces in _in_pieces((xs, keep), _bytes(initial.h), reverse, cache):
+    for pieces in _in_pieces((xs, keep), initial.h, reverse, every):
         state, tape = jax.lax.scan(piece, state, pieces)
         tapes.append(tape)
     hs = _in_place([tape.after.h for tape in tapes], reverse)
     return Outputs(hs if keep is None else choose(keep, hs, 0), state), tapes  # T2
 
 
-@partial(jax.jit, static_argnames=("reverse", "cache"))
+@partial(jax.jit, static_argnames=("reverse", "every"))
 def _backward(
-    p: Params, xs: Any, tapes: list[Tape], bar: Outputs, lengths: Any, reverse: bool, cache: int = CACHE
+    p: Params, xs: Any, tapes: list[Tape], bar: Outputs, lengths: Any, reverse: bool, every: int | None = None
 ) -> Gradients:
     keep = keep_of(len(xs), lengths)
     xs = xs if keep is None else choose(keep, xs, 0)
     carry, xs_bar = (bar.final, jax.tree.map(lambda v: v * 0, p)), []
-    pieces = _in_pieces((xs, bar.hs, keep), _bytes(bar.final.h), reverse, cache)
+    pieces = _in_pieces((xs, bar.hs, keep), bar.final.h, reverse, every)
     back = partial(_piece_backward, p, _times(p.w_h.T, xs.shape[1]))
     for tape, given in reversed(list(zip(tapes, pieces, strict=True))):
         carry, x_bars = jax.lax.scan(back, carry, (tape, *given), reverse=True)
@@ -207,27 +210,24 @@ def _times(w: Any, B: int) -> Any:
     return lambda v: jnp.einsum("jk,jkn->jn", v.reshape(number, -1), blocks).sum(0)[None]  # FL2
 
 
-def _bytes(h: Any) -> int:
-    """Of a step's pre-activations."""
-    return 4 * max(1, h.size) * h.dtype.itemsize
-
-
-def _in_pieces(steps: Any, step: int, reverse: bool, cache: int) -> list[Any]:
-    """In the order of processing, (T, ...) as (pieces, steps, ...): those of one length, and a shorter last one.
-
-    A step's pre-activations are `step` bytes. A GPU gets all steps as one piece: there a product is the faster the
-    larger it is.
-    """
+def _in_pieces(steps: Any, h: Any, reverse: bool, every: int | None) -> list[Any]:
+    """In the order of processing, (T, ...) as (pieces, steps, ...): those of one length, and a shorter last one."""
     T = len(jax.tree.leaves(steps)[0])
-    every = piece_length(T, cache // step if jax.default_backend() == "cpu" else T)
+    every = every or piece_length(T, *h.shape, h.dtype.itemsize)
     in_order = jax.tree.map(lambda v: v[::-1], steps) if reverse else steps
     whole = T - T % every
     pieces = [jax.tree.map(lambda v: v[:whole].reshape(whole // every, every, *v.shape[1:]), in_order)]
     return pieces if whole == T else [*pieces, jax.tree.map(lambda v: v[None, whole:], in_order)]
 
 
-def piece_length(T: int, fit: int) -> int:
-    """Steps of a piece: as many as fit, or up to half as many where that leaves no shorter last piece; at least 1."""
+def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
+    """Steps of a piece: as many as fit, or up to half as many where that leaves no shorter last piece.
+
+    A GPU gets all steps as one piece: there a product is the faster the larger it is.
+    """
+    if jax.default_backend() != "cpu":
+        return max(1, T)
+    fit = max(CACHE // max(1, 4 * B * H * itemsize), -(-ROWS // max(1, B)))
     fit = max(1, min(T, fit))
     return next((k for k in range(fit, fit // 2, -1) if T % k == 0), fit)
 
