@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from lstm_ref.cells import Cell
@@ -27,16 +27,35 @@ from lstm_ref.sequence import SCAN, Gradients, Outputs, Through, check, check_ba
 
 
 def over(mesh: Mesh, through: Through = SCAN) -> Through:
-    """The way through time that splits a batch over the devices of the mesh, each of which goes by `through`."""
+    """The way through time that splits a batch over the devices of the mesh, each of which goes by `through`.
+
+    It raises BadInput where the rows cannot be divided evenly.
+    """
     return Through(partial(_forward, mesh, through), partial(_backward, mesh, through))
 
 
-def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
-    """`sequence.bptt` with the batch split over the devices of the mesh: a function of the same arguments."""
+def bptt(mesh: Mesh) -> Callable[..., Outputs]:
+    """`sequence.bptt`, a function of the same arguments, with the batch split over the devices of the mesh."""
+    way = over(mesh)
+
+    @partial(jax.custom_vjp, nondiff_argnums=(0, 5))
+    def custom(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> Outputs:
+        return way.forward(cell, p, initial, xs, lengths, reverse)[0]
+
+    def forward(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> tuple[Outputs, Any]:
+        outputs, tapes = way.forward(cell, p, initial, xs, lengths, reverse)
+        return outputs, (p, initial, xs, tapes, lengths)
+
+    def backward(cell: Cell, reverse: bool, kept: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
+        *read, lengths = kept
+        given = way.backward(cell, *read, bar, lengths, reverse)
+        return given.params, given.initial, given.xs, None
+
+    custom.defvjp(forward, backward)
 
     def recurrence(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
-        _check(mesh, cell, p, initial, xs, lengths)
-        return _bptt(mesh, through, cell, p, initial, xs, lengths, reverse)
+        _check(mesh, cell, p, initial, xs, lengths)  # within a `jit` the lengths' values are not seen any more
+        return custom(cell, p, initial, xs, lengths, reverse)
 
     return recurrence
 
@@ -60,40 +79,6 @@ def split(mesh: Mesh, values: Any, axis: int) -> Any:
 # ------------------------------------------------------------------------------------------------- both passes
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 7))
-def _on_devices(
-    mesh: Mesh, through: Through, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool
-) -> tuple[Outputs, Any]:
-    def device(p: Any, initial: Any, xs: Any, lengths: Any) -> tuple[Outputs, Any]:
-        return through.forward(cell, p, initial, xs, lengths, reverse)  # DP1
-
-    rows, steps = _rows(mesh, 0), _rows(mesh, 1)
-    return _mapped(mesh, device, (P(), rows, steps, rows), (Outputs(steps, rows), rows))(p, initial, xs, lengths)
-
-
-@partial(jax.jit, static_argnums=(0, 1, 2, 9))
-def _on_devices_backward(
-    mesh: Mesh,
-    through: Through,
-    cell: Cell,
-    p: Any,
-    initial: Any,
-    xs: Any,
-    tapes: Any,
-    bar: Outputs,
-    lengths: Any,
-    reverse: bool,
-) -> Gradients:
-    def device(p: Any, initial: Any, xs: Any, tapes: Any, bar: Outputs, lengths: Any) -> Gradients:
-        given = through.backward(cell, p, initial, xs, tapes, bar, lengths, reverse)
-        params_bar = jax.lax.psum(given.params, mesh.axis_names)  # DP1*  every device has read a copy
-        return Gradients(params_bar, given.initial, given.xs)  # DP1*  of a row: they stay where they are
-
-    rows, steps = _rows(mesh, 0), _rows(mesh, 1)
-    reads = P(), rows, steps, rows, Outputs(steps, rows), rows
-    return _mapped(mesh, device, reads, Gradients(P(), rows, steps))(p, initial, xs, tapes, bar, lengths)
-
-
 def _forward(
     mesh: Mesh,
     through: Through,
@@ -105,7 +90,16 @@ def _forward(
     reverse: bool = False,
 ) -> tuple[Outputs, Any]:
     _check(mesh, cell, p, initial, xs, lengths)
-    return _on_devices(mesh, through, cell, p, initial, xs, _integers(lengths), reverse)
+    return _on_devices(mesh, through, cell, reverse, p, initial, xs, _integers(lengths))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _on_devices(mesh: Mesh, through: Through, cell: Cell, reverse: bool, *read: Any) -> tuple[Outputs, Any]:
+    def device(p: Any, initial: Any, xs: Any, lengths: Any) -> tuple[Outputs, Any]:
+        return through.forward(cell, p, initial, xs, lengths, reverse)  # DP1
+
+    rows, steps = _rows(mesh, 0), _rows(mesh, 1)
+    return _mapped(mesh, device, (P(), rows, steps, rows), (Outputs(steps, rows), rows))(*read)
 
 
 def _backward(
@@ -121,32 +115,19 @@ def _backward(
     reverse: bool = False,
 ) -> Gradients:
     check_bar(cell, initial, xs, bar)
-    return _on_devices_backward(mesh, through, cell, p, initial, xs, tapes, bar, _integers(lengths), reverse)
+    return _on_devices_backward(mesh, through, cell, reverse, p, initial, xs, tapes, bar, _integers(lengths))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 7))
-def _bptt(
-    mesh: Mesh, through: Through, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool
-) -> Outputs:
-    return _on_devices(mesh, through, cell, p, initial, xs, _integers(lengths), reverse)[0]
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _on_devices_backward(mesh: Mesh, through: Through, cell: Cell, reverse: bool, *read: Any) -> Gradients:
+    def device(p: Any, initial: Any, xs: Any, tapes: Any, bar: Outputs, lengths: Any) -> Gradients:
+        given = through.backward(cell, p, initial, xs, tapes, bar, lengths, reverse)
+        params_bar = jax.lax.psum(given.params, mesh.axis_names)  # DP1*  every device has read a copy
+        return Gradients(params_bar, given.initial, given.xs)  # DP1*  of a row: they stay where they are
 
-
-def _bptt_forward(
-    mesh: Mesh, through: Through, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool
-) -> tuple[Outputs, Any]:
-    lengths = _integers(lengths)
-    outputs, tapes = _on_devices(mesh, through, cell, p, initial, xs, lengths, reverse)
-    return outputs, (p, initial, xs, tapes, lengths)
-
-
-def _bptt_backward(
-    mesh: Mesh, through: Through, cell: Cell, reverse: bool, kept: Any, bar: Outputs
-) -> tuple[Any, Any, Any, None]:
-    *read, lengths = kept
-    return *_on_devices_backward(mesh, through, cell, *read, bar, lengths, reverse)[:3], None
-
-
-_bptt.defvjp(_bptt_forward, _bptt_backward)
+    rows, steps = _rows(mesh, 0), _rows(mesh, 1)
+    reads = P(), rows, steps, rows, Outputs(steps, rows), rows
+    return _mapped(mesh, device, reads, Gradients(P(), rows, steps))(*read)
 
 
 # ------------------------------------------------------------------------------------------ where arrays stand
@@ -176,6 +157,8 @@ def _placed(mesh: Mesh, values: Any, spec: P) -> Any:
 
 
 def _check(mesh: Mesh, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
+    if any(kind != AxisType.Auto for kind in mesh.axis_types):
+        raise BadInput(f"the mesh must have axes of type Auto, as Mesh(devices, names) makes them, got {mesh}")
     check(cell, p, initial, xs, lengths)
     _check_rows(initial.h.shape[0], mesh.size)
 
