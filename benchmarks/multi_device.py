@@ -1,10 +1,10 @@
 """What does a batch gain that is split over devices? `python -m benchmarks.multi_device`
 
-The gradient of an LSTM, float32, by `data_parallel.bptt` over 1, 2, 4 and 8 devices that are threads of the CPU. Strong
-scaling: one batch, split ever finer. Weak scaling: as many rows for every device. Each number of devices in a process of
-its own, and beside it, in turns, `sequence.bptt` of the same batch on one of its devices. The gradients are compared
-with float64's before anything is timed; arrays are in place. A machine gains up to its number of cores, less what
-one device's matrix products keep busy of them already.
+The gradient of an LSTM, float32, by `data_parallel.bptt` over 1, 2, 4 and 8 devices that are threads of the CPU.
+Strong scaling: one batch, split ever finer. Weak scaling: as many rows for every device. Each number of devices has a
+process of its own; beside it, in turns, `sequence.bptt` of the same batch on one device, and the gain is over that.
+Gradients are compared with float64's before anything is timed; arrays are in place before the clock runs. No more can be
+gained than there are cores, less those that one device's matrix products keep busy already.
 """
 
 from __future__ import annotations
