@@ -3,7 +3,7 @@
 The gradient of an LSTM, float32, by `data_parallel.bptt` over 1, 2, 4 and 8 devices that are threads of the CPU.
 Strong scaling: one batch, split ever finer. Weak scaling: as many rows for every device. Each number of devices has a
 process of its own; beside it, in turns, `sequence.bptt` of the same batch on one device, and the gain is over that.
-Gradients are compared with float64's before anything is timed; arrays are in place before the clock runs. No more can be
+Gradients are compared with float64's before anything is timed; arrays are in place before that. No more can be
 gained than there are cores, less those that one device's matrix products keep busy already.
 """
 
