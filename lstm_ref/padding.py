@@ -14,20 +14,25 @@ from lstm_ref.arithmetic import where
 from lstm_ref.errors import BadInput
 
 
+def _hidden(v: Any) -> bool:
+    """Whether the values cannot be seen: traced, or in part on the devices of other processes."""
+    return isinstance(v, jax.core.Tracer) or (isinstance(v, jax.Array) and not v.is_fully_addressable)
+
+
 def counted(lengths: Any, T: int, B: int) -> Any:
-    """The lengths as signed integers, NumPy's but where JAX traces them; all T where there are none."""
+    """The lengths as signed integers, NumPy's but where they are hidden; all T where there are none."""
     if lengths is None:
         return np.full(B, T)
-    return (lengths if isinstance(lengths, jax.core.Tracer) else np.asarray(lengths)).astype(np.int32)
+    return (lengths if _hidden(lengths) else np.asarray(lengths)).astype(np.int32)
 
 
 def check_lengths(owner: str, lengths: Any, T: int, B: int) -> None:
-    """BadInput unless they are None, or B integers in 0..T; of traced ones, only the shape can be seen."""
+    """BadInput unless they are None, or B integers in 0..T; of hidden ones, only the shape can be seen."""
     if lengths is None:
         return
     if tuple(np.shape(lengths)) != (B,):
         raise BadInput(f"{owner}: lengths must have shape ({B},), one a row of the batch, got {np.shape(lengths)}")
-    if not isinstance(lengths, jax.core.Tracer) and np.size(lengths):
+    if not _hidden(lengths) and np.size(lengths):
         values = np.asarray(lengths)
         if not np.issubdtype(values.dtype, np.integer):
             raise BadInput(f"{owner}: lengths must be integers, got {values.dtype}")

@@ -33,6 +33,7 @@ HOMES = {
         for prefix, page, file in (
             ("LI", "initial_state", "initial_state"),
             ("PC", "pieces", "pieces"),
+            ("DP", "data_parallel", "data_parallel"),
             ("BI", "bidirectional", "bidirectional"),
             ("RT", "rtrl", "rtrl"),
             ("LR", "parallel", "linear"),

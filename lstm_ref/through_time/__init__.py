@@ -1,1 +1,1 @@
-"""Ways through time beyond the plain loop: pieces, both directions, forward accumulation, parallel forms."""
+"""Other ways through time: pieces, many devices, both directions, forward accumulation, parallel forms."""

@@ -1,0 +1,172 @@
+"""The rows of a batch on many devices, each with its own hand-written backward pass: edge DP1 forward, DP1* backward.
+
+derivations/data_parallel.md derives both. Rows know nothing of each other: every device takes its own rows through time
+with a copy of the parameters, and all that the devices tell each other is their gradients of the parameters, which are
+added up. Conventions that bite: the batch is split over all axes of the mesh, in the order of its devices, and B must
+be a multiple of their number; the gradient is that of one device, a sum over the rows, and no mean of the devices';
+tapes stay where they were made, those of one device after the other's along their first axis. JAX arrays.
+
+Source: Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from lstm_ref.cells import Cell
+from lstm_ref.errors import BadInput
+from lstm_ref.padding import counted
+from lstm_ref.sequence import SCAN, Gradients, Outputs, Through, check, check_bar
+
+
+def over(mesh: Mesh, through: Through = SCAN) -> Through:
+    """The way through time that splits a batch over the devices of the mesh, each of which goes by `through`.
+
+    It raises BadInput where the rows cannot be divided evenly.
+    """
+    return Through(partial(_forward, mesh, through), partial(_backward, mesh, through))
+
+
+def bptt(mesh: Mesh) -> Callable[..., Outputs]:
+    """`sequence.bptt`, a function of the same arguments, with the batch split over the devices of the mesh."""
+    way = over(mesh)
+
+    @partial(jax.custom_vjp, nondiff_argnums=(0, 5))
+    def custom(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> Outputs:
+        return way.forward(cell, p, initial, xs, lengths, reverse)[0]
+
+    def forward(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> tuple[Outputs, Any]:
+        outputs, tapes = way.forward(cell, p, initial, xs, lengths, reverse)
+        return outputs, (p, initial, xs, tapes, lengths)
+
+    def backward(cell: Cell, reverse: bool, kept: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
+        *read, lengths = kept
+        given = way.backward(cell, *read, bar, lengths, reverse)
+        return given.params, given.initial, given.xs, None
+
+    custom.defvjp(forward, backward)
+
+    def recurrence(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
+        _check(mesh, cell, p, initial, xs, lengths)  # within a `jit` the lengths' values are not seen any more
+        return custom(cell, p, initial, xs, lengths, reverse)
+
+    return recurrence
+
+
+def copied(mesh: Mesh, values: Any) -> Any:
+    """The arrays, whole, on every device of the mesh. In several processes, each gives the same ones."""
+    return _placed(mesh, values, P())
+
+
+def split(mesh: Mesh, values: Any, axis: int) -> Any:
+    """The arrays with their rows, which stand along `axis`, spread over the devices of the mesh.
+
+    In several processes, each gives the rows of its own devices, and all have as many. Raises BadInput where the rows
+    cannot be divided evenly.
+    """
+    for v in jax.tree.leaves(values):
+        _check_rows(np.shape(v)[axis], len(mesh.local_devices))
+    return _placed(mesh, values, _rows(mesh, axis))
+
+
+# ------------------------------------------------------------------------------------------------- both passes
+
+
+def _forward(
+    mesh: Mesh,
+    through: Through,
+    cell: Cell,
+    p: Any,
+    initial: Any,
+    xs: Any,
+    lengths: Any = None,
+    reverse: bool = False,
+) -> tuple[Outputs, Any]:
+    _check(mesh, cell, p, initial, xs, lengths)
+    return _on_devices(mesh, through, cell, reverse, p, initial, xs, _integers(lengths))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _on_devices(mesh: Mesh, through: Through, cell: Cell, reverse: bool, *read: Any) -> tuple[Outputs, Any]:
+    def device(p: Any, initial: Any, xs: Any, lengths: Any) -> tuple[Outputs, Any]:
+        return through.forward(cell, p, initial, xs, lengths, reverse)  # DP1
+
+    rows, steps = _rows(mesh, 0), _rows(mesh, 1)
+    return _mapped(mesh, device, (P(), rows, steps, rows), (Outputs(steps, rows), rows))(*read)
+
+
+def _backward(
+    mesh: Mesh,
+    through: Through,
+    cell: Cell,
+    p: Any,
+    initial: Any,
+    xs: Any,
+    tapes: Any,
+    bar: Outputs,
+    lengths: Any = None,
+    reverse: bool = False,
+) -> Gradients:
+    check_bar(cell, initial, xs, bar)
+    return _on_devices_backward(mesh, through, cell, reverse, p, initial, xs, tapes, bar, _integers(lengths))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _on_devices_backward(mesh: Mesh, through: Through, cell: Cell, reverse: bool, *read: Any) -> Gradients:
+    def device(p: Any, initial: Any, xs: Any, tapes: Any, bar: Outputs, lengths: Any) -> Gradients:
+        given = through.backward(cell, p, initial, xs, tapes, bar, lengths, reverse)
+        params_bar = jax.lax.psum(given.params, mesh.axis_names)  # DP1*  every device has read a copy
+        return Gradients(params_bar, given.initial, given.xs)  # DP1*  of a row: they stay where they are
+
+    rows, steps = _rows(mesh, 0), _rows(mesh, 1)
+    reads = P(), rows, steps, rows, Outputs(steps, rows), rows
+    return _mapped(mesh, device, reads, Gradients(P(), rows, steps))(*read)
+
+
+# ------------------------------------------------------------------------------------------ where arrays stand
+
+
+def _rows(mesh: Mesh, axis: int) -> P:
+    """Rows that stand along `axis`, spread over all devices."""
+    return P(*[None] * axis, mesh.axis_names)
+
+
+def _mapped(mesh: Mesh, device: Callable[..., Any], reads: Any, gives: Any) -> Callable[..., Any]:
+    """What `device` makes of the part of the arrays that each device has, laid together."""
+    if hasattr(jax, "shard_map"):
+        return jax.shard_map(device, mesh=mesh, in_specs=reads, out_specs=gives, check_vma=False)
+    from jax.experimental.shard_map import shard_map  # jax 0.6
+
+    return shard_map(device, mesh, reads, gives, check_rep=False)
+
+
+def _placed(mesh: Mesh, values: Any, spec: P) -> Any:
+    return jax.tree.map(
+        lambda v: jax.make_array_from_process_local_data(NamedSharding(mesh, spec), np.asarray(v)), values
+    )
+
+
+# --------------------------------------------------------------------------------------------------- bad input
+
+
+def _check(mesh: Mesh, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
+    if any(kind != AxisType.Auto for kind in mesh.axis_types):
+        raise BadInput(f"the mesh must have axes of type Auto, as Mesh(devices, names) makes them, got {mesh}")
+    check(cell, p, initial, xs, lengths)
+    _check_rows(initial.h.shape[0], mesh.size)
+
+
+def _check_rows(rows: int, devices: int) -> None:
+    if rows % devices:
+        raise BadInput(f"the rows of a batch must divide evenly over the devices, got {rows} rows, {devices} devices")
+
+
+def _integers(lengths: Any) -> Any:
+    return None if lengths is None else counted(lengths, 0, 0)
