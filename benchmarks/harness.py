@@ -58,7 +58,7 @@ class Setting(NamedTuple):
 
     def rounds(self, seconds: float) -> tuple[int, float]:
         """At least so many, and for at least so long."""
-        return (3, 0.0) if self.quick else (7, seconds)
+        return (2, 0.0) if self.quick else (7, seconds)
 
 
 # ------------------------------------------------------------------------------------------------------- timing
@@ -121,7 +121,7 @@ def near(truth: Any, dtype: Any) -> Callable[[Any], Row]:
         if found.dtype != dtype or found.shape != truth.shape:
             return {"wrong": f"answers in {found.dtype} {found.shape}, expected {dtype} {truth.shape}"}
         error = float(np.max(np.abs(np.asarray(found, np.float64) - truth)) / np.max(np.abs(truth)))
-        digits = held if error == 0 else min(held, -float(np.log10(error)))
+        digits = -float(np.log10(max(error, 10**-held)))
         if not digits >= held / 2:  # NaN too
             return {"wrong": f"its result has {digits:.1f} digits, of {held:.1f} that {dtype} holds"}
         return {"digits": digits}
