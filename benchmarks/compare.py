@@ -1,7 +1,7 @@
 """Two records of the same questions, row beside row: how many times as long the newer one took, and what moved.
 
-A row has moved where its medians differ by more than the larger of the two spreads: of seven or more rounds, whose
-median is off by half a spread in one case of fifteen, that is seldom chance.
+A row has moved where its medians differ by more than the larger of the two spreads. Of normal errors alone that happens
+in 6 % of rows of seven rounds and in 0.6 % of fifteen (simulated): what counts is what moves again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the questions share: contenders that are judged and then timed in turns, rows, tables, and records in files.
+"""What the questions share: contenders that are judged, then timed in turns, rows, tables, and records in files.
 
 A row is one measured thing: a flat dict of plain numbers and texts. What it is about stands in the fields `ABOUT`; what
 was measured, in others, seconds all:
@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -40,8 +41,8 @@ ABOUT = ("question", "what", "name", "dtype", *SIZES, "devices")
 """Fields that say what a row is about: no two rows have the same."""
 PEERS = ("torch", "flax", "equinox", "dm-haiku", "keras", "chex", "hypothesis")
 GENERATOR = "lstm_ref benchmarks"
-MOST = 1000
-"""Rounds, however short."""
+BURST = 0.02
+"""Seconds."""
 
 
 class Setting(NamedTuple):
@@ -55,10 +56,6 @@ class Setting(NamedTuple):
         """The items, with a bar on standard error."""
         console = Console(stderr=True)
         return iter(track(list(items), what, console=console, transient=True, disable=not console.is_terminal))
-
-    def rounds(self, seconds: float) -> tuple[int, float]:
-        """At least so many, and for at least so long."""
-        return (2, 0.0) if self.quick else (7, seconds)
 
 
 # ------------------------------------------------------------------------------------------------------- timing
@@ -83,24 +80,34 @@ def measured(
             line = (str(error).strip().splitlines() or [""])[0][:150]
             rows[name] = about | {"name": name, "wrong": f"{type(error).__name__}: {line}"}
     right = {name: run for name, (run, _) in contenders.items() if "wrong" not in rows[name]}
-    for name, times in in_turns(right, *setting.rounds(seconds)).items():
+    for name, times in in_turns(right, setting, seconds).items():
         rows[name] |= summary(times)
         rows[name]["compile_seconds"] = max(0.0, rows[name]["first_call_seconds"] - rows[name]["seconds"])
     return list(rows.values())
 
 
-def in_turns(runs: dict[str, Callable[[], Any]], least: int, seconds: float) -> dict[str, list[float]]:
-    """Seconds of each call, A B C A B C, so that a drift of the machine is everybody's."""
+def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:
+    """Seconds of a call in each of seven or more rounds, A B C A B C, so that a drift of the machine is everybody's.
+
+    A call much shorter than `BURST` is made again until that is over, and the median counts: some threads wait busily
+    after they have answered (torch's do), and slow down who comes next.
+    """
     times: dict[str, list[float]] = {name: [] for name in runs}
-    started = time.perf_counter()
-    for n in range(MOST):
-        if n >= least and time.perf_counter() - started >= seconds:
-            break
+    least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (7, seconds, BURST)
+    end = time.perf_counter() + seconds
+    while runs and (len(next(iter(times.values()))) < least or time.perf_counter() < end):
         for name, run in runs.items():
-            before = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - before)
+            times[name].append(_burst(run, burst))
     return times
+
+
+def _burst(run: Callable[[], Any], seconds: float) -> float:
+    times: list[float] = []
+    while not times or sum(times) < seconds:
+        before = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - before)
+    return statistics.median(times)
 
 
 def summary(times: list[float], units: float = 1.0) -> Row:

@@ -38,7 +38,7 @@ def product(dtype: Any, setting: Setting) -> Row:
     a = jax.numpy.ones((n, n), dtype)
     run = jax.jit(lambda a: a @ a)
     jax.block_until_ready(run(a))
-    return summary(in_turns({"": lambda: jax.block_until_ready(run(a))}, *setting.rounds(0))[""], 2 * n**3)
+    return summary(in_turns({"": lambda: jax.block_until_ready(run(a))}, setting)[""], 2 * n**3)
 
 
 @cache
@@ -52,7 +52,7 @@ def copy(setting: Setting) -> Row:
         a = jax.block_until_ready(run(a))
 
     once()
-    return summary(in_turns({"": once}, *setting.rounds(0))[""], 2 * a.nbytes)
+    return summary(in_turns({"": once}, setting)[""], 2 * a.nbytes)
 
 
 def rows(size: tuple[int, ...], dtype: Any, backward: bool, setting: Setting, /, **about: Any) -> list[Row]:

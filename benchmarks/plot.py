@@ -38,7 +38,12 @@ def draw(rows: list[Row], path: Path, title: str) -> bool:
 
     colours = dict.fromkeys(row["name"] for _, _, group in shown for row in group)
     colours = {name: matplotlib.color_sequences["tab20"][n % 20] for n, name in enumerate(colours)}
-    settings: Any = {"svg.hashsalt": "lstm_ref", "svg.fonttype": "none", "font.size": 8}
+    settings: Any = {
+        "svg.hashsalt": "lstm_ref",
+        "svg.fonttype": "none",
+        "font.size": 8,
+        "font.sans-serif": ["DejaVu Sans"],
+    }
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
         deep = -(-len(shown) // ACROSS)
         figure = Figure(figsize=(4 * min(len(shown), ACROSS) + 2, 3.2 * deep), layout="constrained")
@@ -47,6 +52,7 @@ def draw(rows: list[Row], path: Path, title: str) -> bool:
             _panel(axes, group, field, colours)
             axes.set(yscale="log", ylabel=MEASURES[field])
             axes.set_title(what, loc="left", fontsize=8)
+            axes.minorticks_off()
         for axes in list(all_axes)[len(shown) :]:
             axes.set_visible(False)
         by_name = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
@@ -67,8 +73,8 @@ def _panel(axes: Any, group: list[Row], field: str, colours: dict[str, Any]) -> 
     for name in dict.fromkeys(row["name"] for row in group):
         of = [row for row in group if row["name"] == name]
         x = [row[differing[0]] if len(differing) == 1 else labels.index(sizes_of(row)) for row in of]
-        style = ":" if name.startswith("limit") else "-o"
-        axes.plot(x, [row[field] for row in of], style, color=colours[name], label=name, linewidth=1.2, markersize=2.5)
+        style = ":" if name.startswith("limit") else "-"
+        axes.plot(x, [row[field] for row in of], style, color=colours[name], label=name, linewidth=1.2)
     if len(differing) == 1:
         axes.set(xscale="log", xlabel=differing[0])
     else:
