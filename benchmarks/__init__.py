@@ -1,1 +1,12 @@
-"""Measurements, one file a question; each is run with `python -m benchmarks.<question>`."""
+"""Measurements, one file a question, asked by one command: `python -m benchmarks`."""
+
+QUESTIONS = {
+    "gradient": "gradient_speed",
+    "sizes": "sizes",
+    "scaling": "scaling",
+    "verification": "verification",
+}
+"""By name: the module here that answers it, by `measure(setting) -> rows` and `table(rows) -> what is printed`."""
+
+COMMANDS = ("mutation", "false_alarms")
+"""Long runs of another kind, each a command of its own."""

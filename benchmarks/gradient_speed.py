@@ -1,37 +1,29 @@
-"""How fast is one gradient of an LSTM, beside everyone's? `python -m benchmarks.gradient_speed`
+"""One gradient of an LSTM at five sizes, float32: ours, and everyone's.
 
-Forward and backward of one layer, float32: the gradients of parameters, initial state and inputs, of a random
-cotangent of every output. Ours is `sequence.bptt`, the hand-written pass; beside it JAX's autodiff of the plain scan,
-the layers of Flax, Equinox, Haiku and Keras under JAX's autodiff, each jitted, and torch's nn.LSTM: what is installed.
-All have the same numbers, each in its own layout, and the gradients are compared with float64's before anything is
-timed. Timed in turns, A B C A B C, so that a drift of the machine is everybody's; medians. Beside them the share of
-the machine's speed at matrix products that ours reaches, of 6·T·B·(D + H)·4H operations.
+Forward and backward of one layer: the gradients of parameters, initial state and inputs, of a random cotangent of every
+output. Ours is `sequence.bptt`, the hand-written pass; beside it JAX's autodiff of the plain scan, the layers of Flax,
+Equinox, Haiku and Keras under JAX's autodiff, each jitted, and torch's nn.LSTM: what is installed. All have the same
+numbers, each in its own layout, and of each the gradient of the inputs, which has come all the way back, is compared
+with float64's before anything is timed.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import statistics
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import click
 import jax
 import numpy as np
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
+from benchmarks import limits
+from benchmarks.harness import Contender, Row, Setting, beside, measured, near
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
 from lstm_ref.cells.cell import arrays
-from lstm_ref.checking.check import environment
+from lstm_ref.errors import CannotEvaluate
 from lstm_ref.interop.conform.features import FEATURES, Problem, arranged
 from lstm_ref.interop.conform.table import module_of
 from lstm_ref.interop.layout import theirs
@@ -48,20 +40,19 @@ PEERS = {
     "keras": ("keras", "keras.layers.LSTM"),
 }
 OURS, TORCH = "lstm_ref", "torch nn.LSTM"
-DIGITS = 3.5
-"""Of float32's seven, of a sum over up to 12,800 rows and back through 256 steps: more is rounding, less a mistake."""
+GRADIENT = "forward and backward"
 SECONDS = 6.0
-"""Of rounds, at each size; seven rounds at least."""
+"""Of rounds, at each size."""
 
 Gradient = Callable[[], Any]
 
 
-def problem(T: int, B: int, D: int, H: int) -> Problem:
-    """Kernels of the size that they are initialised with, everything else normal; float32."""
+def problem(T: int, B: int, D: int, H: int, dtype: Any = np.float32) -> Problem:
+    """Kernels of the size that they are initialised with, everything else normal."""
     rng = np.random.default_rng(0)
-    drawn = lambda shape, scale=1.0: (scale * rng.standard_normal(shape)).astype(np.float32)  # noqa: E731
+    drawn = lambda shape, scale=1.0: (scale * rng.standard_normal(shape)).astype(dtype)  # noqa: E731
     params = jax.tree.map(
-        lambda v: drawn(v.shape, 0.1) if v.ndim == 1 else np.float32(v), lstm.initial_parameters(rng, D, H)
+        lambda v: drawn(v.shape, 0.1) if v.ndim == 1 else v.astype(dtype), lstm.initial_parameters(rng, D, H)
     )
     state = lambda: arrays(lstm.state_shapes(B, H), drawn)  # noqa: E731
     bar = Outputs(drawn((T, B, H)), [state()])
@@ -85,115 +76,92 @@ def jitted(forward: Any, given: Problem, weights: Any) -> Gradient:
     return lambda: jax.block_until_ready(gradients(*read))
 
 
-def torchs(given: Problem) -> Gradient:
-    """torch's native layer."""
+def torchs(given: Problem, backward: bool = True) -> Gradient:
+    """torch's native layer: its gradients, or its outputs. Raises ImportError where it cannot use the device."""
     import torch
 
-    module = torch.nn.LSTM(given.xs.shape[-1], given.initial[0].h.shape[-1])
+    on_gpu = jax.default_backend() == "gpu"
+    if on_gpu and not torch.cuda.is_available():
+        raise ImportError("this torch has no CUDA")
+    how: Any = {"dtype": getattr(torch, str(given.dtype)), "device": "cuda" if on_gpu else "cpu"}
+    tensor = lambda v, **more: torch.tensor(np.asarray(v, np.float64), **how, **more)  # noqa: E731
+    module = torch.nn.LSTM(given.xs.shape[-1], given.initial[0].h.shape[-1], **how)
     weights = theirs(LAYOUTS["torch.nn.LSTM"], given.params[0])
-    module.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-    xs, h, c = (torch.tensor(v, requires_grad=True) for v in (given.xs, *(s[None] for s in given.initial[0])))
-    bars = [torch.tensor(v) for v in (given.bar.hs, *(s[None] for s in given.bar.final[0]))]
+    module.load_state_dict({k: tensor(v) for k, v in weights.items()})
+    xs, h, c = (tensor(v, requires_grad=backward) for v in (given.xs, *(s[None] for s in given.initial[0])))
+    bars = [tensor(v) for v in (given.bar.hs, *(s[None] for s in given.bar.final[0]))]
     read = [*module.parameters(), h, c, xs]
 
-    def gradients() -> Any:
-        hs, last = module(xs, (h, c))
-        return torch.autograd.grad([hs, *last], read, bars)
+    def run() -> Any:
+        with torch.set_grad_enabled(backward):
+            hs, last = module(xs, (h, c))
+            found = torch.autograd.grad([hs, *last], read, bars) if backward else (hs,)
+        if on_gpu:
+            torch.cuda.synchronize()
+        return found
 
-    return gradients
+    return run
 
 
-def contenders(given: Problem) -> dict[str, tuple[Gradient, Callable[[Any], Any]]]:
+def of_torch(given: Problem) -> Callable[[Any], Any]:
+    """The last of torch's results as a NumPy array."""
+    return lambda found: found[-1].detach().cpu().double().numpy().astype(given.dtype)
+
+
+def peers(given: Problem) -> dict[str, tuple[Callable[..., Any], Any]]:
+    """By name: another framework's forward, and its weights; those that are installed."""
+    found = {}
+    for name, (framework, layout) in PEERS.items():
+        with suppress(ImportError, CannotEvaluate):
+            found[name] = module_of(framework).RUNS["lstm"][layout], arranged(LAYOUTS[layout], given)
+    return found
+
+
+def contenders(given: Problem) -> dict[str, Contender]:
     """By name: what is timed, and how the gradient of the inputs is taken out of what it gives."""
     of_xs = lambda found: found[2]  # noqa: E731
-    found: dict[str, tuple[Gradient, Callable[[Any], Any]]] = {
+    found: dict[str, Contender] = {
         OURS: (jitted(partial(by_scan, sequence.bptt), given, given.params), of_xs),
         "autodiff of the scan": (jitted(partial(by_scan, sequence.scan), given, given.params), of_xs),
     }
-    for name, (framework, layout) in PEERS.items():
-        try:
-            forward = module_of(framework).RUNS["lstm"][layout]
-        except ImportError:
-            continue
-        found[name] = jitted(forward, given, arranged(LAYOUTS[layout], given)), of_xs
+    for name, (forward, weights) in peers(given).items():
+        found[name] = jitted(forward, given, weights), of_xs
     with suppress(ImportError):
-        found[TORCH] = torchs(given), lambda gradients: gradients[-1].numpy()
+        found[TORCH] = torchs(given), of_torch(given)
     return found
 
 
-def check(given: Problem, names: dict[str, tuple[Gradient, Callable[[Any], Any]]]) -> dict[str, float]:
-    """Digits of the gradient of the inputs, which has come all the way back, beside float64's; an error where few."""
-    fields = ("params", "initial", "xs", "bar")
-    doubles = jax.tree.map(lambda v: np.asarray(v, np.float64), [getattr(given, name) for name in fields])
-    exact = given._replace(**dict(zip(fields, doubles, strict=True)))
+def truth(given: Problem) -> Any:
+    """Outputs and the gradient of the inputs, in float64, by autodiff of the scan, of the problem's numbers."""
+    read = given.params, given.initial, given.xs, given.bar
     with x64():
-        truth = np.asarray(jitted(partial(by_scan, sequence.scan), exact, exact.params)()[2])
-    found = {}
-    for name, (gradient, of_xs) in names.items():
-        error = np.max(np.abs(np.asarray(of_xs(gradient())) - truth)) / np.max(np.abs(truth))
-        found[name] = float(-np.log10(error))
-        if not found[name] >= DIGITS:
-            raise SystemExit(f"{name}: its gradient has {found[name]:.1f} digits: it is not timed")
-    return found
+        hs, xs_bar = _truth(*jax.tree.map(lambda v: jax.numpy.asarray(v, np.float64), read))
+        return np.asarray(hs), np.asarray(xs_bar)
 
 
-def rounds(gradients: dict[str, Gradient]) -> dict[str, float]:
-    """Median seconds of each, timed in turns."""
-    times: dict[str, list[float]] = {name: [] for name in gradients}
-    started = time.perf_counter()
-    while len(times[OURS]) < 7 or time.perf_counter() - started < SECONDS:
-        for name, gradient in gradients.items():
-            before = time.perf_counter()
-            gradient()
-            times[name].append(time.perf_counter() - before)
-    return {name: statistics.median(v) for name, v in times.items()}
+@jax.jit
+def _truth(params: Any, initial: Any, xs: Any, bar: Any) -> Any:
+    outputs, pullback = jax.vjp(lambda xs: by_scan(sequence.scan, None, params, initial, xs), xs)
+    return outputs.hs, pullback(bar)[0]
 
 
-def peak() -> float:
-    """Operations a second of a large matrix product."""
-    n = 2048
-    a = jax.numpy.ones((n, n), np.float32)
-    product = jax.jit(lambda a: a @ a)
-    jax.block_until_ready(product(a))
-    times = []
-    for _ in range(7):
-        before = time.perf_counter()
-        jax.block_until_ready(product(a))
-        times.append(time.perf_counter() - before)
-    return 2 * n**3 / statistics.median(times)
+def gradients(size: tuple[int, ...], setting: Setting, seconds: float, **about: Any) -> list[Row]:
+    """The rows of one size, float32: the limits, and all contenders."""
+    given = problem(*size)
+    about |= dict(zip("TBDH", size, strict=True)) | {"dtype": "float32"}
+    judge = near(truth(given)[1], given.dtype)
+    return [
+        *limits.rows(size, given.dtype, True, setting, **about),
+        *measured(contenders(given), judge, setting, seconds, **about),
+    ]
 
 
-@click.command()
-@click.option("--sizes", type=int, default=len(SIZES), show_default=True, help="So many of the sizes, the first.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures to a new file.")
-def main(sizes: int, file: Path | None) -> None:
-    """Time one gradient, at each size."""
-    if file is not None and file.exists():
-        raise click.UsageError(f"{file} exists already: give another name")
-    fastest = peak()
-    results: list[dict[str, Any]] = []
-    for size in track(SIZES[:sizes], "timing", console=Console(stderr=True), transient=True):
-        T, B, D, H = size
-        given = problem(*size)
-        names = contenders(given)
-        digits = check(given, names)
-        seconds = rounds({name: gradient for name, (gradient, _) in names.items()})
-        share = 6 * T * B * (D + H) * 4 * H / seconds[OURS] / fastest
-        results.append({"T": T, "B": B, "D": D, "H": H, "seconds": seconds, "digits": digits, "share_of_peak": share})
-    table = Table(title=f"one gradient, relative to {OURS}; medians")
-    for head in ("T, B, D, H", OURS, "of peak", *list(results[0]["seconds"])[1:]):
-        table.add_column(head, justify="right")
-    for one in results:
-        mine = one["seconds"][OURS]
-        others = [f"{v / mine:.2f}" for name, v in one["seconds"].items() if name != OURS]
-        table.add_row(
-            ", ".join(str(one[k]) for k in "TBDH"), f"{mine * 1e3:.1f} ms", f"{one['share_of_peak']:.0%}", *others
-        )
-    Console(width=140).print(table)
-    if file is not None:
-        facts = environment() | {"cores": str(os.cpu_count()), "peak operations a second": f"{fastest:.3g}"}
-        file.write_text(json.dumps({"environment": facts, "results": results}, indent=1) + "\n")
+def measure(setting: Setting) -> list[Row]:
+    """Rows of all sizes."""
+    sizes = SIZES[:1] if setting.quick else SIZES
+    return [row for size in setting.each(sizes, "gradient") for row in gradients(size, setting, SECONDS, what=GRADIENT)]
 
 
-if __name__ == "__main__":
-    main()
+def table(rows: list[Row]) -> list[Any]:
+    """Everyone's time as multiples of ours."""
+    return list(beside(rows, OURS))

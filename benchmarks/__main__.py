@@ -1,0 +1,183 @@
+"""The command `python -m benchmarks`. Exit codes: 0 done, 1 something became slower, 2 it could not be done."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from benchmarks import COMMANDS, QUESTIONS
+from lstm_ref.errors import BadInput, LstmRefError
+
+
+class _Listing(click.Command):
+    """Its help lists the questions."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Questions"):
+            formatter.write_dl([(name, _first_line(module)) for name, module in QUESTIONS.items()])
+        with formatter.section("Long runs of another kind, each a command with its own --help"):
+            formatter.write_dl([(f"python -m benchmarks.{name}", _first_line(name)) for name in COMMANDS])
+
+
+def _first_line(module: str) -> str:
+    """Of the module's docstring, without loading it; how it is called is left out."""
+    text = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0].partition(" `python")[0]
+
+
+@click.command(cls=_Listing, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("questions", nargs=-1, metavar="[QUESTION]…")
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option("--quick", is_flag=True, help="The least that shows that everything works: no figures to keep.")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Write a record of each question, and a picture of it, as new files in this folder.",
+)
+@click.option(
+    "--read", "record", type=click.Path(path_type=Path), help="Measure nothing: print the tables of a record."
+)
+@click.option(
+    "--compare",
+    "pair",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    metavar="OLD.json NEW.json",
+    help="Measure nothing: compare two records row by row. Exit code 1 if any row became slower by more than the "
+    "spread of the measurements, or is not timed any more.",
+)
+def app(
+    questions: tuple[str, ...],
+    device: str,
+    quick: bool,
+    folder: Path | None,
+    record: Path | None,
+    pair: tuple[Path, Path] | None,
+) -> int:
+    """Measure, beside everyone: the questions named, or all. Every contender's result is compared with float64's
+    before it is timed; one that is wrong is named, and not timed."""
+    for name in questions:
+        if name not in QUESTIONS:
+            raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
+    if questions and (record or pair):
+        raise BadInput("--read and --compare measure nothing: name no question with them")
+    out = Console(width=None if sys.stdout.isatty() else 200)
+    if pair:
+        from benchmarks.compare import compare
+
+        said, worse = compare(*pair)
+        out.print(*said, sep="\n", markup=False)
+        return int(worse)
+    if record:
+        from benchmarks.harness import read
+
+        _print(out, read(record)[1])
+        return 0
+    return _ask(out, questions or tuple(QUESTIONS), device, quick, folder)
+
+
+def _ask(out: Console, questions: tuple[str, ...], device: str, quick: bool, folder: Path | None) -> int:
+    """The questions, one after another; one that cannot be asked here does not keep the others from it."""
+    use(device)
+    from benchmarks import harness
+
+    facts = harness.environment(device) | {"quick": str(quick)}
+    files = {} if folder is None else {name: _file(folder, name, device, quick, facts) for name in questions}
+    failed = False
+    for name in questions:
+        module = importlib.import_module(f"benchmarks.{QUESTIONS[name]}")
+        try:
+            rows = [{"question": name} | row for row in module.measure(harness.Setting(device, quick))]
+        except LstmRefError as error:
+            click.echo(f"benchmarks: {name}: {error}", err=True)
+            failed = True
+            continue
+        _print(out, rows)
+        if name in files:
+            harness.write(files[name], facts, rows)
+            out.print(*_picture(files[name], rows, facts["device"]), sep="\n", markup=False)
+    absent = [name for name in harness.PEERS if facts[name] == "absent"]
+    if absent:
+        out.print(f"not installed, so not beside us: {', '.join(absent)}")
+    return 2 if failed else 0
+
+
+def use(device: str) -> None:
+    """Let JAX compute there. Raises BadInput where there is none."""
+    import jax
+
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    try:
+        jax.devices(device)
+    except RuntimeError:
+        raise BadInput(f"--device {device}: JAX finds none here, but {jax.default_backend()}") from None
+
+
+def _file(folder: Path, question: str, device: str, quick: bool, facts: dict[str, str]) -> Path:
+    """As scaling_cpu_2_cores.json. Raises BadInput, before any work, where it or its picture is there already."""
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise BadInput(f"--out {folder}: is no folder that can be written")
+    place = f"cpu_{facts['cores']}_cores" if device == "cpu" else f"gpu_{'_'.join(facts['device'].lower().split())}"
+    path = folder / f"{question}_{place}{'_quick' if quick else ''}.json"
+    for one in (path, path.with_suffix(".svg")):
+        if one.exists():
+            raise BadInput(f"{one} exists already, and is never overwritten: move it, or give another folder")
+    return path
+
+
+def _picture(record: Path, rows: list[dict[str, Any]], device: str) -> list[str]:
+    """The files written; where matplotlib is missing, how to get it."""
+    from benchmarks.plot import draw
+
+    path = record.with_suffix(".svg")
+    try:
+        drawn = draw(rows, path, f"{record.stem} ({device})")
+    except BadInput as error:
+        return [str(record), str(error)]
+    return [str(record), str(path)] if drawn else [str(record)]
+
+
+def _print(out: Console, rows: list[dict[str, Any]]) -> None:
+    """The tables of each question among the rows, and what was not timed."""
+    for name in dict.fromkeys(row["question"] for row in rows):
+        if name not in QUESTIONS:
+            raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
+        group = [row for row in rows if row["question"] == name]
+        for one in importlib.import_module(f"benchmarks.{QUESTIONS[name]}").table(group):
+            out.print(one, markup=False)
+    from benchmarks.harness import sizes_of
+
+    for row in rows:
+        if "wrong" in row:
+            about = " ".join(filter(None, (row["what"], sizes_of(row), row.get("dtype"))))
+            out.print(f"not timed: {row['name']}, {about}: {row['wrong']}", markup=False)
+
+
+def main() -> None:
+    """Entry point: every expected error is one line on standard error."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _leave("interrupted", 130)
+    except click.ClickException as error:
+        _leave(error.format_message(), 2)
+    except LstmRefError as error:
+        _leave(str(error), 2)
+
+
+def _leave(message: str, code: int) -> None:
+    click.echo(f"benchmarks: {message}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""What the questions share: contenders that are judged, then timed in turns, rows, tables, and records in files.
+
+A row is one measured thing: a flat dict of plain numbers and texts. What it is about stands in the fields `ABOUT`; what
+was measured, in others, seconds all:
+
+    seconds              median of the rounds
+    spread               their interquartile range
+    first_call_seconds   the first call, compilation included
+    compile_seconds      what the first call took more than a later one
+    digits               of the result, beside float64's
+    wrong                why it was not timed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from lstm_ref.checking.check import environment as core
+from lstm_ref.errors import BadInput
+
+Row = dict[str, Any]
+Contender = tuple[Callable[[], Any], Callable[[Any], Any]]
+"""What is timed, which waits until its result is there; and how what is judged is taken out of the result."""
+
+SIZES = ("T", "B", "D", "H")
+ABOUT = ("question", "what", "name", "dtype", *SIZES, "devices")
+"""Fields that say what a row is about: no two rows have the same."""
+PEERS = ("torch", "flax", "equinox", "dm-haiku", "keras", "chex", "hypothesis")
+GENERATOR = "lstm_ref benchmarks"
+BURST = 0.02
+"""Seconds."""
+
+
+class Setting(NamedTuple):
+    """How a question is asked."""
+
+    device: str = "cpu"
+    quick: bool = False
+    """The least that shows that everything works; its times mean little."""
+
+    def each(self, items: Iterable[Any], what: str) -> Iterator[Any]:
+        """The items, with a bar on standard error."""
+        console = Console(stderr=True)
+        return iter(track(list(items), what, console=console, transient=True, disable=not console.is_terminal))
+
+
+# ------------------------------------------------------------------------------------------------------- timing
+
+
+def measured(
+    contenders: dict[str, Contender],
+    judge: Callable[[Any], Row],
+    setting: Setting,
+    seconds: float = 2.0,
+    **about: Any,
+) -> list[Row]:
+    """A row of each contender; timed are those of whose result `judge` gives a row without `wrong`."""
+    rows = {}
+    for name, (run, read) in contenders.items():
+        started = time.perf_counter()
+        try:
+            found = run()
+            first = time.perf_counter() - started
+            rows[name] = about | {"name": name, "first_call_seconds": first} | judge(read(found))
+        except Exception as error:  # whatever a peer of another version may raise
+            line = (str(error).strip().splitlines() or [""])[0][:150]
+            rows[name] = about | {"name": name, "wrong": f"{type(error).__name__}: {line}"}
+    right = {name: run for name, (run, _) in contenders.items() if "wrong" not in rows[name]}
+    for name, times in in_turns(right, setting, seconds).items():
+        rows[name] |= summary(times)
+        rows[name]["compile_seconds"] = max(0.0, rows[name]["first_call_seconds"] - rows[name]["seconds"])
+    return list(rows.values())
+
+
+def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:
+    """Seconds of a call in each of seven or more rounds, A B C A B C, so that a drift of the machine is everybody's.
+
+    A call much shorter than `BURST` is made again until that is over, and the median counts: some threads wait busily
+    after they have answered (torch's do), and slow down who comes next.
+    """
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (7, seconds, BURST)
+    end = time.perf_counter() + seconds
+    while runs and (len(next(iter(times.values()))) < least or time.perf_counter() < end):
+        for name, run in runs.items():
+            times[name].append(_burst(run, burst))
+    return times
+
+
+def _burst(run: Callable[[], Any], seconds: float) -> float:
+    times: list[float] = []
+    while not times or sum(times) < seconds:
+        before = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - before)
+    return statistics.median(times)
+
+
+def summary(times: list[float], units: float = 1.0) -> Row:
+    """Median, spread and number of the rounds; seconds a unit where a call makes several."""
+    low, median, high = np.percentile(np.array(times) / units, (25, 50, 75)).tolist()
+    return {"seconds": median, "spread": high - low, "rounds": len(times)}
+
+
+def near(truth: Any, dtype: Any) -> Callable[[Any], Row]:
+    """Judges an array by its digits beside the truth: at least half of those that the arithmetic holds.
+
+    Roundings of either sign add up to √n·ε after n of them, which is less than √ε for all n < 1/ε.
+    """
+    dtype, truth = np.dtype(dtype), np.asarray(truth)
+    held = mantissa_bits(dtype) * float(np.log10(2))
+
+    def judge(found: Any) -> Row:
+        if found.dtype != dtype or found.shape != truth.shape:
+            return {"wrong": f"answers in {found.dtype} {found.shape}, expected {dtype} {truth.shape}"}
+        error = float(np.max(np.abs(np.asarray(found, np.float64) - truth)) / np.max(np.abs(truth)))
+        digits = -float(np.log10(max(error, 10**-held)))
+        if not digits >= held / 2:  # NaN too
+            return {"wrong": f"its result has {digits:.1f} digits, of {held:.1f} that {dtype} holds"}
+        return {"digits": digits}
+
+    return judge
+
+
+def mantissa_bits(dtype: Any) -> int:
+    """Of products in the dtype; float32's are TF32 on a GPU unless more was asked for."""
+    if dtype == np.float32 and jax.default_backend() == "gpu" and jax.config.jax_default_matmul_precision is None:
+        return 11
+    return int(jax.numpy.finfo(dtype).nmant) + 1
+
+
+# ------------------------------------------------------------------------------------------------------- tables
+
+
+def sizes_of(row: Row) -> str:
+    """As "50, 16, 32, 32"."""
+    return ", ".join(str(row[k]) for k in SIZES if k in row)
+
+
+def beside(rows: list[Row], base: str, field: str = "seconds") -> list[Table]:
+    """A table for each `what` and dtype: sizes down, contenders across, as multiples of `base`."""
+    tables = []
+    for what, dtype in dict.fromkeys((row["what"], row.get("dtype", "")) for row in rows):
+        group = [row for row in rows if (row["what"], row.get("dtype", "")) == (what, dtype)]
+        names = dict.fromkeys([base, *(row["name"] for row in group)])
+        table = Table(title=f"{what} {dtype}: {field}, as multiples of {base}", title_justify="left")
+        for head in (", ".join(k for k in SIZES if k in group[0]), *names):
+            table.add_column(head, justify="right")
+        for size in dict.fromkeys(map(sizes_of, group)):
+            found = {row["name"]: row for row in group if sizes_of(row) == size}
+            unit = found.get(base, {}).get(field)
+            table.add_row(size, *(_cell(found.get(name), field, None if name == base else unit) for name in names))
+        tables.append(table)
+    return tables
+
+
+def _cell(row: Row | None, field: str, unit: float | None) -> str:
+    if row is None or (field not in row and "wrong" not in row):
+        return ""
+    if "wrong" in row:
+        return "not timed"
+    return readable(row[field]) if not unit else f"{row[field] / unit:.2f}"
+
+
+def readable(seconds: float) -> str:
+    """As "1.23 ms"."""
+    for unit, name in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+# ------------------------------------------------------------------------------------------------------ records
+
+
+def environment(device: str) -> dict[str, str]:
+    """What the figures depend on: machine, device, versions, precision of products. Peers not installed: "absent"."""
+    found = core() | {
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "processor": _processor(),
+        "device": jax.devices(device)[0].device_kind,
+        "devices": str(jax.device_count()),
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+        "jax_default_matmul_precision": str(jax.config.jax_default_matmul_precision),
+    }
+    for name in PEERS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    if found["torch"] != "absent":
+        import torch
+
+        found["torch threads"] = str(torch.get_num_threads())
+        found["torch TF32"] = (
+            f"products {torch.backends.cuda.matmul.allow_tf32}, cuDNN {torch.backends.cudnn.allow_tf32}"
+        )
+    return found
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
+
+
+def key(row: Row) -> tuple[Any, ...]:
+    """What the row is about."""
+    return tuple(row.get(k) for k in ABOUT)
+
+
+def write(path: Path, environment: dict[str, str], rows: list[Row]) -> None:
+    """A record of the rows, in a new file."""
+    facts = json.dumps({"generator": GENERATOR, "environment": environment}, indent=1)
+    lines = ",\n".join(f"  {json.dumps(row, allow_nan=False)}" for row in rows)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(facts.removesuffix("\n}") + f',\n "rows": [\n{lines}\n ]\n}}\n')
+
+
+def read(path: Path) -> tuple[dict[str, str], list[Row]]:
+    """Environment and rows of a record. Raises BadInput where the file is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise BadInput(f"{path}: is not JSON") from None
+    if not isinstance(found, dict) or found.get("generator") != GENERATOR:
+        raise BadInput(f"{path}: is no record that `python -m benchmarks --out` wrote")
+    rows = found["rows"]
+    if len({key(row) for row in rows}) < len(rows):
+        raise BadInput(f"{path}: two of its rows are about the same thing ({', '.join(ABOUT)})")
+    return found["environment"], rows

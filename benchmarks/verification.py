@@ -1,0 +1,287 @@
+"""What the check itself costs: a problem, a property example, a mutant; beside gradcheck, check_grads and chex.
+
+A problem: an LSTM of some size in float64, its hand-written backward pass checked by ours with all oracles, and with
+autodiff alone; by JAX's check_grads and chex's assert_numerical_grads, and by torch's gradcheck, slow and fast, of
+torch's own autograd on the same function; as multiples of one compiled autodiff gradient. All elements are compared by
+ours at every size; `finds` says who sees one element that is wrong by one part in a million of itself. A checker that
+calls the right gradient wrong is not timed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import hypothesis
+import jax
+import numpy as np
+from hypothesis import strategies as st
+from rich.table import Table
+
+from benchmarks import mutation
+from benchmarks.harness import Contender, Row, Setting, beside, measured, readable, sizes_of, summary
+from lstm_ref import sequence
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.cells import lstm
+from lstm_ref.checking import builtin
+from lstm_ref.checking.check import check
+from lstm_ref.checking.mutants import units
+from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.oracles.reverse import pullback
+from lstm_ref.strategies import SHAPES, problems
+from lstm_ref.testing import assert_gradients
+
+SIZES = ((3, 2, 2, 3), (6, 2, 3, 4), (10, 4, 8, 16), (100, 32, 64, 128))
+"""T, B, D, H."""
+BY_ELEMENT = 1000
+"""Elements up to which the checks that evaluate the function for each of them are asked."""
+BASE, OURS = "autodiff gradient", "lstm_ref"
+CHECK, EXAMPLE, MUTANT = "check", "property example", "mutant"
+EXAMPLES, MUTANTS = 10, 40
+OFF_BY = 1e-6
+
+
+# ---------------------------------------------------------------------------------------------------- one problem
+
+
+def lstm_of(T: int, B: int, D: int, H: int, off_by: float = 0.0) -> Problem:
+    """The problem; one element of the claimed gradient of w_h is `off_by` of itself wrong."""
+    rng = np.random.default_rng(0)
+    inputs = {
+        "params": builtin.like(rng, lstm.parameter_shapes(D, H), 0.1),
+        "initial": builtin.like(rng, lstm.state_shapes(B, H)),
+        "xs": rng.standard_normal((T, B, D)),
+    }
+
+    def forward(inputs: Any) -> Any:
+        return sequence.scan(lstm, inputs["params"], inputs["initial"], inputs["xs"])
+
+    def backward(inputs: Any, bar: Any) -> Any:
+        read = inputs["params"], inputs["initial"], inputs["xs"]
+        _, tapes = sequence.scan_with_tape(lstm, *read)
+        given = sequence.scan_backward(lstm, read[0], tapes, bar)
+        w_h = given.params.w_h.at[1, 2].multiply(1 + off_by)
+        return {"params": given.params._replace(w_h=w_h), "initial": given.initial, "xs": given.xs}
+
+    return problem(inputs, forward=forward, backward=backward, name="LSTM")
+
+
+def autodiff(of: Problem) -> Callable[[], bool]:
+    """One gradient by JAX's reverse mode, compiled."""
+    rng = np.random.default_rng(0)
+    with x64():
+        outputs = jax.eval_shape(of.function, of.inputs)
+        bar = jax.tree.map(lambda s: jax.numpy.asarray(rng.standard_normal(s.shape)), outputs)
+        inputs = jax.tree.map(jax.numpy.asarray, of.inputs)
+        run = jax.jit(partial(pullback, of.function))
+
+    def once() -> bool:
+        with x64():
+            jax.block_until_ready(run(inputs, bar))
+        return True
+
+    return once
+
+
+def gradcheck(of: Problem, off_by: float, fast: bool) -> bool:
+    """torch's; our cell runs on torch tensors, and its wrong backward pass is wrapped as torch wants it."""
+    import torch
+
+    leaves, tree = jax.tree.flatten(of.inputs)
+
+    def forward(*leaves: Any) -> Any:
+        inputs = jax.tree.unflatten(tree, leaves)
+        state, hs = inputs["initial"], []
+        for x in inputs["xs"]:
+            state, _ = lstm.forward(inputs["params"], state, x)
+            hs.append(state.h)
+        return torch.stack(hs), state.h, state.c
+
+    class OffBy(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, w: Any) -> Any:
+            return w.clone()
+
+        @staticmethod
+        def backward(ctx: Any, bar: Any) -> Any:
+            bar = bar.clone()
+            bar[1, 2] *= 1 + off_by
+            return bar
+
+    tensors = [torch.tensor(v).requires_grad_() for v in leaves]
+    at = next(n for n, v in enumerate(leaves) if v is of.inputs["params"].w_h)
+
+    def run(*given: Any) -> Any:
+        return forward(*(OffBy.apply(v) if n == at else v for n, v in enumerate(given)))
+
+    return bool(torch.autograd.gradcheck(run, tensors, fast_mode=fast, raise_exception=False))
+
+
+def by_jax(run: Callable[..., Any], of: Problem) -> bool:
+    """A check of reverse mode, of the hand-written pass as a custom derivative, at its defaults."""
+    leaves, tree = jax.tree.flatten(of.inputs)
+    whole = lambda leaves: jax.tree.unflatten(tree, leaves)  # noqa: E731
+    with x64():
+        function = jax.custom_vjp(lambda *leaves: of.function(whole(leaves)))
+        function.defvjp(
+            lambda *leaves: (of.function(whole(leaves)), leaves),
+            lambda leaves, bar: tuple(jax.tree.leaves(of.gradients(whole(leaves), bar))),
+        )
+        try:
+            run(function, tuple(map(jax.numpy.asarray, leaves)), order=1, modes=["rev"])
+        except AssertionError:
+            return False
+        return True
+
+
+def checkers(size: tuple[int, ...], off_by: float = 0.0) -> dict[str, Callable[[], bool]]:
+    """By name: whether it calls the claim right."""
+    of = lstm_of(*size, off_by=off_by)
+    found: dict[str, Callable[[], bool]] = {
+        OURS: lambda: check(of).right,
+        f"{OURS}, autodiff alone": lambda: check(of, oracles=["reverse"]).right,
+        "jax check_grads": lambda: by_jax(jax_check_grads(), of),
+        "torch gradcheck fast": lambda: gradcheck(of, off_by, fast=True),
+    }
+    if elements(of) <= BY_ELEMENT:
+        found["chex numerical_grads"] = lambda: by_jax(chex_numerical_grads(), of)
+        found["torch gradcheck"] = lambda: gradcheck(of, off_by, fast=False)
+    return found
+
+
+def jax_check_grads() -> Callable[..., Any]:
+    """JAX's."""
+    from jax.test_util import check_grads
+
+    return check_grads
+
+
+def chex_numerical_grads() -> Callable[..., Any]:
+    """chex's. Raises ImportError where it is not installed."""
+    import chex
+
+    return chex.assert_numerical_grads
+
+
+def elements(of: Problem) -> int:
+    """Of all gradients."""
+    return sum(int(np.size(v)) for v in jax.tree.leaves(of.inputs))
+
+
+def of_a_problem(size: tuple[int, ...], setting: Setting) -> list[Row]:
+    """The rows of one size: the gradient, and each checker, with what it finds."""
+    of = lstm_of(*size)
+    about = dict(zip("TBDH", size, strict=True)) | {"dtype": "float64", "what": CHECK, "elements": elements(of)}
+    runs = {BASE: autodiff(of)} | checkers(size)
+    rows = measured({name: (run, bool) for name, run in runs.items()}, _is_right, setting, **about)
+    wrong = checkers(size, off_by=OFF_BY)
+    for row in rows:
+        if "seconds" in row:
+            row["seconds_per_element"] = row["seconds"] / row["elements"]
+            if row["name"] in wrong:
+                row["finds"] = int(not wrong[row["name"]]())
+    return rows
+
+
+def _is_right(said: bool) -> Row:
+    return {} if said else {"wrong": "calls a right gradient wrong"}
+
+
+# ------------------------------------------------------------------------------------- one example, and one mutant
+
+
+def of_an_example(setting: Setting) -> list[Row]:
+    """The rows of Hypothesis: an example drawn; with its gradients by hand and by autodiff; asserted in balls."""
+    bodies = {
+        "drawn": lambda example: None,
+        "drawn, by hand and by autodiff": _twice,
+        "drawn, asserted in balls": _asserted,
+    }
+    number = 1 if setting.quick else EXAMPLES
+    how = hypothesis.settings(
+        max_examples=number,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    drawn = hypothesis.given(problems(lstm, shapes=SHAPES[:1], lengths=st.none(), reverse=st.just(False)))
+    runs: dict[str, Contender] = {name: (how(drawn(body)), lambda done: True) for name, body in bodies.items()}
+    rows = measured(runs, _is_right, setting, what=EXAMPLE)
+    return [row | {k: row[k] / number for k in ("seconds", "spread") if k in row} for row in rows]
+
+
+def _twice(example: Any) -> None:
+    with x64():
+        jax.block_until_ready(_by_hand_and_by_autodiff(example.arguments, example.bar))
+
+
+@jax.jit
+def _by_hand_and_by_autodiff(read: Any, bar: Any) -> Any:
+    return [pullback(lambda read, way=way: way(lstm, *read), read, bar) for way in (sequence.bptt, sequence.scan)]
+
+
+def _asserted(example: Any) -> None:
+    def forward(inputs: Any) -> Any:
+        return sequence.loop(lstm, inputs["params"], inputs["initial"], inputs["xs"])[0]
+
+    def backward(inputs: Any, bar: Any) -> Any:
+        read = inputs["params"], inputs["initial"], inputs["xs"]
+        return sequence.loop_backward(lstm, *read, sequence.loop(lstm, *read)[1], bar)._asdict() | {"nodes": None}
+
+    inputs = dict(zip(("params", "initial", "xs"), example.arguments, strict=True))
+    assert_gradients(inputs, forward=forward, backward=backward, oracles=["balls"])
+
+
+def of_a_mutant(setting: Setting) -> list[Row]:
+    """The rows of the LSTM's mutants at the plainest problem: one after another, each judged by each tool in turn; a
+    tool that calls the right function wrong is not asked."""
+    every = list(units()["cells/lstm"]())
+    chosen = every[:: -(-len(every) // (2 if setting.quick else MUTANTS))]
+    tools = {name: passes for name, passes in mutation.PEERS.items() if "float32" not in name}
+    right = partial(builtin.through_time, lstm)
+    contenders: dict[str, Contender] = {k: (partial(_judged, passes, right), bool) for k, passes in tools.items()}
+    rows = {row["name"]: row for row in measured(contenders, _is_right, Setting(quick=True), what=MUTANT)}
+    times: dict[str, list[float]] = {name: [] for name, row in rows.items() if "wrong" not in row}
+    found = dict.fromkeys(times, 0)
+    for mutant in setting.each(chosen, "mutants"):
+        for name, taken in times.items():
+            started = time.perf_counter()
+            found[name] += not _judged(tools[name], mutant.problems[0])
+            taken.append(time.perf_counter() - started)
+    for name, taken in times.items():
+        counted = {"mutants_per_second": len(taken) / sum(taken), "found": found[name], "of": len(taken)}
+        rows[name] |= summary(taken) | counted
+    return list(rows.values())
+
+
+def _judged(passes: Callable[[Problem], bool], build: Any) -> bool:
+    with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+        return passes(build(np.random.default_rng(0)))
+
+
+# ----------------------------------------------------------------------------------------------------- the question
+
+
+def measure(setting: Setting) -> list[Row]:
+    """Rows of problems of every size, of an example, of a mutant."""
+    sizes = SIZES[:1] if setting.quick else SIZES
+    rows = [row for size in setting.each(sizes, "verification") for row in of_a_problem(size, setting)]
+    return rows + of_an_example(setting) + of_a_mutant(setting)
+
+
+def table(rows: list[Row]) -> list[Any]:
+    """The checks as multiples of one gradient; then what each costs an element, an example, a mutant."""
+    checks = [row for row in rows if row["what"] == CHECK]
+    costs = Table("", "T, B, D, H", "elements", "time an element", f"finds {OFF_BY:.0e} in one", title=CHECK)
+    for row in (row for row in checks if "seconds" in row):
+        finds = {1: "yes", 0: "no"}.get(row.get("finds", 2), "")
+        each = readable(row["seconds_per_element"])
+        costs.add_row(row["name"], sizes_of(row), str(row["elements"]), each, finds)
+    ones = Table("", "what", "time of one", "found", title="one example, one mutant")
+    for row in (row for row in rows if row["what"] != CHECK and "seconds" in row):
+        found = f"{row['found']} of {row['of']}, {row['mutants_per_second']:.3g} a second" if "of" in row else ""
+        ones.add_row(row["name"], row["what"], readable(row["seconds"]), found)
+    return [*beside(checks, BASE), costs, ones]

@@ -1,0 +1,156 @@
+"""Every question answers, at its tiniest; what is wrong is named in the place of a time."""
+
+import importlib
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from benchmarks import QUESTIONS, gradient_speed, limits, mutation, scaling, sizes, verification
+from benchmarks.harness import Setting, key, measured, near, read, write
+from benchmarks.plot import draw
+
+QUICK = Setting(quick=True)
+TINY = (3, 1, 2, 2)
+DEARER = {"lstm_ref", "torch gradcheck", "torch gradcheck fast", "chex numerical_grads"}
+"""Checkers that the test leaves out: it is of the question, not of them."""
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The least: few sizes, few tools."""
+    every, tools = verification.checkers, ("lstm_ref", "jax check_grads, float64")
+    monkeypatch.setattr(gradient_speed, "PEERS", {})
+    monkeypatch.setattr(gradient_speed, "SIZES", (TINY,))
+    monkeypatch.setattr(sizes, "SIZES", (TINY,))
+    monkeypatch.setattr(sizes, "DTYPES", ("float32", "float64"))
+    monkeypatch.setattr(scaling, "AXES", {"T": [TINY, (6, 1, 2, 2)]})
+    monkeypatch.setattr(
+        verification,
+        "checkers",
+        lambda *given, **how: {k: v for k, v in every(*given, **how).items() if k not in DEARER},
+    )
+    monkeypatch.setattr(mutation, "PEERS", {name: mutation.PEERS[name] for name in tools})
+
+
+@pytest.fixture(autouse=True)
+def one_thread_of_torch():
+    """Several wait for one another where the machine is busy."""
+    if find_spec("torch") is None:
+        yield
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_answers(question, tiny, tmp_path):
+    module = importlib.import_module(f"benchmarks.{QUESTIONS[question]}")
+    rows = [{"question": question} | row for row in module.measure(QUICK)]
+    assert not [row for row in rows if "wrong" in row]
+    assert any(row["name"].startswith("lstm_ref") and row["seconds"] > 0 for row in rows if "seconds" in row)
+    assert len({key(row) for row in rows}) == len(rows)
+    write(tmp_path / "record.json", {"jax": "0"}, rows)
+    assert read(tmp_path / "record.json") == ({"jax": "0"}, rows)
+    assert module.table(rows)
+    if question == "scaling":
+        pytest.importorskip("matplotlib")
+        assert draw(rows, tmp_path / "picture.svg", "a picture")
+        assert "autodiff of the scan" in (tmp_path / "picture.svg").read_text()
+
+
+def test_bfloat16_has_a_gradient_with_half_of_its_digits(tiny):
+    given = gradient_speed.problem(*TINY, dtype=np.dtype("bfloat16"))
+    judge = near(gradient_speed.truth(given)[1], given.dtype)
+    run, of_xs = gradient_speed.contenders(given)[gradient_speed.OURS]
+    assert judge(of_xs(run()))["digits"] > 1.2
+
+
+def test_what_is_wrong_is_named_and_not_timed():
+    calls = dict.fromkeys(("right", "off", "not a number", "single", "fails"), 0)
+    truth = np.array([1.0, -2.0, 3.0])
+
+    def contender(name, result):
+        def run():
+            calls[name] += 1
+            if result is None:
+                raise TypeError("no such dtype\nand more")
+            return result
+
+        return run, lambda found: found
+
+    off = truth.copy()
+    off[1] *= 1 + 1e-6
+    results = [truth, off, truth * np.nan, truth.astype(np.float32), None]
+    contenders = {name: contender(name, result) for name, result in zip(calls, results, strict=True)}
+    rows = {row["name"]: row for row in measured(contenders, near(truth, np.float64), QUICK, what="a test")}
+    assert calls == {"right": 1 + 2, "off": 1, "not a number": 1, "single": 1, "fails": 1}
+    assert [name for name, row in rows.items() if "seconds" in row] == ["right"]
+    assert "6.2 digits" in rows["off"]["wrong"]
+    assert "nan digits" in rows["not a number"]["wrong"]
+    assert "float32" in rows["single"]["wrong"]
+    assert rows["fails"]["wrong"] == "TypeError: no such dtype"
+
+
+def test_a_wrong_gradient_is_not_timed(tiny, monkeypatch):
+    """One that forgets the last step."""
+    contenders = gradient_speed.contenders
+
+    def forgetful(given):
+        run, _ = contenders(given)[gradient_speed.OURS]
+        return {gradient_speed.OURS: (run, lambda found: found[2].at[0].set(0))}
+
+    monkeypatch.setattr(gradient_speed, "contenders", forgetful)
+    (row,) = (r for r in gradient_speed.measure(QUICK) if r["name"] == gradient_speed.OURS)
+    assert "digits" in row["wrong"]
+    assert "seconds" not in row
+
+
+def test_an_exponent_is_that_of_the_upper_half():
+    """A constant of a second hides the slope at small sizes; the upper half of these sizes shows 2 to within 0.01."""
+    rows = [
+        {"what": "against H", "name": "a", "H": H, "seconds": 1 + H**2 if H > 64 else 1.0, "first_call_seconds": 1}
+        for H in (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+    ]
+    (fit,) = scaling.exponents(rows, "H")
+    assert fit["points"] == [128, 256, 512, 1024, 2048, 4096]
+    assert abs(fit["exponent"] - 2) < 0.01
+    assert fit["standard_error"] < 0.01
+
+
+def test_the_limits_count_the_products_that_jax_multiplies():
+    """Operations of every dot_general of the definition's steps: 2·rows·columns·length."""
+    import jax
+
+    from lstm_ref import sequence
+
+    T, B, D, H = 3, 2, 5, 4
+    given = gradient_speed.problem(T, B, D, H)
+    outputs = lambda p, s, xs: sequence.loop(given.cell, p, s, xs)[0]  # noqa: E731
+
+    def gradient(p, s, xs, bar):
+        return jax.vjp(outputs, p, s, xs)[1](bar)
+
+    read = given.params[0], given.initial[0], given.xs
+    bar = given.bar._replace(final=given.bar.final[0])
+    forward = jax.make_jaxpr(outputs)(*read)
+    both = jax.make_jaxpr(gradient)(*read, bar)
+
+    def counted(jaxpr):
+        found = 0
+        for equation in jaxpr.eqns:
+            if equation.primitive.name == "dot_general":
+                a, b = (v.aval for v in equation.invars)
+                ((over, _), _) = equation.params["dimension_numbers"]
+                length = int(np.prod([a.shape[k] for k in over]))
+                found += 2 * a.size * b.size // length
+            for inner in equation.params.values():
+                found += counted(inner.jaxpr) if hasattr(inner, "jaxpr") else 0
+        return found
+
+    assert counted(forward.jaxpr) == limits.operations(T, B, D, H, backward=False)
+    assert counted(both.jaxpr) == limits.operations(T, B, D, H, backward=True)
