@@ -28,7 +28,6 @@ from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.through_time import checkpointed, parallel
 
-
 JAX_CODE = (parallel.forward, checkpointed.forward)
 """Ways through time that are traced; the others run on balls themselves."""
 
