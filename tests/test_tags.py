@@ -33,6 +33,7 @@ HOMES = {
         for prefix, page, file in (
             ("LI", "initial_state", "initial_state"),
             ("PC", "pieces", "pieces"),
+            ("CK", "checkpointed", "checkpointed"),
             ("BI", "bidirectional", "bidirectional"),
             ("RT", "rtrl", "rtrl"),
             ("LR", "parallel", "linear"),
@@ -55,7 +56,7 @@ def in_comments(prefix: str, source: str) -> set[str]:
 
 
 def test_no_two_pages_share_a_prefix():
-    assert len(HOMES) == len(PAGES) + 14
+    assert len(HOMES) == len(PAGES) + 15
 
 
 @pytest.mark.parametrize("prefix", HOMES)

@@ -1,4 +1,4 @@
-"""BPTT within a memory budget: pieces of pieces, jitted: edges CK1-CK3 forward, CK1* backward.
+"""BPTT within a memory budget: pieces of pieces, jitted: edge CK1 forward, CK1* backward, CK2 the plan.
 
 derivations/checkpointed.md derives each. `plan` says in which pieces a sequence has to be taken so that what is held
 fits into so many bytes; `bptt` is `sequence.bptt` that keeps to it: the states between the pieces are kept, and a piece
@@ -108,10 +108,10 @@ def forward(
     check(cell, p, initial, xs, lengths)
     if not pieces or not all(isinstance(k, int) and k >= 1 for k in pieces):
         raise BadInput(f"a piece must have at least one step, and whole ones, got pieces={pieces!r}")
-    whole = Span(0, len(jax.tree.leaves(xs)[0]))
-    if not whole.steps:
+    T = len(jax.tree.leaves(xs)[0])
+    if not T:
         raise BadInput(f"{cell.name} in pieces needs a step, got none")
-    hs, borders = _run(Recurrence(cell, p, xs, lengths, reverse), initial, whole, pieces[0])
+    hs, borders = _run(cell, p, xs, _integers(lengths), reverse, initial, 0, T, pieces[0])
     return Outputs(hs, jax.tree.map(lambda v: v[-1], borders)), borders
 
 
@@ -129,7 +129,7 @@ def backward(
 ) -> Gradients:
     """Full BPTT, piece by piece from the last to the first, given the cotangents `bar` of the outputs."""
     check_bar(cell, initial, xs, bar)
-    through = Recurrence(cell, p, xs, lengths, reverse)
+    through = Recurrence(cell, p, xs, _integers(lengths), reverse)
     back: Callable[..., Gradients] = partial(_by_tapes, through, bar.hs)
     for every in reversed(pieces[1:]):
         back = partial(_again, through, every, back)
@@ -138,25 +138,27 @@ def backward(
     return _piece_by_piece(reverse, pieces[0], back, borders, whole, after)
 
 
-def _run(through: Recurrence, state: Any, span: Span, every: int) -> tuple[Any, Any]:
-    """Outputs of the span, and the states at the borders of its pieces: before the first, ..., after the last."""
-    cell, p, xs, lengths, reverse = through
-    pieces = -(-span.steps // every)
+@partial(jax.jit, static_argnames=("cell", "reverse", "steps", "every"))
+def _run(
+    cell: Cell, p: Any, xs: Any, lengths: Any, reverse: bool, state: Any, start: Any, steps: int, every: int
+) -> tuple[Any, Any]:
+    """Outputs of so many steps, and the states at the borders of pieces: before the first, ..., after the last."""
+    pieces = -(-steps // every)
     keep = keep_of(len(jax.tree.leaves(xs)[0]), lengths)
     borders = jax.tree.map(lambda v: jnp.broadcast_to(v, (pieces + 1, *v.shape)), state)
 
     def step(carry: Any, i: Any) -> tuple[Any, Any]:
         state, borders = carry
-        x, kept = jax.tree.map(lambda v: lax.dynamic_index_in_dim(v, span.start + i, keepdims=False), (xs, keep))
+        x, kept = jax.tree.map(lambda v: lax.dynamic_index_in_dim(v, start + i, keepdims=False), (xs, keep))
         state, output, _ = sequence._step(cell, p, state, x, kept)
-        done = span.steps - i if reverse else i + 1
+        done = steps - i if reverse else i + 1
         # Each border is written by every step of the piece before it, the last of which stays.
         borders = jax.tree.map(
             lambda v, new: lax.dynamic_update_index_in_dim(v, new, -(-done // every), 0), borders, state
         )  # CK1
         return (state, borders), output
 
-    (_, borders), hs = lax.scan(step, (state, borders), jnp.arange(span.steps), reverse=reverse)
+    (_, borders), hs = lax.scan(step, (state, borders), jnp.arange(steps), reverse=reverse)
     return hs, borders
 
 
@@ -179,7 +181,7 @@ def _piece_by_piece(reverse: bool, every: int, back: Any, borders: Any, span: Sp
 
 def _again(through: Recurrence, every: int, back: Any, before: Any, span: Span, after: Gradients) -> Gradients:
     """As `_piece_by_piece`, of a span whose borders are still to be made."""
-    _, borders = _run(through, before, span, every)  # CK1
+    _, borders = _run(*through, before, *span, every)  # CK1
     return _piece_by_piece(through.reverse, every, back, borders, span, after)
 
 
@@ -187,7 +189,7 @@ def _by_tapes(through: Recurrence, hs_bar: Any, before: Any, span: Span, after: 
     """As `_piece_by_piece`, of a span of which all tapes are held."""
     cell, p, xs, lengths, reverse = through
     xs_of, hs_bar_of = jax.tree.map(lambda v: lax.dynamic_slice_in_dim(v, *span), (xs, hs_bar))
-    real = None if lengths is None else (counted(lengths, 0, 0) - span.start).clip(0, span.steps)
+    real = None if lengths is None else (lengths - span.start).clip(0, span.steps)
     _, tapes = sequence.scan_with_tape(cell, p, before, xs_of, real, reverse)
     given = sequence.scan_backward(cell, p, tapes, Outputs(hs_bar_of, after.initial), real, reverse)
     return Gradients(
@@ -195,6 +197,10 @@ def _by_tapes(through: Recurrence, hs_bar: Any, before: Any, span: Span, after: 
         given.initial,  # CK1*
         jax.tree.map(lambda v, new: lax.dynamic_update_slice_in_dim(v, new, span.start, 0), after.xs, given.xs),
     )
+
+
+def _integers(lengths: Any) -> Any:
+    return None if lengths is None else counted(lengths, 0, 0)
 
 
 def in_scanned_pieces(*pieces: int) -> Through:
@@ -207,7 +213,7 @@ def in_scanned_pieces(*pieces: int) -> Through:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 5, 6))
 def _bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool, pieces: tuple[int, ...]) -> Outputs:
-    return sequence.scan(cell, p, initial, xs, lengths, reverse)
+    return _forward(cell, p, initial, xs, lengths, reverse, pieces=pieces)[0]
 
 
 _how = partial(jax.jit, static_argnames=("cell", "reverse", "pieces"))

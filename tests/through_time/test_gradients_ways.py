@@ -221,8 +221,8 @@ def an_ordinary_bar(arguments, B=2):
 
 @pytest.mark.parametrize(
     "way",
-    [in_pieces(2), parallel.PARALLEL, sequence.LOOP, sequence.SCAN],
-    ids=["pieces", "parallel", "loop", "scan"],
+    [in_pieces(2), in_scanned_pieces(4, 3), parallel.PARALLEL, sequence.LOOP, sequence.SCAN],
+    ids=["pieces", "scanned pieces", "parallel", "loop", "scan"],
 )
 @pytest.mark.parametrize("kind", [list, np.uint8, np.int64, jax.numpy.asarray], ids=lambda k: k.__name__)
 def test_lengths_may_be_any_integers(way, kind):
@@ -252,6 +252,8 @@ def test_no_candidate_underflows_before_its_logarithm_is_taken():
     ("call", "message"),
     [
         (lambda a: in_pieces(0).forward(CELLS["lstm"], *a), "at least one step, and whole ones, got every=0"),
+        (lambda a: in_scanned_pieces(2, 0).forward(CELLS["lstm"], *a), r"whole ones, got pieces=\(2, 0\)"),
+        (lambda a: in_scanned_pieces().forward(CELLS["lstm"], *a), r"at least one step.*got pieces=\(\)"),
         (lambda a: parallel.forward(CELLS["lstm"], *a), "lstm has no parallel form.*min_gru, min_lstm"),
         (lambda a: mlstm_parallel.forward(CELLS["lstm"], *a), "lstm has no such form: it is mLSTM's"),
         (lambda a: bidirectional.forward(*both(CELLS["lstm"], *a[:2]), a[2], merge="max"), "'max'"),
