@@ -34,6 +34,7 @@ HOMES = {
             ("LI", "initial_state", "initial_state"),
             ("PC", "pieces", "pieces"),
             ("DP", "data_parallel", "data_parallel"),
+            ("CK", "checkpointed", "checkpointed"),
             ("BI", "bidirectional", "bidirectional"),
             ("RT", "rtrl", "rtrl"),
             ("LR", "parallel", "linear"),

@@ -34,6 +34,7 @@ from lstm_ref.mistakes.source import Edit, Source
 from lstm_ref.models import classifier, hmm, spelling, tagger, translation
 from lstm_ref.through_time import (
     bidirectional,
+    checkpointed,
     initial_state,
     linear,
     mlstm_parallel,
@@ -42,6 +43,7 @@ from lstm_ref.through_time import (
     pieces,
     rtrl,
 )
+from lstm_ref.through_time.checkpointed import in_scanned_pieces
 from lstm_ref.through_time.pieces import in_pieces
 
 Builder = Callable[[np.random.Generator], Problem]
@@ -238,9 +240,36 @@ def _kernel() -> Way:
     return Way(persistent.step_backward, step, wronged)
 
 
+def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, its loops run step by step: each mutant runs twice or thrice, and would be compiled for it."""
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        with jax.disable_jit():
+            return function(*arguments, **options)
+
+    return run
+
+
+def _checkpointed() -> Way:
+    """A piece whose tapes are held, within pieces of pieces."""
+    within = Source(checkpointed.backward)
+    way = _through(CELLS["lstm"], in_scanned_pieces(4, 3), checkpointed.backward, pieces=(4, 3))
+    cell, p, initial, xs, _, bar, lengths = way.arguments
+    after = sequence.Gradients(p, bar.final, xs)
+    return Way(
+        checkpointed._by_tapes,
+        (
+            checkpointed.Recurrence(cell, p, xs, lengths, False),
+            *(bar.hs, initial, checkpointed.Span(0, len(xs)), after),
+        ),
+        lambda edited: way.wronged(_uncompiled(within.with_edits([], {"_by_tapes": edited}))),
+    )
+
+
 WAYS: dict[str, Callable[[], Way]] = {
     "initial_state": _learned,
     "pieces": lambda: _through(CELLS["lstm"], in_pieces(4), pieces.backward, every=4),
+    "checkpointed": _checkpointed,
     "bidirectional": _both_directions,
     "rtrl": _rtrl,
     "linear": _scan,
