@@ -44,6 +44,8 @@ PEERS = {
 }
 OURS, REFERENCE, TORCH = "lstm_ref", "sequence.bptt", "torch nn.LSTM"
 GRADIENT = "forward and backward"
+FRESH = 2**25
+"""Bytes, of what glibc's malloc keeps for the next time at most."""
 SECONDS = 6.0
 """Of rounds, at each size."""
 
@@ -82,9 +84,9 @@ def jitted(forward: Any, given: Problem, weights: Any) -> Gradient:
 def fast(given: Problem, backward: bool = True) -> Gradient:
     """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs; the rows split over all devices.
 
-    Forward and backward are compiled each by itself: the tape is then arrays of its own, and not a part of the one
-    piece of memory that a program takes, which the system finds and clears anew at every call where it is large. Rows
-    that cannot be split evenly stay on one device.
+    Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
+    of the one piece of memory that a program takes, which above `FRESH` the system finds and clears anew at every call.
+    Rows that cannot be split evenly stay on one device.
     """
     devices = jax.devices()
     mesh = Mesh(np.array(devices if len(given.xs[0]) % len(devices) == 0 else devices[:1]), ("rows",))
@@ -96,7 +98,13 @@ def fast(given: Problem, backward: bool = True) -> Gradient:
         return lambda: jax.block_until_ready(outputs(*read))
     bar = Outputs(split(given.bar.hs, axis=1), split(given.bar.final[0], axis=0))
     there, back = (jax.jit(partial(half, lstm)) for half in way)
-    return lambda: jax.block_until_ready(back(*read, there(*read)[1], bar))
+
+    def gradients(read: Any, bar: Any) -> Any:
+        return back(*read, there(*read)[1], bar)
+
+    tape = 6 * given.bar.hs.nbytes // mesh.size  # i, f, g, o, c, h
+    run = gradients if tape > FRESH else jax.jit(gradients)
+    return lambda: jax.block_until_ready(run(read, bar))
 
 
 def _fast_bptt(cell: Any, *read: Any) -> Outputs:
