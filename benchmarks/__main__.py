@@ -6,6 +6,7 @@ import ast
 import importlib
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,8 @@ def use(device: str) -> None:
 
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
+        with suppress(RuntimeError):  # too late: JAX computes already
+            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))  # what a batch is split over
     try:
         jax.devices(device)
     except RuntimeError:

@@ -19,8 +19,8 @@ from benchmarks.gradient_speed import (
     OURS,
     PEERS,
     TORCH,
-    by_scan,
     contenders,
+    fast,
     gradients,
     of_torch,
     peers,
@@ -29,7 +29,6 @@ from benchmarks.gradient_speed import (
     truth,
 )
 from benchmarks.harness import Contender, Row, Setting, beside, measured, near
-from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.interop.conform.features import Problem
 
@@ -58,7 +57,7 @@ def forwards(given: Problem) -> dict[str, Contender]:
         read = jax.tree.map(jax.numpy.asarray, (weights, given.initial, given.xs))
         return (lambda: jax.block_until_ready(run(*read))), (lambda outputs: outputs.hs)
 
-    found = {OURS: jitted(partial(by_scan, sequence.bptt), given.params)}
+    found = {OURS: (fast(given, backward=False), lambda outputs: outputs.hs)}
     found |= {name: jitted(forward, weights) for name, (forward, weights) in peers(given).items()}
     with suppress(ImportError):
         found[TORCH] = torchs(given, backward=False), of_torch(given)

@@ -34,9 +34,9 @@ def over(mesh: Mesh, through: Through = SCAN) -> Through:
     return Through(partial(_forward, mesh, through), partial(_backward, mesh, through))
 
 
-def bptt(mesh: Mesh) -> Callable[..., Outputs]:
+def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
     """`sequence.bptt`, a function of the same arguments, with the batch split over the devices of the mesh."""
-    way = over(mesh)
+    way = over(mesh, through)
 
     @partial(jax.custom_vjp, nondiff_argnums=(0, 5))
     def custom(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> Outputs:
