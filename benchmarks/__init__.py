@@ -5,6 +5,9 @@ QUESTIONS = {
     "sizes": "sizes",
     "scaling": "scaling",
     "verification": "verification",
+    "memory": "memory",
+    "devices": "multi_device",
+    "gpu": "gpu_kernels",
 }
 """By name: the module here that answers it, by `measure(setting) -> rows` and `table(rows) -> what is printed`."""
 

@@ -63,8 +63,8 @@ def app(
     record: Path | None,
     pair: tuple[Path, Path] | None,
 ) -> int:
-    """Measure, beside everyone: the questions named, or all. Every contender's result is compared with float64's
-    before it is timed; one that is wrong is named, and not timed."""
+    """Measure, beside everyone: the questions named, or all that can be asked on the device. Every contender's result is
+    compared with float64's before it is timed; one that is wrong is named, and not timed."""
     for name in questions:
         if name not in QUESTIONS:
             raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
@@ -82,11 +82,12 @@ def app(
 
         _print(out, read(record)[1])
         return 0
-    return _ask(out, questions or tuple(QUESTIONS), device, quick, folder)
+    return _ask(out, questions, device, quick, folder)
 
 
-def _ask(out: Console, questions: tuple[str, ...], device: str, quick: bool, folder: Path | None) -> int:
+def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder: Path | None) -> int:
     """The questions, one after another; one that cannot be asked here does not keep the others from it."""
+    questions = named or tuple(QUESTIONS)
     use(device)
     from benchmarks import harness
 
@@ -99,7 +100,7 @@ def _ask(out: Console, questions: tuple[str, ...], device: str, quick: bool, fol
             rows = [{"question": name} | row for row in module.measure(harness.Setting(device, quick))]
         except LstmRefError as error:
             click.echo(f"benchmarks: {name}: {error}", err=True)
-            failed = True
+            failed = failed or bool(named) or not isinstance(error, harness.Elsewhere)
             continue
         _print(out, rows)
         if name in files:

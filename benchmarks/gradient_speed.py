@@ -72,23 +72,25 @@ def by_scan(recurrence: Any, given: Problem, weights: Any, initial: Any, xs: Any
 
 def jitted(forward: Any, given: Problem, weights: Any) -> Gradient:
     """Gradients of (weights, initial states, inputs) by a JAX function, compiled."""
-
-    @jax.jit
-    def gradients(weights: Any, initial: Any, xs: Any, bar: Any) -> Any:
-        return jax.vjp(partial(forward, given), weights, initial, xs)[1](bar)
-
+    gradients = jax.jit(partial(pullback, partial(forward, given)))
     read = jax.tree.map(jax.numpy.asarray, (weights, given.initial, given.xs, given.bar))
     return lambda: jax.block_until_ready(gradients(*read))
 
 
-def fast(given: Problem, backward: bool = True) -> Gradient:
-    """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs; the rows split over all devices.
+def pullback(forward: Any, weights: Any, initial: Any, xs: Any, bar: Any) -> Any:
+    """Gradients of (weights, initial states, inputs), of the cotangents `bar`."""
+    return jax.vjp(forward, weights, initial, xs)[1](bar)
+
+
+def fast(given: Problem, backward: bool = True, devices: Any = None) -> Gradient:
+    """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs; the rows split over the devices, or
+    all that there are.
 
     Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
     of the one piece of memory that a program takes, which above `FRESH` the system finds and clears anew at every call.
     Rows that cannot be split evenly stay on one device.
     """
-    devices = jax.devices()
+    devices = devices or jax.devices()
     mesh = Mesh(np.array(devices if len(given.xs[0]) % len(devices) == 0 else devices[:1]), ("rows",))
     copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
     way = data_parallel.over(mesh, fast_lstm.FAST) if mesh.size > 1 else fast_lstm.FAST
@@ -168,25 +170,26 @@ def contenders(given: Problem) -> dict[str, Contender]:
     return found
 
 
-def truth(given: Problem) -> Any:
-    """Outputs and the gradient of the inputs, in float64, by autodiff of the scan, of the problem's numbers."""
+def truth(given: Problem, recurrence: Any = sequence.scan) -> Any:
+    """Outputs, and gradients of (parameters, initial states, inputs), in float64, of the problem's numbers: by autodiff
+    of the scan, if by nothing else."""
     read = given.params, given.initial, given.xs, given.bar
     with x64():
-        hs, xs_bar = _truth(*jax.tree.map(lambda v: jax.numpy.asarray(v, np.float64), read))
-        return np.asarray(hs), np.asarray(xs_bar)
+        found = _truth(recurrence, *jax.tree.map(lambda v: jax.numpy.asarray(v, np.float64), read))
+        return jax.tree.map(np.asarray, found)
 
 
-@jax.jit
-def _truth(params: Any, initial: Any, xs: Any, bar: Any) -> Any:
-    outputs, pullback = jax.vjp(lambda xs: by_scan(sequence.scan, None, params, initial, xs), xs)
-    return outputs.hs, pullback(bar)[0]
+@partial(jax.jit, static_argnums=0)
+def _truth(recurrence: Any, params: Any, initial: Any, xs: Any, bar: Any) -> Any:
+    outputs, back = jax.vjp(partial(by_scan, recurrence, None), params, initial, xs)
+    return outputs.hs, back(bar)
 
 
 def gradients(size: tuple[int, ...], setting: Setting, seconds: float, **about: Any) -> list[Row]:
     """The rows of one size, float32: the limits, and all contenders."""
     given = problem(*size)
     about |= dict(zip("TBDH", size, strict=True)) | {"dtype": "float32"}
-    judge = near(truth(given)[1], given.dtype)
+    judge = near(truth(given)[1][2], given.dtype)
     return [
         *limits.rows(size, given.dtype, True, setting, **about),
         *measured(contenders(given), judge, setting, seconds, **about),

@@ -1,10 +1,11 @@
 """What the questions share: contenders that are judged, then timed in turns, rows, tables, and records in files.
 
 A row is one measured thing: a flat dict of plain numbers and texts. What it is about stands in the fields `ABOUT`; what
-was measured, in others, seconds all:
+was measured, in others:
 
     seconds              median of the rounds
     spread               their interquartile range
+    peak_bytes           what the compiled program takes beside its inputs and outputs
     first_call_seconds   the first call, compilation included
     compile_seconds      what the first call took more than a later one
     digits               of the result, beside float64's
@@ -17,6 +18,8 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -36,13 +39,17 @@ Row = dict[str, Any]
 Contender = tuple[Callable[[], Any], Callable[[Any], Any]]
 """What is timed, which waits until its result is there; and how what is judged is taken out of the result."""
 
-SIZES = ("T", "B", "D", "H")
-ABOUT = ("question", "what", "name", "dtype", *SIZES, "devices")
+SIZES = ("T", "B", "D", "H", "devices")
+ABOUT = ("question", "what", "name", "dtype", *SIZES)
 """Fields that say what a row is about: no two rows have the same."""
 PEERS = ("torch", "flax", "equinox", "dm-haiku", "keras", "chex", "hypothesis")
 GENERATOR = "lstm_ref benchmarks"
 BURST = 0.02
 """Seconds."""
+
+
+class Elsewhere(BadInput):
+    """The question cannot be asked on this device."""
 
 
 class Setting(NamedTuple):
@@ -89,8 +96,9 @@ def measured(
 def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:
     """Seconds of a call in each of seven or more rounds, A B C A B C, so that a drift of the machine is everybody's.
 
-    A call much shorter than `BURST` is made again until that is over, and the median counts: some threads wait busily
-    after they have answered (torch's do), and slow down who comes next.
+    Some threads wait busily after they have answered (torch's do), and slow down who comes next: whoever's turn it is
+    makes a call that is not timed; then a call much shorter than `BURST` is made again until that is over, and the
+    median counts. Quick, there is neither.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (7, seconds, BURST)
@@ -103,6 +111,8 @@ def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: floa
 
 def _burst(run: Callable[[], Any], seconds: float) -> float:
     times: list[float] = []
+    if seconds:
+        run()  # disturbed by who came before
     while not times or sum(times) < seconds:
         before = time.perf_counter()
         run()
@@ -117,18 +127,20 @@ def summary(times: list[float], units: float = 1.0) -> Row:
 
 
 def near(truth: Any, dtype: Any) -> Callable[[Any], Row]:
-    """Judges an array by its digits beside the truth: at least half of those that the arithmetic holds.
+    """Judges arrays by the fewest digits of any beside the truth's: at least half of those that the arithmetic holds.
 
     Roundings of either sign add up to √n·ε after n of them, which is less than √ε for all n < 1/ε.
     """
-    dtype, truth = np.dtype(dtype), np.asarray(truth)
+    dtype, truths = np.dtype(dtype), [np.asarray(v) for v in jax.tree.leaves(truth)]
     held = mantissa_bits(dtype) * float(np.log10(2))
 
     def judge(found: Any) -> Row:
-        if found.dtype != dtype or found.shape != truth.shape:
-            return {"wrong": f"answers in {found.dtype} {found.shape}, expected {dtype} {truth.shape}"}
-        error = float(np.max(np.abs(np.asarray(found, np.float64) - truth)) / np.max(np.abs(truth)))
-        digits = -float(np.log10(max(error, 10**-held)))
+        errors = [10**-held]
+        for mine, truth in zip(jax.tree.leaves(found), truths, strict=True):
+            if mine.dtype != dtype or mine.shape != truth.shape:
+                return {"wrong": f"answers in {mine.dtype} {mine.shape}, expected {dtype} {truth.shape}"}
+            errors.append(np.max(np.abs(np.asarray(mine, np.float64) - truth)) / np.max(np.abs(truth)))
+        digits = -float(np.log10(np.max(errors)))
         if not digits >= held / 2:  # NaN too
             return {"wrong": f"its result has {digits:.1f} digits, of {held:.1f} that {dtype} holds"}
         return {"digits": digits}
@@ -138,9 +150,25 @@ def near(truth: Any, dtype: Any) -> Callable[[Any], Row]:
 
 def mantissa_bits(dtype: Any) -> int:
     """Of products in the dtype; float32's are TF32 on a GPU unless more was asked for."""
-    if dtype == np.float32 and jax.default_backend() == "gpu" and jax.config.jax_default_matmul_precision is None:
+    more = jax.config.jax_default_matmul_precision in ("highest", "float32")
+    if dtype == np.float32 and jax.default_backend() == "gpu" and not more:
         return 11
     return int(jax.numpy.finfo(dtype).nmant) + 1
+
+
+def apart(module: str, function: str, *arguments: Any, **about: Any) -> list[Row]:
+    """The rows that a function of benchmarks/<module>.py gives in a new process, on the CPU; if none, why not."""
+    call = f"file.{function}(*{arguments!r})"
+    imports = f"import json; from benchmarks import {module} as file; from benchmarks.harness import Setting"
+    code = f"{imports}; print(json.dumps({call}))"
+    where = os.environ | {"JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], env=where, capture_output=True, text=True
+    )
+    if done.returncode:
+        line = (done.stderr.strip().splitlines() or [""])[-1][:150]
+        return [about | {"wrong": f"its process left with {done.returncode}: {line}"}]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 # ------------------------------------------------------------------------------------------------------- tables
@@ -173,15 +201,16 @@ def _cell(row: Row | None, field: str, unit: float | None) -> str:
         return ""
     if "wrong" in row:
         return "not timed"
-    return readable(row[field]) if not unit else f"{row[field] / unit:.2f}"
+    return readable(row[field], field) if not unit else f"{row[field] / unit:.2f}"
 
 
-def readable(seconds: float) -> str:
-    """As "1.23 ms"."""
-    for unit, name in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if seconds >= unit:
-            return f"{seconds / unit:.3g} {name}"
-    return f"{seconds * 1e9:.3g} ns"
+def readable(value: float, field: str = "seconds") -> str:
+    """As "1.23 ms"; "1.23 MB" of a field of bytes."""
+    units = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
+    if not field.endswith("bytes"):
+        units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+    unit, name = next((one for one in units if value >= one[0]), units[-1])
+    return f"{value / unit:.3g} {name}"
 
 
 # ------------------------------------------------------------------------------------------------------ records

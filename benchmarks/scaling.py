@@ -36,12 +36,12 @@ def measure(setting: Setting) -> list[Row]:
     return rows + [fit for axis in axes for fit in exponents(rows, axis)]
 
 
-def exponents(rows: list[Row], axis: str) -> list[Row]:
+def exponents(rows: list[Row], axis: str, field: str = "seconds") -> list[Row]:
     """Of each contender along the axis: the exponent, its standard error, and the sizes it was fitted to."""
-    along = [row for row in rows if row["what"] == f"against {axis}" and "first_call_seconds" in row]
+    along = [row for row in rows if row["what"] == f"against {axis}" and not row["name"].startswith("limit")]
     found = []
     for name in dict.fromkeys(row["name"] for row in along):
-        points = sorted((row[axis], row["seconds"]) for row in along if row["name"] == name and "seconds" in row)
+        points = sorted((row[axis], row[field]) for row in along if row["name"] == name and field in row)
         upper = points[-max(2, len(points) // 2) :]
         if len(upper) < 2:  # it was wrong
             continue
@@ -57,13 +57,18 @@ def exponents(rows: list[Row], axis: str) -> list[Row]:
 
 def table(rows: list[Row]) -> list[Any]:
     """The exponents, then everyone's time as multiples of ours."""
-    fits = Table(title="time grows as size to the power of (± standard error of the fit)", title_justify="left")
+    return [*fitted(rows, "time", AT_MOST), *beside([row for row in rows if "exponent" not in row], OURS)]
+
+
+def fitted(rows: list[Row], what: str, claims: dict[str, float]) -> list[Any]:
+    """The exponents of each contender, by axis beside what is claimed of ours; and what they were fitted to."""
+    fits = Table(title=f"{what} grows as size to the power of (± standard error of the fit)", title_justify="left")
     of = {(row["name"], row["what"]): row for row in rows if "exponent" in row}
-    for head in ("", *(f"{axis} (claim: at most {most})" for axis, most in AT_MOST.items())):
+    for head in ("", *(f"{axis} (claim: at most {most})" for axis, most in claims.items())):
         fits.add_column(head, justify="right")
     for name in dict.fromkeys(name for name, _ in of):
-        cells = [of.get((name, f"exponent in {axis}")) for axis in AT_MOST]
+        cells = [of.get((name, f"exponent in {axis}")) for axis in claims]
         fits.add_row(name, *(f"{r['exponent']:.2f} ± {r['standard_error']:.2f}" if r else "" for r in cells))
-    used = {row["what"]: row["points"] for row in rows if "exponent" in row}
-    said = [f"{what}: fitted to {', '.join(map(str, points))}" for what, points in used.items()]
-    return [fits, *said, *beside([row for row in rows if "exponent" not in row], OURS)]
+    used = dict.fromkeys((row["what"], *row["points"]) for row in rows if "exponent" in row)
+    said = [f"{what}: fitted to {', '.join(map(str, points))}" for what, *points in used]
+    return [fits, *said]

@@ -83,7 +83,7 @@ def _in(dtype: str, size: tuple[int, ...], fastest: list[str], setting: Setting)
     rows: list[Row] = []
     with x64() if dtype == "float64" else nullcontext():
         given = problem(*size, dtype=jax.numpy.dtype(dtype))
-        hs, xs_bar = truth(given)
+        hs, (_, _, xs_bar) = truth(given)
         for what, right, make in ((FORWARD, hs, forwards), (GRADIENT, xs_bar, contenders)):
             if (dtype, what) == ("float32", GRADIENT):
                 continue
