@@ -63,8 +63,8 @@ def app(
     record: Path | None,
     pair: tuple[Path, Path] | None,
 ) -> int:
-    """Measure, beside everyone: the questions named, or all that can be asked on the device. Every contender's result is
-    compared with float64's before it is timed; one that is wrong is named, and not timed."""
+    """Measure, beside everyone: the questions named, or all that can be asked on the device. Every contender's result
+    is compared with float64's before it is timed; one that is wrong is named, and not timed."""
     for name in questions:
         if name not in QUESTIONS:
             raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")

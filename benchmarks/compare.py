@@ -55,7 +55,7 @@ def _change(old: Row | None, new: Row | None, measure: str) -> Change:
 
 
 def compare(old: Path, new: Path) -> tuple[list[Any], bool]:
-    """What is printed, and whether any row became slower or larger or is measured no more. Raises BadInput: no records."""
+    """What is printed, and whether any row became slower or larger or is gone wrong. Raises BadInput."""
     (facts, before), (facts_now, after) = read(old), read(new)
     found = changes(before, after)
     table = Table("", "old", "new", "new / old", "spread", "", title=f"{old} → {new}", title_justify="left")

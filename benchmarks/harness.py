@@ -76,6 +76,16 @@ def measured(
     **about: Any,
 ) -> list[Row]:
     """A row of each contender; timed are those of whose result `judge` gives a row without `wrong`."""
+    rows = judged(contenders, judge, **about)
+    right = {name: run for name, (run, _) in contenders.items() if "wrong" not in rows[name]}
+    for name, times in in_turns(right, setting, seconds).items():
+        rows[name] |= summary(times)
+        rows[name]["compile_seconds"] = max(0.0, rows[name]["first_call_seconds"] - rows[name]["seconds"])
+    return list(rows.values())
+
+
+def judged(contenders: dict[str, Contender], judge: Callable[[Any], Row], **about: Any) -> dict[str, Row]:
+    """The row of each contender after one call."""
     rows = {}
     for name, (run, read) in contenders.items():
         started = time.perf_counter()
@@ -86,11 +96,7 @@ def measured(
         except Exception as error:  # whatever a peer of another version may raise
             line = (str(error).strip().splitlines() or [""])[0][:150]
             rows[name] = about | {"name": name, "wrong": f"{type(error).__name__}: {line}"}
-    right = {name: run for name, (run, _) in contenders.items() if "wrong" not in rows[name]}
-    for name, times in in_turns(right, setting, seconds).items():
-        rows[name] |= summary(times)
-        rows[name]["compile_seconds"] = max(0.0, rows[name]["first_call_seconds"] - rows[name]["seconds"])
-    return list(rows.values())
+    return rows
 
 
 def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:

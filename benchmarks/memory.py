@@ -1,8 +1,8 @@
 """How much memory does one gradient of an LSTM take, against the number of steps? Float32, B = 8, D = H = 128.
 
 By autodiff of the plain scan; `sequence.bptt`; `checkpointed.bptt` with pieces, and with pieces of pieces; and as a
-peer `jax.checkpoint` around every piece of a nested scan. Two figures of each, made in a process of its own: `peak_bytes`,
-what XLA says that the compiled program takes beside its inputs and outputs; and, as a witness, `resident_bytes`, by how
+peer `jax.checkpoint` around every piece of a nested scan. Two figures of each, from a process of its own: `peak_bytes`,
+what XLA says that the compiled program takes beside inputs and outputs; and, as a witness, `resident_bytes`, by how
 much the process grew at its highest point in the first call, outputs taken off. The exponent of T is fitted to the
 upper half of the sizes. Then a text of 100,000 characters as one sequence, trained on by plain gradient descent.
 """

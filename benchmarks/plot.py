@@ -1,16 +1,16 @@
-"""A picture of the rows: a panel for each thing measured, sizes across, seconds up, a line for each contender."""
+"""A picture of the rows: a panel for each thing measured, sizes across, what it takes up, a line for each contender."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import SIZES, Row, sizes_of
+from benchmarks.harness import SIZES, Row, readable, sizes_of
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.line_picture import require_new
 
 ACROSS = 3
-MEASURES = {"seconds": "seconds", "peak_bytes": "bytes at the peak"}
+MEASURES = {"seconds": "median of the rounds", "peak_bytes": "at the peak, beside inputs and outputs"}
 Panel = tuple[str, str, list[Row]]
 """What it shows, the field that is drawn, and its rows."""
 
@@ -51,6 +51,7 @@ def draw(rows: list[Row], path: Path, title: str) -> bool:
         for axes, (what, field, group) in zip(all_axes, shown, strict=False):
             _panel(axes, group, field, colours)
             axes.set(yscale="log", ylabel=MEASURES[field])
+            axes.yaxis.set_major_formatter(lambda value, _, field=field: readable(value, field))
             axes.set_title(what, loc="left", fontsize=8)
             axes.minorticks_off()
         for axes in list(all_axes)[len(shown) :]:
@@ -74,11 +75,12 @@ def _panel(axes: Any, group: list[Row], field: str, colours: dict[str, Any]) -> 
         of = [row for row in group if row["name"] == name]
         x = [row[differing[0]] if len(differing) == 1 else labels.index(sizes_of(row)) for row in of]
         style = ":" if name.startswith("limit") else "-"
-        axes.plot(x, [row[field] for row in of], style, color=colours[name], label=name, linewidth=1.2)
+        axes.plot(x, [row[field] for row in of], style, color=colours[name], label=name, linewidth=1.2, clip_on=False)
     if len(differing) == 1:
         axes.set(xscale="log", xlabel=differing[0])
     else:
         axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
         axes.set_xlabel(", ".join(k for k in SIZES if k in group[0]))
-    axes.grid(color="#e5e9ee", linewidth=0.6)
+    axes.grid(axis="y", color="#e5e9ee", linewidth=0.6)
+    axes.tick_params(length=0)
     axes.spines[["top", "right"]].set_visible(False)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks import COMMANDS, QUESTIONS, __main__
-from benchmarks.compare import FASTER, GONE, NEW, SLOWER, WRONG, changes
+from benchmarks.compare import FASTER, GONE, LARGER, NEW, SLOWER, WRONG, changes
 from benchmarks.harness import write
 
 
@@ -69,6 +69,14 @@ def test_a_row_has_moved_where_medians_differ_by_more_than_the_larger_spread(new
     assert found == ([GONE, NEW] if verdict is None else [verdict])
 
 
+def test_memory_has_no_spread(call, records):
+    old, new = row(peak_bytes=10_000_000), row(peak_bytes=10_100_000)
+    assert [(one.measure, one.verdict) for one in changes([old], [new])] == [("seconds", ""), ("peak_bytes", LARGER)]
+    code, out, _ = call("--compare", *records(old=[old], new=[new]))
+    assert code == 1
+    assert "10.1 MB" in out
+
+
 def test_rows_without_a_time_are_not_compared():
     fit = {"question": "scaling", "what": "exponent in T", "name": "a", "exponent": 1.0}
     assert changes([fit], [fit]) == []
@@ -92,6 +100,7 @@ def test_bad_input_is_one_line(call, tmp_path):
         (["--device", "tpu"], "'tpu' is not one of"),
         (["gradient", "--device", "gpu"], "--device gpu: JAX finds none here"),
         (["gradient", "--out", tmp_path / "none"], "is no folder that can be written"),
+        (["gpu"], "gpu: kernels are timed on a GPU"),
         (["gradient", "--read", "x.json"], "name no question"),
         (["--read", tmp_path / "none.json"], "none.json: cannot be read"),
         (["--read", tmp_path / "text.json"], "text.json: is not JSON"),
@@ -101,6 +110,17 @@ def test_bad_input_is_one_line(call, tmp_path):
         code, out, err = call(*arguments)
         assert (code, out, err.count("\n")) == (2, "", 1), arguments
         assert says in err
+
+
+def test_what_cannot_be_asked_here_is_no_failure_where_all_are_asked(call, monkeypatch):
+    import benchmarks.gradient_speed
+
+    monkeypatch.setattr(benchmarks.gradient_speed, "measure", lambda setting: [row()])
+    monkeypatch.setattr(__main__, "QUESTIONS", {name: QUESTIONS[name] for name in ("gpu", "gradient")})
+    code, out, err = call()
+    assert code == 0
+    assert "1 s" in out
+    assert "gpu: kernels are timed on a GPU" in err
 
 
 def test_a_file_is_never_overwritten_and_that_is_said_before_any_work(call, tmp_path, monkeypatch):

@@ -1,26 +1,50 @@
 """Every question answers, at its tiniest; what is wrong is named in the place of a time."""
 
 import importlib
+import time
 from importlib.util import find_spec
 
+import jax
 import numpy as np
 import pytest
 
-from benchmarks import QUESTIONS, gradient_speed, limits, mutation, scaling, sizes, verification
-from benchmarks.harness import Setting, key, measured, near, read, write
+from benchmarks import (
+    QUESTIONS,
+    gpu_kernels,
+    gradient_speed,
+    limits,
+    memory,
+    mutation,
+    scaling,
+    sizes,
+    verification,
+)
+from benchmarks.harness import BURST, Elsewhere, Setting, apart, in_turns, key, measured, near, read, write
 from benchmarks.plot import draw
 
 QUICK = Setting(quick=True)
 TINY = (3, 1, 2, 2)
-DEARER = {"lstm_ref", "torch gradcheck", "torch gradcheck fast", "chex numerical_grads"}
-"""Checkers that the test leaves out: it is of the question, not of them."""
+CHECKER = "jax check_grads"
+"""Others are left out: the test is of the question, not of them."""
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     """The least: few sizes, few tools."""
-    every, tools = verification.checkers, ("lstm_ref", "jax check_grads, float64")
+    every, checkers = gradient_speed.contenders, verification.checkers
+
+    def few(given):
+        """The reference, which is compiled soonest, in the place of ours."""
+        found = every(given)
+        found["lstm_ref"] = found[gradient_speed.REFERENCE]
+        return {name: found[name] for name in ("lstm_ref", "torch nn.LSTM") if name in found}
+
     monkeypatch.setattr(gradient_speed, "PEERS", {})
+    for module in (gradient_speed, sizes, gpu_kernels):
+        monkeypatch.setattr(module, "contenders", few)
+    monkeypatch.setattr(gpu_kernels, "ARITHMETICS", gpu_kernels.ARITHMETICS[:1])
+    monkeypatch.setattr(memory, "H", 4)
+    monkeypatch.setattr(memory, "WAYS", {name: memory.WAYS[name] for name in (memory.OURS,)})
     monkeypatch.setattr(gradient_speed, "SIZES", (TINY,))
     monkeypatch.setattr(sizes, "SIZES", (TINY,))
     monkeypatch.setattr(sizes, "DTYPES", ("float32", "float64"))
@@ -28,9 +52,17 @@ def tiny(monkeypatch):
     monkeypatch.setattr(
         verification,
         "checkers",
-        lambda *given, **how: {k: v for k, v in every(*given, **how).items() if k not in DEARER},
+        lambda *given, **how: {k: v for k, v in checkers(*given, **how).items() if k == CHECKER},
     )
-    monkeypatch.setattr(mutation, "PEERS", {name: mutation.PEERS[name] for name in tools})
+    monkeypatch.setattr(mutation, "PEERS", {"lstm_ref": mutation.PEERS["lstm_ref"]})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_in_haste():
+    """No time that is taken here is looked at."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +89,40 @@ def test_a_question_answers(question, tiny, tmp_path):
     write(tmp_path / "record.json", {"jax": "0"}, rows)
     assert read(tmp_path / "record.json") == ({"jax": "0"}, rows)
     assert module.table(rows)
-    if question == "scaling":
+    if question in ("scaling", "memory"):
         pytest.importorskip("matplotlib")
         assert draw(rows, tmp_path / "picture.svg", "a picture")
-        assert "autodiff of the scan" in (tmp_path / "picture.svg").read_text()
+        assert rows[-1]["name"] in (tmp_path / "picture.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("question", "device", "says"),
+    [("gpu", "cpu", "timed on a GPU"), ("memory", "gpu", "--device cpu"), ("devices", "gpu", "--device cpu")],
+)
+def test_what_another_device_answers_is_said(question, device, says):
+    with pytest.raises(Elsewhere, match=says):
+        importlib.import_module(f"benchmarks.{QUESTIONS[question]}").measure(Setting(device))
+
+
+def test_a_process_that_fails_is_a_row_that_says_why():
+    (row,) = apart("multi_device", "timed", {"devices": 0}, QUICK, name="a")
+    assert row["name"] == "a"
+    assert "its process left with 1: " in row["wrong"]
+
+
+def test_the_first_call_of_a_turn_does_not_count():
+    """It takes half of a burst, as all do of whom comes after another; later ones a hundredth of that."""
+    before = [""]
+
+    def contender(name):
+        def run():
+            time.sleep(BURST / 2 if before[0] != name else BURST / 200)
+            before[0] = name
+
+        return run
+
+    times = in_turns({name: contender(name) for name in "ab"}, Setting())
+    assert max(map(max, times.values())) < BURST / 4
 
 
 def test_bfloat16_has_a_gradient_with_half_of_its_digits(tiny):
@@ -124,8 +186,6 @@ def test_an_exponent_is_that_of_the_upper_half():
 
 def test_the_limits_count_the_products_that_jax_multiplies():
     """Operations of every dot_general of the definition's steps: 2·rows·columns·length."""
-    import jax
-
     from lstm_ref import sequence
 
     T, B, D, H = 3, 2, 5, 4
