@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks`. Exit codes: 0 done, 1 something became slower, 2 it could not be done."""
+"""The command `python -m benchmarks`. Exit codes: 0 done, 1 something became slower or larger, 2 it could not be done."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _first_line(module: str) -> str:
     type=click.Path(path_type=Path),
     metavar="OLD.json NEW.json",
     help="Measure nothing: compare two records row by row. Exit code 1 if any row became slower by more than the "
-    "spread of the measurements, or is not timed any more.",
+    "spread of the measurements, or takes more memory, or is not measured any more.",
 )
 def app(
     questions: tuple[str, ...],
