@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks`. Exit codes: 0 done, 1 something became slower or larger, 2 it could not be done."""
+"""The command `python -m benchmarks`. Exit codes: 0 done, 1 something takes more now, 2 it could not be done."""
 
 from __future__ import annotations
 

@@ -111,12 +111,12 @@ def test_a_process_that_fails_is_a_row_that_says_why():
 
 
 def test_the_first_call_of_a_turn_does_not_count():
-    """It takes half of a burst, as all do of whom comes after another; later ones a hundredth of that."""
+    """Who comes after another takes a whole burst for it, and for later ones next to nothing."""
     before = [""]
 
     def contender(name):
         def run():
-            time.sleep(BURST / 2 if before[0] != name else BURST / 200)
+            time.sleep(BURST if before[0] != name else BURST / 200)
             before[0] = name
 
         return run
