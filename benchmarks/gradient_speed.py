@@ -46,6 +46,8 @@ OURS, REFERENCE, TORCH = "lstm_ref", "sequence.bptt", "torch nn.LSTM"
 GRADIENT = "forward and backward"
 FRESH = 2**25
 """Bytes, of what glibc's malloc keeps for the next time at most."""
+WORTH = 2**15
+"""Bytes of a step's pre-activations."""
 SECONDS = 6.0
 """Of rounds, at each size."""
 
@@ -82,14 +84,16 @@ def jitted(forward: Any, given: Problem, weights: Any) -> Gradient:
 
 
 def fast(given: Problem, backward: bool = True) -> Gradient:
-    """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs; the rows split over all devices.
+    """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs.
+
+    The rows are split over all devices where that can be done evenly, and a step is worth the talk of the devices.
 
     Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
     of the one piece of memory that a program takes, which above `FRESH` the system finds and clears anew at every call.
-    Rows that cannot be split evenly stay on one device.
     """
-    devices = jax.devices()
-    mesh = Mesh(np.array(devices if len(given.xs[0]) % len(devices) == 0 else devices[:1]), ("rows",))
+    devices, (B, H) = jax.devices(), given.initial[0].h.shape
+    can = B % len(devices) == 0 and 4 * B * H * given.dtype.itemsize >= WORTH
+    mesh = Mesh(np.array(devices if can else devices[:1]), ("rows",))
     copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
     way = data_parallel.over(mesh, fast_lstm.FAST) if mesh.size > 1 else fast_lstm.FAST
     read = copied(given.params[0]), split(given.initial[0], axis=0), split(given.xs, axis=1)
