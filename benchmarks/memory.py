@@ -47,8 +47,7 @@ PAGES = Path(__file__).parents[1] / "derivations"
 
 def least(levels: int, p: Any, initial: Any, xs: Any) -> int:
     """The least budget with which so many levels of pieces do."""
-    T, sizes = len(xs), checkpointed.bytes_of(lstm, p, initial, xs)
-    return min(checkpointed._evenly(T, *sizes, n, levels).held for n in checkpointed._ways(T, levels))
+    return checkpointed.in_levels(levels, len(xs), *checkpointed.bytes_of(lstm, p, initial, xs)).held
 
 
 def in_pieces(levels: int, p: Any, initial: Any, xs: Any) -> sequence.Outputs:
@@ -181,7 +180,7 @@ def apart(call: str) -> dict[str, Any]:
 
 
 def measure(steps: tuple[int, ...] = STEPS, long: tuple[int, ...] = (LONG,)) -> list[dict[str, Any]]:
-    """A row a way and number of steps, in bytes and seconds, with the digits in which its gradient agrees with float64's;
+    """A row a way and number of steps, in bytes and seconds, with the digits that float64's gradient shares;
     of `long` sequences, ours alone."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
