@@ -128,7 +128,8 @@ def _backward(
 ) -> Gradients:
     keep = keep_of(len(xs), lengths)
     xs = xs if keep is None else choose(keep, xs, 0)
-    carry, xs_bar = (bar.final, jax.tree.map(lambda v: v * 0, p)), []
+    carry = bar.final, jax.tree.map(lambda v: v * 0, p)
+    xs_bar: list[Any] = []
     pieces = _in_pieces((xs, bar.hs, keep), bar.final.h, reverse, every)
     back = partial(_piece_backward, p, _times(p.w_h.T, xs.shape[1]))
     for tape, given in reversed(list(zip(tapes, pieces, strict=True))):
@@ -154,11 +155,11 @@ def _piece_backward(p: Params, times_w_h: Any, carry: Any, now: Any) -> tuple[An
 
 def _step_backward(p: Params, times_w_h: Any, state_bar: State, now: Any) -> tuple[State, Any]:
     """Cotangents of the state before a step and of its pre-activations, given that of the state after it."""
-    gates, c, prev, h_bar, keep = now
+    (i, f, g, o), c, prev, h_bar, keep = now
     bar = State(state_bar.h + h_bar, state_bar.c)  # T1*
     bar = bar if keep is None else choose(keep, bar, 0)  # T2*
     u = tanh(c)  # L4, made again
-    given = lstm.backward(p, Step(prev.h[:, :0], prev, Nodes(None, *gates, c, u, None)), bar)  # L2*-L5*
+    given = lstm.backward(p, Step(prev.h[:, :0], prev, Nodes(None, i, f, g, o, c, u, None)), bar)  # L2*-L5*
     prev_bar = State(times_w_h(given.nodes.a), given.prev.c)  # FL3*
     return prev_bar if keep is None else choose(keep, prev_bar, state_bar), given.nodes.a  # T2*
 
@@ -213,7 +214,8 @@ def _times(w: Any, B: int) -> Any:
 def _in_pieces(steps: Any, h: Any, reverse: bool, every: int | None) -> list[Any]:
     """In the order of processing, (T, ...) as (pieces, steps, ...): those of one length, and a shorter last one."""
     T = len(jax.tree.leaves(steps)[0])
-    every = every or piece_length(T, *h.shape, h.dtype.itemsize)
+    B, H = h.shape
+    every = every or piece_length(T, B, H, h.dtype.itemsize)
     in_order = jax.tree.map(lambda v: v[::-1], steps) if reverse else steps
     whole = T - T % every
     pieces = [jax.tree.map(lambda v: v[:whole].reshape(whole // every, every, *v.shape[1:]), in_order)]

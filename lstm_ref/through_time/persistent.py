@@ -31,7 +31,7 @@ from lstm_ref.arithmetic import sigmoid, tanh, where
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import choose, counted, flipped, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, _check_dtypes, check, check_bar
+from lstm_ref.sequence import Gradients, Outputs, Through, check_dtypes, check, check_bar
 
 ROWS = 16
 """Of the batch, of one program: the least that a tensor core multiplies."""
@@ -70,7 +70,7 @@ def forward(
         raise BadInput(f"{cell.name} has no persistent kernel: it is the LSTM's")
     check(cell, p, initial, xs, lengths)
     if isinstance(xs, jax.Array):
-        _check_dtypes(p, initial, xs)
+        check_dtypes(p, initial, xs)
     (T, B), H = xs.shape[:2], initial.h.shape[-1]
     lengths = counted(lengths, T, B)
     keep = keep_of(T, lengths)

@@ -13,10 +13,22 @@ from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.builtin import problems as builtin_problems
+from lstm_ref.checking.builtin.recurrences import JAX_CODE
 from lstm_ref.errors import BadInput
 from lstm_ref.strategies import Sizes, problems
-from lstm_ref.through_time import bidirectional, initial_state, linear, mlstm_parallel, parallel, persistent, rtrl
+from lstm_ref.through_time import (
+    bidirectional,
+    checkpointed,
+    fast_lstm,
+    initial_state,
+    linear,
+    mlstm_parallel,
+    parallel,
+    persistent,
+    rtrl,
+)
 from lstm_ref.through_time.bidirectional import Both
+from lstm_ref.through_time.checkpointed import in_scanned_pieces
 from lstm_ref.through_time.pieces import in_pieces
 
 SHAPES = [Sizes(5, 2, 3, 2), Sizes(1, 2, 3, 2), Sizes(4, 1, 2, 3)]
@@ -27,8 +39,13 @@ EVERY_WAY = {
     "lstm in pieces of two": ("lstm", in_pieces(2)),
     "mgu in one piece": ("mgu", in_pieces(50)),
     "stack in pieces": ("stacked_lstm", in_pieces(3)),
+    "lstm, scanned pieces": ("lstm", in_scanned_pieces(2)),
+    "gru, scanned pieces of pieces": ("gru", in_scanned_pieces(3, 2, 1)),
+    "conv lstm, one scanned piece": ("conv_lstm_1d", in_scanned_pieces(50)),
     "qrnn in pieces": ("qrnn_fo", in_pieces(2)),
     "lstm by its kernels": ("lstm", persistent.PERSISTENT),
+    "fast lstm": ("lstm", fast_lstm.FAST),
+    "fast lstm in pieces of two": ("lstm", fast_lstm.in_pieces(2)),
     **{f"{name} in parallel": (name, parallel.PARALLEL) for name in parallel.LINEAR},
     "minGRU, parallel pieces": ("min_gru", in_pieces(2, parallel.PARALLEL)),
     "mLSTM in parallel": ("mlstm", mlstm_parallel.PARALLEL),
@@ -48,7 +65,8 @@ def by(way, problem):
         return outputs, way.backward(problem.cell, *arguments, tape, bar, *how)[:3]
 
     exact = in_balls(problem)
-    if parallel.PARALLEL in (way, getattr(way.forward, "keywords", {}).get("through")):  # JAX code
+    inner = getattr(way.forward, "keywords", {}).get("through", way)  # of pieces, how one is taken
+    if getattr(inner.forward, "func", inner.forward) in JAX_CODE:
         return trace(both, problem.arguments, problem.bar)(exact.arguments, exact.bar)
     return both(exact.arguments, exact.bar)
 
@@ -77,7 +95,7 @@ def test_a_way_gives_the_loops_outputs_and_gradients_whatever_the_values(name, w
 @every_way
 def test_a_way_through_no_step_at_all_hands_the_state_on(name, way):
     problem = an_ordinary_problem(CELLS[name], WITHOUT_STEPS)
-    if "mlstm" in name:
+    if "mlstm" in name or getattr(way.forward, "func", None) is checkpointed.forward:
         with pytest.raises(BadInput, match="needs a step, got none"):
             by(way, problem)
     else:
@@ -216,8 +234,8 @@ def an_ordinary_bar(arguments, B=2):
 
 @pytest.mark.parametrize(
     "way",
-    [in_pieces(2), parallel.PARALLEL, sequence.LOOP, sequence.SCAN],
-    ids=["pieces", "parallel", "loop", "scan"],
+    [in_pieces(2), in_scanned_pieces(4, 3), parallel.PARALLEL, sequence.LOOP, sequence.SCAN],
+    ids=["pieces", "scanned pieces", "parallel", "loop", "scan"],
 )
 @pytest.mark.parametrize("kind", [list, np.uint8, np.int64, jax.numpy.asarray], ids=lambda k: k.__name__)
 def test_lengths_may_be_any_integers(way, kind):
@@ -247,8 +265,11 @@ def test_no_candidate_underflows_before_its_logarithm_is_taken():
     ("call", "message"),
     [
         (lambda a: in_pieces(0).forward(CELLS["lstm"], *a), "at least one step, and whole ones, got every=0"),
+        (lambda a: in_scanned_pieces(2, 0).forward(CELLS["lstm"], *a), r"whole ones, got pieces=\(2, 0\)"),
+        (lambda a: in_scanned_pieces().forward(CELLS["lstm"], *a), r"at least one step.*got pieces=\(\)"),
         (lambda a: parallel.forward(CELLS["lstm"], *a), "lstm has no parallel form.*min_gru, min_lstm"),
         (lambda a: persistent.forward(CELLS["gru"], *a), "gru has no persistent kernel: it is the LSTM's"),
+        (lambda a: fast_lstm.forward(CELLS["gru"], *a), "is the LSTM's, got the cell gru: sequence.bptt is for any"),
         (lambda a: mlstm_parallel.forward(CELLS["lstm"], *a), "lstm has no such form: it is mLSTM's"),
         (lambda a: bidirectional.forward(*both(CELLS["lstm"], *a[:2]), a[2], merge="max"), "'max'"),
         (lambda a: bidirectional.forward(*both("lstm", *a[:2]), a[2]), "two cells, got str"),
