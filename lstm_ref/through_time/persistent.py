@@ -31,7 +31,7 @@ from lstm_ref.arithmetic import sigmoid, tanh, where
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import choose, counted, flipped, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check_dtypes, check, check_bar
+from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes
 
 ROWS = 16
 """Of the batch, of one program: the least that a tensor core multiplies."""
