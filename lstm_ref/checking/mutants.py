@@ -272,7 +272,7 @@ def _fast(part: str) -> Way:
     """A piece, or a step of one, of the LSTM arranged for speed."""
     whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
     way = _through(CELLS["lstm"], fast_lstm.in_pieces(4), fast_lstm.backward, every=4)
-    _, p, _, xs, tapes, bar, lengths = way.arguments
+    cell, p, _, xs, tapes, bar, lengths = way.arguments
     last = slice(builtin.T // 4 * 4, builtin.T)  # the second row is padded there, and the first is not
     tape, keep = jax.tree.map(lambda v: v[-1], tapes[-1]), keep_of(builtin.T, lengths)[last]
     times_w_h = fast_lstm._times(p.w_h.T, len(bar.final.h))
@@ -290,7 +290,7 @@ def _fast(part: str) -> Way:
         wrong = within.with_edits([], {"_piece_backward": edited})
         return way.wronged(_uncompiled(whole.with_edits([], {"_backward": wrong})))
 
-    return Way(getattr(fast_lstm, part), (p, times_w_h, *arguments[part]), wronged)
+    return Way(getattr(fast_lstm, part), (cell, p, times_w_h, *arguments[part]), wronged)
 
 
 WAYS: dict[str, Callable[[], Way]] = {
