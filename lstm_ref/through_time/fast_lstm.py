@@ -166,8 +166,7 @@ def _step_backward(cell: Cell, p: Params, times_w_h: Any, state_bar: State, now:
     bar = State(state_bar.h + h_bar, state_bar.c)  # T1*
     bar = bar if keep is None else choose(keep, bar, 0)  # T2*
     u = tanh(c)  # L4, made again
-    tape = Step(prev.h[:, :0], prev, Nodes(None, i, f, g, o, c, u, None))  # what the way to a and c reads
-    given = cell.backward(p, tape, bar)  # L5* to L2*
+    given = cell.backward(p, Step(prev.h[:, :0], prev, Nodes(None, i, f, g, o, c, u, None)), bar)  # L5 to L2, backward
     prev_bar = State(times_w_h(given.nodes.a), given.prev.c)  # FL3*
     return prev_bar if keep is None else choose(keep, prev_bar, state_bar), given.nodes.a  # T2*
 
