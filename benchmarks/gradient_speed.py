@@ -46,6 +46,8 @@ OURS, REFERENCE, TORCH = "lstm_ref", "sequence.bptt", "torch nn.LSTM"
 GRADIENT = "forward and backward"
 FRESH = 2**25
 """Bytes, of what glibc's malloc keeps for the next time at most."""
+WORTH = 2**15
+"""Bytes of a step's pre-activations."""
 SECONDS = 6.0
 """Of rounds, at each size."""
 
@@ -83,15 +85,17 @@ def pullback(forward: Any, weights: Any, initial: Any, xs: Any, bar: Any) -> Any
 
 
 def fast(given: Problem, backward: bool = True, devices: Any = None) -> Gradient:
-    """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs; the rows split over the devices, or
-    all that there are.
+    """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs.
+
+    The rows are split over the devices; where none are named, over all, where that can be done evenly, and a step is
+    worth the talk of the devices.
 
     Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
     of the one piece of memory that a program takes, which above `FRESH` the system finds and clears anew at every call.
-    Rows that cannot be split evenly stay on one device.
     """
-    devices = devices or jax.devices()
-    mesh = Mesh(np.array(devices if len(given.xs[0]) % len(devices) == 0 else devices[:1]), ("rows",))
+    every, (B, H) = jax.devices(), given.initial[0].h.shape
+    can = B % len(every) == 0 and 4 * B * H * given.dtype.itemsize >= WORTH
+    mesh = Mesh(np.array(devices or (every if can else every[:1])), ("rows",))
     copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
     way = data_parallel.over(mesh, fast_lstm.FAST) if mesh.size > 1 else fast_lstm.FAST
     read = copied(given.params[0]), split(given.initial[0], axis=0), split(given.xs, axis=1)

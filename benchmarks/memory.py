@@ -30,7 +30,7 @@ from lstm_ref.layers import dense, softmax_cross_entropy
 from lstm_ref.through_time import checkpointed
 
 B, D, H = 8, 128, 128
-STEPS = (250, 500, 1000, 2000, 4000, 8000)
+STEPS = (625, 1250, 2500, 5000, 10_000, 20_000)
 LONG = 100_000
 """Steps that ours alone are asked for."""
 QUICK = (6, 12)
@@ -45,9 +45,8 @@ UPDATES = 8
 
 def in_pieces(levels: int, cell: Any, p: Any, initial: Any, xs: Any) -> sequence.Outputs:
     """By so many levels of pieces, within the least budget that does."""
-    T, sizes = len(xs), checkpointed.bytes_of(cell, p, initial, xs)
-    least = min(checkpointed._evenly(T, *sizes, n, levels).held for n in checkpointed._ways(T, levels))
-    return checkpointed.bptt(cell, p, initial, xs, budget=least)
+    least = checkpointed.in_levels(levels, len(xs), *checkpointed.bytes_of(cell, p, initial, xs))
+    return checkpointed.bptt(cell, p, initial, xs, budget=least.held)
 
 
 def remat(cell: Any, p: Any, initial: Any, xs: Any) -> sequence.Outputs:

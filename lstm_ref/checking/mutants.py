@@ -32,9 +32,11 @@ from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
 from lstm_ref.mistakes.source import Edit, Source
 from lstm_ref.models import classifier, hmm, spelling, tagger, translation
+from lstm_ref.padding import keep_of
 from lstm_ref.through_time import (
     bidirectional,
     checkpointed,
+    fast_lstm,
     initial_state,
     linear,
     mlstm_parallel,
@@ -266,10 +268,37 @@ def _checkpointed() -> Way:
     )
 
 
+def _fast(part: str) -> Way:
+    """A piece, or a step of one, of the LSTM arranged for speed."""
+    whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
+    way = _through(CELLS["lstm"], fast_lstm.in_pieces(4), fast_lstm.backward, every=4)
+    cell, p, _, xs, tapes, bar, lengths = way.arguments
+    last = slice(builtin.T // 4 * 4, builtin.T)  # the second row is padded there, and the first is not
+    tape, keep = jax.tree.map(lambda v: v[-1], tapes[-1]), keep_of(builtin.T, lengths)[last]
+    times_w_h = fast_lstm._times(p.w_h.T, len(bar.final.h))
+    arguments: dict[str, Any] = {
+        "_piece_backward": ((bar.final, p), (tape, xs[last], bar.hs[last], keep)),
+        "_step_backward": (
+            bar.final,
+            ([gate[0] for gate in tape.gates], tape.after.c[0], tape.before, bar.hs[last][0], keep[0]),
+        ),
+    }
+
+    def wronged(edited: Any) -> tuple[Builder, ...]:
+        if part == "_step_backward":
+            edited = piece.with_edits([], {part: edited})
+        wrong = within.with_edits([], {"_piece_backward": edited})
+        return way.wronged(_uncompiled(whole.with_edits([], {"_backward": wrong})))
+
+    return Way(getattr(fast_lstm, part), (cell, p, times_w_h, *arguments[part]), wronged)
+
+
 WAYS: dict[str, Callable[[], Way]] = {
     "initial_state": _learned,
     "pieces": lambda: _through(CELLS["lstm"], in_pieces(4), pieces.backward, every=4),
     "checkpointed": _checkpointed,
+    "fast piece": lambda: _fast("_piece_backward"),
+    "fast step": lambda: _fast("_step_backward"),
     "bidirectional": _both_directions,
     "rtrl": _rtrl,
     "linear": _scan,

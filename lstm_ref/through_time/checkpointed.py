@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from itertools import count, takewhile
+from itertools import count
 from typing import Any, NamedTuple
 
 import jax
@@ -49,28 +49,27 @@ def plan(T: int, tape: int, state: int, budget: int) -> Plan:
     """
     if not all(isinstance(v, int) and v >= 0 for v in (T, tape, state, budget)):
         raise BadInput(f"steps and bytes must be whole numbers, got T={T!r}, {tape=}, {state=}, {budget=}")
-    plans = [Plan((), T * tape)]
-    for levels in takewhile(lambda levels: 2 ** (levels - 1) < T, count(1)):
-        if plans[-1].held <= budget:
-            break
-        plans.append(min((_evenly(T, tape, state, n, levels) for n in _ways(T, levels)), key=lambda plan: plan.held))
-    best = next((plan for plan in plans if plan.held <= budget), None)
-    if best is None:
-        least = min(plan.held for plan in plans)
-        raise BadInput(f"{T} steps cannot go back within {budget} bytes: the least budget that would do is {least}")
-    return best
+    tried = []
+    for levels in range(1 + max(T - 1, 0).bit_length()):  # up to log2 T: then every piece is cut in two
+        found = in_levels(levels, T, tape, state)
+        if found.held <= budget:
+            return found
+        tried.append(found.held)
+    raise BadInput(f"{T} steps cannot go back within {budget} bytes: the least budget that would do is {min(tried)}")
 
 
-def _ways(T: int, levels: int) -> range:
-    """In how many pieces a level can cut: with more than the last, a piece would have less than one step."""
-    return range(1, next(n for n in count(max(1, int(T ** (1 / levels)) - 1)) if n**levels >= T) + 1)
+def in_levels(levels: int, T: int, tape: int, state: int) -> Plan:
+    """The plan of so many levels that needs the least memory, every level cutting its pieces in as many."""
+    if not levels:
+        return Plan((), T * tape)
 
+    def cut_in(n: int) -> Plan:
+        steps = -(-T // n**levels)
+        pieces = tuple(steps * n**level for level in reversed(range(levels)))
+        return Plan(pieces, levels * (n + 1) * state + steps * tape)  # CK2
 
-def _evenly(T: int, tape: int, state: int, n: int, levels: int) -> Plan:
-    """Every level cuts its pieces in n."""
-    steps = -(-T // n**levels)
-    pieces = tuple(steps * n**level for level in reversed(range(levels)))
-    return Plan(pieces, levels * (n + 1) * state + steps * tape)  # CK2
+    most = next(n for n in count(max(1, int(T ** (1 / levels)) - 1)) if n**levels >= T)  # then a piece is one step
+    return min(map(cut_in, range(1, most + 1)), key=lambda found: found.held)
 
 
 # -------------------------------------------------------------------------------------- forward and backward

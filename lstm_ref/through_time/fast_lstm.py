@@ -83,7 +83,7 @@ def backward(
 ) -> Gradients:
     """Full BPTT, given the cotangents `bar` of the outputs."""
     check_bar(cell, initial, xs, bar)
-    return _backward(p, xs, tapes, bar, None if lengths is None else counted(lengths, 0, 0), reverse, every)
+    return _backward(cell, p, xs, tapes, bar, None if lengths is None else counted(lengths, 0, 0), reverse, every)
 
 
 FAST = Through(forward, backward)
@@ -122,15 +122,23 @@ def _forward(
     return Outputs(hs if keep is None else choose(keep, hs, 0), state), tapes  # T2
 
 
-@partial(jax.jit, static_argnames=("reverse", "every"))
+@partial(jax.jit, static_argnames=("cell", "reverse", "every"))
 def _backward(
-    p: Params, xs: Any, tapes: list[Tape], bar: Outputs, lengths: Any, reverse: bool, every: int | None = None
+    cell: Cell,
+    p: Params,
+    xs: Any,
+    tapes: list[Tape],
+    bar: Outputs,
+    lengths: Any,
+    reverse: bool,
+    every: int | None = None,
 ) -> Gradients:
     keep = keep_of(len(xs), lengths)
     xs = xs if keep is None else choose(keep, xs, 0)
-    carry, xs_bar = (bar.final, jax.tree.map(lambda v: v * 0, p)), []
+    carry = bar.final, jax.tree.map(lambda v: v * 0, p)
+    xs_bar: list[Any] = []
     pieces = _in_pieces((xs, bar.hs, keep), bar.final.h, reverse, every)
-    back = partial(_piece_backward, p, _times(p.w_h.T, xs.shape[1]))
+    back = partial(_piece_backward, cell, p, _times(p.w_h.T, xs.shape[1]))
     for tape, given in reversed(list(zip(tapes, pieces, strict=True))):
         carry, x_bars = jax.lax.scan(back, carry, (tape, *given), reverse=True)
         xs_bar.insert(0, x_bars)
@@ -138,12 +146,12 @@ def _backward(
     return Gradients(p_bar, state_bar, in_place if keep is None else choose(keep, in_place, 0))
 
 
-def _piece_backward(p: Params, times_w_h: Any, carry: Any, now: Any) -> tuple[Any, Any]:
+def _piece_backward(cell: Cell, p: Params, times_w_h: Any, carry: Any, now: Any) -> tuple[Any, Any]:
     """((cotangent of the state before a piece, of the parameters so far), of its inputs), given those after it."""
     (state_bar, p_bar), (tape, xs, hs_bar, keep) = carry, now
     prev = State(*(jnp.concatenate((v[None], vs[:-1])) for v, vs in zip(tape.before, tape.after, strict=True)))
     steps = tape.gates, tape.after.c, prev, hs_bar, keep
-    state_bar, a_bars = jax.lax.scan(partial(_step_backward, p, times_w_h), state_bar, steps, reverse=True)
+    state_bar, a_bars = jax.lax.scan(partial(_step_backward, cell, p, times_w_h), state_bar, steps, reverse=True)
     a_bar, H = _rows(a_bars), prev.h.shape[-1]
     w_bar = _rows(jnp.concatenate((prev.h, xs), axis=-1)).T @ a_bar  # FL4*
     b_bar = a_bar.sum(0)  # FL4*
@@ -152,13 +160,13 @@ def _piece_backward(p: Params, times_w_h: Any, carry: Any, now: Any) -> tuple[An
     return (state_bar, p_bar), xs_bar
 
 
-def _step_backward(p: Params, times_w_h: Any, state_bar: State, now: Any) -> tuple[State, Any]:
+def _step_backward(cell: Cell, p: Params, times_w_h: Any, state_bar: State, now: Any) -> tuple[State, Any]:
     """Cotangents of the state before a step and of its pre-activations, given that of the state after it."""
-    gates, c, prev, h_bar, keep = now
+    (i, f, g, o), c, prev, h_bar, keep = now
     bar = State(state_bar.h + h_bar, state_bar.c)  # T1*
     bar = bar if keep is None else choose(keep, bar, 0)  # T2*
     u = tanh(c)  # L4, made again
-    given = lstm.backward(p, Step(prev.h[:, :0], prev, Nodes(None, *gates, c, u, None)), bar)  # L2*-L5*
+    given = cell.backward(p, Step(prev.h[:, :0], prev, Nodes(None, i, f, g, o, c, u, None)), bar)  # L5 to L2, backward
     prev_bar = State(times_w_h(given.nodes.a), given.prev.c)  # FL3*
     return prev_bar if keep is None else choose(keep, prev_bar, state_bar), given.nodes.a  # T2*
 
@@ -175,7 +183,7 @@ def _bptt_forward(p: Params, initial: State, xs: Any, lengths: Any, reverse: boo
 
 def _bptt_backward(reverse: bool, kept: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
     p, xs, tapes, lengths = kept
-    gradients = _backward(p, xs, tapes, bar, lengths, reverse)
+    gradients = _backward(lstm, p, xs, tapes, bar, lengths, reverse)
     return gradients.params, gradients.initial, gradients.xs, None
 
 
@@ -213,7 +221,8 @@ def _times(w: Any, B: int) -> Any:
 def _in_pieces(steps: Any, h: Any, reverse: bool, every: int | None) -> list[Any]:
     """In the order of processing, (T, ...) as (pieces, steps, ...): those of one length, and a shorter last one."""
     T = len(jax.tree.leaves(steps)[0])
-    every = every or piece_length(T, *h.shape, h.dtype.itemsize)
+    B, H = h.shape
+    every = every or piece_length(T, B, H, h.dtype.itemsize)
     in_order = jax.tree.map(lambda v: v[::-1], steps) if reverse else steps
     whole = T - T % every
     pieces = [jax.tree.map(lambda v: v[:whole].reshape(whole // every, every, *v.shape[1:]), in_order)]

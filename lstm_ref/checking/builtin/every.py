@@ -33,7 +33,7 @@ from lstm_ref.checking.builtin.ways import (
     real_time_recurrent_learning,
 )
 from lstm_ref.checking.problem import Problem
-from lstm_ref.through_time import bidirectional, mlstm_parallel, parallel, persistent
+from lstm_ref.through_time import bidirectional, fast_lstm, mlstm_parallel, parallel, persistent
 from lstm_ref.through_time.checkpointed import in_scanned_pieces
 from lstm_ref.through_time.pieces import in_pieces
 
@@ -68,6 +68,7 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
         found[f"time/{name}-parallel"] = other_way(CELLS[name], "-parallel", mlstm_parallel.PARALLEL)
     found["time/mlstm-chunkwise"] = other_way(CELLS["mlstm"], "-chunkwise", in_pieces(4, mlstm_parallel.PARALLEL))
     found["time/lstm-checkpointed"] = other_way(CELLS["lstm"], "-checkpointed", in_scanned_pieces(4, 3))
+    found["time/lstm-fast"] = other_way(CELLS["lstm"], "-fast", fast_lstm.in_pieces(4))
     found["time/lstm-pieces"] = other_way(CELLS["lstm"], "-pieces", in_pieces(4))
     found["time/lstm-persistent"] = other_way(CELLS["lstm"], "-persistent", persistent.PERSISTENT)
     found["time/lstm-rtrl"] = real_time_recurrent_learning
