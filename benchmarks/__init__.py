@@ -4,6 +4,7 @@ QUESTIONS = {
     "gradient": "gradient_speed",
     "sizes": "sizes",
     "scaling": "scaling",
+    "pieces": "pieces",
     "verification": "verification",
 }
 """By name: the module here that answers it, by `measure(setting) -> rows` and `table(rows) -> what is printed`."""

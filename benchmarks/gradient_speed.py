@@ -30,7 +30,7 @@ from lstm_ref.interop.conform.features import FEATURES, Problem, arranged
 from lstm_ref.interop.conform.table import module_of
 from lstm_ref.interop.layout import theirs
 from lstm_ref.interop.layouts import LAYOUTS
-from lstm_ref.sequence import Outputs
+from lstm_ref.sequence import Outputs, Through
 from lstm_ref.through_time import data_parallel, fast_lstm
 
 SIZES = ((50, 16, 32, 32), (100, 32, 64, 128), (100, 64, 256, 256), (200, 64, 256, 512), (256, 1, 256, 256))
@@ -83,7 +83,7 @@ def jitted(forward: Any, given: Problem, weights: Any) -> Gradient:
     return lambda: jax.block_until_ready(gradients(*read))
 
 
-def fast(given: Problem, backward: bool = True) -> Gradient:
+def fast(given: Problem, backward: bool = True, way: Through = fast_lstm.FAST) -> Gradient:
     """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs.
 
     The rows are split over all devices where that can be done evenly, and a step is worth the talk of the devices.
@@ -91,11 +91,9 @@ def fast(given: Problem, backward: bool = True) -> Gradient:
     Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
     of the one piece of memory that a program takes, which above `FRESH` the system finds and clears anew at every call.
     """
-    devices, (B, H) = jax.devices(), given.initial[0].h.shape
-    can = B % len(devices) == 0 and 4 * B * H * given.dtype.itemsize >= WORTH
-    mesh = Mesh(np.array(devices if can else devices[:1]), ("rows",))
+    mesh = Mesh(np.array(jax.devices()[: devices(given)]), ("rows",))
     copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
-    way = data_parallel.over(mesh, fast_lstm.FAST) if mesh.size > 1 else fast_lstm.FAST
+    way = data_parallel.over(mesh, way) if mesh.size > 1 else way
     read = copied(given.params[0]), split(given.initial[0], axis=0), split(given.xs, axis=1)
     if not backward:
         outputs = jax.jit(lambda *read: way.forward(lstm, *read)[0])
@@ -109,6 +107,13 @@ def fast(given: Problem, backward: bool = True) -> Gradient:
     tape = 6 * given.bar.hs.nbytes // mesh.size  # i, f, g, o, c, h
     run = gradients if tape > FRESH else jax.jit(gradients)
     return lambda: jax.block_until_ready(run(read, bar))
+
+
+def devices(given: Problem) -> int:
+    """On how many the rows are split."""
+    (B, H), all_devices = given.initial[0].h.shape, jax.device_count()
+    worth = 4 * B * H * given.dtype.itemsize >= WORTH
+    return all_devices if B % all_devices == 0 and worth else 1
 
 
 def _fast_bptt(cell: Any, *read: Any) -> Outputs:
