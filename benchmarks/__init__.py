@@ -4,6 +4,7 @@ QUESTIONS = {
     "gradient": "gradient_speed",
     "sizes": "sizes",
     "scaling": "scaling",
+    "pieces": "pieces",
     "verification": "verification",
     "memory": "memory",
     "devices": "multi_device",

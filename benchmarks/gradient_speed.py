@@ -10,7 +10,7 @@ compared with float64's before anything is timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ from lstm_ref.interop.conform.features import FEATURES, Problem, arranged
 from lstm_ref.interop.conform.table import module_of
 from lstm_ref.interop.layout import theirs
 from lstm_ref.interop.layouts import LAYOUTS
-from lstm_ref.sequence import Outputs
+from lstm_ref.sequence import Outputs, Through
 from lstm_ref.through_time import data_parallel, fast_lstm
 
 SIZES = ((50, 16, 32, 32), (100, 32, 64, 128), (100, 64, 256, 256), (200, 64, 256, 512), (256, 1, 256, 256))
@@ -84,20 +84,19 @@ def pullback(forward: Any, weights: Any, initial: Any, xs: Any, bar: Any) -> Any
     return jax.vjp(forward, weights, initial, xs)[1](bar)
 
 
-def fast(given: Problem, backward: bool = True, devices: Any = None) -> Gradient:
+def fast(
+    given: Problem, backward: bool = True, way: Through = fast_lstm.FAST, over: Sequence[Any] | None = None
+) -> Gradient:
     """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs.
 
-    The rows are split over the devices; where none are named, over all, where that can be done evenly, and a step is
-    worth the talk of the devices.
+    The rows are split over the devices named; where none are, over as many as `devices` says.
 
     Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
     of the one piece of memory that a program takes, which above `FRESH` the system finds and clears anew at every call.
     """
-    every, (B, H) = jax.devices(), given.initial[0].h.shape
-    can = B % len(every) == 0 and 4 * B * H * given.dtype.itemsize >= WORTH
-    mesh = Mesh(np.array(devices or (every if can else every[:1])), ("rows",))
+    mesh = Mesh(np.array(over or jax.devices()[: devices(given)]), ("rows",))
     copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
-    way = data_parallel.over(mesh, fast_lstm.FAST) if mesh.size > 1 else fast_lstm.FAST
+    way = data_parallel.over(mesh, way) if mesh.size > 1 else way
     read = copied(given.params[0]), split(given.initial[0], axis=0), split(given.xs, axis=1)
     if not backward:
         outputs = jax.jit(lambda *read: way.forward(lstm, *read)[0])
@@ -111,6 +110,13 @@ def fast(given: Problem, backward: bool = True, devices: Any = None) -> Gradient
     tape = 6 * given.bar.hs.nbytes // mesh.size  # i, f, g, o, c, h
     run = gradients if tape > FRESH else jax.jit(gradients)
     return lambda: jax.block_until_ready(run(read, bar))
+
+
+def devices(given: Problem) -> int:
+    """On how many the rows are split."""
+    (B, H), all_devices = given.initial[0].h.shape, jax.device_count()
+    worth = 4 * B * H * given.dtype.itemsize >= WORTH
+    return all_devices if B % all_devices == 0 and worth else 1
 
 
 def _fast_bptt(cell: Any, *read: Any) -> Outputs:

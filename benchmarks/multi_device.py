@@ -48,8 +48,8 @@ def timed(about: Row, setting: Setting) -> list[Row]:
     given = problem(*(about[k] for k in "TBDH"))
     _, (p_bars, initial_bars, xs_bar) = truth(given)
     contenders: dict[str, Any] = {
-        OURS: (fast(given, devices=jax.devices()), lambda found: found),
-        ONE: (fast(given, devices=jax.devices()[:1]), lambda found: found),
+        OURS: (fast(given, over=jax.devices()), lambda found: found),
+        ONE: (fast(given, over=jax.devices()[:1]), lambda found: found),
     }
     judge = near((p_bars[0], initial_bars[0], xs_bar), given.dtype)
     return measured(contenders, judge, setting, SECONDS, **about)

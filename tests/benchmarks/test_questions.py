@@ -15,6 +15,7 @@ from benchmarks import (
     limits,
     memory,
     mutation,
+    pieces,
     scaling,
     sizes,
     verification,
@@ -43,6 +44,8 @@ def tiny(monkeypatch):
     for module in (gradient_speed, sizes, gpu_kernels):
         monkeypatch.setattr(module, "contenders", few)
     monkeypatch.setattr(gpu_kernels, "ARITHMETICS", gpu_kernels.ARITHMETICS[:1])
+    monkeypatch.setattr(pieces, "SIZES", (TINY,))
+    monkeypatch.setattr(pieces, "TIMES", ())
     monkeypatch.setattr(memory, "H", 4)
     monkeypatch.setattr(memory, "WAYS", {name: memory.WAYS[name] for name in (memory.OURS,)})
     monkeypatch.setattr(gradient_speed, "SIZES", (TINY,))
@@ -84,7 +87,7 @@ def test_a_question_answers(question, tiny, tmp_path):
     module = importlib.import_module(f"benchmarks.{QUESTIONS[question]}")
     rows = [{"question": question} | row for row in module.measure(QUICK)]
     assert not [row for row in rows if "wrong" in row]
-    assert any(row["name"].startswith("lstm_ref") and row["seconds"] > 0 for row in rows if "seconds" in row)
+    assert any(row["seconds"] > 0 for row in rows if "digits" in row or question == "verification")
     assert len({key(row) for row in rows}) == len(rows)
     write(tmp_path / "record.json", {"jax": "0"}, rows)
     assert read(tmp_path / "record.json") == ({"jax": "0"}, rows)
