@@ -18,19 +18,19 @@ import numpy as np
 from flint import acb, arb, arb_mat
 
 from lstm_ref.arithmetic import movement, scalars, windows
-from lstm_ref.arithmetic.balls import FLOAT_BITS, SMALL_PRODUCT, Balls, as_balls, equal, less
+from lstm_ref.arithmetic.balls import FLOAT_BITS, SMALL_PRODUCT, Balls, ball, equal, less
 from lstm_ref.arithmetic.movement import Rule, Step, boxed, dtype_of, is_float, unknown
 from lstm_ref.arithmetic.scalars import INF, ONE, ZERO, larger, smaller
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import UndecidedComparison
 
-to_real = np.frompyfunc(lambda v: v.real, 1, 1)
+to_real = np.frompyfunc(lambda v: v if isinstance(v, arb) else ball(v).real, 1, 1)
 to_complex = np.frompyfunc(acb, 1, 1)
 
 
 def reals(x: Any) -> np.ndarray:
     """Floats, integers, bools or `Balls` as an object array of real balls, exactly."""
-    return boxed(to_real(np.asarray(as_balls(x))))
+    return boxed(to_real(np.asarray(x)))
 
 
 def is_key(x: Any) -> bool:
