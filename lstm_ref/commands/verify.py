@@ -95,7 +95,7 @@ def verify(
 
 def _quick_to_compile() -> list[str]:
     """Flags of XLA: what is compiled to be run once costs more to optimise than it gains."""
-    flags = ["--xla_backend_optimization_level=0"]
+    flags = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
     release = tuple(int(k) for k in version("jaxlib").split(".")[:2])
     if (0, 6) <= release <= (0, 10):  # the newest do not know it, and an unknown flag ends the process
         flags.append("--xla_cpu_use_fusion_emitters=false")

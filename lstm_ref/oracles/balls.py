@@ -18,6 +18,8 @@ from flint import acb, arb
 from lstm_ref.arithmetic.balls import Balls, as_balls, objects, precision, ties
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.lift import lift
+from lstm_ref.arithmetic.movement import boxed
+from lstm_ref.arithmetic.primitives import reals
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.estimate import Estimate, Function, inner
 
@@ -36,21 +38,22 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
     """
     evaluate = lift(function, inputs)
     with precision(2 * (digits + ROOM + GUARD_DIGITS)):
-        leaves, tree = jax.tree.flatten(jax.tree.map(lambda v: as_balls(v).copy(), inputs))
+        leaves, tree = jax.tree.flatten(jax.tree.map(reals, inputs))
         bars = jax.tree.map(as_balls, cotangent)
 
-        def phi(point: list[Balls]) -> Balls:
-            return as_balls(inner(evaluate(jax.tree.unflatten(tree, point)), bars))
+        def phi(point: list[np.ndarray]) -> arb:
+            balls = jax.tree.unflatten(tree, [as_balls(v) for v in point])
+            return _finite(as_balls(inner(evaluate(balls), bars)))[0]
 
         before = ties()
-        (here,) = _numbers(phi(leaves))
+        here = phi(leaves)
         at_kink = ties() > before
         h = arb(10) ** -(digits + ROOM + GUARD_DIGITS)
         points = [[*leaves[:n], v, *leaves[n + 1 :]] for n, leaf in enumerate(leaves) for v in _moved(leaf, h)]
         try:
-            values = _batches(lambda x: inner(function(x), cotangent), tree, points)
+            values = _batches(lambda x: inner(jax.jit(function)(x), cotangent), tree, points)
         except (Exception, SystemExit):  # NumPy code; or what is undecided in a branch that no single point takes
-            values = [v for point in points for v in _numbers(phi(point))]
+            values = [phi(point) for point in points]
         changes = iter([v - here for v in values])
         gradients, error = [], []
         for leaf in leaves:
@@ -61,7 +64,7 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
     return Estimate(jax.tree.unflatten(tree, gradients), jax.tree.unflatten(tree, error), at_kink)
 
 
-def _moved(leaf: Balls, h: arb) -> list[Balls]:
+def _moved(leaf: np.ndarray, h: arb) -> list[np.ndarray]:
     """The array with one element after the other moved by h; then all of it along a random direction, by h and 2h."""
     if not leaf.size:
         return []
@@ -70,8 +73,8 @@ def _moved(leaf: Balls, h: arb) -> list[Balls]:
         found.append(leaf.copy())
         found[-1][index] = leaf[index] + h
     rng = np.random.default_rng(0)  # no two steps alike: in ±1 second derivatives of opposite signs would cancel
-    direction = as_balls(rng.choice([-1.0, 1.0], leaf.shape) * rng.uniform(0.5, 1, leaf.shape))
-    return [*found, leaf + h * direction, leaf + 2 * h * direction]
+    direction = reals(rng.choice([-1.0, 1.0], leaf.shape) * rng.uniform(0.5, 1, leaf.shape))
+    return [*found, boxed(leaf + h * direction), boxed(leaf + 2 * h * direction)]
 
 
 def _truncation(near: arb, far: arb) -> arb:
@@ -82,21 +85,21 @@ def _truncation(near: arb, far: arb) -> arb:
     return arb(abs(far - near).mid()) * arb(10) ** ROOM
 
 
-def _batches(phi: Callable[[Any], Any], tree: Any, points: list[list[Balls]]) -> list[arb]:
+def _batches(phi: Callable[[Any], Any], tree: Any, points: list[list[np.ndarray]]) -> list[arb]:
     """φ at many points, in batches: of JAX code in balls the calls cost more than the numbers."""
     size = math.ceil(len(points) / math.ceil(len(points) / BATCH)) if points else 1
-    run, values = None, []
+    plan, values = None, []
     for start in range(0, len(points), size):
         batch = points[start : start + size]
         batch += batch[-1:] * (size - len(batch))
-        stacked = jax.tree.unflatten(tree, [np.stack(list(map(np.asarray, leaf))) for leaf in zip(*batch, strict=True)])
-        run = run or trace(jax.vmap(phi), stacked)
-        values += _numbers(run(stacked))
+        stacked = [np.stack(leaf) for leaf in zip(*batch, strict=True)]
+        plan = plan or trace(jax.vmap(phi), jax.tree.unflatten(tree, stacked)).plan
+        values += _finite(*plan(*stacked))
     return values[: len(points)]
 
 
-def _numbers(values: Balls) -> list[arb]:
-    """Real and finite, one by one. Raises CannotEvaluate."""
+def _finite(values: np.ndarray) -> list[arb]:
+    """One by one. Raises CannotEvaluate."""
     found = [v.real for v in values.ravel().tolist()]
     if not all(v.is_finite() for v in found):
         raise CannotEvaluate("the function's value is not finite here")
