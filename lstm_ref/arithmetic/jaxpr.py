@@ -1,8 +1,8 @@
 """Any JAX function in ball arithmetic: its jaxpr is walked, and every primitive is evaluated on arrays of balls.
 
 `in_balls(f)` is f at any number of digits; `trace(f, …)` is the same in two steps, for those who call often. The rules
-for single primitives are in `primitives` and below it; here are the walk and the primitives that hold
-jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
+for single primitives are in `primitives` and below it; here are the walk, which `uncompiled` takes in floats, and the
+primitives that hold jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
 
 Conventions that bite. The function is traced in float64 whatever dtype comes, and no operation rounds to a dtype: what
 comes back is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64

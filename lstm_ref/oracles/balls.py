@@ -51,7 +51,7 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
         h = arb(10) ** -(digits + ROOM + GUARD_DIGITS)
         points = [[*leaves[:n], v, *leaves[n + 1 :]] for n, leaf in enumerate(leaves) for v in _moved(leaf, h)]
         try:
-            values = _batches(lambda x: inner(jax.jit(function)(x), cotangent), tree, points)
+            values = _batches(lambda x: inner(function(x), cotangent), tree, points)
         except (Exception, SystemExit):  # NumPy code; or what is undecided in a branch that no single point takes
             values = [phi(point) for point in points]
         changes = iter([v - here for v in values])

@@ -63,7 +63,7 @@ class Line:
         self._shapes = [np.shape(v) for v in leaves]
         self.x = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves] or [np.zeros(0)])
         self._traceable = is_traceable(function, inputs)
-        self._function, self._cotangent = jax.jit(function) if self._traceable else function, cotangent
+        self._function, self._cotangent = function, cotangent
 
     def unravel(self, x: Any) -> Any:
         """Flat (N,) vector -> pytree like the inputs."""

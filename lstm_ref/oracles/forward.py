@@ -15,7 +15,7 @@ def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """`jax.jvp` along every axis. Raises CannotEvaluate where JAX cannot trace or push forward (a custom VJP)."""
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
-    phi = lambda x: inner(jax.jit(function)(x), cotangent)  # noqa: E731
+    phi = lambda x: inner(function(x), cotangent)  # noqa: E731
     try:
         gradient = uncompiled(jax.jacfwd(phi), inputs)
     except TypeError as error:
