@@ -1,7 +1,15 @@
-"""The blocks of a derivation page share one namespace, so under pytest-xdist a file's tests stay together."""
+"""How all tests run: compiled quickly, and a file's tests together."""
+
+import os
+
+from lstm_ref.commands.verify import quick_to_compile
+
+# A test compiles for one run, and no tolerance rests on how well XLA optimises; the profile `deep` keeps its defaults.
+if os.environ.get("HYPOTHESIS_PROFILE", "ci") == "ci":
+    os.environ.setdefault("XLA_FLAGS", " ".join(quick_to_compile()))
 
 
 def pytest_configure(config):
-    """`-n 2` means loadfile here, whatever else it defaults to."""
+    """`-n 2` means loadfile here: the blocks of a derivation page share one namespace, a file's fixtures one worker."""
     if getattr(config.option, "dist", None) == "load":
         config.option.dist = "loadfile"

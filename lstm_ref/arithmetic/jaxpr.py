@@ -1,8 +1,8 @@
 """Any JAX function in ball arithmetic: its jaxpr is walked, and every primitive is evaluated on arrays of balls.
 
 `in_balls(f)` is f at any number of digits; `trace(f, …)` is the same in two steps, for those who call often. The rules
-for single primitives are in `primitives` and below it; here are the walk and the primitives that hold
-jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
+for single primitives are in `primitives` and below it; here are the walk, which `uncompiled` takes in floats, and the
+primitives that hold jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
 
 Conventions that bite. The function is traced in float64 whatever dtype comes, and no operation rounds to a dtype: what
 comes back is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.extend.source_info_util
@@ -77,7 +77,8 @@ class Program:
     def __init__(self, jaxpr: Any, inputs: Any, outputs: Any) -> None:
         self.jaxpr, self._inputs, self._outputs = jaxpr, inputs, outputs
         self._avals = [v.aval for v in jaxpr.jaxpr.invars]
-        self._plan = Plan(jaxpr)
+        self.plan = Plan(jaxpr)
+        """What is called, on leaves of real balls and for them."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's output: `Balls` where it is float, NumPy arrays where it is integer or bool."""
@@ -89,7 +90,7 @@ class Program:
     def on_leaves(self, leaves: Sequence[Any]) -> list[Any]:
         """The output's leaves, given the inputs' leaves in `jax.tree.flatten` order."""
         values = [_enter(aval, x) for aval, x in zip(self._avals, leaves, strict=True)]
-        return [_leave(v) for v in self._plan(*values)]
+        return [_leave(v) for v in self.plan(*values)]
 
 
 def _kind(leaf: Any) -> Any:
@@ -132,10 +133,20 @@ def constant(aval: Any, x: Any) -> Any:
 # ------------------------------------------------------------------------------------------------------ the walk
 
 
+class Numbers(NamedTuple):
+    """What a jaxpr is walked with."""
+
+    constant: Callable[[Any, Any], Any]
+    """(abstract value, a value from outside) -> the value as the walk holds it."""
+    step_for: Callable[[Any], Step]
+    """How an equation is computed that holds no jaxpr."""
+
+
 class Plan:
     """A jaxpr, made ready to run often: a rule is chosen for each equation, and each variable has a slot in a list."""
 
-    def __init__(self, closed: Any, consts: Sequence[Any] | None = None) -> None:
+    def __init__(self, closed: Any, consts: Sequence[Any] | None = None, of: Numbers | None = None) -> None:
+        self._numbers = of = of or BALLS
         jaxpr = getattr(closed, "jaxpr", closed)
         consts = closed.consts if consts is None else consts
         self._slots: dict[Any, int] = {}
@@ -143,17 +154,17 @@ class Plan:
         for v in jaxpr.invars:
             self._slot(v)
         for v, value in zip(jaxpr.constvars, consts, strict=True):
-            self._start[self._slot(v)] = constant(v.aval, value)
+            self._start[self._slot(v)] = of.constant(v.aval, value)
         self._arity = len(jaxpr.invars)
         self._steps = [
-            (eqn, step_for(eqn), [self._slot(v) for v in eqn.invars], [self._slot(v) for v in eqn.outvars])
+            (eqn, _step_for(eqn, of), [self._slot(v) for v in eqn.invars], [self._slot(v) for v in eqn.outvars])
             for eqn in _needed(jaxpr)
         ]
         self._outs = [self._slot(v) for v in jaxpr.outvars]
 
     def _slot(self, v: Any) -> int:
         if isinstance(v, Literal):
-            self._start.append(constant(v.aval, v.val))
+            self._start.append(self._numbers.constant(v.aval, v.val))
             return len(self._start) - 1
         if v not in self._slots:
             self._slots[v] = len(self._start)
@@ -210,11 +221,15 @@ def _name_in_jax(inner: Any) -> str | None:
     return name if any(place.startswith(path) for path in jax.__path__) else None
 
 
+def _step_for(eqn: Any, of: Numbers) -> Step:
+    """How one equation is computed."""
+    name = eqn.primitive.name
+    return HIGHER_ORDER[name](eqn, of) if name in HIGHER_ORDER else of.step_for(eqn)
+
+
 def step_for(eqn: Any) -> Step:
-    """How one equation is computed. What is unknown is reported when it is reached: it may be in a branch not taken."""
+    """In balls. What is unknown is reported when it is reached: it may be in a branch not taken."""
     name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
-    if name in HIGHER_ORDER:
-        return HIGHER_ORDER[name](eqn)
     if any(jnp.issubdtype(dtype_of(a), jnp.complexfloating) for a in avals):
         return unknown("ball arithmetic is over the reals, this is complex")
     if any(is_key(a) for a in avals):
@@ -228,21 +243,24 @@ def step_for(eqn: Any) -> Step:
     return unknown("this primitive is not known in ball arithmetic")
 
 
+BALLS = Numbers(constant, step_for)
+
+
 # ----------------------------------------------------------------------- primitives that hold jaxprs themselves
 
 
-def _call(eqn: Any) -> Step:
+def _call(eqn: Any, of: Numbers) -> Step:
     """jit, remat, custom derivatives: they mean what the function inside them means."""
     inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
-    if _name_in_jax(inner) in APPROXIMATED:
+    if of is BALLS and _name_in_jax(inner) in APPROXIMATED:
         meant = APPROXIMATED[_name_in_jax(inner)](eqn)
         return lambda x: [meant(x)]
-    return Plan(inner, consts=None if hasattr(inner, "consts") else ())
+    return Plan(inner, None if hasattr(inner, "consts") else (), of)
 
 
-def _scan(eqn: Any) -> Step:
+def _scan(eqn: Any, of: Numbers) -> Step:
     n_consts, n_carry = scan_counts(eqn)
-    body, length, reverse = Plan(eqn.params["jaxpr"]), eqn.params["length"], eqn.params["reverse"]
+    body, length, reverse = Plan(eqn.params["jaxpr"], None, of), eqn.params["length"], eqn.params["reverse"]
     y_avals = [v.aval for v in eqn.outvars[n_carry:]]
 
     def step(*operands: Any) -> list[Any]:
@@ -252,7 +270,7 @@ def _scan(eqn: Any) -> Step:
             carry, ys = _cut(body(*consts, *carry, *[x[t, ...] for x in xs]), n_carry)
             for column, y in zip(columns, ys, strict=True):
                 column.append(y)
-        return [*carry, *(_stacked(c[::-1] if reverse else c, a) for c, a in zip(columns, y_avals, strict=True))]
+        return [*carry, *(_stacked(c[::-1] if reverse else c, a, of) for c, a in zip(columns, y_avals, strict=True))]
 
     return step
 
@@ -269,17 +287,17 @@ def scan_counts(eqn: Any) -> tuple[int, int]:
     return len(consts), len(carry)
 
 
-def _stacked(values: list[Any], aval: Any) -> Any:
+def _stacked(values: list[Any], aval: Any, of: Numbers) -> Any:
     if is_key(aval):
         return jnp.stack(values)
     if not values:
-        return np.empty(aval.shape, dtype=object if is_float(aval) else aval.dtype)
+        return of.constant(aval, np.empty(aval.shape, aval.dtype))
     return np.stack(values)
 
 
-def _while(eqn: Any) -> Step:
+def _while(eqn: Any, of: Numbers) -> Step:
     n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
-    condition, body = Plan(eqn.params["cond_jaxpr"]), Plan(eqn.params["body_jaxpr"])
+    condition, body = (Plan(eqn.params[name], None, of) for name in ("cond_jaxpr", "body_jaxpr"))
 
     def step(*operands: Any) -> Sequence[Any]:
         cond_consts, (body_consts, carry) = operands[:n_cond], _cut(operands[n_cond:], n_body)
@@ -297,12 +315,12 @@ def _where(going: np.ndarray, new: Any, old: Any) -> Any:
     return (jnp if is_key(new) else np).where(going, new, old)
 
 
-def _cond(eqn: Any) -> Step:
-    branches = [Plan(b) for b in eqn.params["branches"]]
+def _cond(eqn: Any, of: Numbers) -> Step:
+    branches = [Plan(b, None, of) for b in eqn.params["branches"]]
     return lambda index, *operands: branches[int(index)](*operands)
 
 
-HIGHER_ORDER: dict[str, Callable[[Any], Step]] = {
+HIGHER_ORDER: dict[str, Callable[[Any, Numbers], Step]] = {
     **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "core_closed_call", "eval_jaxpr", "composite"), _call),
     **dict.fromkeys(("remat", "remat2", "checkpoint"), _call),
     **dict.fromkeys(("custom_jvp_call", "custom_jvp_call_jaxpr", "custom_vjp_call", "custom_vjp_call_jaxpr"), _call),

@@ -18,19 +18,19 @@ import numpy as np
 from flint import acb, arb, arb_mat
 
 from lstm_ref.arithmetic import movement, scalars, windows
-from lstm_ref.arithmetic.balls import FLOAT_BITS, SMALL_PRODUCT, Balls, as_balls, equal, less
+from lstm_ref.arithmetic.balls import FLOAT_BITS, SMALL_PRODUCT, Balls, ball, equal, less
 from lstm_ref.arithmetic.movement import Rule, Step, boxed, dtype_of, is_float, unknown
 from lstm_ref.arithmetic.scalars import INF, ONE, ZERO, larger, smaller
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import UndecidedComparison
 
-to_real = np.frompyfunc(lambda v: v.real, 1, 1)
+to_real = np.frompyfunc(lambda v: v if isinstance(v, arb) else ball(v).real, 1, 1)
 to_complex = np.frompyfunc(acb, 1, 1)
 
 
 def reals(x: Any) -> np.ndarray:
     """Floats, integers, bools or `Balls` as an object array of real balls, exactly."""
-    return boxed(to_real(np.asarray(as_balls(x))))
+    return boxed(to_real(np.asarray(x)))
 
 
 def is_key(x: Any) -> bool:
@@ -114,18 +114,21 @@ def _iota(eqn: Any) -> Step:
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Product of two matrices of real balls."""
-    (m, k), n = a.shape, b.shape[1]
+    """Product of two matrices of real balls, or of two stacks of them."""
+    (m, k), n = a.shape[-2:], b.shape[-1]
     if k == 0:
-        return np.full((m, n), ZERO, dtype=object)
+        return np.full((*a.shape[:-1], n), ZERO, dtype=object)
     if m * k * n < SMALL_PRODUCT or flint.ctx.prec <= FLOAT_BITS:
         return np.matmul(a, b)
+    if a.ndim > 2:
+        return np.stack([product(x, y) for x, y in zip(a, b, strict=True)]) if len(a) else np.empty((0, m, n), object)
     out = np.empty(m * n, dtype=object)
     out[:] = (arb_mat(m, k, a.ravel().tolist()) * arb_mat(k, n, b.ravel().tolist())).entries()
     return out.reshape(m, n)
 
 
-def _dot_general(eqn: Any) -> Step:
+def dot_general(eqn: Any, product: Callable[[Any, Any], Any] = product) -> Step:
+    """The step of a dot_general, by the `product` of two stacks of matrices."""
     (sum_a, sum_b), (batch_a, batch_b) = eqn.params["dimension_numbers"]
     a_shape, b_shape = (v.aval.shape for v in eqn.invars)
     free_a = [i for i in range(len(a_shape)) if i not in (*sum_a, *batch_a)]
@@ -138,10 +141,7 @@ def _dot_general(eqn: Any) -> Step:
     def step(a: Any, b: Any) -> Any:
         a = a.transpose(order_a).reshape(batches, m, k)
         b = b.transpose(order_b).reshape(batches, k, n)
-        out = np.empty((batches, m, n), dtype=object)
-        for i in range(batches):
-            out[i] = product(a[i], b[i])
-        return out.reshape(shape)
+        return product(a, b).reshape(shape)
 
     return step
 
@@ -319,7 +319,7 @@ RULES: dict[str, Rule] = {
     "convert_element_type": _convert,
     "reduce_precision": _reduce_precision,
     "iota": _iota,
-    "dot_general": _dot_general,
+    "dot_general": dot_general,
     "conv_general_dilated": windows.convolution(product),
     "reduce_sum": _reduce(np.add, ZERO),
     "reduce_prod": _reduce(np.multiply, ONE),

@@ -35,7 +35,7 @@ def with_named_nodes(problem: Problem) -> Problem:
     if not is_traceable(problem.function, problem.inputs):
         return problem
     with x64():
-        closed, outputs = jax.make_jaxpr(problem.function, return_shape=True)(_arrays(problem.inputs))
+        closed, outputs = jax.make_jaxpr(problem.function, return_shape=True)(problem.inputs)
     shapes = _shapes(closed.jaxpr, problem.name)
     if not shapes:
         return problem
@@ -71,10 +71,6 @@ def with_named_nodes(problem: Problem) -> Problem:
         gradients=claimed,
         nodes=(*problem.nodes, *nodes),
     )
-
-
-def _arrays(inputs: Any) -> Any:
-    return jax.tree.map(jnp.asarray, inputs)
 
 
 def _claimed_names(problem: Problem, outputs: Any) -> set[str]:

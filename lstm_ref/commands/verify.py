@@ -47,7 +47,7 @@ def verify(
     text is held against autodiff in float64.
     Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
     """
-    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_quick_to_compile()])
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *quick_to_compile()])
     from rich.console import Console
     from rich.progress import track
 
@@ -93,9 +93,9 @@ def verify(
     sys.exit(1 if wrong else 0)
 
 
-def _quick_to_compile() -> list[str]:
+def quick_to_compile() -> list[str]:
     """Flags of XLA: what is compiled to be run once costs more to optimise than it gains."""
-    flags = ["--xla_backend_optimization_level=0"]
+    flags = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
     release = tuple(int(k) for k in version("jaxlib").split(".")[:2])
     if (0, 6) <= release <= (0, 10):  # the newest do not know it, and an unknown flag ends the process
         flags.append("--xla_cpu_use_fusion_emitters=false")

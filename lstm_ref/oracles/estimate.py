@@ -9,8 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate
+
+BATCH = 256
+"""Points at which JAX code is evaluated at once: more need memory, and gain nothing."""
 
 Function = Callable[[Any], Any]
 """A pytree of arrays -> a pytree of arrays (a scalar loss is one array)."""
@@ -51,16 +55,15 @@ def _abstract(v: Any) -> Any:
 class Line:
     """The function as φ(x) = Σ cotangent · function(inputs) of one flat vector x (N,), evaluated at many points.
 
-    JAX code is jitted and vmapped; NumPy code is called point by point. `dtype` is float64 or complex128.
+    JAX code is vmapped, and takes a batch of points at once; NumPy code is called point by point.
     """
 
     def __init__(self, function: Function, inputs: Any, cotangent: Any) -> None:
         leaves, self._tree = jax.tree.flatten(inputs)
         self._shapes = [np.shape(v) for v in leaves]
-        self._function, self._cotangent = function, cotangent
         self.x = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves] or [np.zeros(0)])
         self._traceable = is_traceable(function, inputs)
-        self._batched = jax.jit(jax.vmap(self._phi)) if self._traceable else None
+        self._function, self._cotangent = function, cotangent
 
     def unravel(self, x: Any) -> Any:
         """Flat (N,) vector -> pytree like the inputs."""
@@ -74,10 +77,12 @@ class Line:
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """φ at each row of points (K, N) -> (K,)."""
-        if self._batched is None:
+        if not self._traceable:
             return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
-        with x64():
-            return np.asarray(self._batched(points))
+        size = min(BATCH, len(points))
+        batched = uncompiled(jax.vmap(self._phi), points[:size])
+        padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % size, axis=0)])
+        return np.concatenate([batched(padded[k : k + size]) for k in range(0, len(points), size)])[: len(points)]
 
     def axes(self, steps: np.ndarray) -> np.ndarray:
         """The points x + steps[k, n] · e_n, k by k: steps (K, N) -> (K·N, N)."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.estimate import Estimate, Function, inner, is_traceable
 
@@ -18,9 +16,8 @@ def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
     phi = lambda x: inner(function(x), cotangent)  # noqa: E731
-    with x64():
-        try:
-            gradients = jax.jit(jax.jacfwd(phi))(jax.tree.map(jnp.asarray, inputs))
-        except TypeError as error:
-            raise CannotEvaluate(f"JAX has no forward mode for it: {str(error).splitlines()[0]}") from error
-    return Estimate(jax.tree.map(np.asarray, gradients))
+    try:
+        gradient = uncompiled(jax.jacfwd(phi), inputs)
+    except TypeError as error:
+        raise CannotEvaluate(f"JAX has no forward mode for it: {str(error).splitlines()[0]}") from error
+    return Estimate(gradient(inputs))

@@ -7,9 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.estimate import Estimate, Function, is_traceable
 
@@ -18,14 +17,13 @@ def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """`jax.vjp` of the function at the inputs. Raises CannotEvaluate where JAX cannot trace the function."""
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
-    with x64():
-        gradients = _jitted(function, jax.tree.map(jnp.asarray, inputs), jax.tree.map(jnp.asarray, cotangent))
-    return Estimate(jax.tree.map(np.asarray, gradients))
+    gradient = partial(_remembered, function)
+    return Estimate(uncompiled(gradient, inputs, cotangent)(inputs, cotangent))
 
 
 @partial(jax.jit, static_argnums=0)
-def _jitted(function: Function, inputs: Any, cotangent: Any) -> Any:
-    """Compiled once for a function, however often it is asked."""
+def _remembered(function: Function, inputs: Any, cotangent: Any) -> Any:
+    """Traced once for a function, however often it is asked."""
     return pullback(function, inputs, cotangent)
 
 

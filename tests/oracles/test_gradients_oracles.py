@@ -217,6 +217,24 @@ def test_balls_say_when_a_kink_may_lie_exactly_here_and_only_then(function, bar)
     assert oracles.balls(function, np.array([0.5, 0.0, -2.0]), bar * np.ones(3)).at_kink
 
 
+def test_balls_enter_no_branch_that_the_function_does_not():
+    """Of a batch of points JAX would evaluate both."""
+
+    def function(x):
+        return jax.lax.cond(x[0] > 0, lambda v: v * v, lambda v: jnp.abs(v + 1j), x)
+
+    found = oracles.balls(function, np.array([1.0, 2.0]), np.ones(2))
+    np.testing.assert_array_equal(midpoints(found.gradients), [2.0, 4.0])
+
+
+def test_balls_of_more_points_than_a_batch_are_those_of_every_point():
+    x = values("ordinary", 11, (70,))
+    found = oracles.balls(lambda x: jnp.tanh(x) * x, x, np.ones(70)).gradients
+    alone = oracles.balls(lambda x: np.tanh(x) * x, x, np.ones(70)).gradients
+    with precision(DIGITS + 40):
+        assert (magnitudes(found - alone) < 10.0**-78).all()
+
+
 def test_balls_refuse_a_function_that_is_not_finite():
     with pytest.raises(CannotEvaluate, match="not finite"):
         oracles.balls(lambda x: 1 / x, np.zeros(1), np.ones(1))

@@ -1,0 +1,176 @@
+"""Any JAX function in float64, run without XLA: its jaxpr is walked, and NumPy computes equation by equation.
+
+What runs once costs more to compile than to run: a gradient of a few hundred equations takes XLA a tenth of a second
+and more, NumPy a few milliseconds. What NumPy has no word for, JAX computes itself, one primitive at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr
+
+from lstm_ref.arithmetic import movement, on_numpy
+from lstm_ref.arithmetic.jaxpr import Numbers, Plan
+from lstm_ref.arithmetic.movement import Rule, Step
+from lstm_ref.arithmetic.primitives import EXACT, dot_general, is_key
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import UnknownPrimitive
+
+
+def uncompiled(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
+    """`function` for NumPy arrays of these examples' shapes and dtypes; traced here, with what JAX raises when it is.
+
+    A function that holds a program NumPy cannot walk into (a kernel, a solver) is compiled after all.
+    """
+    with x64():
+        closed, shape = jax.make_jaxpr(function, return_shape=True)(*example)
+    avals, outputs = [v.aval for v in closed.jaxpr.invars], jax.tree.structure(shape)
+    try:
+        plan = Plan(closed, None, FLOATS)
+    except UnknownPrimitive:
+        return _compiled(function)
+
+    def run(*arguments: Any) -> Any:
+        values = [_constant(aval, x) for aval, x in zip(avals, jax.tree.leaves(arguments), strict=True)]
+        with np.errstate(all="ignore"):
+            return jax.tree.unflatten(outputs, plan(*values))
+
+    return run
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    jitted = jax.jit(function)
+
+    def run(*arguments: Any) -> Any:
+        with x64():
+            return jax.tree.map(np.asarray, jitted(*arguments))
+
+    return run
+
+
+def _constant(aval: Any, x: Any) -> Any:
+    """A value from outside as the walk holds it: a NumPy array, or JAX's keys."""
+    return x if is_key(aval) else np.asarray(x, dtype=aval.dtype)
+
+
+def _step_for(eqn: Any) -> Step:
+    """By NumPy where it means the same; else by JAX."""
+    name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
+    dtypes = {getattr(getattr(a, "dtype", None), "name", "") for a in avals}
+    if name in movement.ANY_DTYPE and not any(map(is_key, avals)):
+        return movement.ANY_DTYPE[name](eqn)
+    if (dtypes <= {"float64", "bool"} and name in RULES) or (dtypes == {"complex128"} and name in ANALYTIC):
+        return RULES[name](eqn)
+    if (
+        name == "convert_element_type"
+        and dtypes <= INTEGERS | {"float64"}
+        and avals[-1].dtype.name in ("float64", "bool")
+    ):
+        return lambda x, *_: x.astype(avals[-1].dtype)
+    if dtypes <= INTEGERS and name in EXACT:
+        return EXACT[name](eqn)
+    return _native(eqn)
+
+
+def _native(eqn: Any) -> Step:
+    """JAX's own. Raises UnknownPrimitive for what holds a program."""
+    inner = [v for v in eqn.params.values() if isinstance(v, (Jaxpr, ClosedJaxpr))]
+    if inner and not eqn.primitive.name.startswith("scatter"):
+        raise UnknownPrimitive(f"{eqn.primitive.name} is walked by XLA alone")
+
+    def step(*operands: Any) -> Any:
+        with x64():
+            out = eqn.primitive.bind(*operands, **eqn.params)
+        taken = [x if is_key(x) else np.asarray(x) for x in (out if eqn.primitive.multiple_results else [out])]
+        return taken if eqn.primitive.multiple_results else taken[0]
+
+    return step
+
+
+def _numpy(f: Callable[..., Any]) -> Rule:
+    return lambda eqn: lambda *xs: np.asarray(f(*xs))
+
+
+def _sum(eqn: Any) -> Step:
+    axes = tuple(eqn.params["axes"])
+    wide = np.longdouble if eqn.outvars[0].aval.dtype == np.float64 else np.clongdouble  # its digits are for free
+    return lambda x: np.asarray(np.add.reduce(x, axis=axes, dtype=wide), dtype=x.dtype)
+
+
+def _integer_pow(eqn: Any) -> Step:
+    n = eqn.params["y"]
+    if n < 0:
+        return _native(eqn)
+
+    def step(x: Any) -> Any:
+        power = np.ones_like(x) if n == 0 else x
+        for _ in range(n - 1):
+            power = power * x
+        return np.asarray(power)
+
+    return step if n <= 4 else _native(eqn)
+
+
+def _pad(eqn: Any) -> Step:
+    """Zeros and the like around the elements and between them."""
+    shape, padding = eqn.outvars[0].aval.shape, eqn.params["padding_config"]
+    if any(low < 0 or high < 0 for low, high, _ in padding) or 0 in eqn.invars[0].aval.shape:
+        return _native(eqn)
+    ends = [low + (n - 1) * (gap + 1) + 1 for n, (low, _, gap) in zip(eqn.invars[0].aval.shape, padding, strict=True)]
+    where = tuple(slice(low, end, gap + 1) for end, (low, _, gap) in zip(ends, padding, strict=True))
+
+    def step(x: Any, value: Any) -> Any:
+        out = np.full(shape, value)
+        out[where] = x
+        return out
+
+    return step
+
+
+RULES: dict[str, Rule] = {
+    "add": _numpy(np.add),
+    "add_any": _numpy(np.add),
+    "sub": _numpy(np.subtract),
+    "mul": _numpy(np.multiply),
+    "div": _numpy(np.divide),
+    "neg": _numpy(np.negative),
+    "max": _numpy(np.maximum),
+    "min": _numpy(np.minimum),
+    "abs": _numpy(np.abs),
+    "square": _numpy(np.square),
+    "sqrt": _numpy(np.sqrt),
+    "exp": _numpy(np.exp),
+    "log": _numpy(np.log),
+    "log1p": _numpy(np.log1p),
+    "expm1": _numpy(np.expm1),
+    "tanh": _numpy(np.tanh),
+    "sin": _numpy(np.sin),
+    "cos": _numpy(np.cos),
+    "logistic": _numpy(on_numpy.sigmoid),
+    "integer_pow": _integer_pow,
+    "dot_general": lambda eqn: dot_general(eqn, np.matmul),
+    "reduce_sum": _sum,
+    "eq": _numpy(np.equal),
+    "ne": _numpy(np.not_equal),
+    "lt": _numpy(np.less),
+    "le": _numpy(np.less_equal),
+    "gt": _numpy(np.greater),
+    "ge": _numpy(np.greater_equal),
+    "reduce_max": lambda eqn: (
+        lambda x: np.asarray(np.maximum.reduce(x, axis=tuple(eqn.params["axes"]), initial=-np.inf))
+    ),
+    "pad": _pad,
+}
+"""Of float64, and of comparisons."""
+INTEGERS = {"bool", *(f"{sign}int{n}" for sign in ("", "u") for n in (8, 16, 32, 64))}
+ANALYTIC = {
+    *("add", "add_any", "sub", "mul", "div", "neg", "square", "exp", "tanh", "sin", "cos", "logistic"),
+    *("integer_pow", "dot_general", "reduce_sum"),
+}
+"""Those that NumPy continues to complex numbers as JAX does."""
+
+FLOATS = Numbers(_constant, _step_for)
