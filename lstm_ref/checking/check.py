@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -161,6 +162,7 @@ def _moved_off_the_kink(problem: Problem, seed: int) -> Problem:
     return replace(problem, inputs=inputs, moved=True)
 
 
+@cache
 def environment() -> dict[str, str]:
     """Versions of what computed the report."""
     packages = {name: version(name) for name in ("lstm_ref", "jax", "numpy", "python-flint")}

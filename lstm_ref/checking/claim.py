@@ -11,7 +11,7 @@ import numpy as np
 from lstm_ref.arithmetic.balls import Balls, as_balls, precision
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.floor import bits
-from lstm_ref.checking.problem import Problem, in_own_arithmetic, is_jax, paths
+from lstm_ref.checking.problem import Problem, as_it_runs, is_jax, paths
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.oracles.balls import GUARD_DIGITS
 
@@ -24,11 +24,11 @@ COTANGENT_SCALE = 100.0
 def cotangents_of(problem: Problem, seed: int) -> Any:
     """1 for a loss; else every output gets its own random cotangent (ones would hide whatever cancels in a sum)."""
     what = "loss" if problem.is_loss else "forward"
-    call = in_own_arithmetic(problem.function, problem.inputs)
     pure = is_jax(problem.function, problem.inputs)  # JAX code gives the same again
+    call = as_it_runs(problem.function, pure)
     try:
-        outputs = call(jax.tree.map(np.copy, problem.inputs))
-        again = outputs if pure else call(jax.tree.map(np.copy, problem.inputs))
+        outputs = call(_for(pure, problem.inputs))
+        again = outputs if pure else call(_for(pure, problem.inputs))
     except BadInput:
         raise
     except (Exception, SystemExit) as error:
@@ -64,10 +64,11 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
 def claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dict[str, np.ndarray]:
     """The claimed gradients by path, called twice on copies: whether they stay the same is part of the claim."""
     what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
-    call = in_own_arithmetic(problem.gradients, problem.inputs, cotangents)
+    pure = is_jax(problem.gradients, problem.inputs, cotangents)
+    call = as_it_runs(problem.gradients, pure)
 
     def once() -> dict[str, np.ndarray]:
-        inputs, bars = (jax.tree.map(np.copy, tree) for tree in (problem.inputs, cotangents))
+        inputs, bars = _for(pure, problem.inputs), _for(pure, cotangents)
         try:
             result = call(inputs, bars)
         except BadInput:
@@ -78,7 +79,8 @@ def claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dict
             raise BadInput(
                 f"{problem.name}: {what} must return a dict of gradients by input name, got {type(result).__name__}"
             )
-        for owner, before, after in (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)):
+        given = () if pure else (("input", problem.inputs, inputs), ("cotangent", cotangents, bars))
+        for owner, before, after in given:
             for path, old in paths(before).items():
                 if not np.array_equal(old, paths(after)[path], equal_nan=True):
                     note = f"{what} writes into its argument: {owner} {path} is changed after the call"
@@ -87,8 +89,7 @@ def claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dict
         return paths(result)
 
     first = once()
-    # JAX code is a pure function: it gives the same again, and sees copies only.
-    second = first if is_jax(problem.gradients, problem.inputs, cotangents) else once()
+    second = first if pure else once()
     known = paths(problem.inputs)
     for path, value in first.items():
         if path not in known:
@@ -104,6 +105,11 @@ def claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dict
     if not first:
         raise BadInput(f"{problem.name}: {what} claims no gradient: it returns an empty dict")
     return {path: first[path] for path in known if path in first}
+
+
+def _for(pure: bool, tree: Any) -> Any:
+    """What a function is called with: copies, where it could write into them."""
+    return tree if pure else jax.tree.map(np.copy, tree)
 
 
 def claim_in_balls(

@@ -139,14 +139,15 @@ def modelled_error(inputs: Collection[Any], gradients: Iterable[Any], cotangents
     """Way 4 of this page: of any element, in floats of so many bits."""
     n = sum(np.size(v) for v in inputs)
     unit = min(n, 8 * n**0.5) * 2.0**-bits
-    gradient, cotangent, value = (
-        max(
-            (float(np.max(np.abs(v).astype(np.float64), initial=0.0, where=np.isfinite(v))) for v in values),
-            default=0.0,
-        )
-        for values in (gradients, cotangents, inputs)
-    )
+    gradient, cotangent, value = (max(map(_largest, values), default=0.0) for values in (gradients, cotangents, inputs))
     return unit * (gradient + cotangent) * max(1.0, value) ** 2
+
+
+def _largest(v: Any) -> float:
+    """Of the finite elements, the largest size; 0 of none."""
+    sizes = np.abs(np.asarray(v)).astype(np.float64, copy=False)
+    found = float(sizes.max(initial=0.0))
+    return found if np.isfinite(found) else float(sizes.max(initial=0.0, where=np.isfinite(sizes)))
 
 
 def _radii(gradient: Callable[[], Any], float_bits: int) -> dict[str, np.ndarray] | None:

@@ -168,9 +168,14 @@ def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable
     """The function as it runs: JAX code jitted, with float64 switched on; NumPy code as it is.
 
     Code of plain operators is NumPy code, given NumPy arrays: there `x += y` writes into its argument.
-    Results are NumPy arrays; a call never sees the caller's own arrays, only copies.
+    Results are NumPy arrays.
     """
-    if not is_jax(function, *arguments):
+    return as_it_runs(function, is_jax(function, *arguments))
+
+
+def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
+    """`in_own_arithmetic`, of a function that is known to be JAX code, or not to be."""
+    if not pure:
         return lambda *given: jax.tree.map(np.asarray, function(*given))
 
     jitted = jax.jit(function)

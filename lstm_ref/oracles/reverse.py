@@ -7,10 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lstm_ref.arithmetic.uncompiled import uncompiled
+from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.estimate import Estimate, Function, is_traceable
+
+LARGE = 10_000
+"""Numbers read, above which a program that XLA has compiled is worth its compilation the second time at the latest."""
 
 
 def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
@@ -18,12 +23,15 @@ def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
     gradient = partial(_remembered, function)
+    if sum(np.size(v) for v in jax.tree.leaves((inputs, cotangent))) > LARGE:
+        with x64():
+            return Estimate(jax.tree.map(np.asarray, gradient(inputs, cotangent)))
     return Estimate(uncompiled(gradient, inputs, cotangent)(inputs, cotangent))
 
 
 @partial(jax.jit, static_argnums=0)
 def _remembered(function: Function, inputs: Any, cotangent: Any) -> Any:
-    """Traced once for a function, however often it is asked."""
+    """Traced once for a function, and compiled once where it is large, however often it is asked."""
     return pullback(function, inputs, cotangent)
 
 
