@@ -6,7 +6,6 @@ import ast
 import importlib
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +87,9 @@ def app(
 def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder: Path | None) -> int:
     """The questions, one after another; one that cannot be asked here does not keep the others from it."""
     questions = named or tuple(QUESTIONS)
-    use(device)
     from benchmarks import harness
+
+    harness.use(device)
 
     facts = harness.environment(device) | {"quick": str(quick)}
     files = {} if folder is None else {name: _file(folder, name, device, quick, facts) for name in questions}
@@ -110,20 +110,6 @@ def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder:
     if absent:
         out.print(f"not installed, so not beside us: {', '.join(absent)}")
     return 2 if failed else 0
-
-
-def use(device: str) -> None:
-    """Let JAX compute there. Raises BadInput where there is none."""
-    import jax
-
-    if device == "cpu":
-        jax.config.update("jax_platforms", "cpu")
-        with suppress(RuntimeError):  # too late: JAX computes already
-            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))  # what a batch is split over
-    try:
-        jax.devices(device)
-    except RuntimeError:
-        raise BadInput(f"--device {device}: JAX finds none here, but {jax.default_backend()}") from None
 
 
 def _file(folder: Path, question: str, device: str, quick: bool, facts: dict[str, str]) -> Path:

@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from benchmarks import limits
-from benchmarks.harness import Contender, Row, Setting, beside, measured, near
+from benchmarks.harness import Contender, Row, Setting, apart, beside, measured, near, use
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
@@ -48,7 +48,7 @@ FRESH = 2**25
 """Bytes, of what glibc's malloc keeps for the next time at most."""
 WORTH = 2**15
 """Bytes of a step's pre-activations."""
-SECONDS = 6.0
+SECONDS = 5.0
 """Of rounds, at each size."""
 
 Gradient = Callable[[], Any]
@@ -208,8 +208,22 @@ def gradients(size: tuple[int, ...], setting: Setting, seconds: float, **about: 
 
 def measure(setting: Setting) -> list[Row]:
     """Rows of all sizes."""
-    sizes = SIZES[:1] if setting.quick else SIZES
-    return [row for size in setting.each(sizes, "gradient") for row in gradients(size, setting, SECONDS, what=GRADIENT)]
+    if setting.quick or setting.device == "gpu":
+        sizes = SIZES[:1] if setting.quick else SIZES
+        return [row for size in sizes for row in gradients(size, setting, SECONDS, what=GRADIENT)]
+    return [
+        row
+        for size in setting.each(SIZES, "gradient")
+        for row in apart(
+            "gradient_speed", "alone", size, name=OURS, what=GRADIENT, **dict(zip("TBDH", size, strict=True))
+        )
+    ]
+
+
+def alone(size: tuple[int, ...]) -> list[Row]:
+    """The rows of one size, from a process that has done nothing yet: after large arrays, small ones lie elsewhere."""
+    use("cpu")
+    return gradients(size, Setting(), SECONDS, what=GRADIENT)
 
 
 def table(rows: list[Row]) -> list[Any]:

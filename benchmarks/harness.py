@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -160,6 +161,18 @@ def mantissa_bits(dtype: Any) -> int:
     if dtype == np.float32 and jax.default_backend() == "gpu" and not more:
         return 11
     return int(jax.numpy.finfo(dtype).nmant) + 1
+
+
+def use(device: str) -> None:
+    """Let JAX compute there. Raises BadInput where there is none."""
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+        with suppress(RuntimeError):  # too late: JAX computes already
+            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))  # what a batch is split over
+    try:
+        jax.devices(device)
+    except RuntimeError:
+        raise BadInput(f"--device {device}: JAX finds none here, but {jax.default_backend()}") from None
 
 
 def apart(module: str, function: str, *arguments: Any, **about: Any) -> list[Row]:
