@@ -86,14 +86,13 @@ def app(
 
 def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder: Path | None) -> int:
     """The questions, one after another; one that cannot be asked here does not keep the others from it."""
-    questions = named or tuple(QUESTIONS)
     from benchmarks import harness
 
+    questions = named or tuple(QUESTIONS)
     harness.use(device)
-
     facts = harness.environment(device) | {"quick": str(quick)}
     files = {} if folder is None else {name: _file(folder, name, device, quick, facts) for name in questions}
-    failed = False
+    answered, failed = 0, False
     for name in questions:
         module = importlib.import_module(f"benchmarks.{QUESTIONS[name]}")
         try:
@@ -102,12 +101,13 @@ def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder:
             click.echo(f"benchmarks: {name}: {error}", err=True)
             failed = failed or bool(named) or not isinstance(error, harness.Elsewhere)
             continue
+        answered += 1
         _print(out, rows)
         if name in files:
             harness.write(files[name], facts, rows)
             out.print(*_picture(files[name], rows, facts["device"]), sep="\n", markup=False)
     absent = [name for name in harness.PEERS if facts[name] == "absent"]
-    if absent:
+    if absent and answered:
         out.print(f"not installed, so not beside us: {', '.join(absent)}")
     return 2 if failed else 0
 
