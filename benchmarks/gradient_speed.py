@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from benchmarks import limits
-from benchmarks.harness import Contender, Row, Setting, apart, beside, measured, near, use
+from benchmarks.harness import Contender, Row, Setting, apart, beside, measured, middle, near, use
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
@@ -44,12 +44,13 @@ PEERS = {
 }
 OURS, REFERENCE, TORCH = "lstm_ref", "sequence.bptt", "torch nn.LSTM"
 GRADIENT = "forward and backward"
-FRESH = 2**25
-"""Bytes, of what glibc's malloc keeps for the next time at most."""
+FRESH = 2**24
+"""Bytes of a tape with which a program takes more than glibc's malloc keeps for the next time, 32 MiB at most."""
 WORTH = 2**15
 """Bytes of a step's pre-activations."""
-SECONDS = 5.0
-"""Of rounds, at each size."""
+SECONDS = 3.0
+"""Of rounds, at each size in each process."""
+PROCESSES = 3
 
 Gradient = Callable[[], Any]
 
@@ -92,7 +93,7 @@ def fast(
     The rows are split over the devices named; where none are, over as many as `devices` says.
 
     Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
-    of the one piece of memory that a program takes, which above `FRESH` the system finds and clears anew at every call.
+    of the one piece of memory that a program takes, which above 32 MiB the system finds and clears anew at every call.
     """
     mesh = Mesh(np.array(over or jax.devices()[: devices(given)]), ("rows",))
     copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
@@ -211,13 +212,11 @@ def measure(setting: Setting) -> list[Row]:
     if setting.quick or setting.device == "gpu":
         sizes = SIZES[:1] if setting.quick else SIZES
         return [row for size in sizes for row in gradients(size, setting, SECONDS, what=GRADIENT)]
-    return [
-        row
-        for size in setting.each(SIZES, "gradient")
-        for row in apart(
-            "gradient_speed", "alone", size, name=OURS, what=GRADIENT, **dict(zip("TBDH", size, strict=True))
-        )
-    ]
+    about = {"name": OURS, "what": GRADIENT}
+    return middle(
+        apart("gradient_speed", "alone", size, **about, **dict(zip("TBDH", size, strict=True)))
+        for size in setting.each(SIZES * PROCESSES, "gradient")
+    )
 
 
 def alone(size: tuple[int, ...]) -> list[Row]:

@@ -4,7 +4,7 @@ A row is one measured thing: a flat dict of plain numbers and texts. What it is 
 was measured, in others:
 
     seconds              median of the rounds
-    spread               their interquartile range
+    spread               their interquartile range; of several processes, the range of their medians
     peak_bytes           what the compiled program takes beside its inputs and outputs
     first_call_seconds   the first call, compilation included
     compile_seconds      what the first call took more than a later one
@@ -45,7 +45,7 @@ ABOUT = ("question", "what", "name", "dtype", *SIZES)
 """Fields that say what a row is about: no two rows have the same."""
 PEERS = ("torch", "flax", "equinox", "dm-haiku", "keras", "chex", "hypothesis")
 GENERATOR = "lstm_ref benchmarks"
-BURST = 0.02
+BURST = 0.03
 """Seconds."""
 
 
@@ -103,9 +103,9 @@ def judged(contenders: dict[str, Contender], judge: Callable[[Any], Row], **abou
 def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:
     """Seconds of a call in each of seven or more rounds, A B C A B C, so that a drift of the machine is everybody's.
 
-    Some threads wait busily after they have answered (torch's do), and slow down who comes next: whoever's turn it is
-    first makes calls that are not timed, for half a `BURST`, one at least; then a call much shorter than `BURST` is
-    made again until that is over, and the median counts. Quick, there is neither.
+    Some threads wait busily after they have answered (torch's do), and slow down who comes next, by 7 ms in all: whoever's
+    turn it is first makes calls that are not timed, for a `BURST`, one at least; then a call much shorter than `BURST`
+    is made again until that is over, and the median counts. Quick, there is neither.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (7, seconds, BURST)
@@ -119,7 +119,7 @@ def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: floa
 def _burst(run: Callable[[], Any], seconds: float) -> float:
     times: list[float] = []
     begun = time.perf_counter()
-    while time.perf_counter() - begun < seconds / 2:
+    while time.perf_counter() - begun < seconds:
         run()  # disturbed by who came before
     while not times or sum(times) < seconds:
         before = time.perf_counter()
@@ -189,6 +189,25 @@ def apart(module: str, function: str, *arguments: Any, **about: Any) -> list[Row
         line = (done.stderr.strip().splitlines() or [""])[-1][:150]
         return [about | {"wrong": f"its process left with {done.returncode}: {line}"}]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def middle(processes: Iterable[list[Row]]) -> list[Row]:
+    """Of the rows about the same in several processes, that of the middle time; or one that is wrong, if any is.
+
+    Where arrays lie in memory is drawn anew for each process, and makes a contender some 5 % slower in all rounds.
+    """
+    same: dict[tuple[Any, ...], list[Row]] = {}
+    for row in (row for rows in processes for row in rows):
+        same.setdefault(key(row), []).append(row)
+    return [_middle(rows) for rows in same.values()]
+
+
+def _middle(rows: list[Row]) -> Row:
+    wrong = [row for row in rows if "wrong" in row]
+    rows = sorted(rows, key=lambda row: row.get("seconds", 0.0))
+    if wrong or len(rows) == 1:
+        return wrong[0] if wrong else rows[0]
+    return rows[len(rows) // 2] | {"spread": rows[-1]["seconds"] - rows[0]["seconds"], "processes": len(rows)}
 
 
 # ------------------------------------------------------------------------------------------------------- tables

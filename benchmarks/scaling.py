@@ -19,7 +19,7 @@ POWERS = [2**n for n in range(12)]
 AXES: dict[str, list[tuple[int, int, int, int]]] = {
     "T": [(T, 8, 64, 64) for T in POWERS[4:]],
     "B": [(20, B, 64, 64) for B in POWERS[:11]],
-    "H": [(20, 8, 64, H) for H in POWERS[4:11]],
+    "H": [(20, 32, 64, H) for H in (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)],
 }
 """Sizes T, B, D, H along each axis."""
 AT_MOST = {"T": 1, "B": 1, "H": 2}

@@ -272,16 +272,11 @@ def _fast(part: str) -> Way:
     """A piece, or a step of one, of the LSTM arranged for speed."""
     whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
     way = _through(CELLS["lstm"], fast_lstm.in_pieces(4), fast_lstm.backward, every=4)
-    cell, p, _, xs, tapes, bar, lengths = way.arguments
-    last = slice(builtin.T // 4 * 4, builtin.T)  # the second row is padded there, and the first is not
-    tape, keep = jax.tree.map(lambda v: v[-1], tapes[-1]), keep_of(builtin.T, lengths)[last]
-    times_w_h = fast_lstm._times(p.w_h.T, len(bar.final.h))
-    arguments: dict[str, Any] = {
-        "_piece_backward": ((bar.final, p), (tape, xs[last], bar.hs[last], keep)),
-        "_step_backward": (
-            bar.final,
-            ([gate[0] for gate in tape.gates], tape.after.c[0], tape.before, bar.hs[last][0], keep[0]),
-        ),
+    cell, p, _, xs, tape, bar, lengths = way.arguments
+    keep, times_w_h = keep_of(builtin.T, lengths), fast_lstm._times(p.w_h.T, len(bar.final.h))
+    arguments: dict[str, Any] = {  # at the last steps the second row is padded, and the first is not
+        "_piece_backward": ((xs, bar.hs, keep), 4, (builtin.T, sequence.Gradients(p, bar.final, xs))),
+        "_step_backward": (bar.hs, keep, (builtin.T, bar.final)),
     }
 
     def wronged(edited: Any) -> tuple[Builder, ...]:
@@ -290,7 +285,7 @@ def _fast(part: str) -> Way:
         wrong = within.with_edits([], {"_piece_backward": edited})
         return way.wronged(_uncompiled(whole.with_edits([], {"_backward": wrong})))
 
-    return Way(getattr(fast_lstm, part), (cell, p, times_w_h, *arguments[part]), wronged)
+    return Way(getattr(fast_lstm, part), (cell, p, times_w_h, tape, *arguments[part], None), wronged)
 
 
 WAYS: dict[str, Callable[[], Way]] = {

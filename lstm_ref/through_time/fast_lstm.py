@@ -3,8 +3,8 @@
 derivations/fast_lstm.md derives each and measures what it gives. The sequence is cut into pieces so short that what a
 piece computes is still in the cache when it is read again. In a piece, the input product is made before the loop over
 its steps, and the weights' gradients after it, one product each; the loop holds what depends on the step before, and
-nothing else. Gates and states are kept, tanh(c) is made again. Conventions that bite: the tape has the pieces first,
-(pieces, steps, B, ...), and a shorter last piece apart; LSTM only; JAX arrays of one dtype.
+nothing else. Gates and states are kept, tanh(c) is made again; every step writes them where they stay. Conventions that
+bite: the tape is in the order of processing, and has one state more than steps; LSTM only; JAX arrays of one dtype.
 
 Source: the products outside the loop, Appleyard, Kocisky and Blunsom, "Optimizing performance of recurrent neural
 networks on GPUs", 2016.
@@ -30,20 +30,18 @@ from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, che
 
 CACHE = 2**20
 """Bytes that the pre-activations of a piece may take: a core's own cache."""
-ROWS = 256
+ROWS = 512
 """Rows of a piece at least: the sum of the kernels' gradients is read and written once a piece, and with fewer rows
 that costs more than it saves to stay in the cache. Both measured, `python -m benchmarks pieces`."""
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`, for pieces of as many steps: (pieces, steps, B, ...)."""
+    """What `forward` leaves for `backward`, in the order of processing."""
 
-    before: State
-    """State before every piece, (pieces, B, H)."""
-    after: State
-    """State after every step."""
+    states: State
+    """State before every step, and after the last, (T + 1, B, H)."""
     gates: tuple[Any, Any, Any, Any]
-    """i, f, g, o of every step."""
+    """i, f, g, o of every step, (T, B, H)."""
 
 
 def in_pieces(every: int) -> Through:
@@ -60,8 +58,8 @@ def forward(
     reverse: bool = False,
     *,
     every: int | None = None,
-) -> tuple[Outputs, list[Tape]]:
-    """Outputs as by `sequence.scan`, and the tapes. xs (T, B, D).
+) -> tuple[Outputs, Tape]:
+    """Outputs as by `sequence.scan`, and the tape. xs (T, B, D).
 
     Raises BadInput where shapes or dtypes do not fit, or the cell is not the LSTM.
     """
@@ -74,7 +72,7 @@ def backward(
     p: Params,
     initial: State,
     xs: Any,
-    tapes: list[Tape],
+    tape: Tape,
     bar: Outputs,
     lengths: Any = None,
     reverse: bool = False,
@@ -83,7 +81,7 @@ def backward(
 ) -> Gradients:
     """Full BPTT, given the cotangents `bar` of the outputs."""
     check_bar(cell, initial, xs, bar)
-    return _backward(cell, p, xs, tapes, bar, None if lengths is None else counted(lengths, 0, 0), reverse, every)
+    return _backward(cell, p, xs, tape, bar, None if lengths is None else counted(lengths, 0, 0), reverse, every)
 
 
 FAST = Through(forward, backward)
@@ -93,33 +91,32 @@ FAST = Through(forward, backward)
 @partial(jax.jit, static_argnames=("reverse", "every"))
 def _forward(
     p: Params, initial: State, xs: Any, lengths: Any, reverse: bool, every: int | None = None
-) -> tuple[Outputs, list[Tape]]:
+) -> tuple[Outputs, Tape]:
+    keep = keep_of(len(xs), lengths)
+    steps = _in_order((xs if keep is None else choose(keep, xs, 0), keep), reverse)
     times_w_h = _times(p.w_h, len(initial.h))
 
-    def piece(before: State, now: Any) -> tuple[State, Tape]:
-        xs, keep = now
+    def piece(k: int, carry: Any, _: None) -> tuple[Any, None]:
+        xs, keep = _span(steps, carry[0], k)
         a_xs = xs @ p.w_x + p.b  # FL1
-        after, (states, gates) = jax.lax.scan(step, before, (a_xs, keep))
-        return after, Tape(before, states, gates)
+        return jax.lax.scan(step, carry, (a_xs, keep))[0], None
 
-    def step(state: State, now: Any) -> tuple[State, Any]:
-        a_x, keep = now
+    def step(carry: Any, now: Any) -> tuple[Any, None]:
+        (t, state, tape), (a_x, keep) = carry, now
         a_i, a_f, a_g, a_o = split_gates(a_x + times_w_h(state.h))  # FL2
         i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)  # L2
         c = f * state.c + i * g  # L3
         u = tanh(c)  # L4
         h = o * u  # L5
         new = State(h, c) if keep is None else choose(keep, State(h, c), state)  # T2
-        return new, (new, (i, f, g, o))
+        return (t + 1, new, Tape(_put(tape.states, t + 1, new), _put(tape.gates, t, (i, f, g, o)))), None
 
-    keep = keep_of(len(xs), lengths)
-    xs = xs if keep is None else choose(keep, xs, 0)
-    state, tapes = initial, []
-    for pieces in _in_pieces((xs, keep), initial.h, reverse, every):
-        state, tape = jax.lax.scan(piece, state, pieces)
-        tapes.append(tape)
-    hs = _in_place([tape.after.h for tape in tapes], reverse)
-    return Outputs(hs if keep is None else choose(keep, hs, 0), state), tapes  # T2
+    carry = 0, initial, _empty(len(xs), initial)
+    for number, k in _pieces(xs, initial.h, every):
+        carry, _ = jax.lax.scan(partial(piece, k), carry, None, number)
+    _, final, tape = carry
+    hs = _in_order(tape.states.h[1:], reverse)
+    return Outputs(hs if keep is None else choose(keep, hs, 0), final), tape  # T2
 
 
 @partial(jax.jit, static_argnames=("cell", "reverse", "every"))
@@ -127,48 +124,53 @@ def _backward(
     cell: Cell,
     p: Params,
     xs: Any,
-    tapes: list[Tape],
+    tape: Tape,
     bar: Outputs,
     lengths: Any,
     reverse: bool,
     every: int | None = None,
 ) -> Gradients:
     keep = keep_of(len(xs), lengths)
-    xs = xs if keep is None else choose(keep, xs, 0)
-    carry = bar.final, jax.tree.map(lambda v: v * 0, p)
-    xs_bar: list[Any] = []
-    pieces = _in_pieces((xs, bar.hs, keep), bar.final.h, reverse, every)
-    back = partial(_piece_backward, cell, p, _times(p.w_h.T, xs.shape[1]))
-    for tape, given in reversed(list(zip(tapes, pieces, strict=True))):
-        carry, x_bars = jax.lax.scan(back, carry, (tape, *given), reverse=True)
-        xs_bar.insert(0, x_bars)
-    (state_bar, p_bar), in_place = carry, _in_place(xs_bar, reverse)
-    return Gradients(p_bar, state_bar, in_place if keep is None else choose(keep, in_place, 0))
+    steps = _in_order((xs if keep is None else choose(keep, xs, 0), bar.hs, keep), reverse)
+    times_w_h = _times(p.w_h.T, xs.shape[1])
+    carry = len(xs), Gradients(jax.tree.map(lambda v: v * 0, p), bar.final, jnp.zeros_like(xs))
+    for number, k in reversed(_pieces(xs, bar.final.h, every)):
+        back = partial(_piece_backward, cell, p, times_w_h, tape, steps, k)
+        carry, _ = jax.lax.scan(back, carry, None, number)
+    given = carry[1]
+    xs_bar = _in_order(given.xs, reverse)
+    return given._replace(xs=xs_bar if keep is None else choose(keep, xs_bar, 0))
 
 
-def _piece_backward(cell: Cell, p: Params, times_w_h: Any, carry: Any, now: Any) -> tuple[Any, Any]:
-    """((cotangent of the state before a piece, of the parameters so far), of its inputs), given those after it."""
-    (state_bar, p_bar), (tape, xs, hs_bar, keep) = carry, now
-    prev = State(*(jnp.concatenate((v[None], vs[:-1])) for v, vs in zip(tape.before, tape.after, strict=True)))
-    steps = tape.gates, tape.after.c, prev, hs_bar, keep
-    state_bar, a_bars = jax.lax.scan(partial(_step_backward, cell, p, times_w_h), state_bar, steps, reverse=True)
-    a_bar, H = _rows(a_bars), prev.h.shape[-1]
-    w_bar = _rows(jnp.concatenate((prev.h, xs), axis=-1)).T @ a_bar  # FL4*
+def _piece_backward(
+    cell: Cell, p: Params, times_w_h: Any, tape: Tape, steps: Any, k: int, carry: tuple[Any, Gradients], _: None
+) -> tuple[tuple[Any, Gradients], None]:
+    """(First of the k steps of a piece, gradients from there on), given (the step after the last, gradients after)."""
+    (end, after), (xs, hs_bar, keep) = carry, steps
+    step = partial(_step_backward, cell, p, times_w_h, tape, hs_bar, keep)
+    (start, state_bar), a_bars = jax.lax.scan(step, (end, after.initial), None, k, reverse=True)
+    prev_h, xs = _span((tape.states.h, xs), start, k)
+    a_bar, H = _rows(a_bars), prev_h.shape[-1]
+    w_bar = _rows(jnp.concatenate((prev_h, xs), axis=-1)).T @ a_bar  # FL4*
     b_bar = a_bar.sum(0)  # FL4*
-    xs_bar = a_bars @ p.w_x.T  # FL5*
-    p_bar = Params(p_bar.w_x + w_bar[H:], p_bar.w_h + w_bar[:H], p_bar.b + b_bar)  # FL4*
-    return (state_bar, p_bar), xs_bar
+    p_bar = Params(after.params.w_x + w_bar[H:], after.params.w_h + w_bar[:H], after.params.b + b_bar)  # FL4*
+    xs_bar = _put(after.xs, start, a_bars @ p.w_x.T)  # FL5*
+    return (start, Gradients(p_bar, state_bar, xs_bar)), None
 
 
-def _step_backward(cell: Cell, p: Params, times_w_h: Any, state_bar: State, now: Any) -> tuple[State, Any]:
-    """Cotangents of the state before a step and of its pre-activations, given that of the state after it."""
-    (i, f, g, o), c, prev, h_bar, keep = now
+def _step_backward(
+    cell: Cell, p: Params, times_w_h: Any, tape: Tape, hs_bar: Any, keep: Any, carry: tuple[Any, State], _: None
+) -> tuple[tuple[Any, State], Any]:
+    """((Step, cotangent of the state before it), of its pre-activations), given (next step, of the state after it)."""
+    t, state_bar = carry[0] - 1, carry[1]
+    (i, f, g, o), prev, h_bar, keep = _at((tape.gates, tape.states, hs_bar, keep), t)
     bar = State(state_bar.h + h_bar, state_bar.c)  # T1*
     bar = bar if keep is None else choose(keep, bar, 0)  # T2*
+    c = _at(tape.states.c, t + 1)
     u = tanh(c)  # L4, made again
     given = cell.backward(p, Step(prev.h[:, :0], prev, Nodes(None, i, f, g, o, c, u, None)), bar)  # L5 to L2, backward
     prev_bar = State(times_w_h(given.nodes.a), given.prev.c)  # FL3*
-    return prev_bar if keep is None else choose(keep, prev_bar, state_bar), given.nodes.a  # T2*
+    return (t, prev_bar if keep is None else choose(keep, prev_bar, state_bar)), given.nodes.a  # T2*
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -177,13 +179,13 @@ def _bptt(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> Ou
 
 
 def _bptt_forward(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> tuple[Outputs, Any]:
-    outputs, tapes = _forward(p, initial, xs, lengths, reverse)
-    return outputs, (p, xs, tapes, lengths)
+    outputs, tape = _forward(p, initial, xs, lengths, reverse)
+    return outputs, (p, xs, tape, lengths)
 
 
 def _bptt_backward(reverse: bool, kept: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
-    p, xs, tapes, lengths = kept
-    gradients = _backward(lstm, p, xs, tapes, bar, lengths, reverse)
+    p, xs, tape, lengths = kept
+    gradients = _backward(lstm, p, xs, tape, bar, lengths, reverse)
     return gradients.params, gradients.initial, gradients.xs, None
 
 
@@ -218,34 +220,52 @@ def _times(w: Any, B: int) -> Any:
     return lambda v: jnp.einsum("jk,jkn->jn", v.reshape(number, -1), blocks).sum(0)[None]  # FL2
 
 
-def _in_pieces(steps: Any, h: Any, reverse: bool, every: int | None) -> list[Any]:
-    """In the order of processing, (T, ...) as (pieces, steps, ...): those of one length, and a shorter last one."""
-    T = len(jax.tree.leaves(steps)[0])
-    B, H = h.shape
+def _pieces(xs: Any, h: Any, every: int | None) -> list[tuple[int, int]]:
+    """(Number of pieces, steps of each), in the order of processing: those of one length, and a shorter last one."""
+    T, (B, H) = len(xs), h.shape
     every = every or piece_length(T, B, H, h.dtype.itemsize)
-    in_order = jax.tree.map(lambda v: v[::-1], steps) if reverse else steps
-    whole = T - T % every
-    pieces = [jax.tree.map(lambda v: v[:whole].reshape(whole // every, every, *v.shape[1:]), in_order)]
-    return pieces if whole == T else [*pieces, jax.tree.map(lambda v: v[None, whole:], in_order)]
+    return [(number, k) for number, k in ((T // every, every), (1, T % every)) if number * k]
 
 
 def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
-    """Steps of a piece: as many as fit, or up to half as many where that leaves no shorter last piece.
+    """Steps of a piece: as many as fit, or up to √2 times more or fewer where that leaves no shorter last piece.
 
     A GPU gets all steps as one piece: there a product is the faster the larger it is.
     """
     if jax.default_backend() != "cpu":
         return max(1, T)
-    fit = max(CACHE // max(1, 4 * B * H * itemsize), -(-ROWS // max(1, B)))
-    fit = max(1, min(T, fit))
-    return next((k for k in range(fit, fit // 2, -1) if T % k == 0), fit)
+    fit = max(CACHE // max(1, 4 * B * H * itemsize), -(-ROWS // max(1, B)), 1)
+    near = [k for k in range(1, T + 1) if T % k == 0 and fit**2 <= 2 * k**2 <= 4 * fit**2]
+    return min(near, key=lambda k: max(k / fit, fit / k), default=max(1, min(T, fit)))
 
 
-def _in_place(pieces: list[Any], reverse: bool) -> Any:
-    """(T, B, ...) of what has the pieces first, in the order of processing."""
-    steps = [_rows(v) for v in pieces]
-    in_order = steps[0] if len(steps) == 1 else jnp.concatenate(steps)
-    return in_order[::-1] if reverse else in_order
+def _empty(T: int, initial: State) -> Tape:
+    """The tape of T steps before the first."""
+    states = jax.tree.map(lambda v: jnp.zeros((T + 1, *v.shape), v.dtype).at[0].set(v), initial)
+    gate = jnp.zeros((T, *initial.h.shape), initial.h.dtype)
+    return Tape(states, (gate, gate, gate, gate))
+
+
+def _in_order(steps: Any, reverse: bool) -> Any:
+    """(T, ...) from time to the order of processing, or back."""
+    return jax.tree.map(lambda v: v[::-1], steps) if reverse else steps
+
+
+def _at(steps: Any, t: Any) -> Any:
+    """Of (T, ...), step t."""
+    return jax.tree.map(lambda v: jax.lax.dynamic_index_in_dim(v, t, keepdims=False), steps)
+
+
+def _span(steps: Any, start: Any, k: int) -> Any:
+    """Of (T, ...), the k steps from `start` on."""
+    return jax.tree.map(lambda v: jax.lax.dynamic_slice_in_dim(v, start, k), steps)
+
+
+def _put(steps: Any, t: Any, new: Any) -> Any:
+    """(T, ...) with step t, or the steps from t on, new."""
+    return jax.tree.map(
+        lambda v, one: jax.lax.dynamic_update_slice_in_dim(v, one.reshape(-1, *v.shape[1:]), t, 0), steps, new
+    )
 
 
 def _rows(steps: Any) -> Any:
