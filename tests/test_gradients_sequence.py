@@ -35,6 +35,7 @@ from lstm_ref.checking.problem import paths
 from lstm_ref.errors import BadInput, UndecidedComparison
 from lstm_ref.oracles.reverse import pullback
 from lstm_ref.strategies import KINDS, SHAPES, lengths, problems, values
+from lstm_ref.through_time import fast_lstm
 
 SOME = ("rnn_tanh", "rnn_relu", "lstm", "peephole", "gru")
 """Cells by which each way through time is tested; a way knows nothing of the cell that it takes through."""
@@ -303,8 +304,12 @@ def test_bptt_works_inside_jit_and_grad_and_vmap(cell):
         assert_alike(jax.lax.map(hand, many), expected, 14)
 
 
-@pytest.mark.parametrize("cell", [rnn_tanh, lstm], ids=lambda c: c.name)
-def test_the_gradient_of_the_gradient_equals_autodiffs_to_twelve_digits(cell):
+def fast(cell, *read):
+    return fast_lstm.bptt(*read)
+
+
+@pytest.mark.parametrize(("cell", "recurrence"), [(rnn_tanh, sequence.bptt), (lstm, sequence.bptt), (lstm, fast)])
+def test_the_gradient_of_the_gradient_equals_autodiffs_to_twelve_digits(cell, recurrence):
     problem = an_ordinary_problem(cell, lengths=LENGTHS)
 
     def squared_gradient(recurrence):
@@ -312,7 +317,7 @@ def test_the_gradient_of_the_gradient_equals_autodiffs_to_twelve_digits(cell):
         return lambda arguments: sum((g * g).sum() for g in jax.tree.leaves(of(arguments)))
 
     with x64():
-        second = [jax.jit(jax.grad(squared_gradient(f)))(problem.arguments) for f in (sequence.bptt, sequence.scan)]
+        second = [jax.jit(jax.grad(squared_gradient(f)))(problem.arguments) for f in (recurrence, sequence.scan)]
     assert_alike(*second, 12)
 
 
