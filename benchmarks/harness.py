@@ -103,9 +103,9 @@ def judged(contenders: dict[str, Contender], judge: Callable[[Any], Row], **abou
 def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:
     """Seconds of a call in each of seven or more rounds, A B C A B C, so that a drift of the machine is everybody's.
 
-    Some threads wait busily after they have answered (torch's do), and slow down who comes next, by 7 ms in all: whoever's
-    turn it is first makes calls that are not timed, for a `BURST`, one at least; then a call much shorter than `BURST`
-    is made again until that is over, and the median counts. Quick, there is neither.
+    Some threads wait busily after they have answered (torch's do), and slow down who comes next, by 7 ms in all: one
+    whose turn it is first makes calls that are not timed, for a `BURST`, one at least; then a call much shorter than
+    `BURST` is made again until that is over, and the median counts. Quick, there is neither.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (7, seconds, BURST)
