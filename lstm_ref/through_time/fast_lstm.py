@@ -79,8 +79,14 @@ def backward(
     *,
     every: int | None = None,
 ) -> Gradients:
-    """Full BPTT, given the cotangents `bar` of the outputs."""
+    """Full BPTT, given the cotangents `bar` of the outputs, hs (T, B, H) and the final state (B, H) each.
+
+    Raises BadInput where their shapes do not fit, or the tape is not of as many steps.
+    """
     check_bar(cell, initial, xs, bar)
+    states, wanted = tape.states.h.shape, (len(xs) + 1, *initial.h.shape)
+    if states != wanted:  # a step beyond the end would be read as the last one
+        raise BadInput(f"{cell.name}: the tape's states must have shape {wanted}, one more than steps, got {states}")
     return _backward(cell, p, xs, tape, bar, None if lengths is None else counted(lengths, 0, 0), reverse, every)
 
 

@@ -20,7 +20,7 @@ from benchmarks import (
     sizes,
     verification,
 )
-from benchmarks.harness import BURST, Elsewhere, Setting, apart, in_turns, key, measured, near, read, write
+from benchmarks.harness import BURST, Elsewhere, Setting, apart, in_turns, key, measured, middle, near, read, write
 from benchmarks.plot import draw
 
 QUICK = Setting(quick=True)
@@ -111,6 +111,14 @@ def test_a_process_that_fails_is_a_row_that_says_why():
     (row,) = apart("no_question", "timed", QUICK, name="a")
     assert row["name"] == "a"
     assert row["wrong"].startswith("its process left with 1: ImportError: cannot import name 'no_question'")
+
+
+def test_of_several_processes_the_middle_one_counts_and_one_that_is_wrong_is_said():
+    processes = [[{"name": "a", "seconds": s, "spread": 0.1}, {"name": "b", "seconds": s}] for s in (5.0, 1.0, 2.0)]
+    processes[1][1] = {"name": "b", "wrong": "no"}
+    a, b = middle(processes)
+    assert a == {"name": "a", "seconds": 2.0, "spread": 4.0, "processes": 3}
+    assert b == {"name": "b", "wrong": "no"}
 
 
 def test_the_first_call_of_a_turn_does_not_count():

@@ -270,6 +270,13 @@ def test_no_candidate_underflows_before_its_logarithm_is_taken():
         (lambda a: parallel.forward(CELLS["lstm"], *a), "lstm has no parallel form.*min_gru, min_lstm"),
         (lambda a: persistent.forward(CELLS["gru"], *a), "gru has no persistent kernel: it is the LSTM's"),
         (lambda a: fast_lstm.forward(CELLS["gru"], *a), "is the LSTM's, got the cell gru: sequence.bptt is for any"),
+        (
+            lambda a: fast_lstm.backward(
+                *(CELLS["lstm"], a[0], a[1], a[2][:4], fast_lstm.forward(CELLS["lstm"], *a)[1]),
+                sequence.Outputs(np.ones((4, 2, 2)), a[1]),
+            ),
+            r"the tape's states must have shape \(5, 2, 2\), one more than steps, got \(6, 2, 2\)",
+        ),
         (lambda a: mlstm_parallel.forward(CELLS["lstm"], *a), "lstm has no such form: it is mLSTM's"),
         (lambda a: bidirectional.forward(*both(CELLS["lstm"], *a[:2]), a[2], merge="max"), "'max'"),
         (lambda a: bidirectional.forward(*both("lstm", *a[:2]), a[2]), "two cells, got str"),
