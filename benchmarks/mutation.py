@@ -191,7 +191,7 @@ FIELDS = ("unit", "kind", "tag", "sentence", "wrong")
 
 def _part(part: int, parts: int, every: int, peers: bool, only: str) -> list[tuple[dict[str, str], dict[str, bool]]]:
     np.seterr(all="ignore")  # what a mistake divides by zero is no news
-    chosen = list(mutants(only))[::every][part::parts]
+    chosen = list(mutants(only, every))[part::parts]
     return [({k: getattr(m, k) for k in FIELDS}, _judge(m, peers)) for m in chosen]
 
 

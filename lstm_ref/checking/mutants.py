@@ -51,6 +51,10 @@ from lstm_ref.through_time.pieces import in_pieces
 Builder = Callable[[np.random.Generator], Problem]
 
 
+HOW = ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True))
+"""Lengths and direction by which a way through time is held against the definition."""
+
+
 class Mutant(NamedTuple):
     """One wrong backward pass."""
 
@@ -65,9 +69,13 @@ class Mutant(NamedTuple):
     """Built-in problems with the wrong backward pass in the place of ours, the plainest first."""
 
 
-def units() -> dict[str, Callable[[], Iterator[Mutant]]]:
+Maker = Callable[[int], Iterator[Mutant]]
+"""Of the mutants of one part: 1 for all, n for every n-th; one whose code does not run is none."""
+
+
+def units() -> dict[str, Maker]:
     """What makes the mutants of every part: the cells' steps, what happens between the steps, the loop, the layers."""
-    makers: dict[str, Callable[[], Iterator[Mutant]]] = {}
+    makers: dict[str, Maker] = {}
     for cell in CELLS.values():
         makers[f"cells/{cell.name}"] = partial(of_cell, cell)
         makers[f"between steps/{cell.name}"] = partial(between_steps, cell)
@@ -76,27 +84,25 @@ def units() -> dict[str, Callable[[], Iterator[Mutant]]]:
     return makers | {"sequence": partial(of_sequence, CELLS["lstm"])}
 
 
-def mutants(only: str = "") -> Iterator[Mutant]:
-    """All of them, or those of the units whose name contains `only`."""
+def mutants(only: str = "", every: int = 1) -> Iterator[Mutant]:
+    """All of them, or those of the units whose name contains `only`, or every n-th of each unit."""
     for unit, make in units().items():
         if only in unit:
-            yield from make()
+            yield from make(every)
 
 
-def of_cell(cell: Cell) -> Iterator[Mutant]:
+def of_cell(cell: Cell, every: int) -> Iterator[Mutant]:
     """The mistakes within one step."""
     entries = dictionary(cell.name)
-    for edit in entries.edits:
+    for edit in entries.edits[::every]:
         wrong = cell._replace(backward=entries.step_with([edit]))
         builders = (partial(builtin.through_time, wrong), partial(builtin.cell_step, wrong))
         yield _mutant(f"cells/{cell.name}", edit, builders)
 
 
-def between_steps(cell: Cell) -> Iterator[Mutant]:
+def between_steps(cell: Cell, every: int) -> Iterator[Mutant]:
     """The mistakes between the steps, as made by a loop of T steps."""
-    for mistake in dictionary(cell.name).mistakes(builtin.T):
-        if mistake.edits:
-            continue
+    for mistake in [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits][::every]:
 
         def loop_backward(
             cell: Cell, p: Any, initial: Any, xs: Any, tapes: Any, bar: Any, *_: Any, wrong: Any = mistake.gradients
@@ -111,7 +117,7 @@ def between_steps(cell: Cell) -> Iterator[Mutant]:
         yield Mutant(f"between steps/{cell.name}", mistake.kind, mistake.tag, mistake.sentence, "", (build,))
 
 
-def of_sequence(cell: Cell) -> Iterator[Mutant]:
+def of_sequence(cell: Cell, every: int) -> Iterator[Mutant]:
     """The mistakes of the loop itself, with padding, and of truncated BPTT."""
     rng = np.random.default_rng(0)
     inputs = builtin.recurrence(cell, rng)
@@ -126,9 +132,8 @@ def of_sequence(cell: Cell) -> Iterator[Mutant]:
         (step, (cell, read[0], tapes[0], bar.hs[0], bar.final, keep)),
         (cut, (cell, *read, tapes, bar, 2, 3)),
     ):
-        for edit in edits_of(source, *arguments):
-            if edit.helper:
-                continue  # the step, which has its own turn
+        mine = [e for e in edits_of(source, *arguments) if not e.helper]  # the step has its own turn
+        for edit in mine[::every]:
             edited = source.with_edits([edit])
             if source is step:
                 edited = loop.with_edits([], {"_step_backward": edited})
@@ -138,7 +143,7 @@ def of_sequence(cell: Cell) -> Iterator[Mutant]:
                 way = sequence.LOOP._replace(backward=edited)
                 builders = tuple(
                     partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, through=way)
-                    for lengths, reverse in ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True))
+                    for lengths, reverse in HOW
                 )
             if all(map(_runs, builders)):
                 yield _mutant(f"sequence.{source.name.lstrip('_')}", edit, builders)
@@ -164,7 +169,8 @@ def _through(cell: Cell, way: sequence.Through, backward: Any = None, **options:
     def wronged(edited: Any) -> tuple[Builder, ...]:
         wrong = way._replace(backward=partial(edited, **options))
         return tuple(
-            partial(builtin.through_time, cell, lengths=lengths, through=wrong) for lengths in (builtin.LENGTHS, None)
+            partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, through=wrong)
+            for lengths, reverse in HOW
         )
 
     return Way(backward or way.backward, (cell, *read, tape, bar, builtin.LENGTHS), wronged, options)
@@ -305,11 +311,11 @@ WAYS: dict[str, Callable[[], Way]] = {
 """The other ways through time."""
 
 
-def of_way(name: str) -> Iterator[Mutant]:
+def of_way(name: str, every: int) -> Iterator[Mutant]:
     """The mistakes of another way through time."""
     way = WAYS[name]()
     source = Source(way.backward)
-    for edit in edits_of(source, *way.arguments, **way.options):
+    for edit in edits_of(source, *way.arguments, **way.options)[::every]:
         builders = way.wronged(source.with_edits([edit]))
         if all(map(_runs, builders)):
             yield _mutant(f"through_time/{name}", edit, builders)
@@ -342,12 +348,12 @@ LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
 """By unit: a module with a hand-written `backward`, and the problems that take one in its place as `layer`."""
 
 
-def of_layer(unit: str) -> Iterator[Mutant]:
+def of_layer(unit: str, every: int) -> Iterator[Mutant]:
     """The mistakes of a layer, of a loss, or of a model's way from its loss to its parameters."""
     module, builders = LAYERS[unit]
     source = Source(module.backward)
     arguments, options = _called_with(module, builders()[0])
-    for edit in edits_of(source, *arguments, **options):
+    for edit in edits_of(source, *arguments, **options)[::every]:
         wrong = _layer(module.forward, source.with_edits([edit]))
         wronged = tuple(partial(build, layer=wrong) for build in builders())
         if all(map(_runs, wronged)):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.mistakes.latex import BLOCK
-from lstm_ref.mistakes.source import Edit, Equation, Source
+from lstm_ref.mistakes.source import Edit, Equation, Source, replaced
 
 Values = Mapping[str, Any]
 Rule = Callable[[Source, Equation, Values], Iterator[Edit]]
@@ -28,7 +28,7 @@ def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
     mistaken for what. Edits that compute the same text are made once; whether an edit runs is for the caller to see."""
     values = source.locals_of(*example, **options)
     found: dict[tuple[Any, ...], Edit] = {}
-    for equation in source.equations():
+    for equation in source.equations:
         for rule in RULES:
             for edit in rule(source, equation, values):
                 if edit.wrong != edit.equation:
@@ -54,11 +54,12 @@ def dropped(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
             yield _edit("dropped", equation, node, right, f"the term {_text(node.left)} is missing from {{target}}")
 
 
-def scaled(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
-    """Doubled or negated: a whole adjoint, or one of its terms."""
+def scaled(source: Source, equation: Equation, values: Values) -> Iterator[Edit]:
+    """Doubled or negated: a whole adjoint, or one of its terms. Twice a tuple is no double: it is the same, repeated."""
     for node in [equation.value, *_terms(equation.value)]:
         whole = "{target}" if node is equation.value else f"the term {_text(node)} of {{target}}"
-        yield _edit("doubled", equation, node, _product(2, node), f"{whole} is doubled")
+        if not isinstance(_value(source, node, values), (tuple, list)):
+            yield _edit("doubled", equation, node, _product(2, node), f"{whole} is doubled")
         yield _edit("negated", equation, node, ast.UnaryOp(ast.USub(), node), f"{whole} has the wrong sign")
 
 
@@ -219,8 +220,7 @@ RULES: tuple[Rule, ...] = (
 
 def _edit(kind: str, equation: Equation, node: ast.AST, new: ast.expr, sentence: str) -> Edit:
     number = node.number  # type: ignore[attr-defined]
-    wrong = copy.deepcopy(equation.value)
-    wrong = _ReplaceOne(number, new).visit(wrong)
+    wrong = replaced(equation.value, {number: new})
     text = f"{equation.target} = " if equation.target else ""
     return Edit(
         kind,
@@ -230,15 +230,6 @@ def _edit(kind: str, equation: Equation, node: ast.AST, new: ast.expr, sentence:
         text + ast.unparse(wrong),
         ((number, new),),
     )
-
-
-class _ReplaceOne(ast.NodeTransformer):
-    def __init__(self, number: int, new: ast.expr) -> None:
-        self._number, self._new = number, new
-
-    def visit(self, node: ast.AST) -> Any:
-        is_it = isinstance(node, ast.expr) and getattr(node, "number", None) == self._number
-        return self._new if is_it else self.generic_visit(node)
 
 
 def _inside(value: ast.AST) -> Iterator[Any]:
@@ -359,12 +350,12 @@ def _alike(source: Source, node: ast.expr, other: ast.expr, name: str, equation:
 
 def _before(source: Source, name: str, equation: Equation) -> bool:
     """Whether `name` is computed on a line above the equation's, or given."""
-    for earlier in source.equations():
+    for earlier in source.equations:
         if earlier.value.lineno >= equation.siblings[0].lineno:
             break
         if earlier.target == name:
             return True
-    return name not in {e.target for e in source.equations()}
+    return name not in {e.target for e in source.equations}
 
 
 def _is_adjoint(name: str) -> bool:
@@ -378,7 +369,17 @@ def _same_shape(source: Source, node: ast.expr, other: ast.expr, values: Values)
 
 def _shape(source: Source, node: ast.expr, values: Values) -> tuple[int, ...] | None:
     """None where the expression has none: a record, a mask that is not there, a variable of a comprehension."""
+    value = _value(source, node, values)
     try:
-        return np.shape(source.value_of(node, values))
+        return None if value is None else np.shape(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _value(source: Source, node: ast.expr, values: Values) -> Any:
+    """What the expression is; None where that cannot be told: it reads a mask that is not there, or a variable of a
+    comprehension."""
+    try:
+        return source.value_of(node, values)
     except (NameError, AttributeError, ValueError, TypeError):
         return None

@@ -57,14 +57,19 @@ class Source:
         # Expressions alone: operators and contexts are single objects that all trees of the process share.
         for number, node in enumerate(n for n in ast.walk(self._tree) if isinstance(n, ast.expr)):
             node.number = number  # type: ignore[attr-defined]
+        _numbers_within(self._tree)
         definition: Any = self._tree.body[0]
         definition.decorator_list, definition.returns = [], None
         for argument in (*definition.args.args, *definition.args.kwonlyargs):
             argument.annotation = None
         self._definition = definition
 
-    def equations(self) -> Iterator[Equation]:
+    @cached_property
+    def equations(self) -> tuple[Equation, ...]:
         """The right-hand sides of every line whose comment has a backward tag, in the order they are computed."""
+        return tuple(self._equations())
+
+    def _equations(self) -> Iterator[Equation]:
         for statement in ast.walk(self._definition):
             if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.Return)) or statement.value is None:
                 continue
@@ -93,7 +98,7 @@ class Source:
                     found[name] = Source(value.backward)
                 elif inspect.isfunction(value) and value.__name__ == name and value.__module__ == self.module:
                     found[name] = Source(value)
-        return {k: source for k, source in found.items() if any(True for _ in source.equations())}
+        return {k: source for k, source in found.items() if source.equations}
 
     def cell_called(self, helper: str) -> Cell | None:
         """The inner cell of that name."""
@@ -121,7 +126,7 @@ class Source:
         mine = [e for e in edits if not e.helper]
         theirs = {k: [e._replace(helper="") for e in edits if e.helper == k] for k in {e.helper for e in edits} - {""}}
         helpers = {k: self._instead(k, lambda _, k=k: self.helpers[k].with_edits(theirs[k])) for k in theirs}  # type: ignore[misc]
-        edited = _replaced(self._definition, {n: new for edit in mine for n, new in edit.replacements})
+        edited = replaced(self._definition, {n: new for edit in mine for n, new in edit.replacements})
         return self._compiled(edited, {**helpers, **(namespace or {})})
 
     def with_text(self, changes: Mapping[str, str]) -> Callable[..., Any]:
@@ -134,7 +139,7 @@ class Source:
 
     def locals_of(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """All that the function has named when it returns, for these arguments."""
-        edited = _ReturnLocals().visit(copy.deepcopy(self._definition))
+        edited = ast.fix_missing_locations(_ReturnLocals().visit(copy.deepcopy(self._definition)))
         return dict(self._compiled(edited, None)(*arguments, **options))
 
     def value_of(self, expression: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -142,9 +147,8 @@ class Source:
         return eval(ast.unparse(expression), self._namespace | dict(names))
 
     def _compiled(self, definition: Any, namespace: Mapping[str, Any] | None) -> Any:
-        module = ast.fix_missing_locations(ast.Module([definition], []))
         scope = self._namespace | dict(namespace or {})
-        exec(compile(module, f"edited {self.name}", "exec"), scope)
+        exec(compile(ast.Module([definition], []), f"edited {self.name}", "exec"), scope)
         return scope[self.name]
 
 
@@ -193,23 +197,33 @@ class _ReturnLocals(ast.NodeTransformer):
         return node
 
 
-def _replaced(node: Any, replacements: Mapping[int, ast.expr]) -> Any:
+def _numbers_within(node: Any) -> frozenset[int]:
+    """The numbers of the node and of all nodes within it; every node is given those that it holds."""
+    own = {node.number} if hasattr(node, "number") else set()
+    node.within = frozenset(own.union(*map(_numbers_within, ast.iter_child_nodes(node))))
+    return node.within
+
+
+def replaced(node: Any, replacements: Mapping[int, ast.expr]) -> Any:
     """The tree with replacements where the nodes of these numbers stand; inside a replacement the others still apply.
 
     What does not change is shared with the tree that was given, which stays as it is.
     """
+    if not replacements or (hasattr(node, "within") and node.within.isdisjoint(replacements)):
+        return node
     number = getattr(node, "number", None) if isinstance(node, ast.expr) else None
     if number is not None and number in replacements:
         rest = {n: new for n, new in replacements.items() if n != number}
-        return _replaced(replacements[number], rest)
+        new: Any = replaced(replacements[number], rest)
+        return new if hasattr(new, "lineno") else ast.fix_missing_locations(ast.copy_location(new, node))
     changed = {}
     for name, value in ast.iter_fields(node):
         if isinstance(value, ast.AST):
-            new: Any = _replaced(value, replacements)
+            new = replaced(value, replacements)
             if new is not value:
                 changed[name] = new
         elif isinstance(value, list):
-            new = [_replaced(v, replacements) if isinstance(v, ast.AST) else v for v in value]
+            new = [replaced(v, replacements) if isinstance(v, ast.AST) else v for v in value]
             if any(mine is not theirs for mine, theirs in zip(new, value, strict=True)):
                 changed[name] = new
     if not changed:

@@ -93,7 +93,7 @@ def backward(
 ) -> Gradients:
     """Full BPTT, given the cotangents `bar` of the outputs."""
     check_bar(cell, initial, xs, bar)
-    (T, B), H = xs.shape[:2], initial.h.shape[-1]
+    (T, B, D), H = xs.shape, initial.h.shape[-1]
     lengths = counted(lengths, T, B)
     hs_bar = flipped(bar.hs, lengths) if reverse else bar.hs
     a_bar, h_bar, c_bar = _run(
@@ -106,7 +106,7 @@ def backward(
     a_bar = a_bar.reshape(T * B, 4 * H)
     w_h_bar = _product(_rows(kept.hs[:-1]).T, a_bar)  # PK2*
     w_x_bar, b_bar = _product(_rows(kept.xs).T, a_bar), a_bar.sum(0)  # PK1*
-    xs_bar = _product(a_bar, p.w_x.T).reshape(xs.shape)  # PK1*
+    xs_bar = _product(a_bar, p.w_x.T).reshape(T, B, D)  # PK1*
     params_bar = type(p)(*(v.astype(a_bar.dtype) for v in (w_x_bar, w_h_bar, b_bar)))
     xs_bar = flipped(xs_bar, lengths) if reverse else xs_bar
     return Gradients(params_bar, type(initial)(h_bar, c_bar), xs_bar.astype(a_bar.dtype))

@@ -7,7 +7,6 @@ an oracle gave once, by the floor that a right claim is allowed; a sample goes t
 from __future__ import annotations
 
 import ast
-import itertools
 from functools import partial
 from types import SimpleNamespace
 
@@ -56,7 +55,7 @@ def is_found(problem, bars, truth):
 def test_every_mutant_is_found(unit):
     truths = {}
     survived = []
-    for mutant in itertools.islice(units()[unit](), 0, None, 1 if unit in WHOLE else 6):
+    for mutant in units()[unit](1 if unit in WHOLE else 6):
         found = False
         for n, build in enumerate(mutant.problems):
             problem = build(np.random.default_rng(0))
@@ -72,7 +71,7 @@ def test_every_mutant_is_found(unit):
 
 @pytest.mark.parametrize("unit", ["cells/lstm", "between steps/gru", "cells/slstm", "cells/mlstm", "layers/crf"])
 def test_the_check_itself_turns_red(unit):
-    for mutant in list(units()[unit]())[::100]:
+    for mutant in units()[unit](100):
         problems = (build(np.random.default_rng(0)) for build in mutant.problems)
         assert any(not check(problem, oracles=["balls"], digits=20, explain=False).right for problem in problems)
 
@@ -86,7 +85,7 @@ def test_of_mistakes_kept_out_of_the_dictionary_the_first_wrong_node_is_right():
     truth = paths(reverse(plain.function, plain.inputs, bars).gradients)
     T, nodes = builtin.T, list(plain.nodes)
     right = total = 0
-    for equation in source.equations():
+    for equation in source.equations:
         target = equation.target.split("[")[0].removesuffix("_bar")
         for way in ("1.5 * ({})", "np.tanh({})", "({})[::-1]", "np.abs({}) + 0.1", "np.roll({}, 1, -1)"):
             new = ast.parse(way.format(ast.unparse(equation.value)), mode="eval").body
