@@ -240,7 +240,7 @@ def _asserted(example: Any) -> None:
 def of_a_mutant(setting: Setting) -> list[Row]:
     """The rows of the LSTM's mutants at the plainest problem: one after another, each judged by each tool in turn; a
     tool that calls the right function wrong is not asked."""
-    every = list(units()["cells/lstm"](1))
+    every = list(units()["cells/lstm"]())
     chosen = every[:: -(-len(every) // (1 if setting.quick else MUTANTS))]
     tools = {name: passes for name, passes in mutation.PEERS.items() if "float32" not in name}
     right = partial(builtin.through_time, lstm)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -157,8 +158,13 @@ def recipes(
     shape: Sequence[int], dtype: Any = np.float64, kinds: Sequence[str] = KINDS, first_seed: int = 0
 ) -> st.SearchStrategy[Recipe]:
     """A kind and a seed, for one array; `first_seed` is what the seed shrinks to."""
-    name, seeds = np.dtype(dtype).name, st.integers(first_seed, first_seed + 2**16)
-    return st.tuples(st.sampled_from(kinds), seeds).map(lambda drawn: Recipe(*drawn, tuple(shape), name))
+    return _recipes(tuple(shape), np.dtype(dtype).name, tuple(kinds), first_seed)
+
+
+@cache  # every example of a problem asks for the same ones anew
+def _recipes(shape: tuple[int, ...], dtype: str, kinds: tuple[str, ...], first_seed: int) -> st.SearchStrategy[Recipe]:
+    seeds = st.integers(first_seed, first_seed + 2**16)
+    return st.tuples(st.sampled_from(kinds), seeds).map(lambda drawn: Recipe(*drawn, shape, dtype))
 
 
 def arrays_like(shape: Sequence[int], dtype: Any = np.float64, kinds: Sequence[str] = KINDS) -> st.SearchStrategy[Any]:

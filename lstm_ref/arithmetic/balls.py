@@ -74,6 +74,13 @@ def objects(array: Any) -> Balls:
     return wrapped.view(Balls)
 
 
+def unwrapped(x: Any) -> Any:
+    """The operand as NumPy's own functions of objects take it: a plain array of balls, or one ball."""
+    if isinstance(x, np.ndarray):
+        return x.view(np.ndarray) if x.dtype == object else _to_ball(x)
+    return ball(x) if isinstance(x, (acb, arb, int, float)) else _to_ball(np.asarray(x))
+
+
 def is_balls(x: Any) -> bool:
     """Whether `x` holds balls (a `Balls` array, any object array, or a single ball)."""
     return isinstance(x, (acb, arb)) or (isinstance(x, np.ndarray) and x.dtype == object)
@@ -318,7 +325,7 @@ class Balls(np.ndarray):
     """A NumPy object array of balls, whose ufuncs are ball functions; shapes and indexing are NumPy's own."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        plain = [_to_ball(np.asarray(x)) if not is_balls(x) else np.asarray(x) for x in inputs]
+        plain = [unwrapped(x) for x in inputs]
         if out is not None:
             return self._into(out, getattr(ufunc, method)(*inputs, **kwargs))
         if ufunc is np.matmul and method == "__call__":
@@ -331,10 +338,11 @@ class Balls(np.ndarray):
         else:
             if not isinstance(function, np.ufunc):
                 raise UnknownPrimitive(f"numpy.{ufunc.__name__}.{method} is not known in ball arithmetic")
-            if method == "reduce" and plain[0].size == 0 and ufunc in (np.add, np.multiply):
+            empty = method == "reduce" and plain[0].size == 0 and ufunc in (np.add, np.multiply)
+            if empty:
                 kwargs.setdefault("initial", 0 if ufunc is np.add else 1)
             result = getattr(function, method)(*plain, **kwargs)
-            if method == "reduce" and ufunc in (np.add, np.multiply):
+            if empty or "initial" in kwargs:
                 result = _to_ball(result)
         return result if isinstance(result, np.ndarray) and result.dtype == bool else objects(result)
 
@@ -373,6 +381,8 @@ def _scalar(value: Any) -> Any:
 
 
 def _understood(method: str, kwargs: dict[str, Any]) -> bool:
+    if not kwargs and method == "__call__":
+        return True
     if method != "__call__":
         return method in ("reduce", "accumulate")
     about_storage = {"casting", "order", "subok"}
@@ -398,9 +408,11 @@ def _rewrap(result: Any) -> Any:
     if isinstance(result, (list, tuple)):
         return type(result)(_rewrap(r) for r in result)
     if isinstance(result, np.ndarray) and result.dtype == object:
-        return objects(_fill(np.asarray(result)))
+        plain = np.asarray(result)
+        return objects(plain if _FILLED.issuperset(map(type, plain.ravel().tolist())) else _fill(plain))
     return result
 
 
 # `np.empty_like` leaves None in the elements until they are assigned.
+_FILLED = {acb, type(None)}
 _fill = np.frompyfunc(lambda v: v if v is None else ball(v), 1, 1)

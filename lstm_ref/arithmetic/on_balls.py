@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from lstm_ref.arithmetic.balls import as_balls
+from lstm_ref.arithmetic.balls import as_balls, objects, unwrapped
 
-concatenate, stack, where = np.concatenate, np.stack, np.where
+concatenate, stack = np.concatenate, np.stack
+
+
+def where(condition, x, y):
+    return objects(np.where(np.asarray(condition), unwrapped(x), unwrapped(y)))
 
 
 def exp(x):

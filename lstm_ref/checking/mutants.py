@@ -69,8 +69,8 @@ class Mutant(NamedTuple):
     """Built-in problems with the wrong backward pass in the place of ours, the plainest first."""
 
 
-Maker = Callable[[int], Iterator[Mutant]]
-"""Of the mutants of one part: 1 for all, n for every n-th; one whose code does not run is none."""
+Maker = Callable[..., Iterator[Mutant]]
+"""Makes the mutants of one part, all or every n-th of them; one whose code does not run is none."""
 
 
 def units() -> dict[str, Maker]:
@@ -91,7 +91,7 @@ def mutants(only: str = "", every: int = 1) -> Iterator[Mutant]:
             yield from make(every)
 
 
-def of_cell(cell: Cell, every: int) -> Iterator[Mutant]:
+def of_cell(cell: Cell, every: int = 1) -> Iterator[Mutant]:
     """The mistakes within one step."""
     entries = dictionary(cell.name)
     for edit in entries.edits[::every]:
@@ -100,7 +100,7 @@ def of_cell(cell: Cell, every: int) -> Iterator[Mutant]:
         yield _mutant(f"cells/{cell.name}", edit, builders)
 
 
-def between_steps(cell: Cell, every: int) -> Iterator[Mutant]:
+def between_steps(cell: Cell, every: int = 1) -> Iterator[Mutant]:
     """The mistakes between the steps, as made by a loop of T steps."""
     for mistake in [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits][::every]:
 
@@ -117,7 +117,7 @@ def between_steps(cell: Cell, every: int) -> Iterator[Mutant]:
         yield Mutant(f"between steps/{cell.name}", mistake.kind, mistake.tag, mistake.sentence, "", (build,))
 
 
-def of_sequence(cell: Cell, every: int) -> Iterator[Mutant]:
+def of_sequence(cell: Cell, every: int = 1) -> Iterator[Mutant]:
     """The mistakes of the loop itself, with padding, and of truncated BPTT."""
     rng = np.random.default_rng(0)
     inputs = builtin.recurrence(cell, rng)
@@ -311,7 +311,7 @@ WAYS: dict[str, Callable[[], Way]] = {
 """The other ways through time."""
 
 
-def of_way(name: str, every: int) -> Iterator[Mutant]:
+def of_way(name: str, every: int = 1) -> Iterator[Mutant]:
     """The mistakes of another way through time."""
     way = WAYS[name]()
     source = Source(way.backward)
@@ -348,7 +348,7 @@ LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
 """By unit: a module with a hand-written `backward`, and the problems that take one in its place as `layer`."""
 
 
-def of_layer(unit: str, every: int) -> Iterator[Mutant]:
+def of_layer(unit: str, every: int = 1) -> Iterator[Mutant]:
     """The mistakes of a layer, of a loss, or of a model's way from its loss to its parameters."""
     module, builders = LAYERS[unit]
     source = Source(module.backward)
