@@ -55,7 +55,7 @@ def dropped(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
 
 
 def scaled(source: Source, equation: Equation, values: Values) -> Iterator[Edit]:
-    """Doubled or negated: a whole adjoint, or one of its terms. Twice a tuple is no double: it is the same, repeated."""
+    """Doubled or negated: a whole adjoint, or one of its terms. Twice a tuple is no double, but the same repeated."""
     for node in [equation.value, *_terms(equation.value)]:
         whole = "{target}" if node is equation.value else f"the term {_text(node)} of {{target}}"
         if not isinstance(_value(source, node, values), (tuple, list)):

@@ -206,10 +206,14 @@ def arranged(layout: Layout, given: Problem, of: Callable[..., dict[str, Any]] =
 def by_jax(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> Answer:
     """The answer of a JAX function, differentiated by JAX."""
     with x64() if given.dtype == np.float64 else nullcontext():
-        read = jax.tree.map(jax.numpy.asarray, (weights, given.initial, given.xs))
-        outputs, vjp = jax.vjp(partial(forward, given), *read)
-        gradients = vjp(jax.tree.map(jax.numpy.asarray, given.bar))
+        read, bar = jax.tree.map(jax.numpy.asarray, ((weights, given.initial, given.xs), given.bar))
+        outputs, gradients = jax.jit(lambda read, bar: _with_vjp(partial(forward, given), read, bar))(read, bar)
     return jax.tree.map(np.asarray, Answer(outputs, *gradients))
+
+
+def _with_vjp(function: Callable[..., Any], read: tuple[Any, ...], bar: Any) -> tuple[Any, Any]:
+    outputs, vjp = jax.vjp(function, *read)
+    return outputs, vjp(bar)
 
 
 CONVOLUTION_IN_A_SCAN = (
