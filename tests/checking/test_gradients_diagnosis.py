@@ -323,6 +323,22 @@ def test_rows_of_the_batch_that_are_right_by_themselves_are_told():
     assert "right for row 0 of the batch alone, of 2: rows are mixed up, or left out" in [f.sentence for f in found]
 
 
+def test_steps_that_are_right_by_themselves_are_not_taken_for_rows():
+    """Where the mask is the code's own, no shorter sequence can be tried, and nothing else tells which axis is time."""
+    mask = np.ones((5, 2, 1))
+    inputs = {"w": 0.7 * RNG.standard_normal((3, 3)), "h": RNG.standard_normal((2, 3))}
+    inputs["x"] = RNG.standard_normal((5, 2, 3))
+
+    def forward(i):
+        return scanned(i | {"x": i["x"] * mask})
+
+    def backward(i, bar):
+        return jax.vjp(forward, i)[1](bar.at[3:].multiply(2.0))[0]
+
+    found = check_gradients(inputs, forward=forward, backward=backward, oracles=["reverse"]).findings
+    assert "batch" not in {f.kind for f in found}
+
+
 def test_a_batch_that_comes_first_is_not_taken_for_time():
     def forward(i):
         return scanned(i | {"x": i["x"].transpose(1, 0, 2)}).transpose(1, 0, 2)
