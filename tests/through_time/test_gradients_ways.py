@@ -73,9 +73,10 @@ def by(way, problem):
 
 def assert_equal(found, expected):
     """To seventy digits of the largest element; or of 1, as a cotangent may be zero that is a sum of large ones."""
-    for mine, truth in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    for (path, mine), truth in zip(jax.tree.leaves_with_path(found), jax.tree.leaves(expected), strict=True):
         error, size = (np.max(magnitudes(v), initial=0.0) for v in (mine - truth, truth))
-        assert error <= 10.0**-PROOF_DIGITS * max(1.0, size)
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        assert error <= 10.0**-PROOF_DIGITS * max(1.0, size), f"{name} is off by {error:.3g}, its largest is {size:.3g}"
 
 
 def assert_the_loops(way, problem):
@@ -83,7 +84,7 @@ def assert_the_loops(way, problem):
         expected, gradients = by_hand(in_balls(problem))
         outputs, found = by(way, problem)
         assert_equal(outputs, expected)
-        assert_equal(found, gradients[:3])
+        assert_equal(sequence.Gradients(*found), sequence.Gradients(*gradients[:3]))
 
 
 @every_way
