@@ -104,12 +104,13 @@ def _forward(
 
     def piece(k: int, carry: Any, _: None) -> tuple[Any, None]:
         xs, keep = _span(steps, carry[0], k)
-        a_xs = xs @ p.w_x + p.b  # FL1
+        # Gate by gate: of the four side by side XLA's loop over a step would read and compute one number at a time.
+        a_xs = split_gates(xs @ p.w_x + p.b)  # FL1
         return jax.lax.scan(step, carry, (a_xs, keep))[0], None
 
     def step(carry: Any, now: Any) -> tuple[Any, None]:
         (t, state, tape), (a_x, keep) = carry, now
-        a_i, a_f, a_g, a_o = split_gates(a_x + times_w_h(state.h))  # FL2
+        a_i, a_f, a_g, a_o = map(jnp.add, a_x, split_gates(times_w_h(state.h)))  # FL2
         i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)  # L2
         c = f * state.c + i * g  # L3
         u = tanh(c)  # L4
@@ -179,9 +180,15 @@ def _step_backward(
     return (t, prev_bar if keep is None else choose(keep, prev_bar, state_bar)), given.nodes.a  # T2*
 
 
+@partial(jax.jit, static_argnames="reverse")
+def _outputs(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> Outputs:
+    """Of `forward`, the outputs alone: compiled so, what only the tape has is not written."""
+    return _forward(p, initial, xs, lengths, reverse)[0]
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(4,))
 def _bptt(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> Outputs:
-    return _forward(p, initial, xs, lengths, reverse)[0]
+    return _outputs(p, initial, xs, lengths, reverse)
 
 
 def _bptt_forward(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> tuple[Outputs, Any]:
@@ -247,7 +254,7 @@ def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
 
 def _empty(T: int, initial: State) -> Tape:
     """The tape of T steps before the first."""
-    states = jax.tree.map(lambda v: jnp.zeros((T + 1, *v.shape), v.dtype).at[0].set(v), initial)
+    states = jax.tree.map(lambda v: jnp.broadcast_to(v, (T + 1, *v.shape)), initial)
     gate = jnp.zeros((T, *initial.h.shape), initial.h.dtype)
     return Tape(states, (gate, gate, gate, gate))
 
