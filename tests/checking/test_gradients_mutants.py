@@ -43,7 +43,8 @@ def drawn(problem):
 def is_found(problem, bars, truth):
     try:
         with x64():
-            claimed = jax.tree.map(np.asarray, paths(problem.gradients(problem.inputs, bars)))  # else cut to float32 below
+            claimed = paths(problem.gradients(problem.inputs, bars))
+            claimed = jax.tree.map(np.asarray, claimed)  # a JAX array would be cut to float32 below
     except ValueError:  # it fitted the sizes at which it was made, and these it does not
         return True
     right = {k: v for k, v in truth.items() if k in claimed}
