@@ -19,11 +19,16 @@ def _hidden(v: Any) -> bool:
     return isinstance(v, jax.core.Tracer) or (isinstance(v, jax.Array) and not v.is_fully_addressable)
 
 
-def counted(lengths: Any, T: int, B: int) -> Any:
-    """The lengths as signed integers, NumPy's but where they are hidden; all T where there are none."""
+def integers(lengths: Any) -> Any:
+    """The lengths as one array of signed integers, NumPy's but where they are hidden; None where there are none."""
     if lengths is None:
-        return np.full(B, T)
+        return None
     return (lengths if _hidden(lengths) else np.asarray(lengths)).astype(np.int32)
+
+
+def counted(lengths: Any, T: int, B: int) -> Any:
+    """`integers`, all T where there are none."""
+    return np.full(B, T) if lengths is None else integers(lengths)
 
 
 def check_lengths(owner: str, lengths: Any, T: int, B: int) -> None:

@@ -26,7 +26,7 @@ from lstm_ref.arithmetic import stack
 from lstm_ref.cells import Cell, Cotangents, Tape
 from lstm_ref.cells.cell import named, solved
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import check_lengths, choose, counted, keep_of
+from lstm_ref.padding import check_lengths, choose, integers, keep_of
 
 
 class Outputs(NamedTuple):
@@ -244,7 +244,7 @@ def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
     Raises BadInput where shapes or dtypes do not fit each other.
     """
     check(cell, p, initial, xs, lengths)
-    return _bptt(cell, p, initial, xs, lengths, reverse)
+    return _bptt(cell, p, initial, xs, integers(lengths), reverse)
 
 
 # --------------------------------------------------------------------------------------- either, as one value
@@ -263,14 +263,14 @@ def _scan_forward(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Tape]:
     check(cell, p, initial, xs, lengths)  # under jit the lengths' values are not seen any more
-    return scan_with_tape(cell, p, initial, xs, None if lengths is None else counted(lengths, 0, 0), reverse)
+    return scan_with_tape(cell, p, initial, xs, integers(lengths), reverse)
 
 
 def _scan_backward(
     cell: Cell, p: Any, initial: Any, xs: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
     check_bar(cell, initial, xs, bar)
-    lengths = None if lengths is None else counted(lengths, 0, 0)
+    lengths = integers(lengths)
     return scan_backward(cell, p, tapes, bar, lengths, reverse)
 
 

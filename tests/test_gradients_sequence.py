@@ -24,18 +24,20 @@ from helpers import (
 )
 from hypothesis import given, reject
 from hypothesis import strategies as st
+from jax.sharding import Mesh
 
 from lstm_ref import oracles, sequence
 from lstm_ref.arithmetic.balls import as_balls, precision
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
+from lstm_ref.cells.cell import arrays
 from lstm_ref.checking.probes import with_probes
 from lstm_ref.checking.problem import paths
 from lstm_ref.errors import BadInput, UndecidedComparison
 from lstm_ref.oracles.reverse import pullback
 from lstm_ref.strategies import KINDS, SHAPES, lengths, problems, values
-from lstm_ref.through_time import fast_lstm
+from lstm_ref.through_time import checkpointed, data_parallel, fast_lstm, persistent
 
 SOME = ("rnn_tanh", "rnn_relu", "lstm", "peephole", "gru")
 """Cells by which each way through time is tested; a way knows nothing of the cell that it takes through."""
@@ -319,6 +321,43 @@ def test_the_gradient_of_the_gradient_equals_autodiffs_to_twelve_digits(cell, re
     with x64():
         second = [jax.jit(jax.grad(squared_gradient(f)))(problem.arguments) for f in (recurrence, sequence.scan)]
     assert_alike(*second, 12)
+
+
+RECURRENCES = {
+    "sequence": sequence.bptt,
+    "fast lstm": fast,
+    "checkpointed": partial(checkpointed.bptt, budget=2**12),
+    "persistent": persistent.bptt,
+    "data parallel": data_parallel.bptt(Mesh(np.array(jax.devices()[:1]), ("rows",))),
+}
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.uint8], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("recurrence", RECURRENCES.values(), ids=RECURRENCES)
+def test_lengths_may_be_any_integers_under_grad_and_under_jit(recurrence, kind):
+    problem = an_ordinary_problem(lstm, lengths=LENGTHS)
+    given = replace(problem, lengths=np.array(LENGTHS, np.uint8) if kind is np.uint8 else kind(LENGTHS))
+    with x64():
+        expected = jax.value_and_grad(loss_of(sequence.scan, problem))(problem.arguments)
+        found = jax.value_and_grad(loss_of(recurrence, given))
+        for way in (found, jax.jit(found)):
+            assert_alike(way(problem.arguments), expected, 12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_outputs_alone_of_the_fast_lstm_are_the_scans(reverse):
+    problem = an_ordinary_problem(lstm, lengths=LENGTHS)
+    with x64():
+        found = fast_lstm.bptt(*problem.arguments, LENGTHS, reverse)
+        assert_alike(found, sequence.scan(lstm, *problem.arguments, LENGTHS, reverse), 14)
+
+
+def test_the_outputs_alone_of_the_fast_lstm_take_no_tape():
+    T, B, D, H = 1024, 8, 4, 64
+    p = lstm.initial_parameters(np.random.default_rng(0), D, H)
+    read = jax.tree.map(np.float32, (p, arrays(lstm.state_shapes(B, H), np.zeros), np.zeros((T, B, D))))
+    taken = jax.jit(fast_lstm.bptt).lower(*read).compile().memory_analysis()
+    assert taken.temp_size_in_bytes + taken.output_size_in_bytes < 4 * read[2].itemsize * T * B * H  # a tape: 6 times
 
 
 def test_bptt_differentiates_in_the_float32_that_a_user_runs_by_default():

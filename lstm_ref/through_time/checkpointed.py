@@ -26,7 +26,7 @@ from jax import lax
 from lstm_ref import sequence
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import counted, keep_of
+from lstm_ref.padding import integers, keep_of
 from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
 
 # ------------------------------------------------------------------------------------------------ the plan
@@ -110,7 +110,7 @@ def forward(
     T = len(jax.tree.leaves(xs)[0])
     if not T:
         raise BadInput(f"{cell.name} in pieces needs a step, got none")
-    hs, borders = _run(cell, p, xs, _integers(lengths), reverse, initial, 0, T, pieces[0])
+    hs, borders = _run(cell, p, xs, integers(lengths), reverse, initial, 0, T, pieces[0])
     return Outputs(hs, jax.tree.map(lambda v: v[-1], borders)), borders
 
 
@@ -128,7 +128,7 @@ def backward(
 ) -> Gradients:
     """Full BPTT, piece by piece from the last to the first, given the cotangents `bar` of the outputs."""
     check_bar(cell, initial, xs, bar)
-    through = Recurrence(cell, p, xs, _integers(lengths), reverse)
+    through = Recurrence(cell, p, xs, integers(lengths), reverse)
     back: Callable[..., Gradients] = partial(_by_tapes, through, bar.hs)
     for every in reversed(pieces[1:]):
         back = partial(_again, through, every, back)
@@ -198,10 +198,6 @@ def _by_tapes(through: Recurrence, hs_bar: Any, before: Any, span: Span, after: 
     )
 
 
-def _integers(lengths: Any) -> Any:
-    return None if lengths is None else counted(lengths, 0, 0)
-
-
 def in_scanned_pieces(*pieces: int) -> Through:
     """The way through time in pieces of so many steps, those in pieces of the next number, ..., jitted."""
     return Through(partial(forward, pieces=pieces), partial(backward, pieces=pieces))
@@ -247,7 +243,7 @@ def bptt(
     pieces = plan(len(jax.tree.leaves(xs)[0]), *bytes_of(cell, p, initial, xs), budget).pieces
     if not pieces:
         return sequence.bptt(cell, p, initial, xs, lengths, reverse)
-    return _bptt(cell, p, initial, xs, lengths, reverse, pieces)
+    return _bptt(cell, p, initial, xs, integers(lengths), reverse, pieces)
 
 
 def bytes_of(cell: Cell, p: Any, initial: Any, xs: Any) -> tuple[int, int]:

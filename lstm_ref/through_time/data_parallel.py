@@ -22,7 +22,7 @@ from jax.sharding import PartitionSpec as P
 
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import counted
+from lstm_ref.padding import integers
 from lstm_ref.sequence import SCAN, Gradients, Outputs, Through, check, check_bar
 
 
@@ -55,7 +55,7 @@ def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
 
     def recurrence(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
         _check(mesh, cell, p, initial, xs, lengths)  # within a `jit` the lengths' values are not seen any more
-        return custom(cell, p, initial, xs, lengths, reverse)
+        return custom(cell, p, initial, xs, integers(lengths), reverse)
 
     return recurrence
 
@@ -90,7 +90,7 @@ def _forward(
     reverse: bool = False,
 ) -> tuple[Outputs, Any]:
     _check(mesh, cell, p, initial, xs, lengths)
-    return _on_devices(mesh, through, cell, reverse, p, initial, xs, _integers(lengths))
+    return _on_devices(mesh, through, cell, reverse, p, initial, xs, integers(lengths))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -115,7 +115,7 @@ def _backward(
     reverse: bool = False,
 ) -> Gradients:
     check_bar(cell, initial, xs, bar)
-    return _on_devices_backward(mesh, through, cell, reverse, p, initial, xs, tapes, bar, _integers(lengths))
+    return _on_devices_backward(mesh, through, cell, reverse, p, initial, xs, tapes, bar, integers(lengths))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -166,7 +166,3 @@ def _check(mesh: Mesh, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) 
 def _check_rows(rows: int, devices: int) -> None:
     if rows % devices:
         raise BadInput(f"the rows of a batch must divide evenly over the devices, got {rows} rows, {devices} devices")
-
-
-def _integers(lengths: Any) -> Any:
-    return None if lengths is None else counted(lengths, 0, 0)

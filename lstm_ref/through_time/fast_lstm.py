@@ -25,7 +25,7 @@ from lstm_ref.cells import Cell, lstm
 from lstm_ref.cells import Tape as Step
 from lstm_ref.cells.lstm import Nodes, Params, State, split_gates
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import choose, counted, keep_of
+from lstm_ref.padding import choose, integers, keep_of
 from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes
 
 CACHE = 2**20
@@ -64,7 +64,7 @@ def forward(
     Raises BadInput where shapes or dtypes do not fit, or the cell is not the LSTM.
     """
     _check(cell, p, initial, xs, lengths)
-    return _forward(p, initial, xs, None if lengths is None else counted(lengths, 0, 0), reverse, every)
+    return _forward(p, initial, xs, integers(lengths), reverse, every)
 
 
 def backward(
@@ -87,7 +87,7 @@ def backward(
     states, wanted = tape.states.h.shape, (len(xs) + 1, *initial.h.shape)
     if states != wanted:  # a step beyond the end would be read as the last one
         raise BadInput(f"{cell.name}: the tape's states must have shape {wanted}, one more than steps, got {states}")
-    return _backward(cell, p, xs, tape, bar, None if lengths is None else counted(lengths, 0, 0), reverse, every)
+    return _backward(cell, p, xs, tape, bar, integers(lengths), reverse, every)
 
 
 FAST = Through(forward, backward)
@@ -211,7 +211,7 @@ def bptt(p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool 
     Raises BadInput where shapes or dtypes do not fit each other.
     """
     _check(lstm, p, initial, xs, lengths)
-    return _bptt(p, initial, xs, lengths, reverse)
+    return _bptt(p, initial, xs, integers(lengths), reverse)
 
 
 def _check(cell: Cell, p: Params, initial: State, xs: Any, lengths: Any) -> None:

@@ -30,7 +30,7 @@ import numpy as np
 from lstm_ref.arithmetic import sigmoid, tanh, where
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import choose, counted, flipped, keep_of
+from lstm_ref.padding import choose, counted, flipped, integers, keep_of
 from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes
 
 ROWS = 16
@@ -144,7 +144,7 @@ def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
     Raises BadInput where shapes or dtypes do not fit, the cell is not the LSTM, or H is above `LARGEST`.
     """
     check(cell, p, initial, xs, lengths)
-    return _bptt(cell, *jax.tree.map(jnp.asarray, (p, initial, xs)), lengths, reverse)
+    return _bptt(cell, *jax.tree.map(jnp.asarray, (p, initial, xs)), integers(lengths), reverse)
 
 
 # ---------------------------------------------------------------------------------------------- the two kernels

@@ -18,7 +18,7 @@ import jax
 from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import counted
+from lstm_ref.padding import integers
 from lstm_ref.sequence import LOOP, Gradients, Outputs, Through, check, check_bar
 
 
@@ -94,5 +94,5 @@ def _pieces(xs: Any, every: int, reverse: bool) -> list[slice]:
 
 def _of(piece: slice, xs: Any, lengths: Any) -> tuple[Any, Any]:
     """The inputs of a piece, and how many of its steps are real."""
-    real = None if lengths is None else counted(lengths, 0, 0).clip(piece.start, piece.stop) - piece.start
+    real = None if lengths is None else integers(lengths).clip(piece.start, piece.stop) - piece.start
     return jax.tree.map(lambda v: v[piece], xs), real
