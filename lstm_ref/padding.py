@@ -35,14 +35,16 @@ def check_lengths(owner: str, lengths: Any, T: int, B: int) -> None:
     """BadInput unless they are None, or B integers in 0..T; of hidden ones, only the shape can be seen."""
     if lengths is None:
         return
-    if tuple(np.shape(lengths)) != (B,):
-        raise BadInput(f"{owner}: lengths must have shape ({B},), one a row of the batch, got {np.shape(lengths)}")
-    if not _hidden(lengths) and np.size(lengths):
-        values = np.asarray(lengths)
-        if not np.issubdtype(values.dtype, np.integer):
-            raise BadInput(f"{owner}: lengths must be integers, got {values.dtype}")
-        if not (values.min() >= 0 and values.max() <= T):
-            raise BadInput(f"{owner}: lengths must lie in 0..{T}, got {values.min()}..{values.max()}")
+    try:
+        values = lengths if _hidden(lengths) else np.asarray(lengths)
+    except (TypeError, ValueError) as error:  # rows that differ, or a list in which JAX traces one
+        raise BadInput(f"{owner}: lengths must be one array of {B} integers, got {lengths!r}") from error
+    if tuple(values.shape) != (B,):
+        raise BadInput(f"{owner}: lengths must have shape ({B},), one a row of the batch, got {tuple(values.shape)}")
+    if B and not np.issubdtype(values.dtype, np.integer):
+        raise BadInput(f"{owner}: lengths must be integers, got {values.dtype}")
+    if B and not _hidden(lengths) and not (values.min() >= 0 and values.max() <= T):
+        raise BadInput(f"{owner}: lengths must lie in 0..{T}, got {values.min()}..{values.max()}")
 
 
 def real_steps(owner: str, lengths: Any, T: int, B: int) -> Any:
@@ -89,7 +91,7 @@ def choose(keep: Any, real: Any, padding: Any) -> Any:
 def flipped(v: Any, lengths: Any) -> Any:
     """(T, B, ...) with every row's real steps in the opposite order, and its padding where it was: its own inverse."""
     T, B = v.shape[:2]
-    t = np.arange(T)[:, None]
+    t, lengths = np.arange(T)[:, None], integers(lengths).clip(0, T)  # as every other way does with traced ones
     # 32 bits: NumPy's own 64 are an error in JAX 0.10 once a process has computed with and without float64.
     return v[where(t < lengths, lengths - 1 - t, t).astype(np.int32), np.arange(B, dtype=np.int32)]
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lstm_ref.arithmetic import stack
 from lstm_ref.cells import Cell, Cotangents, Tape
@@ -100,7 +101,7 @@ def loop(
 
     Raises BadInput where shapes do not fit each other.
     """
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     T = _steps(xs)
     keep, state = keep_of(T, lengths), initial
     hs: list[Any] = [None] * T
@@ -121,8 +122,9 @@ def loop_backward(
     reverse: bool = False,
 ) -> Gradients:
     """Full BPTT by a plain loop, in any arithmetic, given the cotangents `bar` of the outputs."""
-    check_bar(cell, initial, xs, bar)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
     T = _steps(xs)
+    _check_tapes(cell, tapes, T)
     keep, state_bar, params_bar = keep_of(T, lengths), bar.final, _zeros(p)
     xs_bar: list[Any] = [None] * T
     nodes_bar: list[Any] = [None] * T
@@ -156,7 +158,7 @@ def scan_with_tape(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Tape]:
     """As `loop`, jitted; the tapes come stacked over time. Arrays share one floating dtype. Raises BadInput."""
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
 
     def step(state: Any, now: Any) -> tuple[Any, Any]:
@@ -200,7 +202,7 @@ def scan_backward(
 
 def _rows(tree: Any) -> Any:
     """(T, B, ...) as (T·B, ...)."""
-    return jax.tree.map(lambda v: v.reshape(-1, *v.shape[2:]), tree)
+    return jax.tree.map(lambda v: v.reshape(v.shape[0] * v.shape[1], *v.shape[2:]), tree)
 
 
 def _scan_backward_step_by_step(cell: Cell, p: Any, tapes: Tape, bar: Outputs, keep: Any, reverse: bool) -> Gradients:
@@ -243,7 +245,7 @@ def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
 
     Raises BadInput where shapes or dtypes do not fit each other.
     """
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     return _bptt(cell, p, initial, xs, integers(lengths), reverse)
 
 
@@ -262,16 +264,19 @@ class Through(NamedTuple):
 def _scan_forward(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Tape]:
-    check(cell, p, initial, xs, lengths)  # under jit the lengths' values are not seen any more
+    check(cell, p, initial, xs, lengths, reverse)  # under jit the lengths' values are not seen any more
     return scan_with_tape(cell, p, initial, xs, integers(lengths), reverse)
 
 
 def _scan_backward(
     cell: Cell, p: Any, initial: Any, xs: Any, tapes: Tape, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
-    check_bar(cell, initial, xs, bar)
-    lengths = integers(lengths)
-    return scan_backward(cell, p, tapes, bar, lengths, reverse)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
+    check_dtypes(p, initial, xs, bar)
+    T, found = _steps(xs), {v.shape[:1] for v in jax.tree.leaves(tapes)}
+    if found != {(T,)}:
+        raise BadInput(f"{cell.name}: the tapes must be those of {T} steps, stacked, as scan_with_tape gives them")
+    return scan_backward(cell, p, tapes, bar, integers(lengths), reverse)
 
 
 LOOP = Through(loop, loop_backward)
@@ -294,11 +299,11 @@ def truncated(
     Source: Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
     trajectories", Neural Computation 2, 1990.
     """
-    if not 1 <= k1 <= k2:
+    if not (is_whole(k1) and is_whole(k2) and k1 <= k2):
         raise BadInput(f"truncated BPTT needs 1 <= k1 <= k2, got k1={k1}, k2={k2}: an output must reach its own step")
-    check(cell, p, initial, xs, lengths)
-    check_bar(cell, initial, xs, bar)
+    check_bar(cell, p, initial, xs, bar, lengths)
     T = _steps(xs)
+    _check_tapes(cell, tapes, T)
     keep = keep_of(T, lengths)
     if keep is not None:
         xs = choose(keep, xs, 0)  # so that not even a NaN in the padding is multiplied by zero
@@ -320,16 +325,18 @@ def truncated(
 # ---------------------------------------------------------------------------------------------- bad input
 
 
-def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
+def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: Any = False) -> None:
     """BadInput, with the name of the array that does not fit, what was expected and what came."""
+    if not isinstance(cell, Cell):
+        raise BadInput(f"the cell must be a Cell, as lstm_ref.cells.CELLS has them by name, got {cell!r}")
+    if not isinstance(reverse, (bool, np.bool_)):
+        raise BadInput(f"{cell.name}: reverse must be True or False, and under jit static, got {reverse!r}")
     for name, values, shapes in (
         ("xs", xs, cell.x),
         ("parameters", p, cell.params),
         ("initial state", initial, cell.state),
     ):
-        found, wanted = jax.tree.structure(values), jax.tree.structure(shapes)
-        if found != wanted:  # type: ignore[operator]
-            raise BadInput(f"{cell.name}: {name} must be {_structure(shapes)}, got {_structure(values)}")
+        _check_structure(f"{cell.name}: {name}", values, shapes)
     for x, shape in zip(jax.tree.leaves(xs), jax.tree.leaves(cell.x), strict=True):
         axes = ("T", *shape.split())
         if x.ndim != len(axes):
@@ -345,8 +352,13 @@ def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
     check_lengths(cell.name, lengths, T, sizes["B"])
 
 
-def check_bar(cell: Cell, initial: Any, xs: Any, bar: Outputs) -> None:
-    """BadInput unless the cotangents have the shapes of the outputs: one that broadcasts would be a silent mistake."""
+def check_bar(
+    cell: Cell, p: Any, initial: Any, xs: Any, bar: Outputs, lengths: Any = None, reverse: Any = False
+) -> None:
+    """As `check`, and BadInput unless the cotangents have the shapes of the outputs: one that broadcasts would be a
+    silent mistake."""
+    check(cell, p, initial, xs, lengths, reverse)
+    _check_structure(f"{cell.name}: the cotangents of the outputs", bar, Outputs("T B H", cell.state))
     wanted = {"hs": (_steps(xs), *initial.h.shape)} | {f"final.{k}": v.shape for k, v in named(initial).items()}
     found = {"hs": bar.hs.shape} | {f"final.{k}": v.shape for k, v in named(bar.final).items()}
     for name in wanted | found:
@@ -357,16 +369,44 @@ def check_bar(cell: Cell, initial: Any, xs: Any, bar: Outputs) -> None:
             )
 
 
+def _check_tapes(cell: Cell, tapes: Any, T: int) -> None:
+    if isinstance(tapes, Tape) or len(tapes) != T:
+        came = "one that is stacked" if isinstance(tapes, Tape) else str(len(tapes))
+        raise BadInput(f"{cell.name}: there must be a tape of each of the {T} steps, as loop gives them, got {came}")
+
+
+def _check_structure(what: str, values: Any, shapes: Any) -> None:
+    if jax.tree.structure(values) != jax.tree.structure(shapes):  # type: ignore[operator]
+        raise BadInput(f"{what} must be {_structure(shapes)}, got {_structure(values)}")
+    for path, v in jax.tree.leaves_with_path(values):
+        if not hasattr(v, "shape"):
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise BadInput(f"{what} must be {'an array' if not path else f'arrays, {name} too'}, got {v!r}")
+        if not getattr(v.dtype, "isnative", True):  # JAX compiles for the other byte order, and does not notice
+            raise BadInput(f"{what} must be in this machine's byte order, got {v.dtype.str}")
+
+
 def _structure(v: Any) -> str:
     if hasattr(v, "_fields"):
-        named_fields = (k if getattr(v, k) is not None else f"{k} (None)" for k in v._fields)
-        return f"a named tuple of {', '.join(named_fields)}"
+        return f"a named tuple of {', '.join(k + _kind(getattr(v, k)) for k in v._fields)}"
     return "one array" if isinstance(v, str) else type(v).__name__
 
 
-def check_dtypes(*trees: Any) -> None:
-    """BadInput unless params, initial state and xs share one floating dtype."""
-    dtypes = {v.dtype for v in jax.tree.leaves(trees)}
+def _kind(field: Any) -> str:
+    """Of a field that is no array and no named tuple, what it is instead."""
+    is_one = hasattr(field, "shape") or hasattr(field, "_fields") or isinstance(field, str)
+    return "" if is_one else f" ({'None' if field is None else type(field).__name__})"
+
+
+def check_dtypes(p: Any, initial: Any, xs: Any, bar: Any = None) -> None:
+    """BadInput unless all share one floating dtype: NumPy's float64 is JAX's float32 where float64 is switched off."""
+    arrays = jax.tree.leaves_with_path({"params": p, "initial": initial, "xs": xs, "bar": bar})
+    dtypes = {jnp.result_type(v) for _, v in arrays if v.dtype != object}
     if len(dtypes) != 1 or not jnp.issubdtype(dtypes.pop(), jnp.floating):
-        named = ", ".join(f"{jax.tree_util.keystr(k)}: {v.dtype}" for k, v in jax.tree.leaves_with_path(trees))
-        raise BadInput(f"params, initial state and xs must share one floating dtype, got {named}")
+        found = ", ".join(f"{jax.tree_util.keystr(k, simple=True, separator='.')}: {v.dtype}" for k, v in arrays)
+        raise BadInput(f"params, initial state, xs and cotangents must share one floating dtype, got {found}")
+
+
+def is_whole(v: Any, least: int = 1) -> bool:
+    """Whether it is a whole number, Python's or NumPy's, and no smaller."""
+    return isinstance(v, (int, np.integer)) and not isinstance(v, bool) and bool(v >= least)

@@ -27,7 +27,7 @@ from lstm_ref import sequence
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import integers, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
+from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes, is_whole
 
 # ------------------------------------------------------------------------------------------------ the plan
 
@@ -47,7 +47,7 @@ def plan(T: int, tape: int, state: int, budget: int) -> Plan:
 
     `tape` and `state` are bytes of one step's. Raises BadInput where nothing fits, with the least budget that would do.
     """
-    if not all(isinstance(v, int) and v >= 0 for v in (T, tape, state, budget)):
+    if not all(is_whole(v, 0) for v in (T, tape, state, budget)):
         raise BadInput(f"steps and bytes must be whole numbers, got T={T!r}, {tape=}, {state=}, {budget=}")
     tried = []
     for levels in range(1 + max(T - 1, 0).bit_length()):  # up to log2 T: then every piece is cut in two
@@ -104,8 +104,9 @@ def forward(
     pieces: tuple[int, ...],
 ) -> tuple[Outputs, Any]:
     """Outputs, and the states at the borders of the longest pieces, in the order of processing. xs (T, B, D)."""
-    check(cell, p, initial, xs, lengths)
-    if not pieces or not all(isinstance(k, int) and k >= 1 for k in pieces):
+    check(cell, p, initial, xs, lengths, reverse)
+    check_dtypes(p, initial, xs)
+    if not pieces or not all(map(is_whole, pieces)):
         raise BadInput(f"a piece must have at least one step, and whole ones, got pieces={pieces!r}")
     T = len(jax.tree.leaves(xs)[0])
     if not T:
@@ -127,7 +128,11 @@ def backward(
     pieces: tuple[int, ...],
 ) -> Gradients:
     """Full BPTT, piece by piece from the last to the first, given the cotangents `bar` of the outputs."""
-    check_bar(cell, initial, xs, bar)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
+    check_dtypes(p, initial, xs, bar)
+    wanted, found = -(-len(bar.hs) // pieces[0]) + 1, {v.shape[0] for v in jax.tree.leaves(borders)}
+    if found != {wanted}:
+        raise BadInput(f"{cell.name}: there must be {wanted} borders of pieces of {pieces[0]} steps, got {found}")
     through = Recurrence(cell, p, xs, integers(lengths), reverse)
     back: Callable[..., Gradients] = partial(_by_tapes, through, bar.hs)
     for every in reversed(pieces[1:]):
@@ -239,7 +244,10 @@ def bptt(
     Inputs, outputs and their cotangents, (T, B, ...), are the caller's and not counted. Raises BadInput where nothing
     fits into the budget, with the least that would do, and where shapes or dtypes do not fit each other.
     """
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
+    check_dtypes(p, initial, xs)
+    if not is_whole(budget, 0):
+        raise BadInput(f"the budget must be a whole number of bytes, got {budget!r}")
     pieces = plan(len(jax.tree.leaves(xs)[0]), *bytes_of(cell, p, initial, xs), budget).pieces
     if not pieces:
         return sequence.bptt(cell, p, initial, xs, lengths, reverse)

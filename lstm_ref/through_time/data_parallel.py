@@ -54,7 +54,7 @@ def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
     custom.defvjp(forward, backward)
 
     def recurrence(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
-        _check(mesh, cell, p, initial, xs, lengths)  # within a `jit` the lengths' values are not seen any more
+        _check(mesh, cell, p, initial, xs, lengths, reverse)  # within a `jit` the lengths' values are not seen any more
         return custom(cell, p, initial, xs, integers(lengths), reverse)
 
     return recurrence
@@ -68,12 +68,18 @@ def copied(mesh: Mesh, values: Any) -> Any:
 def split(mesh: Mesh, values: Any, axis: int) -> Any:
     """The arrays with their rows, which stand along `axis`, spread over the devices of the mesh.
 
-    In several processes, each gives the rows of its own devices, and all have as many. Raises BadInput where the rows
-    cannot be divided evenly.
+    In several processes, each gives the rows of its own devices, and all have as many. Raises BadInput where there is
+    no such axis, or the rows cannot be divided evenly.
     """
-    for v in jax.tree.leaves(values):
-        _check_rows(np.shape(v)[axis], len(mesh.local_devices))
-    return _placed(mesh, values, _rows(mesh, axis))
+
+    def placed(v: Any) -> Any:
+        shape = np.shape(v)
+        if not -len(shape) <= axis < len(shape):
+            raise BadInput(f"the rows must stand along axis {axis}, got an array of shape {shape}")
+        _check_rows(shape[axis], len(mesh.local_devices))
+        return _placed(mesh, v, _rows(mesh, axis % len(shape)))
+
+    return jax.tree.map(placed, values)
 
 
 # ------------------------------------------------------------------------------------------------- both passes
@@ -89,7 +95,7 @@ def _forward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[Outputs, Any]:
-    _check(mesh, cell, p, initial, xs, lengths)
+    _check(mesh, cell, p, initial, xs, lengths, reverse)
     return _on_devices(mesh, through, cell, reverse, p, initial, xs, integers(lengths))
 
 
@@ -114,7 +120,8 @@ def _backward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> Gradients:
-    check_bar(cell, initial, xs, bar)
+    _check(mesh, cell, p, initial, xs, lengths, reverse)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
     return _on_devices_backward(mesh, through, cell, reverse, p, initial, xs, tapes, bar, integers(lengths))
 
 
@@ -156,10 +163,10 @@ def _placed(mesh: Mesh, values: Any, spec: P) -> Any:
 # --------------------------------------------------------------------------------------------------- bad input
 
 
-def _check(mesh: Mesh, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any) -> None:
+def _check(mesh: Mesh, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> None:
     if any(kind != AxisType.Auto for kind in mesh.axis_types):
         raise BadInput(f"the mesh must have axes of type Auto, as Mesh(devices, names) makes them, got {mesh}")
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     _check_rows(initial.h.shape[0], mesh.size)
 
 

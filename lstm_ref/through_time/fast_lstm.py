@@ -26,7 +26,7 @@ from lstm_ref.cells import Tape as Step
 from lstm_ref.cells.lstm import Nodes, Params, State, split_gates
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import choose, integers, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes
+from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes, is_whole
 
 CACHE = 2**20
 """Bytes that the pre-activations of a piece may take: a core's own cache."""
@@ -45,8 +45,10 @@ class Tape(NamedTuple):
 
 
 def in_pieces(every: int) -> Through:
-    """The way through time in pieces of so many steps."""
-    return Through(partial(forward, every=every), partial(backward, every=every))
+    """The way through time in pieces of so many steps. Raises BadInput where those are none."""
+    if not is_whole(every):
+        raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
+    return Through(partial(forward, every=int(every)), partial(backward, every=int(every)))
 
 
 def forward(
@@ -63,7 +65,9 @@ def forward(
 
     Raises BadInput where shapes or dtypes do not fit, or the cell is not the LSTM.
     """
-    _check(cell, p, initial, xs, lengths)
+    _check_cell(cell)
+    check(cell, p, initial, xs, lengths, reverse)
+    check_dtypes(p, initial, xs)
     return _forward(p, initial, xs, integers(lengths), reverse, every)
 
 
@@ -83,7 +87,9 @@ def backward(
 
     Raises BadInput where their shapes do not fit, or the tape is not of as many steps.
     """
-    check_bar(cell, initial, xs, bar)
+    _check_cell(cell)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
+    check_dtypes(p, initial, xs, bar)
     states, wanted = tape.states.h.shape, (len(xs) + 1, *initial.h.shape)
     if states != wanted:  # a step beyond the end would be read as the last one
         raise BadInput(f"{cell.name}: the tape's states must have shape {wanted}, one more than steps, got {states}")
@@ -210,15 +216,14 @@ def bptt(p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool 
 
     Raises BadInput where shapes or dtypes do not fit each other.
     """
-    _check(lstm, p, initial, xs, lengths)
+    check(lstm, p, initial, xs, lengths, reverse)
+    check_dtypes(p, initial, xs)
     return _bptt(p, initial, xs, integers(lengths), reverse)
 
 
-def _check(cell: Cell, p: Params, initial: State, xs: Any, lengths: Any) -> None:
-    if cell.name != lstm.name:
+def _check_cell(cell: Cell) -> None:
+    if getattr(cell, "name", "lstm") != "lstm":  # what is no cell, `check` will say
         raise BadInput(f"this way through time is the LSTM's, got the cell {cell.name}: sequence.bptt is for any cell")
-    check(cell, p, initial, xs, lengths)
-    check_dtypes(p, initial, xs)
 
 
 # ------------------------------------------------------------------------------------------------- arrangement
@@ -276,9 +281,11 @@ def _span(steps: Any, start: Any, k: int) -> Any:
 
 def _put(steps: Any, t: Any, new: Any) -> Any:
     """(T, ...) with step t, or the steps from t on, new."""
-    return jax.tree.map(
-        lambda v, one: jax.lax.dynamic_update_slice_in_dim(v, one.reshape(-1, *v.shape[1:]), t, 0), steps, new
-    )
+
+    def put(v: Any, one: Any) -> Any:
+        return jax.lax.dynamic_update_slice_in_dim(v, one if one.ndim == v.ndim else one[None], t, 0)
+
+    return jax.tree.map(put, steps, new)
 
 
 def _rows(steps: Any) -> Any:

@@ -55,7 +55,7 @@ def forward(
     """Outputs as by `sequence.loop`, and the tape. xs (T, B, D), T >= 1; JAX, NumPy or balls.
 
     Raises BadInput where shapes do not fit, there is no step, or the cell is not mLSTM."""
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     xs, lengths, real = _onward(cell, xs, lengths, reverse)
     T, (N, H) = len(xs), initial.n.shape[1:]
     to_q, to_k = scales(cell.name == "mlstm", H)
@@ -98,9 +98,9 @@ def backward(
     reverse: bool = False,
 ) -> Gradients:
     """Cotangents of all that `forward` read, given those of its outputs; each line an edge, from right to left."""
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
     xs, lengths, real = _onward(cell, xs, lengths, reverse)
     T, (N, H) = len(xs), initial.n.shape[1:]
-    check_bar(cell, initial, xs, bar)
     q, k, v, a_f, w, largest, u, d, slope, o = tape
     hs_bar = flipped(bar.hs, lengths) if reverse else bar.hs
     h_bar = _heads(choose(keep_of(T, lengths), hs_bar, 0) + choose(is_last(T, lengths), bar.final.h[None], 0), N)

@@ -81,7 +81,7 @@ def forward(
     Raises BadInput where shapes do not fit, or the cell has no parallel form.
     """
     form = linear_form(cell)
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     T, B = xs.shape[:2]
     lengths = counted(lengths, T, B)
     xs = choose(keep_of(T, lengths), flipped(xs, lengths) if reverse else xs, 0)
@@ -115,7 +115,7 @@ def backward(
 ) -> Gradients:
     """Full BPTT in parallel, given the cotangents `bar` of the outputs."""
     form = linear_form(cell)
-    check_bar(cell, initial, xs, bar)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
     T, B = xs.shape[:2]
     lengths = counted(lengths, T, B)
     keep = keep_of(T, lengths)

@@ -66,9 +66,8 @@ def forward(
 
     Raises BadInput where shapes do not fit, or the cell is not the LSTM.
     """
-    if cell.name != "lstm":
-        raise BadInput(f"{cell.name} has no persistent kernel: it is the LSTM's")
-    check(cell, p, initial, xs, lengths)
+    _check_cell(cell)
+    check(cell, p, initial, xs, lengths, reverse)
     if isinstance(xs, jax.Array):
         check_dtypes(p, initial, xs)
     (T, B), H = xs.shape[:2], initial.h.shape[-1]
@@ -92,7 +91,10 @@ def backward(
     cell: Cell, p: Any, initial: Any, xs: Any, kept: Kept, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
     """Full BPTT, given the cotangents `bar` of the outputs."""
-    check_bar(cell, initial, xs, bar)
+    _check_cell(cell)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
+    if kept.xs.shape != xs.shape or kept.cs.shape != (len(xs) + 1, *initial.c.shape):
+        raise BadInput(f"what was kept must be of these inputs, {xs.shape}, got that of {kept.xs.shape}")
     (T, B, D), H = xs.shape, initial.h.shape[-1]
     lengths = counted(lengths, T, B)
     hs_bar = flipped(bar.hs, lengths) if reverse else bar.hs
@@ -143,8 +145,13 @@ def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
 
     Raises BadInput where shapes or dtypes do not fit, the cell is not the LSTM, or H is above `LARGEST`.
     """
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     return _bptt(cell, *jax.tree.map(jnp.asarray, (p, initial, xs)), integers(lengths), reverse)
+
+
+def _check_cell(cell: Cell) -> None:
+    if getattr(cell, "name", "lstm") != "lstm":  # what is no cell, `check` will say
+        raise BadInput(f"{cell.name} has no persistent kernel: it is the LSTM's")
 
 
 # ---------------------------------------------------------------------------------------------- the two kernels

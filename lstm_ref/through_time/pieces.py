@@ -19,7 +19,7 @@ from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import integers
-from lstm_ref.sequence import LOOP, Gradients, Outputs, Through, check, check_bar
+from lstm_ref.sequence import LOOP, Gradients, Outputs, Through, check, check_bar, is_whole
 
 
 def in_pieces(every: int, through: Through = LOOP) -> Through:
@@ -42,7 +42,7 @@ def forward(
 
     Raises BadInput where shapes do not fit, or `every` is below 1.
     """
-    check(cell, p, initial, xs, lengths)
+    check(cell, p, initial, xs, lengths, reverse)
     hs, befores, state = [], [], initial
     for piece in _pieces(xs, every, reverse):
         befores.append(state)
@@ -66,7 +66,7 @@ def backward(
     through: Through = LOOP,
 ) -> Gradients:
     """Full BPTT, piece by piece from the last to the first, given the cotangents `bar` of the outputs."""
-    check_bar(cell, initial, xs, bar)
+    check_bar(cell, p, initial, xs, bar, lengths, reverse)
     pieces = _pieces(xs, every, reverse)
     if len(pieces) != len(befores):
         raise BadInput(f"the states before {len(befores)} pieces were kept, and every={every} makes {len(pieces)}")
@@ -85,7 +85,7 @@ def backward(
 
 def _pieces(xs: Any, every: int, reverse: bool) -> list[slice]:
     """In the order of processing; of no step, one piece of none."""
-    if not isinstance(every, int) or every < 1:
+    if not is_whole(every):
         raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
     T = jax.tree.leaves(xs)[0].shape[0]
     pieces = [slice(start, min(start + every, T)) for start in range(0, max(T, 1), every)]

@@ -20,7 +20,7 @@ from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Tape, lstm
 from lstm_ref.cells.lstm import Params, State, split_gates
 from lstm_ref.padding import choose, counted, keep_of
-from lstm_ref.sequence import Outputs, check, check_bar, stacked
+from lstm_ref.sequence import Outputs, check_bar, stacked
 
 
 class Learned(NamedTuple):
@@ -32,8 +32,7 @@ class Learned(NamedTuple):
 
 def gradients(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = None) -> tuple[Outputs, Learned]:
     """Outputs of the LSTM, and the gradients of Σ bar · outputs, in one pass onward. xs (T, B, D), any arithmetic."""
-    check(lstm, p, initial, xs, lengths)
-    check_bar(lstm, initial, xs, bar)
+    check_bar(lstm, p, initial, xs, bar, lengths)
     T, B, D = xs.shape
     keep = keep_of(T, counted(lengths, T, B))
     state, state_dot = initial, _initially(initial, D)
