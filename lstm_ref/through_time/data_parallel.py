@@ -29,8 +29,10 @@ from lstm_ref.sequence import SCAN, Gradients, Outputs, Through, check, check_ba
 def over(mesh: Mesh, through: Through = SCAN) -> Through:
     """The way through time that splits a batch over the devices of the mesh, each of which goes by `through`.
 
-    It raises BadInput where the rows cannot be divided evenly.
+    It raises BadInput where the rows cannot be divided evenly; and this, where these are no mesh and no way.
     """
+    if not isinstance(mesh, Mesh) or not isinstance(through, Through):
+        raise BadInput(f"a jax.sharding.Mesh and a way through time are needed, got {mesh!r} and {through!r}")
     return Through(partial(_forward, mesh, through), partial(_backward, mesh, through))
 
 

@@ -175,9 +175,18 @@ def test_dtypes_are_those_that_jax_makes_of_them(recurrence):
     p, initial, xs, _ = a_problem().values()
     double = jax.tree.map(np.float64, initial)  # which JAX takes as float32
     np.testing.assert_array_equal(recurrence(p, double, xs).hs, recurrence(p, initial, xs).hs)
-    for other in (jax.numpy.bfloat16, np.int32):
+    for other in (jax.numpy.bfloat16, np.int32, np.bool_):
         with pytest.raises(BadInput, match="share one floating dtype"):
             recurrence(p, initial, xs.astype(other))
+        with pytest.raises(BadInput, match="share one floating dtype"):
+            recurrence(*jax.tree.map(lambda v: v.astype(np.bool_), (p, initial)), xs.astype(np.bool_))
+
+
+@pytest.mark.parametrize("given", [(None,), ([MESH],), (MESH, "scan")], ids=["no mesh", "a list", "no way"])
+def test_a_mesh_and_a_way_are_what_they_are(given):
+    for make in (data_parallel.over, data_parallel.bptt):
+        with pytest.raises(BadInput, match=r"a jax\.sharding\.Mesh and a way through time are needed, got"):
+            make(*given)
 
 
 def test_rows_stand_along_an_axis_that_there_is():
