@@ -358,7 +358,8 @@ def check_bar(
     """As `check`, and BadInput unless the cotangents have the shapes of the outputs: one that broadcasts would be a
     silent mistake."""
     check(cell, p, initial, xs, lengths, reverse)
-    _check_structure(f"{cell.name}: the cotangents of the outputs", bar, Outputs("T B H", cell.state))
+    kind = type(bar) if getattr(bar, "_fields", None) == Outputs._fields else Outputs
+    _check_structure(f"{cell.name}: the cotangents of the outputs", bar, kind("T B H", cell.state))
     wanted = {"hs": (_steps(xs), *initial.h.shape)} | {f"final.{k}": v.shape for k, v in named(initial).items()}
     found = {"hs": bar.hs.shape} | {f"final.{k}": v.shape for k, v in named(bar.final).items()}
     for name in wanted | found:

@@ -34,6 +34,10 @@ WHOLE |= {"sequence"} | {unit for unit in units() if unit.startswith("layers/")}
 """Units of which every mutant is tried here; of the others every sixth, and all in the benchmark."""
 
 
+pytestmark = pytest.mark.filterwarnings("error:Explicitly requested dtype float64")
+"""A comparison outside float64 of what was computed in it would cut both to float32, and call a right one found."""
+
+
 def drawn(problem):
     rng = np.random.default_rng(0)
     outputs = problem.function(jax.tree.map(np.copy, problem.inputs))
