@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -172,7 +173,9 @@ def solved(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict[str,
         for name, shape in named(shapes).items()
         if name in came
     ]
-    for _ in every:  # one that is solved may make another one solvable
+    grown = True
+    while grown:  # one that is solved may make another one solvable
+        before = len(found)
         for _, shape, lengths in every:
             axes = shape.split()
             if len(axes) == len(lengths):
@@ -182,6 +185,7 @@ def solved(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict[str,
                     known = number * prod(found[s] for s in letters if s in found)
                     if len(unknown) == 1 and known and length % known == 0:
                         found[unknown[0]] = length // known
+        grown = len(found) > before
     for name, shape, lengths in every:
         used = {s for axis in shape.split() for s in factors(axis)[1]}
         wanted = filled(shape, found) if used <= found.keys() else f"({', '.join(shape.split())})"
@@ -191,10 +195,11 @@ def solved(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict[str,
     return found
 
 
-def factors(axis: str) -> tuple[int, list[str]]:
-    """An axis as a number and sizes: "4NH" is (4, ["N", "H"])."""
+@cache
+def factors(axis: str) -> tuple[int, tuple[str, ...]]:
+    """An axis as a number and sizes: "4NH" is (4, ("N", "H"))."""
     number, letters = re.fullmatch(r"(\d*)([A-Z]*)", axis).groups()  # type: ignore[union-attr]
-    return int(number or 1), list(letters)
+    return int(number or 1), tuple(letters)
 
 
 def _value(axis: str, sizes: Mapping[str, int]) -> int:
