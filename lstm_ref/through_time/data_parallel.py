@@ -56,7 +56,8 @@ def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
     custom.defvjp(forward, backward)
 
     def recurrence(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
-        _check(mesh, cell, p, initial, xs, lengths, reverse)  # within a `jit` the lengths' values are not seen any more
+        check(cell, p, initial, xs, lengths, reverse)  # within a `jit` the lengths' values are not seen any more
+        _check_split(mesh, initial)
         return custom(cell, p, initial, xs, integers(lengths), reverse)
 
     return recurrence
@@ -97,7 +98,8 @@ def _forward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[Outputs, Any]:
-    _check(mesh, cell, p, initial, xs, lengths, reverse)
+    check(cell, p, initial, xs, lengths, reverse)
+    _check_split(mesh, initial)
     return _on_devices(mesh, through, cell, reverse, p, initial, xs, integers(lengths))
 
 
@@ -122,8 +124,8 @@ def _backward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> Gradients:
-    _check(mesh, cell, p, initial, xs, lengths, reverse)
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
+    _check_split(mesh, initial)
     return _on_devices_backward(mesh, through, cell, reverse, p, initial, xs, tapes, bar, integers(lengths))
 
 
@@ -165,10 +167,9 @@ def _placed(mesh: Mesh, values: Any, spec: P) -> Any:
 # --------------------------------------------------------------------------------------------------- bad input
 
 
-def _check(mesh: Mesh, cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: bool) -> None:
+def _check_split(mesh: Mesh, initial: Any) -> None:
     if any(kind != AxisType.Auto for kind in mesh.axis_types):
         raise BadInput(f"the mesh must have axes of type Auto, as Mesh(devices, names) makes them, got {mesh}")
-    check(cell, p, initial, xs, lengths, reverse)
     _check_rows(initial.h.shape[0], mesh.size)
 
 
