@@ -7,9 +7,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 3
 
-EXACT, ESTIMATOR, WRONG = "exact gradient", "intended estimator", "wrong"
+EXACT, ESTIMATOR, WRONG, UNDECIDED = "exact gradient", "intended estimator", "wrong", "undecided"
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class InputReport:
     """The same of the equations, evaluated in ball arithmetic; None where they could not be."""
     zeros: int = 0
     """Elements whose gradient is truly zero on this problem: it cannot tell a right term there from a missing one."""
+    undecided: bool = False
+    """Neither right nor wrong: what has to be allowed for rounding is as large as the gradient itself, everywhere."""
+    constants: float | None = None
+    """Digits to which it is equal, where the rest is the rounding of constants in the code; None where it is equal to
+    all digits that were compared."""
 
     @property
     def elements(self) -> int:
@@ -113,7 +118,7 @@ class Conformance:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole answer. `verdict` is one of `EXACT`, `ESTIMATOR`, `WRONG`."""
+    """The whole answer. `verdict` is one of `EXACT`, `ESTIMATOR`, `WRONG`, `UNDECIDED`."""
 
     name: str
     verdict: str
@@ -123,7 +128,7 @@ class Report:
     inherited: tuple[str, ...]
     """Nodes that are wrong further back: consequences of the first, not new faults."""
     unchecked: tuple[str, ...]
-    """Inputs for which no gradient is claimed."""
+    """Leaves of the inputs, by path, for which no gradient is claimed. Every leaf is here or among `inputs`."""
     skipped: tuple[tuple[str, str], ...]
     """(oracle, why it could not be asked)."""
     notes: tuple[str, ...]
@@ -146,7 +151,12 @@ class Report:
     @property
     def right(self) -> bool:
         """Whether the claim holds: an exact gradient, or the declared estimator."""
-        return self.verdict != WRONG
+        return self.verdict in (EXACT, ESTIMATOR)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the claim holds, 1 where it is wrong, 2 where nothing could be decided."""
+        return {WRONG: 1, UNDECIDED: 2}.get(self.verdict, 0)
 
     @property
     def elements(self) -> int:
