@@ -39,13 +39,18 @@ def inner(outputs: Any, cotangent: Any) -> Any:
 
 
 def is_traceable(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether JAX can trace the function: then it is JAX code (or plain operators), else NumPy code."""
+    """Whether JAX can trace the function at arguments of these dtypes; plain operators it can trace too."""
+    return why_untraceable(function, *arguments) is None
+
+
+def why_untraceable(function: Callable[..., Any], *arguments: Any) -> BaseException | None:
+    """What JAX raises when it traces the function; None where it can."""
     try:
         with x64():
             jax.jit(function).eval_shape(*jax.tree.map(_abstract, arguments))  # which JAX remembers
-    except (Exception, SystemExit):
-        return False
-    return True
+    except (Exception, SystemExit) as error:
+        return error
+    return None
 
 
 def _abstract(v: Any) -> Any:
