@@ -89,13 +89,13 @@ class Line:
         padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % size, axis=0)])
         return np.concatenate([batched(padded[k : k + size]) for k in range(0, len(points), size)])[: len(points)]
 
-    def axes(self, steps: np.ndarray) -> np.ndarray:
-        """The points x + steps[k, n] · e_n, k by k: steps (K, N) -> (K·N, N)."""
-        K, N = steps.shape
-        points = np.empty((K * N, N), dtype=steps.dtype)
+    def axes(self, steps: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
+        """The points x + steps[k, n] · e_n, k by k: steps (K, N) -> (K·N, N); of some axes alone where told `which`."""
+        K, n = steps.shape
+        which = np.arange(n) if which is None else which
+        points = np.empty((K * n, self.x.size), dtype=steps.dtype)
         points[:] = self.x
-        rows = np.arange(K * N)
-        points[rows, rows % N] += steps.ravel()
+        points[np.arange(K * n), np.tile(which, K)] += steps.ravel()
         return points
 
 
