@@ -236,10 +236,10 @@ def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
 
 def _is_jaxs_own(eqn: Any) -> bool:
     """Whether it calls a jitted function of JAX itself, whose lines (if any) are those of the first to call it."""
-    return eqn.primitive.name in ("jit", "pjit") and _name_in_jax(eqn.params["jaxpr"]) is not None
+    return eqn.primitive.name in ("jit", "pjit") and name_in_jax(eqn.params["jaxpr"]) is not None
 
 
-def _name_in_jax(inner: Any) -> str | None:
+def name_in_jax(inner: Any) -> str | None:
     """The name of the function that a jaxpr was traced from, if it was written by the authors of JAX."""
     about: Any = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
     name, _, place = str(about.func_src_info if about else "").partition(" at ")
@@ -277,8 +277,8 @@ BALLS = Numbers(from_code, step_for)
 def _call(eqn: Any, of: Numbers) -> Step:
     """jit, remat, custom derivatives: they mean what the function inside them means."""
     inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
-    if of is BALLS and _name_in_jax(inner) in APPROXIMATED:
-        meant = APPROXIMATED[_name_in_jax(inner)](eqn)
+    if of is BALLS and name_in_jax(inner) in APPROXIMATED:
+        meant = APPROXIMATED[name_in_jax(inner)](eqn)
         return lambda x: [meant(x)]
     return Plan(inner, None if hasattr(inner, "consts") else (), of)
 

@@ -28,6 +28,10 @@ class OracleReport:
     expected: str
     error: float
     allowed: float
+    directions: int = 0
+    """Number of random directions along which it was asked; 0 where it saw every element."""
+    wrong_directions: int = 0
+    """Along how many of them the claim is wrong."""
 
 
 @dataclass(frozen=True)
