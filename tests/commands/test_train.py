@@ -169,12 +169,15 @@ def test_a_hang_up_that_nohup_holds_off_stays_held_off(tmp_path, monkeypatch):
         signal.signal(signal.SIGHUP, before)
 
 
-def no_more(bytes_):
+@pytest.fixture
+def no_more():
     """Sets the largest size that a file may have: a disk that is full, as far as files are concerned."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path, monkeypatch):
+def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path, monkeypatch, no_more):
     files = ["--checkpoint", tmp_path / "c", "--curve", tmp_path / "x"]
     acts = iter([lambda: no_more(50)] + [lambda: None] * 3 + [lambda: no_more(resource.RLIM_INFINITY)])
     real = training.update
