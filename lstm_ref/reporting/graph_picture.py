@@ -17,7 +17,7 @@ _FILL = {"input": "#e8eef4", "parameter": "#f6f1e1", "node": "#ffffff"}
 _MARGIN, _HEAD = 0.25, 0.62
 
 
-def require_writable(path: str | Path) -> None:
+def require_drawable(path: str | Path) -> None:
     """Raises BadInput for an ending other than .svg and .png, for a file that is not a picture of ours or cannot be
     written, and where matplotlib is not installed: before any work is done."""
     path = Path(path)
@@ -38,9 +38,9 @@ def require_writable(path: str | Path) -> None:
 def draw(graph: Graph, path: str | Path) -> None:
     """Write the picture; the ending of `path`, .svg or .png, says which. The same graph gives the same file.
 
-    Raises as `require_writable` does.
+    Raises as `require_drawable` does.
     """
-    require_writable(path)
+    require_drawable(path)
     import matplotlib
     from matplotlib.figure import Figure
 

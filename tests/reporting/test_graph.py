@@ -85,7 +85,7 @@ def test_a_picture_that_cannot_be_written_is_refused(tmp_path, name, says):
     (tmp_path / "d.svg").mkdir()
     (tmp_path / "words.svg").write_text("precious")
     with pytest.raises(BadInput, match=says):
-        graph_picture.require_writable(tmp_path / name)
+        graph_picture.require_drawable(tmp_path / name)
     assert (tmp_path / "words.svg").read_text() == "precious"
 
 
