@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lstm_ref.checking.report import SCHEMA, Report
 from lstm_ref.errors import BadInput
+from lstm_ref.writing import write_whole
 
 MARKS = {
     ".html": '<meta name="generator" content="lstm_ref">',
@@ -43,10 +44,7 @@ def write(path: Path, reports: Sequence[Report]) -> None:
     """Write the reports. Raises BadInput as `require_writable` does."""
     require_writable(path)
     content = _text(path.suffix.lower(), reports).encode("utf-8", errors="replace")
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
+    write_whole(path, content)
 
 
 def as_json(reports: Sequence[Report]) -> str:

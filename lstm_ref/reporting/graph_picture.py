@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.graph import Graph, Vertex
 from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, layout
+from lstm_ref.writing import target, write_whole
 
 OURS = b"lstm_ref"
 INK, ACCENT, PALE = "#1f2933", "#c2410c", "#9aa5b1"
@@ -15,23 +17,33 @@ _FILL = {"input": "#e8eef4", "parameter": "#f6f1e1", "node": "#ffffff"}
 _MARGIN, _HEAD = 0.25, 0.62
 
 
-def draw(graph: Graph, path: str | Path) -> None:
-    """Write the picture; the ending of `path`, .svg or .png, says which. The same graph gives the same file.
-
-    Raises BadInput for another ending, for a file that is not a picture of ours, and where matplotlib is not installed.
-    """
+def require_drawable(path: str | Path) -> None:
+    """Raises BadInput for an ending other than .svg and .png, for a file that is not a picture of ours or cannot be
+    written, and where matplotlib is not installed: before any work is done."""
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
         raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
-    if not path.parent.is_dir():
-        raise BadInput(f"{path.parent}: no such folder")
-    if path.exists() and OURS not in path.read_bytes():
-        raise BadInput(f"{path} exists and is not a picture of ours: give another name")
+    place = target(path)
     try:
-        import matplotlib
-        from matplotlib.figure import Figure
+        if place.exists() and OURS not in place.read_bytes():
+            raise BadInput(f"{path} exists and is not a picture of ours: give another name")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        import matplotlib  # noqa: F401
     except ImportError:
         raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
+
+
+def draw(graph: Graph, path: str | Path) -> None:
+    """Write the picture; the ending of `path`, .svg or .png, says which. The same graph gives the same file.
+
+    Raises as `require_drawable` does.
+    """
+    require_drawable(path)
+    import matplotlib
+    from matplotlib.figure import Figure
+
     settings: Any = {
         "svg.hashsalt": "lstm_ref",
         "svg.fonttype": "path",
@@ -41,9 +53,11 @@ def draw(graph: Graph, path: str | Path) -> None:
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
         figure = _figure(graph, Figure)
         about = {"Date": None, "Creator": "lstm_ref", "Title": graph.title, "Description": graph.to_json()}
-        figure.savefig(
-            path, dpi=110, facecolor="white", metadata=about if path.suffix == ".svg" else {"Software": OURS.decode()}
-        )
+        kind, drawn = Path(path).suffix[1:], BytesIO()
+        if kind == "png":
+            about = {"Software": OURS.decode()}
+        figure.savefig(drawn, format=kind, dpi=110, facecolor="white", metadata=about)
+    write_whole(path, drawn.getvalue())
 
 
 def _figure(graph: Graph, new_figure: Any) -> Any:

@@ -75,7 +75,7 @@ def test_a_disk_that_is_full_is_one_clear_line(tmp_path, right, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(BadInput, match=r"report.xml: cannot be written: No space left on device"):
         write(tmp_path / "report.xml", [right])
 
