@@ -17,10 +17,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import flint
 import numpy as np
 from flint import arb
 
 ROWS = 8
+MOVED_DIGITS = 200
 EXACT_BITS = 10
 """A float with a significand this short was meant as it is: that a rounded number ends so has a chance of 2^-40."""
 LARGEST_INTEGER = 2**24
@@ -52,7 +54,8 @@ class Constants:
         if self.row is None:
             return exact
         sign = HADAMARD[self.row, column] if column < ROWS else _sign(column, self.row)
-        return exact * (1 + arb(sign * self.size) * arb(2) ** -bits)
+        with flint.ctx.workdps(MOVED_DIGITS):  # a program's constants are made before its digits are known
+            return exact * (1 + arb(sign * self.size) * arb(2) ** -bits)
 
 
 def _sign(column: int, row: int) -> float:

@@ -151,7 +151,8 @@ def in_its_precision(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
     if problem.definition is not None:
         return problem, ()
     error = why_untraceable(problem.function, problem.inputs)
-    low = jax.tree.map(lambda v: np.asarray(v).astype(np.float32), problem.inputs)
+    with np.errstate(over="ignore"):
+        low = jax.tree.map(lambda v: np.asarray(v).astype(np.float32), problem.inputs)
     stays = any(np.result_type(v) == np.float32 for v in jax.tree.leaves(problem.inputs))
     if stays and error is None:
         double = jax.tree.map(lambda v: np.asarray(v).astype(np.float64), problem.inputs)

@@ -206,7 +206,10 @@ def contradictions_in(reports: list[InputReport]) -> list[str]:
     found = []
     for name in dict.fromkeys(o.oracle for r in reports for o in r.oracles):
         differing = [
-            r.name for r in reports for o in r.oracles if o.oracle == name and not o.decides and o.agrees != r.right
+            r.name
+            for r in reports
+            for o in r.oracles
+            if o.oracle == name and not o.decides and not r.undecided and o.agrees != r.right and o.limit < 1
         ]
         if differing:
             found.append(
