@@ -90,6 +90,7 @@ def test_a_strangers_file_is_judged_rightly(name, run, capfd):
         assert said in words, f"not said: {said}\n{answer}"
     for said in ("Traceback", *expected.get("never", [])):
         assert said not in words, f"said: {said}\n{answer}"
+    assert "\x1b" not in answer
     if "--json" in " ".join(expected.get("options", [])):
         json.loads(out)
     else:
