@@ -1,8 +1,8 @@
 """Right problems as strangers write them, one style a function, and the same with a mistake planted: `draw`, `planted`.
 
-Each style draws sizes, values and constants, and writes the forward one way and the backward another, as people do: a mean
-here and `1 / n` there, a division here and a factor there. What is planted is a part of one array's largest element, in one
-element of it or in the whole array: at least 1e-6 in float64, 1e-2 where float32 flows inside.
+Each style draws sizes, values and constants, and writes the forward one way and the backward another, as people do: a
+mean here and `1 / n` there, a division here and a factor there. What is planted is a part of one array's largest
+element, in one element of it or in the whole array: at least 1e-6 in float64, 1e-2 where float32 flows inside.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -120,6 +121,11 @@ def constant(rng: Rng) -> float:
     ][rng.integers(4)]()
 
 
+def divisor(rng: Rng) -> float:
+    """A constant by which what goes into an activation may be divided."""
+    return float(np.clip(constant(rng), 0.3, 4))
+
+
 def near_kinks(rng: Rng, *shape: int) -> np.ndarray:
     """Normal numbers, some of which lie close to zero."""
     x = rng.normal(size=shape)
@@ -199,7 +205,7 @@ def least_squares(rng: Rng) -> Problem:
 def scaled(rng: Rng) -> Problem:
     """Shifted, divided by one constant and the root of another; back by factors."""
     shape = sizes(rng, int(rng.integers(1, 4)))
-    m, s, d, (f, slope) = constant(rng), constant(rng), constant(rng), activation(rng)
+    m, s, d, (f, slope) = constant(rng), divisor(rng), constant(rng), activation(rng)
 
     def forward(i: Any) -> Any:
         return f((i["x"] - m) / s) / np.sqrt(d)
@@ -257,7 +263,7 @@ def smoothed_cross_entropy(rng: Rng) -> Problem:
 def weighted_losses(rng: Rng) -> Problem:
     """Three losses, weighted."""
     n = int(rng.choice((2, 3, 5)))
-    a, b, c = constant(rng), constant(rng), constant(rng)
+    a, b, c = constant(rng), constant(rng), divisor(rng)
     inputs = {"u": rng.normal(size=n), "v": rng.normal(size=n)}
 
     def loss(i: Any) -> Any:
@@ -304,11 +310,13 @@ class Dense:
         self.f, self.slope = f, slope
 
     def forward(self, w: Any, b: Any, x: Any) -> Any:
+        """f(xw + b)."""
         self.w, self.x, self.a = w, x, x @ w + b
         self.dw, self.db = np.zeros_like(w), np.zeros_like(b)
         return self.f(self.a)
 
     def backward(self, bar: Any) -> Any:
+        """The cotangent of x."""
         da = bar * self.slope(self.a)
         self.dw += self.x.T @ da
         self.db += da.sum(axis=0)
@@ -321,7 +329,7 @@ def layer_objects(rng: Rng) -> Problem:
     B, *widths = sizes(rng, int(rng.integers(3, 5)))
     layers = [Dense(*activation(rng)) for _ in widths[1:]]
     inputs: dict[str, Any] = {"x": rng.normal(size=(B, widths[0]))}
-    for n, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+    for n, (before, after) in enumerate(pairwise(widths)):
         inputs |= {f"w{n}": rng.normal(size=(before, after)) / 2, f"b{n}": rng.normal(size=after)}
 
     def forward(i: Any) -> Any:
@@ -345,6 +353,7 @@ class Recurrent:
     """A recurrent layer that keeps its steps in a list."""
 
     def forward(self, i: Any) -> Any:
+        """All states after the first."""
         self.steps, h, hs = [], i["h"], []
         for x in i["x"]:
             prev, h = h, np.tanh(x @ i["w"] + h @ i["u"] + i["b"])
@@ -353,6 +362,7 @@ class Recurrent:
         return np.stack(hs)
 
     def backward(self, i: Any, bars: Any) -> Any:
+        """The gradients; the list is empty then."""
         found = {k: np.zeros_like(v) for k, v in i.items()}
         dh, t = np.zeros_like(i["h"]), len(bars)
         while self.steps:
@@ -576,7 +586,7 @@ def lstm_of_floats(rng: Rng) -> Problem:
 def mean_in_jax(rng: Rng) -> Problem:
     """A mean of an activation of jax.nn, the claim in jnp."""
     B, D = sizes(rng, 2)
-    c = constant(rng)
+    c = divisor(rng)
     f, slope = [
         (lambda x: jax.nn.gelu(x, approximate=False), lambda x: _erf_gelu_slope(x)),
         (jax.nn.silu, lambda x: jax.nn.sigmoid(x) * (1 + x * (1 - jax.nn.sigmoid(x)))),
@@ -600,7 +610,7 @@ def _erf_gelu_slope(x: Any) -> Any:
 @style(weight=1)
 def rule_in_jax(rng: Rng) -> Problem:
     """A custom_vjp against its own primal."""
-    n, c = sizes(rng, 1)[0], constant(rng)
+    n, c = sizes(rng, 1)[0], divisor(rng)
 
     @jax.custom_vjp
     def f(x: Any) -> Any:
@@ -618,7 +628,7 @@ def torch_module(rng: Rng, dtype: str) -> Problem:
     between = (torch.nn.Tanh, torch.nn.ReLU, torch.nn.Sigmoid, torch.nn.LeakyReLU, torch.nn.GELU)
     B, *widths = sizes(rng, int(rng.integers(3, 5)))
     layers: list[Any] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [torch.nn.Linear(before, after), between[rng.integers(len(between))]()]
     module = torch.nn.Sequential(*layers[:-1]).to(getattr(torch, dtype))
     return lstm_ref.torch_function(module, torch.randn(B, widths[0], dtype=getattr(torch, dtype)))
@@ -641,7 +651,7 @@ def torch_autograd_function(rng: Rng) -> Problem:
     """A Function with constants of its own, and a mean."""
     import torch
 
-    c, shape = constant(rng), sizes(rng, 2)
+    c, shape = divisor(rng), sizes(rng, 2)
 
     class MeanSwish(torch.autograd.Function):
         @staticmethod
