@@ -207,6 +207,7 @@ def strangers(problems: int, first: int, workers: int, only: str | None, out: Co
 def _by_style(found: list[Seen]) -> Table:
     """How many of each style, and what was said of them."""
     table = Table("style", "right", "alarms", "undecided", "planted", "missed", "undecided", "ms", box=SIMPLE_HEAD)
+    table.columns[0].no_wrap = True
     styles: dict[str, list[Seen]] = defaultdict(list)
     for one in found:
         styles[one.style].append(one)
