@@ -104,7 +104,7 @@ def check(
     if explain and truth is not None and problem.estimator is None and (not right or problem.cell is not None):
         evidence = Evidence(problem, cotangents, claimed, truth, wrong_masks)
         try:
-            diagnosis = diagnose(evidence, lambda other: _is_right(other, decisive, seed))
+            diagnosis = diagnose(evidence, lambda other: _checked(other, decisive, seed))
         except LstmRefError:
             raise
         except Exception as error:  # the user's own code, at inputs of ours: the verdict stands without it
@@ -145,9 +145,9 @@ def _undecided(problem: Problem, reports: list[InputReport]) -> tuple[str, ...]:
     return (*found, *few)
 
 
-def _is_right(problem: Problem, decisive: set[str], seed: int) -> bool:
-    """The verdict on another problem, by the oracles that decided this one, at the least digits."""
-    return check(problem, oracles=sorted(decisive), digits=20, seed=seed, explain=False).right
+def _checked(problem: Problem, decisive: set[str], seed: int) -> Report:
+    """The report on another problem, by the oracles that decided this one, at the least digits."""
+    return check(problem, oracles=sorted(decisive), digits=20, seed=seed, explain=False)
 
 
 def _moved_off_the_kink(problem: Problem, seed: int) -> Problem:
