@@ -72,7 +72,7 @@ def check(
         skipped = (("claim in balls", in_balls.why_not), *skipped)
     decisive = decisive_of(answers)
     setting = Setting(problem, cotangents, Claimed(claimed, in_balls.values), answers, decisive, digits, seed)
-    verdicts = judge_with_allowances(setting, floors)
+    verdicts = judge_with_allowances(setting, floors, excusing=not faults)
     reports = [verdicts.by_input[path].report for path in claimed]
     wrong = {path: verdicts.by_input[path].wrong for path in claimed}
     verdict = _verdict(problem, reports, bool(faults))
@@ -137,7 +137,7 @@ def _verdict(problem: Problem, reports: list[InputReport], has_faults: bool) -> 
 def _diagnosed(evidence: Evidence, decisive: set[str], seed: int) -> tuple[Diagnosis, str]:
     """The diagnosis, or why there is none: the verdict stands without it."""
     try:
-        return diagnose(evidence, lambda other: _is_right(other, decisive, seed)), ""
+        return diagnose(evidence, lambda other: _checked(other, decisive, seed)), ""
     except LstmRefError:
         raise
     except KeyboardInterrupt:
@@ -229,9 +229,9 @@ def _undecided(problem: Problem, reports: list[InputReport]) -> tuple[str, ...]:
     return (*found, *few)
 
 
-def _is_right(problem: Problem, decisive: set[str], seed: int) -> bool:
-    """The verdict on another problem, by the oracles that decided this one, at the least digits."""
-    return check(problem, oracles=sorted(decisive), digits=20, seed=seed, explain=False).right
+def _checked(problem: Problem, decisive: set[str], seed: int) -> Report:
+    """The report on another problem, by the oracles that decided this one, at the least digits."""
+    return check(problem, oracles=sorted(decisive), digits=20, seed=seed, explain=False)
 
 
 def _moved_off_the_kink(problem: Problem, seed: int) -> Problem:
