@@ -28,6 +28,10 @@ class OracleReport:
     expected: str
     error: float
     allowed: float
+    directions: int = 0
+    """How many random directions it was asked along; 0 where it saw every element."""
+    wrong_directions: int = 0
+    """Along how many of them the claim is wrong."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,14 +22,16 @@ MARKS = {
 
 def require_writable(path: Path) -> None:
     """Raises BadInput unless a report can be written there: before any work is done."""
-    suffix, folder = path.suffix.lower(), path.parent
+    suffix, folder = path.suffix.lower(), path.resolve().parent  # of a link, where it leads: it is written there
     if suffix not in MARKS:
         raise BadInput(f"{path}: a report file must end in {', '.join(MARKS)}")
     if not folder.is_dir():
-        raise BadInput(f"{path}: there is no folder {folder}")
+        raise BadInput(f"{path}: there is no folder {path.parent if not path.is_symlink() else folder}")
     if path.exists() and not path.is_file():
         raise BadInput(f"{path}: is not a file")
-    if not os.access(path if path.exists() else folder, os.W_OK):
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"{path}: no permission to write in {folder}")
+    if path.exists() and not os.access(path, os.W_OK):
         raise BadInput(f"{path}: no permission to write it")
     if path.exists() and path.stat().st_size:
         try:
@@ -43,10 +47,35 @@ def write(path: Path, reports: Sequence[Report]) -> None:
     """Write the reports. Raises BadInput as `require_writable` does."""
     require_writable(path)
     content = _text(path.suffix.lower(), reports).encode("utf-8", errors="replace")
+    write_whole(path, content)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: what stood there stays until all of the new is on the disk. A link stays a
+    link, and a file keeps its permissions. Raises BadInput."""
     try:
-        path.write_bytes(content)
+        target = path.resolve()
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+        handle, temporary = tempfile.mkstemp(prefix=".lstm_ref.", dir=target.parent)  # beside: a rename moves no data
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, stat.S_IMODE(mode))
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _umask() -> int:
+    """What the process takes from the permissions of a new file; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def as_json(reports: Sequence[Report]) -> str:

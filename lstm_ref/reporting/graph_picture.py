@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 from typing import Any
 
 from lstm_ref.errors import BadInput
+from lstm_ref.reporting.files import write_whole
 from lstm_ref.reporting.graph import Graph, Vertex
 from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, layout
 
@@ -21,29 +24,42 @@ def draw(graph: Graph, path: str | Path) -> None:
     Raises BadInput for another ending, for a file that is not a picture of ours, and where matplotlib is not installed.
     """
     path = Path(path)
-    if path.suffix not in (".svg", ".png"):
-        raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
-    if not path.parent.is_dir():
-        raise BadInput(f"{path.parent}: no such folder")
-    if path.exists() and OURS not in path.read_bytes():
-        raise BadInput(f"{path} exists and is not a picture of ours: give another name")
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
+    require_drawable(path)
+    import matplotlib
+    from matplotlib.figure import Figure
+
     settings: Any = {
         "svg.hashsalt": "lstm_ref",
         "svg.fonttype": "path",
         "mathtext.fontset": "dejavuserif",
         "font.size": 8,
     }
+    drawn = io.BytesIO()
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
         figure = _figure(graph, Figure)
         about = {"Date": None, "Creator": "lstm_ref", "Title": graph.title, "Description": graph.to_json()}
-        figure.savefig(
-            path, dpi=110, facecolor="white", metadata=about if path.suffix == ".svg" else {"Software": OURS.decode()}
-        )
+        if path.suffix == ".png":
+            about = {"Software": OURS.decode()}
+        figure.savefig(drawn, format=path.suffix[1:], dpi=110, facecolor="white", metadata=about)
+    write_whole(path, drawn.getvalue())
+
+
+def require_drawable(path: Path) -> None:
+    """Raises BadInput unless a picture can be made there: before any work is done."""
+    if path.suffix not in (".svg", ".png"):
+        raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path.parent}: no such folder")
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise BadInput(f"{path.parent}: the folder cannot be written")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is not a file")
+    if path.exists() and OURS not in path.read_bytes():
+        raise BadInput(f"{path} exists and is not a picture of ours: give another name")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
 
 
 def _figure(graph: Graph, new_figure: Any) -> Any:
