@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from lstm_ref.checking.home import Home, text_of
+from lstm_ref.checking.home import Home
 from lstm_ref.checking.problem import Problem, problem
-from lstm_ref.errors import BadInput, LstmRefError
+from lstm_ref.errors import BadInput, LstmRefError, text_of
 
 FUNCTIONS = ("loss", "gradients", "forward", "backward", "definition", "mapping", "readout", "adjoints")
 FIELDS = (*FUNCTIONS, "nodes", "estimator", "reverse_time", "cell")

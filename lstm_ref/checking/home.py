@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lstm_ref.errors import LstmRefError
+from lstm_ref.errors import LstmRefError, is_readable, text_of
 
 _STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
 _INSTALLED = ("site-packages", "dist-packages")
@@ -89,28 +89,11 @@ class Home:
                 except (KeyboardInterrupt, LstmRefError):
                     raise
                 except BaseException as error:
-                    if isinstance(error, Exception) and _is_readable(error):
+                    if isinstance(error, Exception) and is_readable(error):
                         raise
                     raise type(type(error).__name__, (Exception,), {})(text_of(error)) from error
 
         return call
-
-
-def text_of(error: BaseException) -> str:
-    """An error's own words, the first line, whatever its class does when asked for them."""
-    if isinstance(error, SyntaxError):
-        return str(error.msg)
-    if not _is_readable(error):
-        return "(its text cannot be had)"
-    return (str(error).strip().split("\n") or [""])[0][:200]
-
-
-def _is_readable(error: BaseException) -> bool:
-    try:
-        str(error)
-    except BaseException:
-        return False
-    return True
 
 
 def _importable(folder: str) -> set[str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lstm_ref.checking.report import WRONG, OracleReport, Report
+from lstm_ref.errors import shown
 from lstm_ref.reporting import words
 
 COLOURS = {"right": "green", "wrong": "red", "undecided": "yellow"}
@@ -26,9 +27,9 @@ class _Console(Console):
         raise  # the BrokenPipeError that is being handled
 
 
-def console(no_color: bool = False, stderr: bool = False) -> Console:
-    """Standard output, or error. Without rich's emoji, which would turn the `:100:` of a source line into a picture."""
-    out = _Console(no_color=no_color, emoji=False, highlight=False, stderr=stderr)
+def console(no_color: bool = False) -> Console:
+    """Standard output. Without rich's emoji, which would turn the `:100:` of a source line into a picture."""
+    out = _Console(no_color=no_color, emoji=False, highlight=False)
     if out.width < NARROWEST:
         out.width = 80
     return out
@@ -36,7 +37,7 @@ def console(no_color: bool = False, stderr: bool = False) -> Console:
 
 def escape(text: str) -> str:
     """A user's words, taken neither for rich's markup nor for orders to the terminal."""
-    return escape_markup(words.shown(text))
+    return escape_markup(shown(text))
 
 
 def as_text(report: Report, width: int = 110) -> str:
@@ -146,7 +147,7 @@ def summary(reports: Iterable[Report]) -> Table:
             f"{report.digits_in_floats:.1f}",
             f"[{'' if report.right else 'bold '}{COLOURS[words.kind(report)]}]{report.verdict}[/]",
             Text(
-                words.shown(", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs))),
+                shown(", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs))),
                 no_wrap=True,
                 overflow="ellipsis",
             ),

@@ -7,15 +7,7 @@ import math
 from collections.abc import Iterable
 
 from lstm_ref.checking.report import UNDECIDED, Finding, InputReport, OracleReport, Report
-
-_UNSEEN = {ord(c): c.encode("unicode_escape").decode() for c in map(chr, (*range(32), *range(127, 160)))}
-_UNSEEN |= {c: f"\\u{c:04x}" for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-"""Characters that a terminal obeys instead of showing: controls, and what turns the direction of writing."""
-
-
-def shown(text: str) -> str:
-    """The text with such characters as their escapes: a name must not clear the screen of who reads it."""
-    return text.translate(_UNSEEN)
+from lstm_ref.errors import shown
 
 
 def kind(one: Report | InputReport) -> str:
@@ -81,6 +73,13 @@ def verdict(one: InputReport) -> str:
     if decider is not None and decider.directions:
         return f"wrong along {decider.wrong_directions} of {decider.directions} directions"
     return f"WRONG: {one.wrong_elements} of {one.elements}" if one.wrong_elements else "WRONG"
+
+
+def not_decided(report: Report) -> str:
+    """What could not be decided, and what would decide it."""
+    names = ", ".join(shown(i.name) for i in report.inputs if i.undecided)
+    what = f"the gradient of {names} could not be decided" if names else "nothing could be decided"
+    return "; ".join([f"{shown(report.name)}: {what}", *map(shown, report.undecided)])
 
 
 def constants(report: Report) -> str | None:

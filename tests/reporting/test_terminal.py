@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from lstm_ref.errors import shown
 from lstm_ref.reporting import words
 from lstm_ref.reporting.terminal import as_text, console, render, summary
 
@@ -129,7 +130,7 @@ def test_what_a_terminal_would_obey_is_shown(wrong, width):
     evil = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202egnp.exe"
     inputs = (replace(wrong.inputs[0], name=evil), wrong.inputs[1])
     report = replace(wrong, name=evil, inputs=inputs, notes=(evil,), unchecked=(evil,), skipped=((evil, evil),))
-    for text in (as_text(report, width), words.shown(evil)):
+    for text in (as_text(report, width), shown(evil)):
         assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e"} & set(text)
     assert r"\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202egnp.exe" in "".join(as_text(report, width).split())
 
