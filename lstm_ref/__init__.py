@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lstm_ref.checking import Report, check_gradients
     from lstm_ref.checking.adapters import custom_vjp, torch_function
     from lstm_ref.errors import BadInput, LstmRefError
-    from lstm_ref.testing import WrongGradient, assert_gradients
+    from lstm_ref.testing import UndecidedGradient, WrongGradient, assert_gradients
 
 __version__ = "0.1.0"
 
@@ -22,6 +22,7 @@ _HOME = {
     "BadInput": "lstm_ref.errors",
     "LstmRefError": "lstm_ref.errors",
     "Report": "lstm_ref.checking",
+    "UndecidedGradient": "lstm_ref.testing",
     "WrongGradient": "lstm_ref.testing",
     "assert_gradients": "lstm_ref.testing",
     "check_gradients": "lstm_ref.checking",
@@ -34,6 +35,7 @@ __all__ = [
     "BadInput",
     "LstmRefError",
     "Report",
+    "UndecidedGradient",
     "WrongGradient",
     "assert_gradients",
     "check_gradients",

@@ -44,6 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a report that cannot be written before any test has run; find the files that the setting names."""
+    if config.getoption("--gradients-seed") < 0:
+        raise pytest.UsageError(f"--gradients-seed must not be negative, got {config.getoption('--gradients-seed')}")
+    if not 20 <= config.getoption("--gradients-digits") <= 1000:
+        raise pytest.UsageError(
+            f"--gradients-digits must be from 20 to 1000, got {config.getoption('--gradients-digits')}"
+        )
     config.stash[_REPORTS] = {}
     named = [path for pattern in config.getini("gradient_files") for path in _matching(config, pattern)]
     config.stash[_FILES] = named
@@ -128,28 +134,34 @@ class DerivationFile(pytest.File):
         """A test for every input of every problem."""
         from lstm_ref.checking.derivation_file import load
         from lstm_ref.checking.problem import paths
-        from lstm_ref.errors import BadInput
+        from lstm_ref.errors import LstmRefError, defect, shown
 
         try:
             problems = load(str(self.path), self.config.getoption("--gradients-seed"))
-        except BadInput as error:
-            raise self.CollectError(str(error)) from None
+        except LstmRefError as error:
+            if isinstance(error.__cause__, pytest.skip.Exception):  # pytest.importorskip at the file's top
+                raise error.__cause__ from None
+            raise self.CollectError(shown(str(error))) from None
+        except Exception as error:
+            raise self.CollectError(defect(error)) from error
         self.found: dict[str, Any] = {}
         self.told: set[str] = set()
         for problem in problems:
             _, _, part = problem.name.partition("::")
             for name in paths(problem.inputs):
-                label = f"{part}-{name}" if part else name
+                label = shown(f"{part}-{name}" if part else name)
                 yield GradientOf.from_parent(self, name=f"gradients[{label}]", problem=problem, input_name=name)
 
     def report(self, problem: Any) -> Any:
         """The report on a problem; raises again what a check raised before."""
         if problem.name not in self.found:
             from lstm_ref.checking.check import check
+            from lstm_ref.checking.derivation_file import naming_lines
 
             option = self.config.getoption
             try:
-                report = check(problem, digits=option("--gradients-digits"), seed=option("--gradients-seed"))
+                with naming_lines(str(self.path)):
+                    report = check(problem, digits=option("--gradients-digits"), seed=option("--gradients-seed"))
             except Exception as error:
                 self.found[problem.name] = error
             else:
@@ -168,16 +180,21 @@ class DerivationFile(pytest.File):
 
 
 class _Told(AssertionError):
-    """A wrong gradient of a claim whose whole report another test has shown."""
+    """A gradient that is not right, of a claim whose whole report another test has shown."""
 
 
 def words_on(report: Any, one: Any) -> str:
     """One input's part of a report, in a few lines."""
+    from lstm_ref.errors import shown
     from lstm_ref.reporting import words
 
-    as_a_whole = "the claim is wrong as a whole; " if one.right else ""
-    lines = [f"{report.name}: {as_a_whole}the gradient of {one.name} is {words.verdict(one)}"]
-    return "\n".join([*lines, words.worst(one) or "", "(the first failure of this file shows the whole report)"])
+    if words.kind(one) == "undecided" or (one.right and words.kind(report) == "undecided"):
+        lines = [words.not_decided(report)]
+    else:
+        as_a_whole = "the claim is wrong as a whole; " if one.right else ""
+        lines = [shown(f"{report.name}: {as_a_whole}the gradient of {one.name} is {words.verdict(one)}")]
+        lines += filter(None, [shown(words.worst(one) or "")])
+    return "\n".join([*lines, "(the first failure of this file shows the whole report)"])
 
 
 class GradientOf(pytest.Item):
@@ -188,7 +205,7 @@ class GradientOf(pytest.Item):
         self.problem, self.input_name = problem, input_name
 
     def runtest(self) -> None:
-        """Fails where this gradient is wrong, or where the claim as a whole is for a reason that is no input's.
+        """Fails where this gradient is not right, or where the claim as a whole is not for a reason that is no input's.
 
         Such a reason is a call that changes its arguments, or a wrong adjoint of a value that only the forward names.
         """
@@ -202,18 +219,24 @@ class GradientOf(pytest.Item):
         tested = paths(self.problem.inputs)
         whole = not report.right and all(i.right for i in report.inputs if i.name in tested)
         if whole or not mine.right:
-            from lstm_ref.testing import WrongGradient
+            from lstm_ref.testing import failure
 
-            raise WrongGradient(report) if parent.tell(self.problem) else _Told(words_on(report, mine))
+            raise failure(report) if parent.tell(self.problem) else _Told(words_on(report, mine))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The report, or the one clear error; a traceback of what is neither."""
-        from lstm_ref.errors import BadInput
+        """The report, or the one clear error; beside the traceback of what is neither, that it is a defect of ours."""
+        from lstm_ref.errors import LstmRefError, defect, shown
 
-        if isinstance(excinfo.value, (BadInput, _Told)):
+        if isinstance(excinfo.value, _Told):
             return str(excinfo.value)
+        if isinstance(excinfo.value, LstmRefError):
+            return shown(str(excinfo.value))
         text = _text_of(excinfo.value)
-        return super().repr_failure(excinfo, style) if text is None else text
+        if text is not None:
+            return text
+        if self.config.getoption("--full-trace", default=False):
+            return super().repr_failure(excinfo, style)
+        return f"{defect(excinfo.value)}\n(pytest --full-trace shows where)"
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Where the test comes from."""
@@ -224,9 +247,9 @@ class GradientOf(pytest.Item):
 
 
 def _text_of(error: BaseException) -> str | None:
-    """The report of a WrongGradient; None of any other error, without importing anything for it."""
+    """The report of a claim that is not right; None of any other error, without importing anything for it."""
     testing = sys.modules.get("lstm_ref.testing")
-    return str(error).strip("\n") if testing is not None and isinstance(error, testing.WrongGradient) else None
+    return str(error).strip("\n") if testing is not None and isinstance(error, testing.NotRight) else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -274,7 +297,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["lstm_ref"] = {key: report.as_json() for key, report in reports.items()}
         return
+    from lstm_ref.errors import BadInput
     from lstm_ref.reporting.files import write
 
-    for path in _report_files(session.config):
-        write(path, [reports[key] for key in sorted(reports)])
+    try:
+        for path in _report_files(session.config):
+            write(path, [reports[key] for key in sorted(reports)])
+    except BadInput as error:  # what went well until now is still to be told
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        session.config.get_terminal_writer().line(f"\n--gradients-report: {error}", red=True)

@@ -188,6 +188,91 @@ def test_a_file_that_cannot_be_checked_is_one_clear_error(repository):
     assert "Traceback" not in done.stdout
 
 
+def test_what_ends_a_process_or_has_no_words_is_one_line_a_file_and_the_others_are_checked(repository):
+    odd = "class Odd(BaseException):\n    def __str__(self): return 1 / 0\n"
+    files = {
+        "a": "import sys\nsys.exit(0)\n" + RIGHT,
+        "b": RIGHT + odd + "raise Odd\n",
+        "c": RIGHT.replace("return (inputs", "raise SystemExit(0)\n    return (inputs"),
+        "d": odd + RIGHT.replace("return (inputs", "raise Odd\n    return (inputs"),
+        "e": "def __getattr__(name): raise ValueError(name)\n"
+        + RIGHT.replace("inputs = {", "inputs_ = {")
+        + "\nproblem = 3\n",
+        "f": "import pytest\npytest.importorskip('nothing_like_it')\n" + RIGHT,
+        "g": RIGHT,
+        "h": RIGHT.replace('"w": np', '"w\\x1b[2J": np').replace('inputs["w"]', 'inputs["w\\x1b[2J"]'),
+    }
+    done = repository("-v", **{f"derivation_{k}__py": text for k, text in files.items()})
+    assert done.returncode == 2, "as pytest says that files could not be collected"
+    assert "derivation_a.py: cannot be imported: SystemExit: 0 (line 2)" in done.stdout
+    assert "derivation_b.py: cannot be imported: Odd: (its text cannot be had) (line 14)" in done.stdout
+    assert "derivation_e: its code fails: ValueError: inputs (derivation_e.py, line 1)" in done.stdout
+    done = repository("-v", "--continue-on-collection-errors")
+    assert "derivation_c: loss(inputs) fails: SystemExit: 0 (derivation_c.py, line 7)" in done.stdout
+    assert "derivation_d: loss(inputs) fails: Odd: (its text cannot be had) (derivation_d.py, line 9)" in done.stdout
+    assert "could not import 'nothing_like_it'" in done.stdout
+    assert "derivation_g.py::gradients[w] PASSED" in done.stdout
+    assert r"gradients[w\x1b[2J]" in done.stdout
+    for text in (done.stdout, done.stderr):
+        assert "INTERNALERROR" not in text
+        assert "Traceback" not in text
+        assert "\x1b[2J" not in text
+
+
+UNDECIDED = """
+from dataclasses import replace
+import sys
+import lstm_ref.checking.check
+
+def undecided(*given, check=lstm_ref.checking.check.check, **options):
+    report = check(*given, **options)
+    w, v = report.inputs
+    sentences = ("w: the loss is 1e-18, rescale it",)
+    w = replace(w, right=False, undecided=True)
+    return replace(report, verdict="undecided", undecided=sentences, inputs=(w, v))
+
+def broken(*given, **options):
+    raise TypeError("oh no")
+"""
+
+
+def test_what_could_not_be_decided_is_red_and_says_what_first_and_a_defect_of_ours_says_so(repository, tmp_path):
+    settings = UNDECIDED.replace("lstm_ref.checking.check.check", 'sys.modules["lstm_ref.checking.check"].check')
+    settings += 'sys.modules["lstm_ref.checking.check"].check = undecided\n'
+    test = RIGHT + "\nfrom lstm_ref import assert_gradients, UndecidedGradient, WrongGradient\n\ndef test_it():\n"
+    test += "    assert_gradients(inputs, loss=loss, gradients=gradients, name='mine')\n"
+    settings += "import lstm_ref.checking.api\nlstm_ref.checking.api.check = undecided\n"
+    done = repository("--gradients-report=r.xml", conftest__py=settings, derivation_x__py=RIGHT, test_x__py=test)
+    assert done.returncode == 1
+    assert "2 failed, 1 passed" in done.stdout
+    lines = done.stdout.splitlines()
+    assert "derivation_x: the gradient of w could not be decided; w: the loss is 1e-18, rescale it" in lines
+    assert "mine: the gradient of w could not be decided; w: the loss is 1e-18, rescale it" in lines
+    assert "FAILED derivation_x.py::gradients[w] - derivation_x: the gradient of w could not be" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert [s.get("errors") for s in ElementTree.parse(tmp_path / "r.xml").getroot()] == ["1", "1"]
+
+    settings = settings.replace(".check = undecided", ".check = broken")
+    done = repository(conftest__py=settings)
+    assert "this is a defect of lstm_ref, please report it: TypeError: oh no" in done.stdout
+    assert "derivation_x.py" in done.stdout
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("order", [("m1", "m2"), ("m2", "m1")], ids="".join)
+def test_neighbours_of_one_name_are_each_files_own_also_beside_a_test_that_imports_one(repository, tmp_path, order):
+    for name, factor in (("m1", 3), ("m2", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "helper.py").write_text(f"K = {factor}\n")
+        text = "from helper import K\n" + RIGHT.replace("3 * inputs", "K * inputs")
+        (tmp_path / name / "derivation_x.py").write_text(text)
+    (tmp_path / "m1" / "test_m1.py").write_text("import helper\n\ndef test_it():\n    assert helper.K == 3\n")
+    done = repository("-v", *order)
+    assert "m1/derivation_x.py::gradients[w] PASSED" in done.stdout
+    assert "m2/derivation_x.py::gradients[w] FAILED" in done.stdout
+    assert "m1/test_m1.py::test_it PASSED" in done.stdout
+
+
 def test_somebodys_module_of_that_name_is_left_alone(repository):
     done = repository(derivation_tree__py="raise SystemExit('imported')\n", test_x__py="def test_x(): pass\n")
     assert done.returncode == 0
@@ -216,6 +301,29 @@ def test_a_report_that_cannot_be_written_stops_the_run_before_it_starts(reposito
     assert done.returncode == 4
     assert message in done.stderr
     assert (tmp_path / "a.html").read_text() == "<p>precious</p>"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--gradients-seed=-1", "--gradients-seed must not be negative, got -1"),
+        ("--gradients-digits=3", "from 20 to 1000, got 3"),
+    ],
+)
+def test_a_setting_that_cannot_be_stops_the_run_before_it_starts(repository, option, message):
+    done = repository(option, derivation_right__py=RIGHT)
+    assert done.returncode == 4
+    assert message in done.stderr
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
+def test_a_report_that_cannot_be_written_in_the_end_is_one_line_beside_the_results(repository):
+    full = "import os\n\ndef full(_): raise OSError(28, 'No space left on device')\n\nos.fsync = full\n"
+    done = repository("--gradients-report=r.html", conftest__py=full, derivation_right__py=RIGHT)
+    assert "2 passed" in done.stdout
+    assert "r.html: cannot be written: No space left on device" in done.stdout
+    assert done.returncode == 4
+    assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
 def test_a_run_in_which_nothing_is_checked_imports_nothing_heavy(repository):

@@ -119,14 +119,14 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed) -> Iterator[Ver
         floor = {k: np.maximum(wide[k], np.maximum(low[k], model[k]) + least) for k in floats}
         oracle = modelled(problem, floats, setting.cotangents, forward)
         which = "backward" if inside < float_bits else "forward"
-        remark = says_inside(which, problem.gradients if which == "backward" else problem.function, min(inside, forward))
+        remark = says_inside(
+            which, problem.gradients if which == "backward" else problem.function, min(inside, forward)
+        )
         how = f"measured in {name_of(min(inside, forward))}: twice the change by one unit in its last place"
         yield Verdicts(_judge(setting, Allowed(floor, oracle, constants)), how, (remark,))
 
 
-def _widened(
-    floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def _widened(floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """At least the strict floor, and what was measured, but not more than the derived one."""
     most = floors.derived
     return {k: np.maximum(v, low[k] if most is None else np.minimum(low[k], most[k])) for k, v in strict.items()}
@@ -240,7 +240,9 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
                 along = balls.directions[path]
                 value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
             error = np.max(np.abs(midpoints(as_balls(value) - as_balls(expected))), initial=0.0)
-        doubt = float(np.max([float(arb(v.real.abs_upper())) for v in np.ravel(as_balls(balls.doubt[path]))], initial=0.0))
+        doubt = float(
+            np.max([float(arb(v.real.abs_upper())) for v in np.ravel(as_balls(balls.doubt[path]))], initial=0.0)
+        )
         if doubt < error < TOO_SMALL * np.max(found[path], initial=0.0):
             return None
     return found

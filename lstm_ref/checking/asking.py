@@ -90,9 +90,7 @@ def ask_all(
     return found
 
 
-def _ask(
-    names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]
-) -> Asked:
+def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Asked:
     answers: dict[str, Answer] = {}
     skipped = []
     for name in names:

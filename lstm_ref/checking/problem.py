@@ -84,9 +84,16 @@ def problem(
             raise BadInput(f"{name}: {key} must be a function, got {came}")
     if (estimator is None) != (definition is None):
         raise BadInput(f"{name}: a declared estimator needs both `estimator`, a name, and `definition`, a JAX function")
+    if estimator is not None and not isinstance(estimator, str):
+        raise BadInput(f"{name}: estimator must be a name, got {type(estimator).__name__}")
+    if definition is not None and not callable(definition):
+        raise BadInput(f"{name}: definition must be a function, got {type(definition).__name__}")
+    if not isinstance(nodes, (list, tuple)):
+        raise BadInput(f"{name}: nodes must be a list of input names, got {type(nodes).__name__}")
     for node in nodes:
-        if node not in inputs:
-            raise BadInput(f"{name}: node {node!r} is not among the inputs ({', '.join(inputs)})")
+        if not isinstance(node, str) or node not in inputs:
+            came = repr(node) if isinstance(node, str) else type(node).__name__
+            raise BadInput(f"{name}: node {came} is not among the inputs ({', '.join(inputs)})")
     _require_known_cell(name, cell, mapping, readout, adjoints)
     function: Any = loss if has_loss else forward
     backwards: Any = (lambda x, _: gradients(x)) if gradients is not None else backward
@@ -124,8 +131,9 @@ def _own(v: Any) -> Any:
 
 
 def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoints: Any) -> None:
-    if cell is not None and cell not in CELLS:
-        raise BadInput(f"{name}: cell must be one of {', '.join(CELLS)}, got {cell!r}")
+    if cell is not None and not (isinstance(cell, str) and cell in CELLS):
+        came = repr(cell) if isinstance(cell, str) else type(cell).__name__
+        raise BadInput(f"{name}: cell must be one of {', '.join(CELLS)}, got {came}")
     for key, value in (("mapping", mapping), ("readout", readout), ("adjoints", adjoints)):
         if value is not None and cell is None:
             raise BadInput(f"{name}: {key} is given without cell, one of {', '.join(CELLS)}")
@@ -136,36 +144,93 @@ def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoin
     if not isinstance(mapping, Mapping) or not all(isinstance(v, str) for v in (*mapping, *mapping.values())):
         raise BadInput(
             f"{name}: mapping must be a function of the inputs, or a dict from the cell's names to the inputs', got "
-            f"{mapping!r:.80}"
+            f"{type(mapping).__name__}"
         )
 
 
 def _require_inputs(name: str, inputs: Any) -> None:
     if not isinstance(inputs, Mapping) or not inputs:
         raise BadInput(f"{name}: inputs must be a non-empty dict of named arrays, got {type(inputs).__name__}")
-    for path, value in paths(dict(inputs)).items():
-        dtype = getattr(value, "dtype", None)
-        if isinstance(value, float):
-            dtype = np.dtype(np.float64)
-        if dtype is None:
-            raise BadInput(f"{name}: input {path} must be an array of floats, got {type(value).__name__}")
-        if not jax.numpy.issubdtype(dtype, np.floating):
+    for key in inputs:
+        if not isinstance(key, str):
+            raise BadInput(f"{name}: the names of inputs must be strings, got {type(key).__name__}")
+    try:
+        _require_tree(name, "inputs", dict(inputs), ())
+        found = _leaves(dict(inputs))
+    except RecursionError:
+        raise BadInput(f"{name}: inputs are nested too deeply") from None
+    if not found:
+        raise BadInput(f"{name}: inputs hold no array")
+    places: dict[str, str] = {}
+    for path, place, value in found:
+        if path in places:
             raise BadInput(
-                f"{name}: input {path} must be an array of floats, got {dtype} (whatever has no gradient, such as "
-                "class numbers or lengths, belongs outside `inputs`)"
+                f"{name}: two inputs have the path {path}: inputs{places[path]} and inputs{place}; rename one of them"
             )
-        finite = np.isfinite(np.asarray(value, dtype=np.float64))
-        if not finite.all():
-            where = tuple(int(k) for k in np.argwhere(~finite)[0])
-            raise BadInput(f"{name}: input {path} is not finite at index {where}: {np.asarray(value)[where]}")
+        places[path] = place
+        try:
+            _require_floats(name, path, value)
+        except BadInput:
+            raise
+        except Exception as error:  # whatever an object of the user's does when it is asked for its numbers
+            came = type(error).__name__
+            raise BadInput(
+                f"{name}: input {path} cannot be read as an array: {type(value).__name__}: {came}"
+            ) from error
+
+
+def _require_tree(name: str, place: str, tree: Any, above: tuple[int, ...]) -> None:
+    """Dicts with keys that can be sorted and named, and nothing inside itself."""
+    if not isinstance(tree, (dict, list, tuple)):
+        return
+    if id(tree) in above:
+        raise BadInput(f"{name}: {place} contains itself")
+    if isinstance(tree, dict) and not any(all(isinstance(k, t) for k in tree) for t in (str, int)):
+        kinds = ", ".join(sorted({type(k).__name__ for k in tree}))
+        raise BadInput(f"{name}: the keys of {place} must be strings, got {kinds}")
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        _require_tree(name, f"{place}[{key!r}]", value, (*above, id(tree)))
+
+
+def _require_floats(name: str, path: str, value: Any) -> None:
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == "torch":
+        raise BadInput(
+            f"{name}: input {path} must be an array of floats, got a torch {kind.__name__} (torch code is checked by "
+            "`problem = lstm_ref.torch_function(function, *tensors)`)"
+        )
+    if isinstance(value, np.ma.MaskedArray):
+        raise BadInput(f"{name}: input {path} must be an array of floats, got a masked array, which hides some of them")
+    dtype = np.dtype(np.float64) if isinstance(value, float) else getattr(value, "dtype", None)
+    if dtype is None:
+        raise BadInput(f"{name}: input {path} must be an array of floats, got {kind.__name__}")
+    if not jax.numpy.issubdtype(dtype, np.floating):
+        raise BadInput(
+            f"{name}: input {path} must be an array of floats, got {dtype} (whatever has no gradient, such as "
+            "class numbers or lengths, belongs outside `inputs`)"
+        )
+    finite = np.isfinite(np.asarray(value, dtype=np.float64))
+    if not finite.all():
+        where = tuple(int(k) for k in np.argwhere(~finite)[0])
+        raise BadInput(f"{name}: input {path} is not finite at index {where}: {np.asarray(value)[where]}")
 
 
 def paths(tree: Any) -> dict[str, Any]:
     """The leaves of a nested structure by path (`kernel`, `params.w_x`, `layers.0.b`), dicts in their own order."""
+    return {path: leaf for path, _, leaf in _leaves(tree)}
+
+
+def _leaves(tree: Any) -> list[tuple[str, str, Any]]:
+    """Path, place ("['a'][0]") and leaf of each: two leaves may have one path, never one place."""
     if isinstance(tree, dict):
-        return {f"{key}.{path}" if path else str(key): leaf for key in tree for path, leaf in paths(tree[key]).items()}
+        return [
+            (f"{key}.{path}" if path else str(key), f"[{key!r}]{place}", leaf)
+            for key in tree
+            for path, place, leaf in _leaves(tree[key])
+        ]
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in flat}
+    keys = jax.tree_util.keystr
+    return [(keys(path, simple=True, separator="."), keys(path), leaf) for path, leaf in flat]
 
 
 def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
+from lstm_ref.commands import running
 from lstm_ref.commands.options import checking_options
+from lstm_ref.errors import shown
 
 
 @click.command()
 @click.argument("target", metavar="FILE[::NAME]")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Give up after this time, with exit code 2 and a line that says what was being done.",
+)
 @checking_options
 def check(
     target: str,
+    timeout: float | None,
     as_json: bool,
     digits: int,
     oracles: list[str] | None,
@@ -31,24 +43,44 @@ def check(
     zeros added at named values (then the first wrong one is named); `cell`, the name of a cell of this package, and
     `mapping`, a function from the inputs to that cell's arrays (then the mistake is looked up); `estimator` and
     `definition`, for what is not meant to be the exact gradient. NAME is a class in the file that holds these
-    definitions.
-    Exit code: 0 right, 1 wrong, 2 the check could not be made.
+    definitions. What the file prints goes to standard error.
+    Exit code: 0 right, 1 wrong, 2 undecided, or the check could not be made. Ctrl-C while the cause of a wrong gradient
+    is looked for keeps the verdict.
     """
-    from lstm_ref.checking.check import check as run
-    from lstm_ref.checking.derivation_file import load
+    say = running.within(timeout)
+    say("loading lstm_ref")
+    with running.prints_to_stderr(), running.progress(quiet) as show:
+        reports = _reports(target, lambda text: (say(text), show(text)), oracles=oracles, digits=digits, seed=seed)
+
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import console, render
 
-    reports = [run(p, oracles=oracles, digits=digits, seed=seed) for p in load(target, seed)]
-    if as_json:
-        click.echo(to_json(reports), nl=False)
-    else:
-        for report in reports:
-            if quiet:
-                click.echo(f"{report.name}: {report.verdict}")
-            else:
-                console(no_color).print(render(report))
+    with running.printing():
+        if as_json:
+            click.echo(to_json(reports), nl=False)
+        else:
+            for report in reports:
+                if quiet:
+                    click.echo(f"{shown(report.name)}: {report.verdict}")
+                else:
+                    console(no_color).print(render(report))
     for path in report_files:
         write(path, reports)
-    sys.exit(0 if all(r.right for r in reports) else 1)
+    sys.exit(running.exit_code(reports))
+
+
+def _reports(target: str, say: Any, *, seed: int, **options: Any) -> list[Any]:
+    """A report on each problem of the file; `say` is called with what is being done."""
+    say(f"reading {target}")
+    from lstm_ref.checking.check import check as run
+    from lstm_ref.checking.derivation_file import load, naming_lines
+
+    found = []
+    for problem in load(target, seed):
+        say(f"{problem.name}: checking")
+        stages: Any = partial(lambda name, stage: say(f"{name}: {stage}"), problem.name)
+        more = {"progress": stages} if "progress" in inspect.signature(run).parameters else {}
+        with naming_lines(target), running.without_warnings():
+            found.append(run(problem, seed=seed, **options, **more))
+    return found

@@ -57,6 +57,8 @@ def _command(name: str) -> click.Command:
 
     for option in reversed((*OPTIONS, *options_of(model.Asking))):
         run = option(run)
-    says = f"{NAMES[name]}\n\nTEXTS are the arguments (after -- where one begins with -), or "
-    "the lines of standard input. The parameters are those of the best validation."
+    says = (
+        f"{NAMES[name]}\n\nTEXTS are the arguments (after -- where one begins with -), or the lines of standard input. "
+        "The parameters are those of the best validation."
+    )
     return click.command(name, help=says)(run)

@@ -23,6 +23,9 @@ def show(name: str, out: Path | None) -> None:
     from lstm_ref.errors import BadInput
     from lstm_ref.reporting import graph, graph_picture
 
+    path = out or Path(f"{name}.svg")
+    if name in (*CELLS, *PICTURES):
+        graph_picture.require_drawable(path)
     if name in CELLS:
         picture = graph.graph_of_step(CELLS[name])
     elif name == "final_gate":
@@ -40,6 +43,5 @@ def show(name: str, out: Path | None) -> None:
             for line in lines:
                 click.echo(f"  {line.tag:4} {line.code}" + (f"   ({line.comment})" if line.comment else ""))
         click.echo(f"\nderived in derivations/{cell.page}.md")
-    path = out or Path(f"{name}.svg")
     graph_picture.draw(picture, path)
     click.echo(f"wrote {path}")

@@ -98,10 +98,9 @@ def check(folder: Path, results: Path, problem: str | None, ulps: float | None, 
 
 def _show(verdicts: list[Verdict], without: list[str], no_color: bool) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
     from rich.table import Table
 
-    from lstm_ref.reporting.terminal import console
+    from lstm_ref.reporting.terminal import console, escape
 
     out = console(no_color)
     for verdict in verdicts:
@@ -130,9 +129,8 @@ def _show(verdicts: list[Verdict], without: list[str], no_color: bool) -> None:
 
 
 def _cells(row: Row) -> tuple[Any, ...]:
-    from rich.markup import escape
-
     from lstm_ref.reporting import words
+    from lstm_ref.reporting.terminal import escape
 
     verdict = "[green]right[/]" if row.right else "[bold red]wrong[/]"
     if row.note:

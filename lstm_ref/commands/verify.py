@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from lstm_ref.commands import running
 from lstm_ref.commands.left_out import report_bad
 from lstm_ref.commands.options import checking_options
 
@@ -45,7 +46,7 @@ def verify(
     NAMES select derivations: the name of a cell (lstm) selects its own, any other part of a name (layer/, parallel,
     gru) all that contain it; without NAMES, all are proven. Random problems are proven in balls; a model's batch of
     text is held against autodiff in float64.
-    Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
+    Exit code: 0 all right, 1 some wrong, 2 some undecided, or the check could not be made.
     """
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *quick_to_compile()])
     from rich.console import Console
@@ -55,12 +56,15 @@ def verify(
     from lstm_ref.errors import BadInput
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
-    from lstm_ref.reporting.terminal import console, render, summary
+    from lstm_ref.reporting.terminal import COLOURS, console, render, summary
+    from lstm_ref.reporting.words import kind
     from lstm_ref.tasks.batches import batch_problems, left_out
 
     started, out = time.perf_counter(), console(no_color)
     every = [*problems(), *batch_problems()]
     for part in names:
+        if not part:
+            raise BadInput("a name is empty: to prove all, give no names")
         if not any(_selects(part, n) for n in every):
             raise BadInput(f"no derivation is called {part!r}; there are {', '.join(every)}")
     chosen = [n for n in every if not names or any(_selects(part, n) for part in names)]
@@ -76,21 +80,25 @@ def verify(
         progress = Console(stderr=True, no_color=no_color)
         for report in track(proven, "proving", len(chosen), console=progress, transient=True, disable=hidden):
             reports.append(report)
-    wrong = [r for r in reports if not r.right]
-    if as_json:
-        click.echo(to_json(reports), nl=False)
-    else:
-        if not quiet:
-            out.print(summary(reports))
-        for report in wrong:
-            out.print(render(report))
-        verdict = f"[bold green]{len(reports)} right[/]"
-        if wrong:
-            verdict = f"[bold red]{len(wrong)} of {len(reports)} wrong[/]"
-        out.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(started):.1f} s")
+    code = running.exit_code(reports)
+    with running.printing():
+        if as_json:
+            click.echo(to_json(reports), nl=False)
+        else:
+            if not quiet:
+                out.print(summary(reports))
+            for report in (r for r in reports if not r.right):
+                out.print(render(report))
+            verdict = f"[bold green]{len(reports)} right[/]"
+            if code:
+                kinds = [kind(r) for r in reports]
+                found = {k: kinds.count(k) for k in ("wrong", "undecided") if k in kinds}
+                said = ", ".join(f"{n} {k}" for k, n in found.items())
+                verdict = f"[bold {COLOURS[next(iter(found))]}]of {len(reports)}: {said}[/]"
+            out.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(started):.1f} s")
     for path in report_files:
         write(path, reports)
-    sys.exit(1 if wrong else 0)
+    sys.exit(code)
 
 
 def quick_to_compile() -> list[str]:

@@ -21,14 +21,16 @@ MARKS = {
 
 def require_writable(path: Path) -> None:
     """Raises BadInput unless a report can be written there: before any work is done."""
-    suffix, folder = path.suffix.lower(), path.parent
+    suffix, folder = path.suffix.lower(), path.resolve().parent  # of a link, where it leads: it is written there
     if suffix not in MARKS:
         raise BadInput(f"{path}: a report file must end in {', '.join(MARKS)}")
     if not folder.is_dir():
-        raise BadInput(f"{path}: there is no folder {folder}")
+        raise BadInput(f"{path}: there is no folder {path.parent if not path.is_symlink() else folder}")
     if path.exists() and not path.is_file():
         raise BadInput(f"{path}: is not a file")
-    if not os.access(path if path.exists() else folder, os.W_OK):
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"{path}: no permission to write in {folder}")
+    if path.exists() and not os.access(path, os.W_OK):
         raise BadInput(f"{path}: no permission to write it")
     if path.exists() and path.stat().st_size:
         try:

@@ -31,7 +31,7 @@ def as_html(reports: Iterable[Report]) -> str:
     environment.filters |= {"sentence": _sentence, "digits": words.digits}
     pages = [_page(report) for report in reports]
     return environment.get_template("report.html.jinja").render(
-        pages=pages, right=all(p["report"].right for p in pages), legend=LEGEND
+        pages=pages, kind=words.worst_kind(p["report"] for p in pages), legend=LEGEND
     )
 
 
@@ -39,6 +39,7 @@ def _page(report: Report) -> dict[str, Any]:
     oracles = list(dict.fromkeys(o.oracle for i in report.inputs for o in i.oracles))
     return {
         "report": report,
+        "kind": words.kind(report),
         "facts": words.facts(report),
         "findings": [_finding(f) for f in report.findings],
         "first_wrong": words.first_wrong(report),
@@ -47,6 +48,7 @@ def _page(report: Report) -> dict[str, Any]:
         ],
         "rows": [_row(one, oracles) for one in report.inputs],
         "worst": [line for one in report.inputs if (line := words.worst(one))],
+        "constants": words.constants(report),
         "zeros": words.zeros(report),
         "skipped": words.skipped(report),
         "steps": max((len(n.errors) for n in report.nodes), default=0),
@@ -68,7 +70,7 @@ def _row(one: InputReport, oracles: list[str]) -> dict[str, Any]:
         "shape": words.shape(one),
         "oracles": [by_name.get(n) for n in oracles],
         "limit": words.limit(one),
-        "right": one.right,
+        "kind": words.kind(one),
         "verdict": words.verdict(one),
     }
 

@@ -25,19 +25,26 @@ def as_junit(reports: Iterable[Report]) -> str:
 
 
 def _suite(root: Element, report: Report) -> None:
-    failures = sum(not i.right for i in report.inputs)
-    whole = not report.right and not failures  # wrong for a reason that is no input's
+    kinds = [words.kind(i) for i in report.inputs]
+    whole = not report.right and all(k == "right" for k in kinds)  # for a reason that is no input's
+    kinds += [words.kind(report)] * whole
     suite = SubElement(root, "testsuite", name=_clean(report.name), time=f"{report.seconds:.3f}")
-    suite.attrib |= {"tests": str(len(report.inputs) + whole), "failures": str(failures + whole), "errors": "0"}
+    suite.attrib |= {
+        "tests": str(len(kinds)),
+        "failures": str(kinds.count("wrong")),
+        "errors": str(kinds.count("undecided")),
+    }
     _properties(suite, {"verdict": report.verdict, "facts": words.facts(report), "seed": str(report.seed)})
     diagnosis = [f"{label} {text}" for label, text in words.diagnosis(report)]
     for one in report.inputs:
         case = _case(suite, report, f"gradients[{one.name}]")
         _properties(case, _digits(one))
         if not one.right:
-            _fail(case, words.verdict(one), [words.worst(one) or "", *diagnosis])
+            undecided = report.undecided if one.undecided else ()
+            _fail(case, words.kind(one), words.verdict(one), [words.worst(one) or "", *undecided, *diagnosis])
     if whole:
-        _fail(_case(suite, report, "gradients"), report.verdict, [*report.notes, *diagnosis])
+        lines = [*report.undecided, *report.notes] if words.kind(report) == "undecided" else report.notes
+        _fail(_case(suite, report, "gradients"), words.kind(report), report.verdict, [*lines, *diagnosis])
     SubElement(suite, "system-out").text = _clean(as_text(report))
 
 
@@ -53,11 +60,13 @@ def _properties(parent: Element, values: dict[str, str]) -> None:
 
 def _digits(one: InputReport) -> dict[str, str]:
     found = {f"digits {o.oracle}": words.digits(o.digits) for o in one.oracles}
-    return found | {"detection limit": words.limit(one), "truly zero": str(one.zeros)}
+    return found | {"verdict": words.verdict(one), "detection limit": words.limit(one), "truly zero": str(one.zeros)}
 
 
-def _fail(case: Element, message: str, lines: list[str]) -> None:
-    SubElement(case, "failure", message=_clean(message)).text = _clean("\n".join(filter(None, lines)))
+def _fail(case: Element, kind: str, message: str, lines: list[str]) -> None:
+    """JUnit's failure is a wrong gradient; its error, red as well, one of which nothing could be decided."""
+    element = SubElement(case, "failure" if kind == "wrong" else "error", message=_clean(message))
+    element.text = _clean("\n".join(filter(None, lines)))
 
 
 def _clean(text: str) -> str:

@@ -7,17 +7,37 @@ from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
 from lstm_ref.checking.report import WRONG, OracleReport, Report
+from lstm_ref.errors import shown
 from lstm_ref.reporting import words
+
+COLOURS = {"right": "green", "wrong": "red", "undecided": "yellow"}
+NARROWEST = 20
+"""Columns: a terminal that claims fewer (COLUMNS=0) knows nothing of its width."""
+
+
+class _Console(Console):
+    """Leaves a closed pipe to its caller: rich would end the process with 1, which means wrong."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # the BrokenPipeError that is being handled
 
 
 def console(no_color: bool = False) -> Console:
     """Standard output. Without rich's emoji, which would turn the `:100:` of a source line into a picture."""
-    return Console(no_color=no_color, emoji=False, highlight=False)
+    out = _Console(no_color=no_color, emoji=False, highlight=False)
+    if out.width < NARROWEST:
+        out.width = 80
+    return out
+
+
+def escape(text: str) -> str:
+    """A user's words, taken neither for rich's markup nor for orders to the terminal."""
+    return escape_markup(shown(text))
 
 
 def as_text(report: Report, width: int = 110) -> str:
@@ -34,7 +54,7 @@ def render(report: Report) -> RenderableType:
 
 
 def _headline(report: Report) -> str:
-    colour = "green" if report.right else "red"
+    colour = COLOURS[words.kind(report)]
     verdict = report.verdict + (f": {escape(report.estimator)}" if report.estimator and report.right else "")
     return f"[bold]{escape(report.name)}[/]: [bold {colour}]{verdict}[/]  ({words.facts(report)})"
 
@@ -50,7 +70,7 @@ def _inputs(report: Report) -> Table:
     oracles = list(dict.fromkeys(o.oracle for i in report.inputs for o in i.oracles))
     for name in oracles:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("limit" if report.right else "verdict", no_wrap=True)
+    table.add_column("limit" if report.right else "verdict", no_wrap=report.right or not _any_directions(report))
     in_balls = any(i.limit_in_balls is not None for i in report.inputs)
     for one in report.inputs:
         by_name = {o.oracle: o for o in one.oracles}
@@ -59,9 +79,14 @@ def _inputs(report: Report) -> Table:
             balls = f", {words.small(one.limit_in_balls)}" if in_balls else ""
             cells.append(words.small(one.limit_in_floats) + balls)
         else:
-            cells.append(f"[{'green' if one.right else 'bold red'}]{words.verdict(one)}[/]")
+            style = "green" if one.right else f"bold {COLOURS[words.kind(one)]}"
+            cells.append(f"[{style}]{'right' if one.right else words.verdict(one)}[/]")
         table.add_row(escape(one.name), words.shape(one), *cells)
     return table
+
+
+def _any_directions(report: Report) -> bool:
+    return any(o.directions for i in report.inputs for o in i.oracles)
 
 
 def _caption(report: Report) -> str:
@@ -87,6 +112,9 @@ def _findings(report: Report) -> Iterable[str]:
         yield f"[yellow]note:[/] {escape(note)}"
     for sentence in report.undecided:
         yield f"[yellow]not decided here:[/] {escape(sentence)}"
+    constants = words.constants(report)
+    if constants is not None:
+        yield f"[yellow]right but for the rounding of constants:[/] {escape(constants)}"
     zeros = words.zeros(report)
     if zeros is not None:
         yield f"[yellow]truly zero here:[/] {escape(zeros)}: a term missing there does not show"
@@ -117,9 +145,11 @@ def summary(reports: Iterable[Report]) -> Table:
             str(report.elements),
             "-" if balls is None else f"{balls:.0f}",
             f"{report.digits_in_floats:.1f}",
-            f"[green]{report.verdict}[/]" if report.right else f"[bold red]{report.verdict}[/]",
+            f"[{'' if report.right else 'bold '}{COLOURS[words.kind(report)]}]{report.verdict}[/]",
             Text(
-                ", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs)), no_wrap=True, overflow="ellipsis"
+                shown(", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs))),
+                no_wrap=True,
+                overflow="ellipsis",
             ),
         )
     table.caption, table.caption_justify = "digits of agreement in balls and in floats", "left"

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 
-from lstm_ref.checking.report import Finding, InputReport, Report
+from lstm_ref.checking.report import UNDECIDED, Finding, InputReport, OracleReport, Report
+from lstm_ref.errors import shown
+
+
+def kind(one: Report | InputReport) -> str:
+    """right, wrong or undecided: what colours and signs go by."""
+    unknown = one.undecided if isinstance(one, InputReport) else one.verdict == UNDECIDED
+    return "right" if one.right else "undecided" if unknown else "wrong"
+
+
+def worst_kind(reports: Iterable[Report]) -> str:
+    """Of several: wrong if any is, else undecided if any is."""
+    found = {kind(report) for report in reports}
+    return next((k for k in ("wrong", "undecided") if k in found), "right")
 
 
 def facts(report: Report) -> str:
@@ -50,10 +64,34 @@ def zeros(report: Report) -> str | None:
 
 
 def verdict(one: InputReport) -> str:
-    """right, or how much is wrong."""
-    if one.right:
-        return "right"
+    """right, undecided, or how much is wrong."""
+    if one.right and one.constants is not None:
+        return f"right but for the rounding of constants, {digits(one.constants)} digits"
+    if kind(one) != "wrong":
+        return kind(one)
+    decider = _decider(one)
+    if decider is not None and decider.directions:
+        return f"wrong along {decider.wrong_directions} of {decider.directions} directions"
     return f"WRONG: {one.wrong_elements} of {one.elements}" if one.wrong_elements else "WRONG"
+
+
+def not_decided(report: Report) -> str:
+    """What could not be decided, and what would decide it."""
+    names = ", ".join(shown(i.name) for i in report.inputs if i.undecided)
+    what = f"the gradient of {names} could not be decided" if names else "nothing could be decided"
+    return "; ".join([f"{shown(report.name)}: {what}", *map(shown, report.undecided)])
+
+
+def constants(report: Report) -> str | None:
+    """Which gradients are right but for the rounding of constants, to how many digits, and why not to more."""
+    found = [f"{i.name} ({digits(i.constants)} digits)" for i in report.inputs if i.right and i.constants is not None]
+    why = "a constant such as 1/3 is rounded in two ways, and no more digits than that can be asked"
+    return f"{', '.join(found)}: {why}" if found else None
+
+
+def _decider(one: InputReport) -> OracleReport | None:
+    """The oracle that a wrong gradient is wrong by."""
+    return next((o for o in one.oracles if not o.agrees and o.decides), None)
 
 
 def first_wrong(report: Report) -> str | None:
@@ -83,14 +121,20 @@ def _grouped(inherited: tuple[str, ...]) -> str:
 
 def worst(one: InputReport) -> str | None:
     """Where a wrong gradient is furthest off, and the pattern of what is wrong."""
-    decider = next((o for o in one.oracles if not o.agrees and o.decides), None)
-    if one.right or decider is None:
+    decider = _decider(one)
+    if kind(one) != "wrong" or decider is None:
         return None
+    sizes = f"error {decider.error:.2g}, allowed {decider.allowed:.2g}"
+    if decider.directions:  # sums over all elements: no element can be named
+        return (
+            f"{one.name} is {verdict(one)}; along the worst: claimed {decider.claimed}, expected {decider.expected} "
+            f"({decider.oracle}); {sizes}"
+        )
     at = f"[{', '.join(map(str, decider.worst))}]" if decider.worst else ""
     pattern = f"; {one.pattern}" if one.pattern and one.wrong_elements < one.elements else ""
     return (
         f"worst at {one.name}{at}: claimed {decider.claimed}, expected {decider.expected} ({decider.oracle}); "
-        f"error {decider.error:.2g}, allowed {decider.allowed:.2g}{pattern}"
+        f"{sizes}{pattern}"
     )
 
 

@@ -59,6 +59,14 @@ def test_a_cell_is_shown_with_its_equations_and_drawn(tmp_path):
     run("show", "gru", "--out", str(tmp_path / "lstm.png"))  # a picture of ours may be drawn again
 
 
+def test_where_no_picture_can_be_is_said_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lstm_ref.reporting.graph.graph_of_step", lambda _: pytest.fail("the work was begun"))
+    for place in ("lstm.gif", "no/lstm.svg"):
+        with pytest.raises(BadInput):
+            run("show", "lstm", "--out", str(tmp_path / place))
+    assert capsys.readouterr().out == ""
+
+
 def test_a_file_that_is_no_picture_of_ours_is_left_alone(tmp_path):
     (tmp_path / "mine.svg").write_text("<svg/>")
     with pytest.raises(BadInput, match="not a picture of ours"):
@@ -66,5 +74,8 @@ def test_a_file_that_is_no_picture_of_ours_is_left_alone(tmp_path):
     assert (tmp_path / "mine.svg").read_text() == "<svg/>"
     with pytest.raises(BadInput, match="no such folder"):
         run("show", "lstm", "--out", str(tmp_path / "no" / "lstm.svg"))
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(BadInput, match=r"folder.svg is not a file"):
+        run("show", "lstm", "--out", str(tmp_path / "folder.svg"))
     with pytest.raises(BadInput, match="nothing is called 'lstn'"):
         run("show", "lstn")

@@ -8,9 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from lstm_ref import check_gradients
+from lstm_ref.cli import main
 
 ROOT = Path(__file__).parents[2]
 RIGHT = """
@@ -48,7 +54,7 @@ def test_gradients_of_the_examples_are_right_right_and_wrong(example, code):
 def test_json_is_json(tmp_path):
     done = check_text(tmp_path, RIGHT, "--json", "--oracles", "balls,differences")
     report = json.loads(done.stdout)
-    assert (done.returncode, report["right"], report["schema"]) == (0, True, 2)
+    assert (done.returncode, report["right"], report["schema"]) == (0, True, 3)
     assert [o["oracle"] for o in report["reports"][0]["inputs"][0]["oracles"]] == ["balls", "differences"]
 
 
@@ -79,16 +85,28 @@ BAD_FILES = {
     RIGHT.replace("return {", "raise SystemExit(3); return {"): "gradients(inputs) fails: SystemExit: 3",
     RIGHT + "nodes = 'x'": "nodes must be a list of input names",
     "def inputs(rng): return 1 / 0": "inputs(generator) fails: ZeroDivisionError",
+    "import sys\nsys.exit(0)": "cannot be imported: SystemExit: 0 (line 2)",
+    "import sys\ndef inputs(rng): sys.exit(0)": "inputs(generator) fails: SystemExit: 0 (line 2)",
+    "raise BaseException('\\x1b[2J')": r"cannot be imported: BaseException: \x1b[2J (line 1)",
+    RIGHT.replace("def loss", "def f(): return f()\ndef loss").replace("return (", "f(); return ("): (
+        "loss(inputs) fails: RecursionError: maximum recursion depth exceeded (mine.py, line 4)"
+    ),
+    RIGHT.replace("return {", "1 / 0; return {"): "fails: ZeroDivisionError: division by zero (mine.py, line 5)",
+    RIGHT.replace("return (", "raise Odd; return (") + "class Odd(Exception): __str__ = lambda e: 1 / 0": (
+        "loss(inputs) fails: Odd: (its text cannot be had) (mine.py, line 4)"
+    ),
+    RIGHT + "cell = []": "cell must be one of",
 }
 
 
 @pytest.mark.parametrize("text", BAD_FILES)
-def test_a_bad_file_is_one_clear_line_and_exit_code_2(tmp_path, text):
-    done = check_text(tmp_path, text)
-    assert done.returncode == 2, done.stdout
-    assert BAD_FILES[text] in done.stderr
-    assert done.stderr.startswith("lstm-ref: ")
-    assert done.stderr.count("\n") == 1
+def test_a_bad_file_is_one_clear_line_and_exit_code_2(told, tmp_path, text):
+    (tmp_path / "mine.py").write_text(text)
+    code, _, error = told("check", str(tmp_path / "mine.py"))
+    assert code == 2
+    assert BAD_FILES[text] in error
+    assert error.startswith("lstm-ref: ")
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -98,14 +116,218 @@ def test_a_bad_file_is_one_clear_line_and_exit_code_2(tmp_path, text):
         (("check", "README.md"), "a derivation file is a Python file"),
         (("check", "x.py", "--oracles", "magic"), "unknown oracle 'magic'"),
         (("check", "x.py", "--digits", "3"), "Invalid value for '--digits'"),
+        (("check", "x.py", "--timeout", "0"), "Invalid value for '--timeout'"),
+        (("check", "examples"), "examples: a derivation file is a Python file"),
+        (("check", ""), "a derivation file is a Python file"),
+        (("check", "\x1b[2Jx.py"), r"\x1b[2Jx.py: no such file"),
         (("verify", "nothing"), "no derivation is called 'nothing'"),
+        (("verify", ""), "a name is empty: to prove all, give no names"),
+        (("verify", "layer/dense", ""), "a name is empty"),
     ],
 )
-def test_bad_arguments_are_said_and_exit_with_2(arguments, message):
-    done = run(*arguments)
+def test_bad_arguments_are_said_and_exit_with_2(told, arguments, message):
+    code, out, error = told(*arguments)
+    assert code == 2
+    assert message in error
+    assert "Traceback" not in out + error
+
+
+# --------------------------------------------------------------------------------------- codes and what is said
+
+
+@pytest.fixture
+def told(monkeypatch, capsys):
+    """The command as its user meets it, in this process: exit code, standard output, standard error."""
+
+    def called(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lstm-ref", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, error = capsys.readouterr()
+        return ended.value.code, out, error
+
+    return called
+
+
+@pytest.fixture
+def reporting(monkeypatch, tmp_path):
+    """Makes the check give a report of these verdicts, one a problem."""
+    (tmp_path / "mine.py").write_text("\n".join(f"class c{k}:" + RIGHT.replace("\n", "\n  ") for k in range(3)))
+    (made,) = [check_gradients({"x": np.ones(2)}, loss=lambda i: i["x"].sum(), gradients=lambda i: {"x": np.ones(2)})]
+
+    def reports(*verdicts, before=lambda progress: None):
+        left = list(verdicts)
+
+        def check(problem, *, oracles, digits, seed, progress=None):
+            before(progress)
+            verdict = left.pop(0)
+            bad = {"right": False, "undecided": verdict == "undecided"} if verdict != "exact gradient" else {}
+            return replace(made, name=problem.name, verdict=verdict, inputs=(replace(made.inputs[0], **bad),))
+
+        monkeypatch.setattr(sys.modules["lstm_ref.checking.check"], "check", check)
+        return str(tmp_path / "mine.py")
+
+    return reports
+
+
+EXACT, WRONG, UNDECIDED = "exact gradient", "wrong", "undecided"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [((EXACT,) * 3, 0), ((EXACT, UNDECIDED, EXACT), 2), ((EXACT, UNDECIDED, WRONG), 1), ((WRONG, EXACT, EXACT), 1)],
+)
+def test_wrong_is_1_else_undecided_is_2_else_right_is_0(told, reporting, verdicts, code):
+    file = reporting(*verdicts)
+    given, out, error = told("check", file, "--quiet")
+    assert given == code
+    assert out.splitlines() == [f"mine::c{k}: {v}" for k, v in enumerate(verdicts)]
+    assert error == ""
+
+
+def test_a_defect_of_ours_says_so_and_is_not_a_wrong_gradient(told, reporting):
+    def broken(progress):
+        raise TypeError("\x1b[2Joh\nno")
+
+    file = reporting(EXACT, before=broken)
+    code, out, error = told("check", file)
+    assert code == 2
+    assert error.startswith(
+        r"lstm-ref: this is a defect of lstm_ref, please report it: TypeError: \x1b[2Joh (lstm_ref/commands/check.py:"
+    )
+    assert error.count("\n") == 1
+    code, out, error = told("--debug", "check", file)
+    assert (code, out) == (2, "")
+    assert "Traceback" in error
+    assert "this is a defect of lstm_ref" in error
+
+
+def test_what_the_file_prints_goes_to_standard_error_and_json_stays_json(tmp_path):
+    noisy = "import ctypes, os, sys, warnings\nprint('import')\nos.system('echo child')\n" + RIGHT.replace(
+        "def loss(inputs): ",
+        "def loss(inputs):\n    print('loss'); sys.__stdout__.write('raw'); ctypes.CDLL(None).puts(b'from C')\n"
+        "    warnings.warn('at inputs of ours')\n    ",
+    )
+    done = check_text(tmp_path, noisy, "--json", "--oracles", "differences")
+    assert json.loads(done.stdout)["right"] is True
+    for said in ("import", "child", "loss", "raw", "from C"):
+        assert said in done.stderr
+    assert "at inputs of ours" not in done.stderr
+
+
+def test_prints_go_to_standard_error_in_this_process_too(told, tmp_path):
+    loud = RIGHT.replace("def loss(inputs): ", "def loss(inputs): print(1); ")
+    (tmp_path / "mine.py").write_text("print('import')\n" + loud)
+    code, out, error = told("check", str(tmp_path / "mine.py"), "--quiet", "--oracles", "differences")
+    assert (code, out) == (0, "mine: exact gradient\n")
+    assert error.startswith("import\n1\n")
+
+
+NEVER_ENDS = RIGHT.replace(
+    "def loss(inputs): ",
+    """def loss(inputs):
+    import time
+    while True:
+        try: time.sleep(9)
+        except BaseException: pass
+    """,
+)
+
+
+def test_a_check_that_takes_too_long_is_ended_whatever_it_does(tmp_path):
+    done = check_text(tmp_path, NEVER_ENDS, "--timeout", "3")
     assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "lstm-ref: no end within 3 s (--timeout); the last step was: mine: checking\n"
+
+
+@pytest.mark.parametrize(("text", "code"), [(RIGHT, 0), (RIGHT.replace("3 * inputs", "2 * inputs"), 1), ("x = 1", 2)])
+def test_a_check_that_ends_in_time_is_as_it_would_be_without(tmp_path, text, code):
+    done = check_text(tmp_path, text, "--timeout", "100", "--quiet", "--oracles", "differences")
+    assert done.returncode == code
+    assert done.stderr.count("\n") == (code == 2)
+
+
+def test_a_process_that_dies_is_told_as_that(tmp_path):
+    dying = RIGHT.replace("def loss(inputs): ", "def loss(inputs):\n    import os; os.kill(os.getpid(), 11)\n    ")
+    done = check_text(tmp_path, dying, "--timeout", "100")
+    assert (done.returncode, done.stderr) == (2, "lstm-ref: the check was ended by SIGSEGV\n")
+
+
+def test_a_terminal_sees_what_is_being_done_and_the_first_verdict_at_once(told, reporting, monkeypatch):
+    seen = []
+
+    class Status:
+        def __init__(self, *_, **__): ...
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_): ...
+
+        def update(self, text):
+            seen.append(text)
+
+    monkeypatch.setattr("rich.console.Console.status", Status)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    file = reporting(WRONG, EXACT, EXACT, before=lambda say: say("verdict: wrong; looking for the cause ..."))
+    told("check", file, "--json")
+    assert seen[:3] == [f"reading {file}", "mine::c0: checking", "mine::c0: verdict: wrong; looking for the cause ..."]
+    seen.clear()
+    told("check", reporting(WRONG, EXACT, EXACT), "--quiet")
+    assert seen == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_under_standard_output_is_an_error_and_no_verdict(tmp_path):
+    (tmp_path / "mine.py").write_text(RIGHT)
+    command = f"{sys.executable} -m lstm_ref.cli check {tmp_path}/mine.py --oracles differences > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "lstm-ref: standard output cannot be written: No space left on device\n"
+
+
+def test_a_reader_that_goes_away_changes_no_verdict_and_loses_no_report(tmp_path):
+    (tmp_path / "mine.py").write_text(RIGHT.replace("3 * inputs", "2 * inputs"))
+    command = f"{sys.executable} -m lstm_ref.cli check {tmp_path}/mine.py --oracles differences --report r.json"
+    shell = f"({command}; echo $? > code) | true"
+    done = subprocess.run(shell, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (tmp_path / "code").read_text() == "1\n"
+    assert done.stderr == ""
+    assert json.loads((tmp_path / "r.json").read_text())["right"] is False
+
+
+@pytest.mark.parametrize(("command", "code"), [("cells | true", 141), ("cells >&-", 0)])
+def test_other_commands_without_a_reader_say_nothing(tmp_path, command, code):
+    command = command.replace("cells", f"({sys.executable} -m lstm_ref.cli cells; echo $? > code)")
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ((tmp_path / "code").read_text(), done.stderr) == (f"{code}\n", "")
+
+
+def test_what_an_encoding_lacks_is_escaped_as_json_does(tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "0"}
+    command = [sys.executable, "-m", "lstm_ref.cli", "cells"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.isascii()
+    assert r"DH + H\u00b2" in " ".join(done.stdout.split())
+
+
+def test_verify_says_how_many_are_wrong_and_how_many_undecided(told, monkeypatch):
+    verdicts = {"layer/dense": WRONG, "layer/embedding": UNDECIDED}
+    (made,) = [check_gradients({"x": np.ones(2)}, loss=lambda i: i["x"].sum(), gradients=lambda i: {"x": np.ones(2)})]
+    monkeypatch.setattr("lstm_ref.commands.verify._prove", lambda n, **_: replace(made, name=n, verdict=verdicts[n]))
+    monkeypatch.setattr("lstm_ref.commands.verify._workers", lambda _: nullcontext())
+    code, out, _ = told("verify", *verdicts)
+    assert code == 1
+    assert "of 2: 1 wrong, 1 undecided: 4 gradient elements" in out
+    code, out, _ = told("verify", "layer/embedding")
+    assert code == 2
+    assert "of 1: 1 undecided" in out
+
+
+def test_predict_help_ends_its_sentences(told):
+    code, out, _ = told("predict", "char-lm", "--help")
+    said = " ".join(out.split())
+    assert code in (None, 0)
+    assert "or the lines of standard input. The parameters are those of the best validation." in said
 
 
 def test_verify_proves_the_named_gradients():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import check_gradients
-from lstm_ref.checking.report import WRONG, Conformance, Finding, FirstWrong, NodeReport, Report
+from lstm_ref.checking.report import UNDECIDED, WRONG, Conformance, Finding, FirstWrong, NodeReport, Report
 
 HOSTILE = ("<script>alert(1)</script>[/b]", '"><img src=x onerror=alert(2)>[/b]', "[bold]&amp;{{ 7*7 }}[/]")
 
@@ -60,6 +60,22 @@ def wrong(right: Report) -> Report:
         notes=("the claim writes into its argument",),
         unchecked=("x",),
     )
+
+
+@pytest.fixture(scope="session")
+def undecided(right: Report) -> Report:
+    """Nothing could be said of w; v is right but for the rounding of constants."""
+    w, v = right.inputs
+    inputs = (replace(w, right=False, undecided=True), replace(v, constants=16.1))
+    return replace(right, verdict=UNDECIDED, inputs=inputs, undecided=("w: the loss is too small, rescale it",))
+
+
+@pytest.fixture(scope="session")
+def along(wrong: Report) -> Report:
+    """Wrong, and seen along random directions alone."""
+    w, v = wrong.inputs
+    oracles = tuple(replace(o, directions=4, wrong_directions=3, worst=(2,)) for o in w.oracles)
+    return replace(wrong, inputs=(replace(w, oracles=oracles, wrong_elements=4), v))
 
 
 @pytest.fixture(scope="session")

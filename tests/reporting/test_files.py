@@ -75,9 +75,38 @@ def test_a_disk_that_is_full_is_one_clear_line(tmp_path, right, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
+    write(tmp_path / "report.xml", [])
+    before = (tmp_path / "report.xml").read_text()
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(BadInput, match=r"report.xml: cannot be written: No space left on device"):
         write(tmp_path / "report.xml", [right])
+    assert (tmp_path / "report.xml").read_text() == before, "the earlier report is still there, whole"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.xml"], "and nothing else"
+
+
+def test_a_link_stays_a_link_and_permissions_are_kept(tmp_path, right):
+    real, link = tmp_path / "real" / "r.json", tmp_path / "link.json"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    write(link, [])
+    real.chmod(0o640)
+    write(link, [right])
+    assert link.is_symlink()
+    assert json.loads(real.read_text())["right"] is True
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in real.parent.iterdir()] == ["r.json"]
+
+
+def test_a_new_report_has_the_permissions_of_any_new_file(tmp_path, right):
+    write(tmp_path / "r.json", [right])
+    (tmp_path / "other").touch()
+    assert (tmp_path / "r.json").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_link_to_a_folder_that_is_not_there_is_said_before_any_work(tmp_path):
+    (tmp_path / "link.json").symlink_to(tmp_path / "gone" / "r.json")
+    with pytest.raises(BadInput, match=r"link.json: there is no folder .*gone"):
+        require_writable(tmp_path / "link.json")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -86,7 +115,7 @@ def test_any_words_can_be_written(tmp_path, hostile, suffix):
     assert (tmp_path / f"r{suffix}").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("name", ["right", "wrong", "hostile"])
+@pytest.mark.parametrize("name", ["right", "wrong", "undecided", "along", "hostile"])
 def test_a_report_comes_back_whole_from_json(request, name):
     report = request.getfixturevalue(name)
     assert from_dict(json.loads(report.as_json())) == report

@@ -253,3 +253,21 @@ def test_a_right_report_has_no_answer_box_no_map_and_no_graph(show, right):
     page = show(right)
     assert every(page, ".answer, .heat, section svg") == []
     assert text(page).startswith("cubes: ✓ exact gradient\n")
+
+
+def test_what_could_not_be_decided_has_a_sign_and_a_colour_of_its_own(undecided, right, wrong):
+    page = as_html([undecided])
+    assert "<title>? cubes" in page
+    assert '<span class="verdict undecided-text">? undecided' in page
+    assert '<td class="undecided-text">? undecided</td>' in page
+    assert '<td class="right-text">✓ right but for the rounding of constants, 16.1 digits</td>' in page
+    assert "<strong>Right but for the rounding of constants:</strong> v (16.1 digits): a constant such as" in page
+    assert "<strong>Not decided here:</strong> w: the loss is too small" in page
+    assert '<span class="undecided-text">? some undecided</span>' in as_html([right, undecided])
+    assert '<span class="wrong-text">✗ some wrong</span>' in as_html([undecided, wrong])
+
+
+def test_directions_are_not_taken_for_elements(along):
+    page = as_html([along])
+    assert '<td class="wrong-text">✗ wrong along 3 of 4 directions</td>' in page
+    assert "w is wrong along 3 of 4 directions; along the worst" in page

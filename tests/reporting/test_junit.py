@@ -47,3 +47,19 @@ def test_any_words_make_valid_xml(hostile, markup):
     suite = read(replace(hostile, name=f"{markup[0]}\x1b[31m\x00\ud800 ✗"))[0]
     assert suite.attrib["name"] == f"{markup[0]}?[31m?? ✗"
     assert [c.attrib["name"] for c in suite.iter("testcase")] == [f"gradients[{m}]" for m in markup[1:]]
+
+
+def test_what_could_not_be_decided_is_an_error_that_says_what(undecided):
+    suite = read(undecided)[0]
+    assert (suite.attrib["failures"], suite.attrib["errors"]) == ("0", "1")
+    error = suite.find(".//error")
+    assert error.attrib["message"] == "undecided"
+    assert error.text.startswith("w: the loss is too small, rescale it")
+    verdicts = [p.attrib["value"] for p in suite.findall("testcase//property[@name='verdict']")]
+    assert verdicts == ["undecided", "right but for the rounding of constants, 16.1 digits"]
+
+
+def test_a_claim_of_which_nothing_could_be_decided_as_a_whole_is_an_error_too(right):
+    suite = read(replace(right, verdict="undecided", undecided=("the batch is empty",)))[0]
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["errors"]) == ("3", "0", "1")
+    assert suite.find(".//error").text == "the batch is empty"

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from lstm_ref.errors import shown
 from lstm_ref.reporting import words
-from lstm_ref.reporting.terminal import as_text, summary
+from lstm_ref.reporting.terminal import as_text, console, render, summary
 
 
 def test_the_mistake_comes_first_with_its_place_and_both_terms(wrong):
@@ -94,3 +95,57 @@ def test_a_summary_is_a_line_a_check_in_eighty_columns_and_takes_no_word_for_mar
     assert rows[1].rstrip().endswith(" wrong           w, v")
     assert rows[2].startswith(markup[2])
     assert caption.rstrip() == "digits of agreement in balls and in floats"
+
+
+def test_what_could_not_be_decided_is_neither_right_nor_wrong(undecided):
+    text = io.StringIO()
+    Console(width=110, file=text, force_terminal=True, color_system="standard", highlight=False).print(
+        render(undecided)
+    )
+    assert "\x1b[1;33mundecided\x1b[0m  (" in text.getvalue()
+    lines = as_text(undecided).splitlines()
+    assert next(line for line in lines if line.startswith("w ")).endswith("undecided")
+    assert next(line for line in lines if line.startswith("v ")).rstrip().endswith(" right")
+    assert "not decided here: w: the loss is too small, rescale it" in lines
+    assert "wrong" not in as_text(undecided).lower()
+
+
+def test_the_rounding_of_constants_is_said_with_its_digits_and_why(right):
+    one = replace(right.inputs[0], constants=15.7)
+    shown = " ".join(as_text(replace(right, inputs=(one, right.inputs[1]))).split())
+    assert "right but for the rounding of constants: w (15.7 digits): a constant such as 1/3 is rounded in two" in shown
+    assert words.verdict(one) == "right but for the rounding of constants, 15.7 digits"
+
+
+def test_directions_are_not_taken_for_elements(along):
+    shown = as_text(along)
+    assert "wrong along 3 of 4 directions" in shown
+    assert "w is wrong along 3 of 4 directions; along the worst: claimed 8.00, expected 24.0 (balls); error 16" in shown
+    assert "worst at" not in shown
+    assert " of 6 " not in shown.replace("w (1 of 6)", "")
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_what_a_terminal_would_obey_is_shown(wrong, width):
+    evil = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202egnp.exe"
+    inputs = (replace(wrong.inputs[0], name=evil), wrong.inputs[1])
+    report = replace(wrong, name=evil, inputs=inputs, notes=(evil,), unchecked=(evil,), skipped=((evil, evil),))
+    for text in (as_text(report, width), shown(evil)):
+        assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e"} & set(text)
+    assert r"\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202egnp.exe" in "".join(as_text(report, width).split())
+
+
+@pytest.mark.parametrize(("columns", "width"), [("0", 80), ("1", 80), ("40", 40), ("x", 80)])
+def test_a_width_that_no_terminal_has_is_not_believed(monkeypatch, columns, width):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert console().width == width
+
+
+def test_a_closed_pipe_is_not_the_end_with_the_exit_code_of_a_wrong_gradient(monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    with pytest.raises(BrokenPipeError):
+        console().print("x")

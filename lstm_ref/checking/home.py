@@ -1,0 +1,129 @@
+"""Where a derivation file is at home: its folder on the path and its own neighbours, while its code runs and no longer.
+
+Two files of one process may each have a `helper.py` beside them, and each means its own. So whatever a file imports
+from its folder is taken out of `sys.modules` when its code ends, and put back when it runs again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Callable
+from functools import wraps
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lstm_ref.errors import LstmRefError, is_readable, text_of
+
+_STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+class Home:
+    """A context in which code of one file runs as it would in a process of its own."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file.resolve()
+        self.folder = str(self.file.parent)
+        self._path = [self.folder, *sys.path]
+        self._folders = {self.folder}
+        """Where its own modules lie: beside it, and where the file itself has put on the path."""
+        self._own: dict[str, ModuleType] = {}
+        """What was imported from there, by name; nobody else sees it."""
+        self._names = _importable(self.folder) - {"lstm_ref"}
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+        if self._depth > 1:
+            return
+        self._outside = sys.path[:]
+        sys.path[:] = self._path
+        sys.meta_path.insert(0, self)
+        loaded = {name: _place(sys.modules[name]) for name in self._names & sys.modules.keys()}
+        foreign = {name for name, place in loaded.items() if not (_is_installed(place) or self._is_from_here(place))}
+        self._shared = loaded.keys() - foreign
+        self._aside = _taken((foreign | set(map(_top, self._own))) & sys.modules.keys())
+        sys.modules.update(self._own)
+        self._size = len(sys.modules)
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        self._path = sys.path[:]
+        self._folders = {*map(os.path.abspath, self._path)} - {*map(os.path.abspath, self._outside)} | {self.folder}
+        if len(sys.modules) != self._size:  # else nothing was imported: to look takes longer than most calls
+            found = {
+                n for n, module in list(sys.modules.items()) if "." not in n and self._is_from_here(_place(module))
+            }
+            self._own |= _taken(found - self._shared - {"lstm_ref"})
+        for name in self._own:
+            sys.modules.pop(name, None)
+        sys.modules.update(self._aside)
+        sys.meta_path.remove(self)
+        sys.path[:] = self._outside
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """A finder of `sys.meta_path`: a file called flax.py that imports flax does not mean itself."""
+        if name != self.file.stem or path is not None:
+            return None
+        found = PathFinder.find_spec(name, [p for p in sys.path if os.path.abspath(p) != self.folder])
+        return found if found is not None and found.origin is not None and _is_installed(found.origin) else None
+
+    def _is_from_here(self, place: str | None) -> bool:
+        return place is not None and os.path.dirname(place) in self._folders and not _is_installed(place)
+
+    def at_home(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, which runs here wherever it is called. It raises nothing but ordinary exceptions, whose text
+        can be read: an end of the process inside it is a failure of the function."""
+
+        @wraps(function)
+        def call(*given: Any, **named: Any) -> Any:
+            with self:
+                try:
+                    return function(*given, **named)
+                except (KeyboardInterrupt, LstmRefError):
+                    raise
+                except BaseException as error:
+                    if isinstance(error, Exception) and is_readable(error):
+                        raise
+                    raise type(type(error).__name__, (Exception,), {})(text_of(error)) from error
+
+        return call
+
+
+def _importable(folder: str) -> set[str]:
+    """Names that an import could find in a folder."""
+    with os.scandir(folder) as entries:
+        return {e.name.partition(".")[0] for e in entries if e.name.endswith((".py", ".so", ".pyd")) or e.is_dir()}
+
+
+def _taken(tops: Any) -> dict[str, ModuleType]:
+    """Modules of these names, and all below them, taken out of `sys.modules`."""
+    if not tops:
+        return {}
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if _top(name) in tops}
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _place(module: ModuleType | None) -> str | None:
+    """The file of a module, or the folder of a package; asked of nothing that answers by a `__getattr__`."""
+    known = getattr(module, "__dict__", None) or {}
+    folders = known.get("__path__")
+    try:
+        place = next(iter(folders)) if folders is not None else known.get("__file__")
+    except (StopIteration, TypeError):
+        return None
+    return os.path.abspath(place) if isinstance(place, str) else None
+
+
+def _is_installed(place: str | None) -> bool:
+    """Whether a module there is Python's own or an installed package: a neighbour of its name does not replace it."""
+    return place is None or place.startswith(_STANDARD_LIBRARY + os.sep) or any(p in place for p in _INSTALLED)

@@ -1,0 +1,156 @@
+"""What a check of somebody's file runs in: where its prints go, how long it may take, what is shown meanwhile."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import TYPE_CHECKING, Any
+
+from lstm_ref.errors import BadInput, shown
+
+if TYPE_CHECKING:
+    from lstm_ref.checking.report import Report
+
+Say = Callable[[str], None]
+"""Called with a sentence: what is being done now."""
+
+
+@contextmanager
+def prints_to_stderr() -> Iterator[None]:
+    """Standard output is ours alone, so that `--json` stays JSON: what is printed inside goes to standard error, by
+    whatever language and in whatever process it is printed."""
+    _flush()
+    saved = None
+    with suppress(OSError):  # either may be closed
+        saved = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _flush()
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+def _flush() -> None:
+    """Everything that was printed so far, by Python and by C."""
+    for stream in (sys.stdout, sys.__stdout__, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()  # type: ignore[union-attr]
+    with suppress(Exception):  # a platform whose C library is not found so
+        ctypes.CDLL(None).fflush(None)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """For calls at inputs of ours, which may overflow where the user's own never do."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def progress(hidden: bool) -> Iterator[Say]:
+    """A line on standard error, gone when the work is done; none where standard error is no terminal."""
+    if hidden or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda sentence: None
+        return
+    from rich.console import Console  # and nothing that loads JAX: something is to be seen at once
+    from rich.markup import escape
+
+    with Console(stderr=True, emoji=False, highlight=False).status("") as status:
+        yield lambda sentence: status.update(escape(shown(sentence)))
+
+
+# -------------------------------------------------------------------------------------------------------- --timeout
+
+
+def within(seconds: float | None) -> Say:
+    """Goes on in a child process that is killed when its time is up, and takes what it is doing.
+
+    A process of its own, because nothing inside one is sure to end it: a signal waits until C code returns, and an
+    exception may be caught by the code that it should end. It is forked before anything starts a thread.
+    Raises BadInput where a system cannot fork.
+    """
+    if seconds is None:
+        return lambda sentence: None
+    if not hasattr(os, "fork"):
+        raise BadInput("--timeout needs a system that can fork a process")
+    _flush()
+    ear, mouth = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(mouth)
+        sys.exit(_wait_for(child, ear, seconds))
+    os.close(ear)
+    os.set_blocking(mouth, False)
+
+    def say(sentence: str) -> None:
+        with suppress(OSError):  # a pipe that is full, or a parent that is gone
+            os.write(mouth, f"{sentence}\n".encode(errors="replace"))
+
+    return say
+
+
+def _wait_for(child: int, ear: int, seconds: float) -> int:
+    """The child's exit code. Raises BadInput when its time is up, with the last that it said."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which knows what to do
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    os.set_blocking(ear, False)
+    said, until = b"", time.monotonic() + seconds
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            if code < 0:
+                raise BadInput(f"the check was ended by {signal.Signals(-code).name}")
+            return code
+        said = _heard(ear, said)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    doing = _heard(ear, said).decode().strip().rpartition("\n")[2] or "starting"
+    raise BadInput(f"no end within {seconds:g} s (--timeout); the last step was: {doing}")
+
+
+def _heard(ear: int, before: bytes) -> bytes:
+    with suppress(BlockingIOError):
+        return (before + os.read(ear, 65536))[-65536:]
+    return before
+
+
+# ------------------------------------------------------------------------------------------------------- the results
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """For the printing of results: that a reader has gone away, as `head` does, changes no verdict; that they cannot be
+    written is an error."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+    except OSError as error:
+        silence_stdout()
+        raise BadInput(f"standard output cannot be written: {error.strerror}") from error
+
+
+def silence_stdout() -> None:
+    """What is still buffered goes nowhere: Python would complain of it at its end."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def exit_code(reports: Iterable[Report | Any]) -> int:
+    """1 if any is wrong, else 2 if any is undecided, else 0."""
+    codes = {report.exit_code for report in reports}
+    return 1 if 1 in codes else max(codes, default=0)
