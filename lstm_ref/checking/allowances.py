@@ -14,15 +14,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
-from flint import arb
 
-from lstm_ref.arithmetic.balls import as_balls, ball, midpoints, precision
+from lstm_ref.arithmetic.balls import as_balls, ball, magnitudes, midpoints, precision
 from lstm_ref.arithmetic.constants import ROWS, Constants, noted
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.asking import Answer, ask, directions_of, is_large
@@ -40,7 +39,7 @@ DIGITS, SIZE = 40, 1e-15
 """Of the differences with moved constants, and by how many unit roundoffs they are moved: far above the truncation,
 1e-40, and so little that the change is linear in it."""
 EXPLAINABLE = 1e-6
-"""Relative to the largest element; a larger error is not tried with constants of float64, a hundred thousand of them."""
+"""Relative to the largest element: a larger error is not that of rounded constants, float32 among them."""
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> st
     """The sentence on code that computes in less than its inputs' precision."""
     line = line_of(function)
     return (
-        f"the {which} computes in {name_of(float_bits)} inside{f' ({line})' if line else ''}: it is judged at the digits "
-        "that remain"
+        f"the {which} computes in {name_of(float_bits)} inside{f' ({line})' if line else ''}: it is judged at the "
+        "digits that remain"
     )
 
 
