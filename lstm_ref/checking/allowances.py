@@ -239,9 +239,7 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
                 along = balls.directions[path]
                 value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
             error = np.max(np.abs(midpoints(as_balls(value) - as_balls(expected))), initial=0.0)
-        doubt = float(
-            np.max([float(arb(v.real.abs_upper())) for v in np.ravel(as_balls(balls.doubt[path]))], initial=0.0)
-        )
+        doubt = np.max(magnitudes(balls.doubt[path]), initial=0.0)
         if doubt < error < TOO_SMALL * np.max(found[path], initial=0.0):
             return None
     return found
