@@ -23,7 +23,7 @@ from lstm_ref import cli
 
 FILES = Path(__file__).parent / "files"
 SLOW = 3.0
-"""Seconds: who takes longer is printed. The whole is to take less than 150 s on one core, and there are over 130."""
+"""Seconds: who takes longer is printed. The whole is to take less than 150 s on one core, and there are over 300."""
 VERDICTS = {0: (": exact gradient", ": intended estimator"), 1: (": wrong",), 2: (": undecided", "lstm-ref: ")}
 """What the answer says beside each exit code."""
 ONLY = {"expect", "says", "never", "needs", "options"}
@@ -46,6 +46,20 @@ STRANGERS = {
     for file in sorted(FILES.rglob("*.py"))
     if "expect" in expectation(file)
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread_of_torch():
+    """Several wait for one another where the machine is busy."""
+    if find_spec("torch") is None:
+        yield
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -106,7 +120,8 @@ def test_right_and_wrong_are_in_equal_parts():
     codes = [expectation(file)["expect"][0] for file in STRANGERS.values()]
     assert len(codes) >= 130
     assert min(codes.count("0"), codes.count("1")) >= 50
-    assert abs(codes.count("0") - codes.count("1")) <= 0.15 * len(codes)
+    assert codes.count("2") >= 15
+    assert abs(codes.count("0") - codes.count("1")) <= 0.1 * len(codes)
 
 
 def test_every_file_says_what_it_shows_and_nothing_that_is_not_read():
