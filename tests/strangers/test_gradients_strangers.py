@@ -8,6 +8,7 @@ one that has.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -72,6 +73,7 @@ def run(monkeypatch, capfd):
     """The command, in this process: exit code, standard output and standard error. What a file switches is put back."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # which exit() closes
     in_float64, errors, path = jax.config.jax_enable_x64, np.geterr(), list(sys.path)
 
     def call(*arguments: str) -> tuple[int, str, str]:
