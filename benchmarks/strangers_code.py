@@ -301,6 +301,44 @@ def attention(rng: Rng) -> Problem:
     return problem(inputs, forward=forward, backward=backward)
 
 
+@style()
+def moving_average(rng: Rng) -> Problem:
+    """A decay with two decimals, and what is left of 1 taken by a difference here, typed there."""
+    T, decay = int(rng.choice((2, 3, 5))), round(float(rng.uniform(0.5, 0.99)), 2)
+    left = round(1 - decay, 2)
+
+    def loss(i: Any) -> Any:
+        m = i["m"]
+        for x in i["x"]:
+            m = decay * m + (1 - decay) * x
+        return np.sin(m / (1 - decay**T))
+
+    def gradients(i: Any) -> Any:
+        share = np.array([left * decay ** (T - 1 - t) for t in range(T)])
+        m = decay**T * i["m"] + (share * i["x"]).sum()
+        bar = np.cos(m / (1 - decay**T)) / (1 - decay**T)
+        return {"x": bar * share, "m": bar * decay**T}
+
+    return problem({"x": rng.normal(size=T), "m": np.array(rng.normal())}, loss=loss, gradients=gradients)
+
+
+@style()
+def embedding(rng: Rng) -> Problem:
+    """Rows of a table, some of them twice, scaled by the root of their size."""
+    V, D, n = (int(k) for k in rng.choice((2, 3, 5), 3))
+    words, y = rng.integers(V, size=n), rng.normal(size=(n, D))
+
+    def loss(i: Any) -> Any:
+        return ((i["table"][words] * np.sqrt(D) - y) ** 2).mean()
+
+    def gradients(i: Any) -> Any:
+        found = np.zeros_like(i["table"])
+        np.add.at(found, words, 2 / (n * D) * (i["table"][words] * D**0.5 - y) * D**0.5)
+        return {"table": found}
+
+    return problem({"table": rng.normal(size=(V, D))}, loss=loss, gradients=gradients)
+
+
 # State between calls.
 
 
@@ -608,6 +646,23 @@ def _erf_gelu_slope(x: Any) -> Any:
     return 0.5 * (1 + jax.scipy.special.erf(x / jnp.sqrt(2.0))) + x * jnp.exp(-x * x / 2) / jnp.sqrt(2 * jnp.pi)
 
 
+@style(weight=1, least=1e-2)
+def cast_in_jax(rng: Rng) -> Problem:
+    """A cast to float32 in the middle."""
+    B, D = sizes(rng, 2)
+    inputs = {"x": rng.uniform(0.2, 1.5, (B, D)), "w": rng.normal(size=D)}
+
+    def loss(i: Any) -> Any:
+        return jnp.mean(jnp.tanh(i["x"] @ i["w"]).astype(jnp.float32) ** 2)
+
+    def gradients(i: Any) -> Any:
+        h = jnp.tanh(i["x"] @ i["w"])
+        a_bar = 2 / B * h * (1 - h * h)
+        return {"x": jnp.outer(a_bar, i["w"]), "w": i["x"].T @ a_bar}
+
+    return problem(inputs, loss=loss, gradients=gradients)
+
+
 @style(weight=1)
 def rule_in_jax(rng: Rng) -> Problem:
     """A custom_vjp against its own primal."""
@@ -626,7 +681,7 @@ def torch_module(rng: Rng, dtype: str) -> Problem:
     import torch
 
     torch.manual_seed(int(rng.integers(2**31)))
-    between = (torch.nn.Tanh, torch.nn.ReLU, torch.nn.Sigmoid, torch.nn.LeakyReLU, torch.nn.GELU)
+    between = (torch.nn.Tanh, torch.nn.ReLU, torch.nn.ReLU, torch.nn.Sigmoid, torch.nn.LeakyReLU, torch.nn.GELU)
     B, *widths = sizes(rng, int(rng.integers(3, 5)), most=3)
     layers: list[Any] = []
     for before, after in pairwise(widths):

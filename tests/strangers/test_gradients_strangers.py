@@ -8,6 +8,7 @@ one that has.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -23,8 +24,13 @@ from lstm_ref import cli
 
 FILES = Path(__file__).parent / "files"
 SLOW = 3.0
-"""Seconds: who takes longer is printed. The whole is to take less than 150 s on one core, and there are over 130."""
-VERDICTS = {0: (": exact gradient", ": intended estimator"), 1: (": wrong",), 2: (": undecided", "lstm-ref: ")}
+"""Seconds: who takes longer is printed. The whole is to take less than 150 s on one core, and there are over 300."""
+VERDICTS = {
+    0: (": exact gradient", ": intended estimator"),
+    1: (": wrong",),
+    2: (": undecided", "lstm-ref: "),
+    130: ("lstm-ref: ",),
+}
 """What the answer says beside each exit code."""
 ONLY = {"expect", "says", "never", "needs", "options"}
 
@@ -48,11 +54,26 @@ STRANGERS = {
 }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread_of_torch():
+    """Several wait for one another where the machine is busy."""
+    if find_spec("torch") is None:
+        yield
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def run(monkeypatch, capfd):
     """The command, in this process: exit code, standard output and standard error. What a file switches is put back."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # which exit() closes
     in_float64, errors, path = jax.config.jax_enable_x64, np.geterr(), list(sys.path)
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -106,12 +127,13 @@ def test_right_and_wrong_are_in_equal_parts():
     codes = [expectation(file)["expect"][0] for file in STRANGERS.values()]
     assert len(codes) >= 130
     assert min(codes.count("0"), codes.count("1")) >= 50
-    assert abs(codes.count("0") - codes.count("1")) <= 0.15 * len(codes)
+    assert codes.count("2") >= 15
+    assert abs(codes.count("0") - codes.count("1")) <= 0.1 * len(codes)
 
 
 def test_every_file_says_what_it_shows_and_nothing_that_is_not_read():
     for name, file in STRANGERS.items():
         expected = expectation(file)
         assert len(expected.get("shows", [])) >= 1, name
-        assert set(expected["expect"][0].split(" or ")) <= {"0", "1", "2"}, name
+        assert set(expected["expect"][0].split(" or ")) <= {"0", "1", "2", "130"}, name
         assert not any(line.split(":")[0] in ONLY for line in expected["shows"]), name

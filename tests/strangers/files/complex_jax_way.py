@@ -1,5 +1,5 @@
 # expect: 0
-# says: conjugate
+# says: JAX
 # A real loss of complex numbers and its gradient as jax.grad has it, dL/da - i dL/db.
 import jax.numpy as jnp
 import jax

@@ -1,5 +1,5 @@
 # expect: 0
-# says: conjugate
+# says: torch
 # |z|^2 and its gradient as torch has it, dL/da + i dL/db.
 import numpy as np
 inputs = {"z": np.array([0.5 + 0.2j, -1.5 + 1j, 0.3 - 0.9j])}

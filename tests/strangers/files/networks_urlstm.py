@@ -3,7 +3,7 @@
 """UR-LSTM (Gu, Gulcehre, Paine, Hoffman, Pascanu 2020), column vectors, a classifier loss on the last state."""
 import numpy as np
 
-T, D, H, K = 6, 3, 4, 5
+T, D, H, K = 3, 2, 3, 4
 target = 2
 
 

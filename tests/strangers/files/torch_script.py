@@ -1,4 +1,4 @@
-# expect: 0
+# expect: 0 or 2
 # needs: torch
 # A scripted module.
 import torch

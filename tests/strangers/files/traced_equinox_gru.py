@@ -5,8 +5,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-cell = eqx.nn.GRUCell(2, 3, key=jax.random.PRNGKey(1))
-arrays, static = eqx.partition(cell, eqx.is_array)
+gru = eqx.nn.GRUCell(2, 3, key=jax.random.PRNGKey(1))
+arrays, static = eqx.partition(gru, eqx.is_array)
 leaves, tree = jax.tree.flatten(arrays)
 inputs = {"leaves": [np.asarray(v) for v in leaves], "x": np.random.RandomState(0).randn(4, 2).astype(np.float32)}
 def loss(i):
