@@ -16,6 +16,7 @@ from lstm_ref.checking.problem import paths
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.conformance import VARIANTS, conformity
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
+from lstm_ref.mistakes.guess import guess
 from lstm_ref.mistakes.latex import latex
 from lstm_ref.mistakes.layout import layout
 from lstm_ref.mistakes.recurrence import Recurrence, backward
@@ -383,8 +384,6 @@ def test_a_forward_that_is_another_cell_conforms_to_nothing():
 
 @pytest.mark.parametrize("rearranged", [columns, lambda inputs: inputs], ids=["columns", "our own"])
 def test_a_known_cell_is_found_in_a_layout_that_nobody_told(rearranged):
-    from lstm_ref.mistakes.guess import guess
-
     cell = CELLS["lstm"]
     ours = drawn(cell, np.random.default_rng(0))
     theirs = rearranged(ours)
@@ -395,8 +394,6 @@ def test_a_known_cell_is_found_in_a_layout_that_nobody_told(rearranged):
 
 
 def test_a_gru_with_torchs_layout_is_found():
-    from lstm_ref.mistakes.guess import guess
-
     cell = CELLS["gru"]
     ours = drawn(cell, np.random.default_rng(0))
     theirs = {"weight_ih": ours["w_x"].T, "weight_hh": ours["w_h"].T, "bias_ih": ours["b"], "bias_hh": ours["b_h"]}
@@ -406,8 +403,21 @@ def test_a_gru_with_torchs_layout_is_found():
 
 
 def test_another_function_of_the_same_shapes_is_no_known_cell():
-    from lstm_ref.mistakes.guess import guess
-
     cell = CELLS["lstm"]
     inputs = drawn(cell, np.random.default_rng(0))
     assert guess(paths(inputs), {"hs": np.sin(outputs_of(cell, inputs)["hs"])}) is None
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 2, 1), (3, 1, 2, 1), (3, 1, 3, 4), (2, 2, 1, 3), (3, 3, 3, 3), (4, 2, 3, 5)])
+@pytest.mark.parametrize("name", ["rnn_tanh", "lstm", "gru"])
+def test_a_cell_is_found_at_sizes_at_which_one_array_has_the_shape_of_another(name, sizes):
+    """Of one unit a kernel is a row like the bias, of one row the state is."""
+    T, B, D, H = sizes
+    cell, rng = CELLS[name], np.random.default_rng(0)
+    shapes = {**named(cell.parameter_shapes(D, H)), **named(cell.state_shapes(B, H, D=D)), "xs": (T, B, D)}
+    inputs = {k: 0.5 * rng.standard_normal(s) for k, s in shapes.items()}
+    found = guess(inputs, outputs_of(cell, inputs))
+    assert found is not None
+    assert found.cell.name == name
+    for k in named(cell.params):
+        assert np.array_equal(getattr(found.params, k), inputs[k]), k
