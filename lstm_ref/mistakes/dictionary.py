@@ -64,6 +64,14 @@ class Dictionary:
         self._steps: dict[Edit, Callable[..., Any]] = {}
         example = _example(cell)
         self.edits = [e for e in edits_of(self._source, *example) if self._runs(e, example)]
+        self._where_inputs_are_as_many = self._transposed_if_square()
+
+    def _transposed_if_square(self) -> list[Edit]:
+        """Transposes left out that can be where there are as many inputs as units, and the kernel of x is square."""
+        example, key = _example(self.cell, B=5, D=4), lambda e: (e.helper, e.replacements[0][0], e.wrong)
+        known = set(map(key, self.edits))
+        made = [e for e in edits_of(self._source, *example) if "transposed" in e.kind and key(e) not in known]
+        return [e for e in made if self._runs(e, example)]
 
     def step_with(self, edits: Sequence[Edit]) -> Callable[..., Any]:
         """The cell's backward with these edits made."""
@@ -89,7 +97,8 @@ class Dictionary:
 
     def mistakes(self, T: int) -> list[Mistake]:
         """Every single mistake, for sequences of T steps."""
-        return [self.in_the_step(e) for e in self.edits] + self._between_steps(T)
+        in_the_step = [self.in_the_step(e) for e in (*self.edits, *self._where_inputs_are_as_many)]
+        return in_the_step + self._between_steps(T)
 
     def _between_steps(self, T: int) -> list[Mistake]:
         """Those made between the steps, but for what is none for this cell: a wrong h of the step before, unread."""
@@ -130,16 +139,16 @@ def dictionary(cell: str) -> Dictionary:
     return Dictionary(CELLS[cell])
 
 
-def _example(cell: Cell) -> tuple[Any, Any, Any]:
-    """Arguments of the cell's backward at generic numbers; all sizes differ."""
-    r = _example_through_time(cell, 1)
+def _example(cell: Cell, B: int = 2, D: int = 3) -> tuple[Any, Any, Any]:
+    """Arguments of the cell's backward at generic numbers; all sizes differ, unless D is told to be H = 4."""
+    r = _example_through_time(cell, 1, B, D)
     return r.params, r.tapes()[0], r.final_bar
 
 
-def _example_through_time(cell: Cell, T: int) -> Recurrence:
+def _example_through_time(cell: Cell, T: int, B: int = 2, D: int = 3) -> Recurrence:
     """A recurrence at generic numbers, with cotangents of everything, larger than any bound at which people clip."""
     rng = np.random.default_rng(0)
-    B, D, H = 2, 3, 4
+    H = 4
     states = cell.state_shapes(B, H, D=D)
 
     def drawn(shapes: Any, scale: float, *steps: int) -> Any:

@@ -25,12 +25,17 @@ Take = Callable[[Mapping[str, Any]], Any]
 MOST = 200
 """Ways tried of a cell, at about ten milliseconds each: ambiguous shapes (D = H) have a few dozen."""
 
+MOST_BIASES = 3
+"""Arrays of a bias's shape of which some are tried to be none: two biases that add up, and a state of one row."""
+
 
 class _Array(NamedTuple):
     """Something that may be one of our arrays."""
 
     shape: tuple[int, ...]
     take: Take
+    paths: frozenset[str]
+    """Of the user's inputs that it is made of."""
 
 
 def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Conformity | None:
@@ -70,64 +75,64 @@ def _mappings(cell: Cell, flat: Mapping[str, Any]) -> Iterator[Callable[[Any], d
 def _kernels(
     rest: Mapping[str, tuple[int, ...]], D: int, H: int, gates: int, two_biases: bool
 ) -> Iterator[dict[str, Take]]:
-    """The parameters. Of biases, all that fit are added up; where the cell has two, they are taken in either order."""
+    """The parameters. Of biases that fit, all are added up, or fewer of them (what has the shape of a bias may be a
+    state of one row); where the cell has two, they are taken in either order."""
     arrays = list(_side_by_side(rest, H, gates))
-    biases = [a.take for a in arrays if a.shape == (gates * H,)]
-    if not biases:
-        return
-    total: Take = lambda v: sum((b(v) for b in biases[1:]), biases[0](v))  # noqa: E731
-    ways: list[dict[str, Take]] = [{"b": total}]
-    if two_biases:
-        ways = [{"b": one, "b_h": two} for one, two in itertools.permutations(biases, 2)]
-    for kernels, bias in itertools.product(_of_x_and_h(arrays, D, H, gates), ways):
-        yield kernels | bias
+    for kernels, used in _of_x_and_h(arrays, D, H, gates):
+        biases = [a.take for a in arrays if a.shape == (gates * H,) and not a.paths & used]
+        if two_biases:
+            for one, two in itertools.permutations(biases, 2):
+                yield kernels | {"b": one, "b_h": two}
+            continue
+        fewest = 1 if len(biases) <= MOST_BIASES else len(biases)
+        for number in range(len(biases), fewest - 1, -1):
+            for some in itertools.combinations(biases, number):
+                yield kernels | {"b": lambda v, some=some: sum((b(v) for b in some[1:]), some[0](v))}
 
 
-def _of_x_and_h(arrays: list[_Array], D: int, H: int, gates: int) -> Iterator[dict[str, Take]]:
-    """The two kernels: one array each, or both in one."""
+def _of_x_and_h(arrays: list[_Array], D: int, H: int, gates: int) -> Iterator[tuple[dict[str, Take], frozenset[str]]]:
+    """The two kernels, and what they are made of: one array each, or both in one."""
     for both in (a for a in arrays if a.shape == (D + H, gates * H)):
         for first_h in (True, False):
             n = H if first_h else D
             upper: Take = lambda v, w=both.take, n=n: w(v)[:n]  # type: ignore[misc]  # noqa: E731
             lower: Take = lambda v, w=both.take, n=n: w(v)[n:]  # type: ignore[misc]  # noqa: E731
             w_h, w_x = (upper, lower) if first_h else (lower, upper)
-            yield {"w_x": w_x, "w_h": w_h}
+            yield {"w_x": w_x, "w_h": w_h}, both.paths
     for of_x, of_h in itertools.permutations(arrays, 2):
-        if of_x.shape == (D, gates * H) and of_h.shape == (H, gates * H):
-            yield {"w_x": of_x.take, "w_h": of_h.take}
+        if of_x.shape == (D, gates * H) and of_h.shape == (H, gates * H) and not of_x.paths & of_h.paths:
+            yield {"w_x": of_x.take, "w_h": of_h.take}, of_x.paths | of_h.paths
 
 
 def _side_by_side(rest: Mapping[str, tuple[int, ...]], H: int, gates: int) -> Iterator[_Array]:
     """Single inputs, and siblings of one shape joined gate by gate; kernels as (·, gates·H), biases as (gates·H,)."""
     for path, shape in rest.items():
-        yield from _both_ways(shape, lambda v, path=path: v[path])  # type: ignore[misc]
+        yield from _both_ways(shape, lambda v, path=path: v[path], frozenset([path]))  # type: ignore[misc]
     families: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for path, shape in rest.items():
         together = path.rpartition(".")[0] or path[:1]  # W.f, W.i, W.c, W.o; or Wf, Wi, Wc, Wo
         families.setdefault((together, shape), []).append(path)
     for family, shape in dict.fromkeys((tuple(family), shape) for (_, shape), family in families.items()):
         if gates > 1 and len(family) == gates:
-            for one in _both_ways(shape, lambda v: v):
+            for one in _both_ways(shape, lambda v: v, frozenset(family)):
                 joined = (*one.shape[:-1], gates * one.shape[-1])
                 if one.shape[-1] == H:
                     yield _Array(
                         joined,
                         lambda v, f=family, one=one: np.concatenate([one.take(v[p]) for p in f], axis=-1),  # type: ignore[misc]
+                        one.paths,
                     )
 
 
-def _both_ways(shape: tuple[int, ...], take: Callable[[Any], Any]) -> Iterator[_Array]:
+def _both_ways(shape: tuple[int, ...], take: Callable[[Any], Any], paths: frozenset[str]) -> Iterator[_Array]:
     """As it is and transposed; a row or column vector flattened."""
     if len(shape) == 1:
-        yield _Array(shape, take)
+        yield _Array(shape, take, paths)
     if len(shape) == 2:
-        yield _Array(shape, take)
-        if shape[0] != shape[1]:
-            yield _Array(shape[::-1], lambda v: take(v).T)
-        else:
-            yield _Array(shape, lambda v: take(v).T)
+        yield _Array(shape, take, paths)
+        yield _Array(shape[::-1], lambda v: take(v).T, paths)
         if 1 in shape:
-            yield _Array((shape[0] * shape[1],), lambda v: take(v).reshape(-1))
+            yield _Array((shape[0] * shape[1],), lambda v: take(v).reshape(-1), paths)
 
 
 def _states(cell: Cell, rest: Mapping[str, tuple[int, ...]], B: int, H: int) -> Iterator[dict[str, Take]]:

@@ -58,7 +58,8 @@ def with_element(v, at, by):
         ([1.0, 2.0, 2.0, 4.0], [1.0, 2.0, 2.0, 1.0]),  # the same from both ends
         (with_element(EQUAL_BLOCKS, 6, 3), EQUAL_BLOCKS),
         (with_element(np.roll(VECTOR, 1), 3, 1.01), VECTOR),  # nearly
-        (with_element(2 * np.array([1e12, 1.0, 2.0]), 1, 9), [1e12, 1.0, 2.0]),  # true of the large element alone
+        (with_element(2 * np.array([1e12, 3e12, 1.0]), 2, 9), [1e12, 3e12, 1.0]),  # true of the large elements alone
+        ([1 + 1e-7, 2.0, 7.0, 2 + 5e-9, 1.0], [1.0, 2.0, 7.0, 2 + 5e-9, 1 + 1e-7]),  # reversed, but for what is right
         (VECTOR * (1 + 1e-16), VECTOR),  # what floats cannot see
         (np.full(8, np.nan), VECTOR),
         (np.full(8, np.inf), VECTOR),

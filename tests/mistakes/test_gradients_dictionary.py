@@ -16,9 +16,11 @@ from lstm_ref.checking.problem import paths
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.conformance import VARIANTS, conformity
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
+from lstm_ref.mistakes.guess import guess
 from lstm_ref.mistakes.latex import latex
 from lstm_ref.mistakes.layout import layout
 from lstm_ref.mistakes.recurrence import Recurrence, backward
+from lstm_ref.mistakes.source import Source
 
 T, B, D, H = 6, 2, 3, 4
 ONE_A_PAGE = {cell.page: cell.name for cell in reversed(CELLS.values()) if isinstance(cell.x, str)}.values()
@@ -101,7 +103,7 @@ SIZES = [
     *((2, B, D, H) for B, D, H in ((2, 6, 4), (2, 2, 6), (4, 2, 2), (6, 3, 2))),  # one divides another
 ]
 """(T, B, D, H), 31 of them."""
-EVERY_SIZE = ("rnn_tanh", "lstm", "peephole", "gru", "gru_before", "mgu", "coupled_forget", "layer_norm")
+AT_EVERY_SIZE = ("rnn_tanh", "lstm", "peephole", "gru", "gru_before", "mgu", "coupled_forget", "layer_norm")
 
 
 def recurrence_of(cell, T, B, D, H):
@@ -121,19 +123,36 @@ def leaves(given):
     return flat | {f"initial.{k}": v for k, v in named(given.initial).items()} | {"xs": given.xs}
 
 
-@pytest.mark.parametrize("name", EVERY_SIZE)
+@pytest.mark.parametrize("name", ONE_A_PAGE)
 def test_an_entry_that_does_not_fit_the_sizes_is_left_out_and_no_other_with_it(name):
-    """What does not fit is a matrix that cannot be transposed there; all else gives gradients of the right shapes."""
+    """What does not fit is a matrix that cannot be transposed there, or one of another shape, where the output is
+    projected; all else gives gradients of the right shapes. Of most cells, every sixth size."""
     cell, entries = CELLS[name], dictionary(name)
-    assert len(SIZES) >= 30
-    for T, B, D, H in SIZES:
+    assert len(set(SIZES)) >= 30
+    for T, B, D, H in SIZES if name in AT_EVERY_SIZE else SIZES[::6]:
         r = recurrence_of(cell, T, B, D, H)
         truth = leaves(backward(r, r.tapes()))
         tried = search.tried(entries, leaves, search.Look(r, truth, truth))
         left_out = {m.sentence for m in entries.mistakes(T)} - {m.sentence for m, _ in tried}
-        assert all("transposed" in sentence for sentence in left_out), (T, B, D, H, left_out)
+        known = "transposed" if "lstmp" not in name else ("transposed", "stands for")
+        assert all(any(word in sentence for word in np.atleast_1d(known)) for sentence in left_out), (T, B, D, H)
         assert all(given[k].shape == truth[k].shape for _, given in tried for k in truth)
-    assert left_out, "at the last sizes some do not fit"
+    assert left_out or name not in AT_EVERY_SIZE, "at the last sizes some do not fit"
+
+
+def test_a_kernel_of_x_that_is_not_transposed_is_named_where_it_is_square():
+    """With D = H nothing fails: x_bar = a_bar @ w_x, gate by gate."""
+    cell, r = CELLS["lstm"], recurrence_of(CELLS["lstm"], 3, 2, 4, 4)
+    truth = leaves(backward(r, r.tapes()))
+
+    def step(p, tape, bar):
+        given = cell.backward(p, tape, bar)
+        blocks = zip(np.split(given.nodes.a, 4, -1), np.split(p.w_x, 4, -1), strict=True)
+        return given._replace(x=sum(a @ w for a, w in blocks))
+
+    look = search.Look(r, leaves(backward(r, r.tapes(), step)), truth)
+    found = search.single(search.tried(dictionary("lstm"), leaves, look), look, UNIT)
+    assert [m.sentence for m in found] == ["w_x is not transposed, gate by gate, in x_bar"]
 
 
 @pytest.mark.parametrize(("T", "B", "D", "H"), [(3, 2, 3, 5), (1, 5, 3, 2), (4, 1, 4, 1), (2, 3, 3, 3)])
@@ -180,10 +199,15 @@ TRUTH = {"w": np.array([1.0, 2.0, 3.0]), "b": np.array([4.0, 5.0]), "v": np.full
         ({"w": [9.0, 2.0, 3.0]}, {"w": [9.0, 2.0, 3.0], "b": [4.0, 6.0]}, False),  # makes b wrong
         ({"w": [9.0, 2.0, 3.0], "b": [4.0, 6.0]}, {"w": [9.0, 2.0, 3.0]}, False),  # leaves b unexplained
         ({"w": [1.0 + 1e-5, 2.0, 3.0]}, {"w": [1.0 + 1e-5, 2.0, 3.0]}, True),
-        ({"w": [1.0 + 1e-5, 2.0, 3.0]}, {"w": [1.0 + 1e-5, 2.0, 3.0], "b": [4.0, 5.0 + 1e-7]}, False),  # b a little
+        ({"w": [1.0 + 1e-5, 2.0, 3.0]}, {"w": [1.0 + 1e-5, 2.0, 3.0], "b": [4.0, 5.0 + 4e-8]}, False),  # b a little
         ({"w": [1.0 + 1e-5, 2.0, 3.0]}, {"w": [1.0 + 1.1e-5, 2.0, 3.0]}, False),
+        (
+            {"w": [1.0 + 1e-6, 2.0, 3.0], "b": [4.0, 9.0]},
+            {"w": [1.0 + 1.01e-6, 2.0, 3.0], "b": [4.0, 9.0]},
+            False,
+        ),  # w nearly
         ({"w": [9.0, 2.0, np.nan]}, {"w": [9.0, 2.0, 3.0]}, False),
-        ({"w": [9.0, 2.0, 3.0]}, {"w": [np.nan, 2.0, 3.0]}, False),  # what overflows explains nothing
+        ({"w": [9.0, 8.0, 3.0]}, {"w": [np.nan, 8.0, 3.0]}, False),  # what overflows explains nothing
     ],
 )
 def test_an_entry_explains_a_claim_that_it_changes_and_leaves_nothing_worse(claim, candidate, explained):
@@ -317,14 +341,24 @@ def test_a_mapping_that_does_not_fit_is_one_clear_error(mapping, message):
 
 @pytest.mark.parametrize(("cell", "variant"), [(c, v) for c, names in VARIANTS.items() for v in names])
 def test_a_forward_that_is_a_known_variant_is_named(cell, variant):
-    from lstm_ref.mistakes.source import Source
-
     ours = CELLS[cell]
     inputs = drawn(ours, np.random.default_rng(0))
     outputs = outputs_of(ours, inputs, Source(ours.forward).with_text(VARIANTS[cell][variant]))
     found = conformity(ours, layout(ours, inputs, None, paths(inputs)), outputs)
     assert found is not None
     assert (found.variant, found.gates) == (variant, None)
+
+
+def test_a_variant_that_cannot_be_computed_is_left_out_and_no_other_with_it(monkeypatch):
+    """The first variant of this LSTM splits four units into three."""
+    ours = CELLS["lstm"]
+    fails = {"fails": {"u = tanh(c)": "u = np.stack(np.split(c, 3, -1))"}}
+    monkeypatch.setitem(VARIANTS, "lstm", fails | VARIANTS["lstm"])
+    inputs = drawn(ours, np.random.default_rng(0))
+    changed = Source(ours.forward).with_text(VARIANTS["lstm"]["no input gate"])
+    found = conformity(ours, layout(ours, inputs, None, paths(inputs)), outputs_of(ours, inputs, changed))
+    assert found is not None
+    assert found.variant == "no input gate"
 
 
 def test_gate_blocks_in_another_order_are_named():
@@ -350,8 +384,6 @@ def test_a_forward_that_is_another_cell_conforms_to_nothing():
 
 @pytest.mark.parametrize("rearranged", [columns, lambda inputs: inputs], ids=["columns", "our own"])
 def test_a_known_cell_is_found_in_a_layout_that_nobody_told(rearranged):
-    from lstm_ref.mistakes.guess import guess
-
     cell = CELLS["lstm"]
     ours = drawn(cell, np.random.default_rng(0))
     theirs = rearranged(ours)
@@ -362,8 +394,6 @@ def test_a_known_cell_is_found_in_a_layout_that_nobody_told(rearranged):
 
 
 def test_a_gru_with_torchs_layout_is_found():
-    from lstm_ref.mistakes.guess import guess
-
     cell = CELLS["gru"]
     ours = drawn(cell, np.random.default_rng(0))
     theirs = {"weight_ih": ours["w_x"].T, "weight_hh": ours["w_h"].T, "bias_ih": ours["b"], "bias_hh": ours["b_h"]}
@@ -373,8 +403,21 @@ def test_a_gru_with_torchs_layout_is_found():
 
 
 def test_another_function_of_the_same_shapes_is_no_known_cell():
-    from lstm_ref.mistakes.guess import guess
-
     cell = CELLS["lstm"]
     inputs = drawn(cell, np.random.default_rng(0))
     assert guess(paths(inputs), {"hs": np.sin(outputs_of(cell, inputs)["hs"])}) is None
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 2, 1), (3, 1, 2, 1), (3, 1, 3, 4), (2, 2, 1, 3), (3, 3, 3, 3), (4, 2, 3, 5)])
+@pytest.mark.parametrize("name", ["rnn_tanh", "lstm", "gru"])
+def test_a_cell_is_found_at_sizes_at_which_one_array_has_the_shape_of_another(name, sizes):
+    """Of one unit a kernel is a row like the bias, of one row the state is."""
+    T, B, D, H = sizes
+    cell, rng = CELLS[name], np.random.default_rng(0)
+    shapes = {**named(cell.parameter_shapes(D, H)), **named(cell.state_shapes(B, H, D=D)), "xs": (T, B, D)}
+    inputs = {k: 0.5 * rng.standard_normal(s) for k, s in shapes.items()}
+    found = guess(inputs, outputs_of(cell, inputs))
+    assert found is not None
+    assert found.cell.name == name
+    for k in named(cell.params):
+        assert np.array_equal(getattr(found.params, k), inputs[k]), k
