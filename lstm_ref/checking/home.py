@@ -18,6 +18,9 @@ from typing import Any
 
 from lstm_ref.errors import LstmRefError, is_readable, text_of
 
+PREFIX = "derivation_file_"
+"""Of the modules that derivation files themselves are: those stay in `sys.modules`, under names that nobody imports."""
+
 _STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -64,7 +67,8 @@ class Home:
             found = {
                 n for n, module in list(sys.modules.items()) if "." not in n and self._is_from_here(_place(module))
             }
-            self._own |= _taken(found - self._shared - {"lstm_ref"})
+            files = {n for n in found if n.startswith(PREFIX)}
+            self._own |= _taken(found - self._shared - files - {"lstm_ref"})
         for name in self._own:
             sys.modules.pop(name, None)
         sys.modules.update(self._aside)

@@ -68,7 +68,9 @@ def test_neighbours_of_one_name_are_each_files_own(write, text, helper):
     problems = [load(f)[0] for f in files]  # all loaded before any is called, as pytest does
     assert [p.gradients({"x": np.ones(1)}, 1.0)["x"][0] for p in reversed(problems)] == [4, 3, 2]
     assert sys.path == path
-    assert {n for n in sys.modules.keys() - modules if not n.startswith("derivation_file_")} == set()
+    left = sys.modules.keys() - modules
+    assert {n.rpartition("_")[0] for n in left} == {"derivation_file_derivation_x"}
+    assert {sys.modules[n].__file__ for n in left} == set(files)
 
 
 def test_a_module_that_somebody_else_has_loaded_is_neither_used_nor_lost(write, monkeypatch):
