@@ -3,18 +3,33 @@
 Random right problems of every cell, with ordinary, saturated, tiny, zero, repeated and mixed values, lengths and both
 directions of time; each backward pass is checked twice over: half of them as NumPy code whose equations run in balls
 (noise floor derived), half as an opaque float64 function, a jitted JAX scan (noise floor modelled).
+
+With `--strangers` the problems are written as strangers write them (`strangers_code.py`), with all oracles, and each is
+checked twice, as it is and with a mistake planted: is a wrong one ever called right?
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
+import time
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
 import jax
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
+from rich.table import Table
 
 from lstm_ref import sequence
 from lstm_ref.arithmetic.balls import is_balls
@@ -22,6 +37,8 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.checking import Problem, check, problem
+from lstm_ref.checking.report import UNDECIDED, WRONG
+from lstm_ref.commands.verify import quick_to_compile
 from lstm_ref.reporting.terminal import render
 from lstm_ref.strategies import kinds_for, values
 
@@ -78,13 +95,149 @@ def _jitted(cell: Cell, p: Any, initial: Any, xs: Any, bar: Any, lengths: Any, r
     return jax.tree.map(np.asarray, gradients)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the check said of one problem of a stranger's, and of the same with a mistake planted."""
+
+    seed: int
+    style: str
+    right: str
+    """The verdict, or the error, on the right one."""
+    wrong: str | None
+    """The same of the wrong one; None where no mistake could be planted, every gradient being zero."""
+    planted: str
+    elements: int
+    seconds: float
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the right one is called anything but right."""
+        return self.right != "right"
+
+    @property
+    def missed(self) -> bool:
+        """Whether the wrong one is called anything but wrong."""
+        return self.wrong not in (WRONG, None)
+
+
+def seen(seed: int, only: str | None = None) -> Seen:
+    """The two verdicts on the problem of this seed."""
+    from benchmarks.strangers_code import draw as drawn
+    from benchmarks.strangers_code import planted
+
+    started = time.perf_counter()
+    style, right = drawn(seed, only)
+    verdict, elements = _verdict(right, seed)
+    _, again = drawn(seed, only)  # afresh: what the first check left on its objects is gone
+    wrong, what = None, ""
+    try:
+        mistaken = planted(again, style, seed)
+    except Exception as error:
+        wrong, what = f"{type(error).__name__}: {error}", "nothing could be planted"
+    else:
+        if mistaken is not None:
+            wrong, what = _verdict(mistaken[0], seed)[0], mistaken[1]
+    return Seen(seed, style, verdict, wrong, what, elements, time.perf_counter() - started)
+
+
+def _verdict(problem: Problem, seed: int) -> tuple[str, int]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            report = check(problem, seed=seed, explain=False)
+        except Exception as error:  # that the check is not made is a failure to be counted, whatever the reason
+            return f"{type(error).__name__}: {error}", 0
+    return ("right" if report.right else report.verdict), report.elements
+
+
+def _alone() -> None:
+    """What a worker begins with: one thread, since there is one worker a core."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
+def _all_seen(seeds: Iterable[int], only: str | None, workers: int) -> Iterator[Seen]:
+    if workers == 1:
+        _alone()
+        yield from map(partial(seen, only=only), seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers, _alone, maxtasksperchild=500) as pool:
+        yield from pool.imap_unordered(partial(seen, only=only), seeds, chunksize=10)
+
+
+@contextmanager
+def _compiled_in_haste() -> Iterator[None]:
+    """For the workers, which read the environment when they begin: each compilation is run a few times."""
+    before = os.environ.get("XLA_FLAGS")
+    os.environ["XLA_FLAGS"] = " ".join([before or "", *quick_to_compile()])
+    yield
+    if before is None:
+        del os.environ["XLA_FLAGS"]
+    else:
+        os.environ["XLA_FLAGS"] = before
+
+
+def strangers(problems: int, first: int, workers: int, only: str | None, out: Console) -> bool:
+    """Check problems of strangers', right and wrong; whether all verdicts are right."""
+    started, found = time.perf_counter(), []
+    with _compiled_in_haste():
+        every = _all_seen(range(first, first + problems), only, workers)
+        for one in track(every, "checking", problems, console=out, disable=not out.is_terminal):
+            found.append(one)
+            if one.alarm:
+                out.print(f"seed {one.seed}, {one.style}: right, and called {escape(one.right)}")
+            if one.missed:
+                out.print(f"seed {one.seed}, {one.style}: {one.planted}, and called {escape(str(one.wrong))}")
+    out.print(_by_style(found))
+    alarms, missed = [o.right for o in found if o.alarm], [o.wrong for o in found if o.missed]
+    out.print(
+        f"{len(found)} right problems, {sum(o.elements for o in found)} gradient elements: {len(alarms)} false alarms, "
+        f"{alarms.count(UNDECIDED)} of them undecided"
+    )
+    out.print(
+        f"{sum(o.wrong is not None for o in found)} with a mistake planted: {len(missed)} missed, "
+        f"{missed.count(UNDECIDED)} of them undecided; {time.perf_counter() - started:.0f} s"
+    )
+    return not alarms and not missed
+
+
+def _by_style(found: list[Seen]) -> Table:
+    """How many of each style, and what was said of them."""
+    table = Table("style", "right", "alarms", "undecided", "planted", "missed", "undecided", "ms", box=SIMPLE_HEAD)
+    table.columns[0].no_wrap = True
+    styles: dict[str, list[Seen]] = defaultdict(list)
+    for one in found:
+        styles[one.style].append(one)
+    for style, those in sorted(styles.items()):
+        right = Counter(o.right for o in those if o.alarm)
+        wrong = Counter(o.wrong for o in those if o.missed)
+        row = len(those), right.total(), right[UNDECIDED], sum(o.wrong is not None for o in those), wrong.total()
+        milliseconds = 1000 * sum(o.seconds for o in those) / len(those)
+        table.add_row(style, *map(str, row), str(wrong[UNDECIDED]), f"{milliseconds:.0f}")
+    return table
+
+
 @click.command()
 @click.option("--problems", default=200, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="Number of the first: its seed.")
-def main(problems: int, first: int) -> None:
-    """Check random right problems; exit code 1 if any is called wrong."""
-    alarms, elements, least = 0, 0, 1000.0
+@click.option("--strangers", "written", is_flag=True, help="As strangers write them, each also with a mistake planted.")
+@click.option("--style", "only", help="Of the strangers' styles only this one.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes, for --strangers.")
+def main(problems: int, first: int, written: bool, only: str | None, workers: int) -> None:
+    """Check random right problems; exit code 1 if any is called wrong (or, of strangers' wrong ones, not wrong)."""
     out = Console()
+    if written:
+        from benchmarks.strangers_code import STYLES
+
+        if only is not None and only not in STYLES:
+            raise click.UsageError(f"--style must be one of {', '.join(STYLES)}, got {only!r}")
+        sys.exit(0 if strangers(problems, first, workers, only, out) else 1)
+    if only is not None or workers != 1:
+        raise click.UsageError("--style and --workers are of --strangers")
+    alarms, elements, least = 0, 0, 1000.0
     for seed in track(range(first, first + problems), "checking", disable=not sys.stdout.isatty()):
         report = check(draw(np.random.default_rng(seed)), oracles=["balls"], seed=seed)
         elements += report.elements

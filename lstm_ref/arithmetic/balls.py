@@ -19,6 +19,7 @@ import flint
 import numpy as np
 from flint import acb, arb
 
+from lstm_ref.arithmetic import constants
 from lstm_ref.errors import UndecidedComparison, UnknownPrimitive
 
 Ball: TypeAlias = acb | arb
@@ -75,10 +76,26 @@ def objects(array: Any) -> Balls:
 
 
 def unwrapped(x: Any) -> Any:
-    """The operand as NumPy's own functions of objects take it: a plain array of balls, or one ball."""
+    """The operand as NumPy's own functions of objects take it: a plain array of balls, or one ball.
+
+    A float that stands beside balls is a constant of the code (`arithmetic.constants`).
+    """
     if isinstance(x, np.ndarray):
-        return x.view(np.ndarray) if x.dtype == object else _to_ball(x)
-    return ball(x) if isinstance(x, (acb, arb, int, float)) else _to_ball(np.asarray(x))
+        return x.view(np.ndarray) if x.dtype == object else from_code(x)
+    return from_code(x) if isinstance(x, (acb, arb, int, float)) else from_code(np.asarray(x))
+
+
+def from_code(x: Any) -> Any:
+    """A number or an array that the code brings, as balls: a float constant may be moved by its rounding."""
+    found = constants.current()
+    if found is None or isinstance(x, (acb, arb)):
+        return _to_ball(x)
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        return np.frompyfunc(from_code, 1, 1)(x)
+    if np.asarray(x).dtype.kind != "f":
+        return _to_ball(x)
+    bits = constants.bits_of(x)
+    return np.frompyfunc(lambda v: acb(found.taken(float(v), bits)), 1, 1)(x)
 
 
 def is_balls(x: Any) -> bool:
@@ -357,6 +374,8 @@ class Balls(np.ndarray):
         return _rewrap(super().__array_function__(func, types, args, kwargs))
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if constants.current() is not None and not is_balls(value):
+            value = from_code(np.asarray(value))
         super().__setitem__(key, np.asarray(as_balls(value)) if np.ndim(value) else ball(_scalar(value)))
 
     def argmax(self, axis: int | None = None, out: Any = None, **_: Any) -> Any:  # type: ignore[override]
@@ -415,4 +434,4 @@ def _rewrap(result: Any) -> Any:
 
 # `np.empty_like` leaves None in the elements until they are assigned.
 _FILLED = {acb, type(None)}
-_fill = np.frompyfunc(lambda v: v if v is None else ball(v), 1, 1)
+_fill = np.frompyfunc(lambda v: v if v is None else ball(from_code(v)), 1, 1)

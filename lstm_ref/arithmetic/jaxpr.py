@@ -24,8 +24,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
+from lstm_ref.arithmetic import constants
 from lstm_ref.arithmetic.balls import is_balls, objects, precision
-from lstm_ref.arithmetic.movement import Step, dtype_of, is_float, unknown
+from lstm_ref.arithmetic.movement import Step, boxed, dtype_of, is_float, unknown
 from lstm_ref.arithmetic.primitives import (
     APPROXIMATED,
     EXACT,
@@ -64,10 +65,18 @@ def in_balls(f: Callable[..., Any], digits: int = 80) -> Callable[..., Any]:
 
 
 def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Program:
-    """`f` as a `Program` for inputs of the structure, shapes and dtypes of these examples (floats become float64)."""
-    examples = jax.tree.map(_example, (args, kwargs))
-    with x64():
-        jaxpr, out = jax.make_jaxpr(f, return_shape=True)(*examples[0], **examples[1])
+    """`f` as a `Program` for inputs of the structure, shapes and dtypes of these examples.
+
+    Floats become float64. Code that cannot be traced so, because something in it stays in float32, is traced in
+    float32: the program means the same real numbers.
+    """
+    try:
+        jaxpr, out = _traced(f, np.float64, args, kwargs)
+    except TypeError as error:
+        try:
+            jaxpr, out = _traced(f, np.float32, args, kwargs)
+        except Exception:
+            raise error from None
     return Program(jaxpr, jax.tree.structure((args, kwargs)), jax.tree.structure(out))
 
 
@@ -100,9 +109,16 @@ def _kind(leaf: Any) -> Any:
     return np.shape(leaf), "float" if is_balls(leaf) or is_float(leaf) else dtype_of(leaf)
 
 
-def _example(leaf: Any) -> Any:
+def _traced(f: Callable[..., Any], dtype: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    examples = jax.tree.map(lambda leaf: _example(leaf, dtype), (args, kwargs))
+    with x64(dtype == np.float64):
+        traced: tuple[Any, Any] = jax.make_jaxpr(f, return_shape=True)(*examples[0], **examples[1])
+    return traced
+
+
+def _example(leaf: Any, dtype: Any) -> Any:
     if is_balls(leaf) or is_float(leaf):
-        return jax.ShapeDtypeStruct(np.shape(leaf), np.float64)
+        return jax.ShapeDtypeStruct(np.shape(leaf), dtype)
     if jnp.issubdtype(dtype_of(leaf), jnp.complexfloating):
         raise UnknownPrimitive("ball arithmetic is over the reals; an input is complex")
     return leaf
@@ -128,6 +144,15 @@ def constant(aval: Any, x: Any) -> Any:
     if is_float(aval):
         return reals(x)
     return x if is_key(aval) else np.asarray(x, dtype=aval.dtype)
+
+
+def from_code(aval: Any, x: Any) -> Any:
+    """A literal of the program, or a constant it closes over: a float may be moved by its rounding."""
+    found = constants.current()
+    if found is None or not is_float(aval) or is_balls(x):
+        return constant(aval, x)
+    bits = int(jnp.finfo(aval.dtype).nmant) + 1
+    return boxed(np.frompyfunc(lambda v: found.taken(float(v), bits), 1, 1)(np.asarray(x, dtype=np.float64)))
 
 
 # ------------------------------------------------------------------------------------------------------ the walk
@@ -211,10 +236,10 @@ def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
 
 def _is_jaxs_own(eqn: Any) -> bool:
     """Whether it calls a jitted function of JAX itself, whose lines (if any) are those of the first to call it."""
-    return eqn.primitive.name in ("jit", "pjit") and _name_in_jax(eqn.params["jaxpr"]) is not None
+    return eqn.primitive.name in ("jit", "pjit") and name_in_jax(eqn.params["jaxpr"]) is not None
 
 
-def _name_in_jax(inner: Any) -> str | None:
+def name_in_jax(inner: Any) -> str | None:
     """The name of the function that a jaxpr was traced from, if it was written by the authors of JAX."""
     about: Any = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
     name, _, place = str(about.func_src_info if about else "").partition(" at ")
@@ -243,7 +268,7 @@ def step_for(eqn: Any) -> Step:
     return unknown("this primitive is not known in ball arithmetic")
 
 
-BALLS = Numbers(constant, step_for)
+BALLS = Numbers(from_code, step_for)
 
 
 # ----------------------------------------------------------------------- primitives that hold jaxprs themselves
@@ -252,8 +277,8 @@ BALLS = Numbers(constant, step_for)
 def _call(eqn: Any, of: Numbers) -> Step:
     """jit, remat, custom derivatives: they mean what the function inside them means."""
     inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
-    if of is BALLS and _name_in_jax(inner) in APPROXIMATED:
-        meant = APPROXIMATED[_name_in_jax(inner)](eqn)
+    if of is BALLS and name_in_jax(inner) in APPROXIMATED:
+        meant = APPROXIMATED[name_in_jax(inner)](eqn)
         return lambda x: [meant(x)]
     return Plan(inner, None if hasattr(inner, "consts") else (), of)
 

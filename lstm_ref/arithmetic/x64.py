@@ -8,10 +8,10 @@ from typing import Any
 import jax
 
 
-def x64() -> AbstractContextManager[Any]:
-    """Context in which JAX computes in float64."""
+def x64(enabled: bool = True) -> AbstractContextManager[Any]:
+    """Context in which JAX computes in float64; in float32, as it does unless told otherwise, where not `enabled`."""
     if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
+        return jax.enable_x64(enabled)
     from jax.experimental import enable_x64  # type: ignore[attr-defined]  # jax < 0.8
 
-    return enable_x64(True)
+    return enable_x64(enabled)

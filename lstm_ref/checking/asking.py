@@ -10,6 +10,8 @@ import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints, precision
 from lstm_ref.arithmetic.lift import lift
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.checking.names import has_own_rules, without_custom_rules
 from lstm_ref.checking.problem import Problem, paths
 from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
 from lstm_ref.oracles import ORACLES, Estimate
@@ -19,6 +21,9 @@ from lstm_ref.oracles.reverse import pullback, reverse
 
 # Oracles that need one or more evaluations an element; larger problems are checked along random directions instead.
 BY_ELEMENT = {"balls", "complex", "forward", "differences"}
+BY_RULES = {"reverse", "forward"}
+BY_VALUES = {"balls", "complex"}
+FLOAT64_ALONE = {"complex", "differences"}
 MANY_ELEMENTS = 1000
 DIRECTIONS = 4
 
@@ -57,13 +62,56 @@ class Answer(NamedTuple):
     """Where the oracle was asked along directions: (DIRECTIONS, ...) for every path."""
 
 
-def ask(name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Answer:
+class Asked(NamedTuple):
+    """What the oracles say, and which could not be asked."""
+
+    answers: dict[str, Answer]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def ask_all(
+    problem: Problem, cotangents: Any, wanted: list[str], oracles: Iterable[str] | None, digits: int, seed: int
+) -> Asked:
+    """Every oracle, or those named, about the `wanted` paths. Raises BadInput for an unknown name, and where none can
+    be asked."""
+    names, left_out = asked(problem, oracles)
+    if problem.definition is not None:
+        found = ask_definition(problem, cotangents, digits)
+    else:
+        found = _ask(names, problem, cotangents, digits, seed, wanted)
+        if not found.answers and oracles is None:  # what sees all of a large problem cannot be asked
+            others = _ask(tuple(n for n, _ in left_out), problem, cotangents, digits, seed, wanted)
+            found, left_out = Asked(others.answers, found.skipped + others.skipped), []
+    found = found._replace(skipped=(*left_out, *found.skipped))
+    if not found.answers:
+        raise BadInput(
+            f"{problem.name}: no oracle could be asked: " + "; ".join(f"{name}: {why}" for name, why in found.skipped)
+        )
+    return found
+
+
+def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Asked:
+    answers: dict[str, Answer] = {}
+    skipped = []
+    for name in names:
+        judges = not any(a.directions is None for n, a in answers.items() if n in BY_VALUES)
+        try:
+            answers[name] = ask(name, problem, cotangents, digits, seed, wanted, judges)
+        except CannotEvaluate as error:
+            skipped.append((name, str(error)))
+    return Asked(answers, tuple(skipped))
+
+
+def ask(
+    name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str], judges: bool = True
+) -> Answer:
     """One oracle's answer; of the `wanted` paths alone where it goes along directions.
 
+    Autodiff that `judges` is taken of the function's values: a derivative rule of the user's must not be its own judge.
     Raises CannotEvaluate, also where the function fails at the oracle's own inputs, which are float64.
     """
     try:
-        return _answer_of(name, problem, cotangents, digits, seed, wanted)
+        return _answer_of(name, problem, cotangents, digits, seed, wanted, judges)
     except LstmRefError:
         raise
     except Exception as error:
@@ -71,19 +119,45 @@ def ask(name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wa
         raise CannotEvaluate(f"the function fails in float64: {type(error).__name__}: {text}") from error
 
 
-def _answer_of(name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Answer:
+def _answer_of(
+    name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str], judges: bool
+) -> Answer:
     oracle: Callable[..., Estimate] = ORACLES[name]
     extra = {"digits": digits} if name == "balls" else {}
-    inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
-    many = sum(np.size(v) for v in jax.tree.leaves(inputs)) > MANY_ELEMENTS
-    if not (many and name in BY_ELEMENT):
-        return _answer(oracle(problem.function, inputs, cotangents, **extra))
-    rng = np.random.default_rng(seed)
-    known = paths(inputs)
-    directions = {p: rng.choice([-1.0, 1.0], (DIRECTIONS, *np.shape(known[p]))) for p in wanted}
-    along = _along(problem.function, inputs, directions)
+    if problem.single and name in FLOAT64_ALONE:
+        raise CannotEvaluate("JAX can trace the function in float32 alone")
+    function = problem.function
+    inputs = jax.tree.map(lambda v: np.asarray(v, np.float32 if problem.single else np.float64), problem.inputs)
+    if judges and name in BY_RULES and has_rules_of_its_own(problem):
+        function = without_custom_rules(function, but_jaxs_own=True)
+    if not (is_large(problem) and name in BY_ELEMENT):
+        return _answer(oracle(function, inputs, cotangents, **extra))
+    directions = directions_of(problem, seed, wanted)
     at = {p: np.zeros(DIRECTIONS) for p in wanted}
-    return _answer(oracle(along, at, cotangents, **extra))._replace(directions=directions)
+    return _answer(oracle(_along(function, inputs, directions), at, cotangents, **extra))._replace(
+        directions=directions
+    )
+
+
+def has_rules_of_its_own(problem: Problem) -> bool:
+    """Whether the function is JAX code with derivative rules of the user's in it, or with a stop_gradient."""
+    if not is_traceable(problem.function, problem.inputs):
+        return False
+    with x64():
+        return has_own_rules(jax.make_jaxpr(problem.function)(problem.inputs).jaxpr)
+
+
+def is_large(problem: Problem) -> bool:
+    """Whether one evaluation an element is too many."""
+    return sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs)) > MANY_ELEMENTS
+
+
+def directions_of(problem: Problem, seed: int, wanted: list[str]) -> dict[str, np.ndarray]:
+    """Random directions (DIRECTIONS, ...) by path. No two numbers are alike: along ±1 two elements that are exchanged
+    would show in every second direction only."""
+    rng, known = np.random.default_rng(seed), paths(problem.inputs)
+    shapes = {p: (DIRECTIONS, *np.shape(known[p])) for p in wanted}
+    return {p: rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape) for p, shape in shapes.items()}
 
 
 def _along(function: Callable[[Any], Any], inputs: Any, directions: dict[str, np.ndarray]) -> Callable[[Any], Any]:
@@ -108,11 +182,11 @@ def _answer(estimate: Estimate) -> Answer:
     return Answer(gradients, doubt, estimate.at_kink, None)
 
 
-def ask_definition(problem: Problem, cotangents: Any, digits: int, skipped: list[tuple[str, str]]) -> dict[str, Answer]:
+def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Asked:
     """A declared estimator is held to its definition: autodiff of a function that cuts where the author cuts."""
     definition = problem.definition
     assert definition is not None
-    answers = {}
+    answers, skipped = {}, []
     inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
     try:
         autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
@@ -124,20 +198,24 @@ def ask_definition(problem: Problem, cotangents: Any, digits: int, skipped: list
         answers["reverse"] = _answer(reverse(definition, inputs, cotangents))
     except CannotEvaluate as error:
         skipped.append(("reverse", f"the definition of the estimator must be JAX code: {error}"))
-    return answers
+    return Asked(answers, tuple(skipped))
 
 
 def decisive_of(answers: dict[str, Answer]) -> set[str]:
-    """The sharpest oracle that uses values only decides; without one, autodiff and differences decide together."""
+    """The sharpest oracle that uses values only decides, if it saw every element.
+
+    If it went along directions, whatever saw every element decides with it. Without such an oracle all decide together.
+    """
     for name in ("balls", "complex"):
         if name in answers:
-            return {name}
+            whole = {n for n, a in answers.items() if a.directions is None}
+            return {name} if name in whole else {name, *whole}
     return set(answers)
 
 
 def truth_of(answers: dict[str, Answer], decisive: set[str]) -> dict[str, np.ndarray] | None:
     """The gradients by path, in floats, of the sharpest oracle that saw every element; None without one."""
-    for name in (*decisive, *answers):
+    for name in (*(n for n in answers if n in decisive), *answers):
         if name in answers and answers[name].directions is None:
             return {
                 path: midpoints(v) if is_balls(v) else np.asarray(v, np.float64)

@@ -7,9 +7,10 @@ arithmetic allows (`checking.floor`).
 
 from __future__ import annotations
 
+import math
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -18,16 +19,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstm_ref.checking.asking import Answer, ask, ask_definition, asked, decisive_of, is_very_large, truth_of
-from lstm_ref.checking.claim import claim_in_balls, claim_in_floats, cotangents_of
+from lstm_ref.checking.allowances import Setting, Verdicts, judge_with_allowances
+from lstm_ref.checking.asking import MANY_ELEMENTS, ask_all, decisive_of, is_very_large, truth_of
+from lstm_ref.checking.claim import InBalls, alike, claim_in_balls, claim_in_floats, cotangents_of, described
 from lstm_ref.checking.diagnosis import Diagnosis, Evidence, diagnose
-from lstm_ref.checking.floor import modelled, noise_floor
-from lstm_ref.checking.judging import contradictions_in, judge
+from lstm_ref.checking.floor import least_bits, noise_floor
+from lstm_ref.checking.granularity import bits_inside, says_inside
+from lstm_ref.checking.judging import Claimed, contradictions_in
 from lstm_ref.checking.localising import first_wrong_of, nodes_of, walk_back
 from lstm_ref.checking.names import with_named_nodes
-from lstm_ref.checking.problem import Problem, paths
-from lstm_ref.checking.report import ESTIMATOR, EXACT, WRONG, Finding, InputReport, Report
-from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
+from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
+from lstm_ref.checking.report import ESTIMATOR, EXACT, UNDECIDED, WRONG, Finding, InputReport, Report
+from lstm_ref.errors import BadInput, LstmRefError
+from lstm_ref.oracles.estimate import why_untraceable
 
 AT_KINK = (
     "a kink of the function lies exactly at these inputs (a relu, max or abs of equal numbers), where any of its "
@@ -42,95 +46,175 @@ def check(
     digits: int = 80,
     seed: int = 0,
     explain: bool = True,
+    progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Ask every oracle (or those named) about every claimed gradient; of a wrong one, what is wrong unless told not to.
 
-    Raises BadInput where that cannot be done.
+    `progress` is called with a sentence at every stage. Raises BadInput where the check cannot be made.
     """
-    started = time.perf_counter()
+    started, say = time.perf_counter(), progress or (lambda _: None)
     if digits < 20:
         raise BadInput(f"digits must be at least 20, got {digits}: below that balls see less than floats do")
+    say("running the forward and the backward pass")
+    problem, notes = in_its_precision(problem)
     problem = with_named_nodes(problem)
-    names, skipped = asked(problem, oracles)
-    notes: list[str] = []
     cotangents = cotangents_of(problem, seed)
-    claimed = claim_in_floats(problem, cotangents, notes)
-    calls = tuple(notes)
-    trusted = not calls  # a claim that changes its arguments, or from call to call, is no gradient
-    unchecked = tuple(
-        k
-        for k in problem.inputs
-        if k not in problem.nodes and not any(path == k or path.startswith(f"{k}.") for path in claimed)
-    )
-    lifted, claimed_balls = None, None
+    floats = claim_in_floats(problem, cotangents)
+    claimed, faults = floats.values, floats.faults + faults_of_rule(problem)
+    in_balls = InBalls(None, None)
     if not is_very_large(problem):
-        lifted, claimed_balls = claim_in_balls(problem, claimed, cotangents, digits, skipped)
-    floor = noise_floor(problem, lifted, claimed, cotangents, in_balls=not is_very_large(problem))
-    oracle_floor = modelled(problem, claimed, cotangents, of_oracle=True)
-
-    answers: dict[str, Answer] = {}
-    if problem.definition is None:
-        for name in names:
-            try:
-                answers[name] = ask(name, problem, cotangents, digits, seed, list(claimed))
-            except CannotEvaluate as error:
-                skipped.append((name, str(error)))
-    else:
-        answers = ask_definition(problem, cotangents, digits, skipped)
-    if not answers:
-        raise BadInput(
-            f"{problem.name}: no oracle could be asked: " + "; ".join(f"{name}: {why}" for name, why in skipped)
-        )
+        say("running the backward pass in balls")
+        in_balls = claim_in_balls(problem, claimed, cotangents, digits)
+    floors = noise_floor(problem, in_balls.evaluate, claimed, cotangents, in_balls=not is_very_large(problem))
+    say(f"asking the oracles about {sum(v.size for v in claimed.values())} elements")
+    answers, skipped = ask_all(problem, cotangents, list(claimed), oracles, digits, seed)
+    if in_balls.why_not:
+        skipped = (("claim in balls", in_balls.why_not), *skipped)
     decisive = decisive_of(answers)
-    reports, wrong_masks = [], {}
-    for path, value in claimed.items():
-        report, mask = judge(
-            path, value, claimed_balls, floor.by_input[path], oracle_floor[path], answers, decisive, digits
-        )
-        reports.append(report)
-        wrong_masks[path] = mask
-    notes += contradictions_in(reports)
-    first, inherited = walk_back(problem, wrong_masks)
-    right = trusted and all(r.right for r in reports)
-    if trusted and not right and not problem.moved and any(a.at_kink for a in answers.values()):
-        beside = check(_moved_off_the_kink(problem, seed), oracles=oracles, digits=digits, seed=seed)
+    setting = Setting(problem, cotangents, Claimed(claimed, in_balls.values), answers, decisive, digits, seed)
+    verdicts = judge_with_allowances(setting, floors, excusing=not faults)
+    reports = [verdicts.by_input[path].report for path in claimed]
+    wrong = {path: verdicts.by_input[path].wrong for path in claimed}
+    verdict = _verdict(problem, reports, bool(faults))
+    at_kink = any(a.at_kink for a in answers.values())
+    if not faults and verdict in (WRONG, UNDECIDED) and not problem.moved and at_kink:
+        say("a kink lies at these inputs: the check is made again beside it")
+        moved = _moved_off_the_kink(problem, seed)
+        beside = check(moved, oracles=oracles, digits=digits, seed=seed, explain=explain, progress=progress)
         return replace(beside, notes=(*beside.notes, AT_KINK))
-    truth = truth_of(answers, decisive)
-    diagnosis = Diagnosis()
-    if explain and truth is None and not right:
-        skipped.append(
-            ("diagnosis", "no oracle saw every element: check a problem of at most 1000 to have it explained")
-        )
-    if explain and truth is not None and problem.estimator is None and (not right or problem.cell is not None):
-        evidence = Evidence(problem, cotangents, claimed, truth, wrong_masks)
-        try:
-            diagnosis = diagnose(evidence, lambda other: _is_right(other, decisive, seed))
-        except LstmRefError:
-            raise
-        except Exception as error:  # the user's own code, at inputs of ours: the verdict stands without it
-            skipped.append(("diagnosis", f"{type(error).__name__}: {error}"))
+    truth, diagnosis = truth_of(answers, decisive), Diagnosis()
+    evidence = None if truth is None else Evidence(problem, cotangents, claimed, truth, wrong)
+    if explain and truth is None and verdict == WRONG:
+        why = f"no oracle saw every element: check a problem of at most {MANY_ELEMENTS} to have it explained"
+        skipped = (*skipped, ("diagnosis", why))
+    if explain and evidence is not None and problem.estimator is None and (verdict == WRONG or problem.cell):
+        if verdict == WRONG:
+            say(f"verdict: {verdict}; looking for the cause …")
+        diagnosis, why = _diagnosed(evidence, decisive, seed)
+        skipped = (*skipped, *([("diagnosis", why)] if why else []))
     if diagnosis.adjoints:
         first, inherited = first_wrong_of(diagnosis.adjoints, problem.reverse_time)
+    else:
+        first, inherited = walk_back(problem, wrong)
     return Report(
         name=problem.name,
-        verdict=WRONG if not right else EXACT if problem.estimator is None else ESTIMATOR,
+        verdict=verdict,
         inputs=tuple(reports),
         estimator=problem.estimator,
         first_wrong=first,
         inherited=inherited,
-        unchecked=unchecked,
-        skipped=tuple(skipped),
-        notes=tuple(notes),
-        floor=floor.how,
+        unchecked=tuple(path for path in paths(problem.inputs) if path not in claimed),
+        skipped=skipped,
+        notes=(
+            *notes,
+            *verdicts.remarks,
+            *_on_constants(reports),
+            *_on_precision(problem, decisive, verdicts),
+            *contradictions_in(reports),
+            *faults,
+        ),
+        floor=verdicts.floor,
         seed=seed,
         digits=digits,
         seconds=time.perf_counter() - started,
         environment=environment(),
-        nodes=diagnosis.adjoints or nodes_of(problem, claimed, truth, wrong_masks),
-        findings=(*(Finding("call", note, exact=True) for note in calls), *diagnosis.findings),
+        nodes=diagnosis.adjoints or nodes_of(problem, claimed, truth, wrong),
+        findings=(*(Finding("call", fault, exact=True) for fault in faults), *diagnosis.findings),
         conformance=diagnosis.conformance,
-        undecided=_undecided(problem, reports),
+        undecided=(*_blind(reports), *_undecided(problem, reports)),
     )
+
+
+def _verdict(problem: Problem, reports: list[InputReport], has_faults: bool) -> str:
+    """A claim that changes its arguments, or from call to call, is no gradient; one of no elements says nothing."""
+    if has_faults or any(not r.right and not r.undecided for r in reports):
+        return WRONG
+    if any(r.undecided for r in reports) or not any(r.elements for r in reports):
+        return UNDECIDED
+    return EXACT if problem.estimator is None else ESTIMATOR
+
+
+def _diagnosed(evidence: Evidence, decisive: set[str], seed: int) -> tuple[Diagnosis, str]:
+    """The diagnosis, or why there is none: the verdict stands without it."""
+    try:
+        return diagnose(evidence, lambda other: _checked(other, decisive, seed)), ""
+    except LstmRefError:
+        raise
+    except KeyboardInterrupt:
+        return Diagnosis(), "interrupted"
+    except Exception as error:  # the user's own code, at inputs of ours
+        return Diagnosis(), described(error)
+
+
+def in_its_precision(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
+    """The problem, in float32 where JAX can trace its function so and not in float64; and a sentence that says so."""
+    if problem.definition is not None:
+        return problem, ()
+    error = why_untraceable(problem.function, problem.inputs)
+    with np.errstate(over="ignore"):
+        low = jax.tree.map(lambda v: np.asarray(v).astype(np.float32), problem.inputs)
+    stays = any(np.result_type(v) == np.float32 for v in jax.tree.leaves(problem.inputs))
+    if stays and error is None:
+        double = jax.tree.map(lambda v: np.asarray(v).astype(np.float64), problem.inputs)
+        error = why_untraceable(problem.function, double)
+        return replace(problem, single=error is not None), ()
+    if error is None or not isinstance(error, TypeError) or why_untraceable(problem.function, low) is not None:
+        return problem, ()
+    why = " ".join(str(error).split())[:300]
+    note = f"JAX can trace the function in float32 alone, and it is judged in float32; in float64: {why}"
+    return replace(problem, inputs=low, single=True), (note,)
+
+
+def faults_of_rule(problem: Problem) -> tuple[str, ...]:
+    """Where a derivative rule's own forward pass gives other values than the function it is the derivative of."""
+    if problem.rule_outputs is None:
+        return ()
+    plain, ruled = (
+        paths(in_own_arithmetic(f, problem.inputs)(jax.tree.map(np.copy, problem.inputs)))
+        for f in (problem.function, problem.rule_outputs)
+    )
+    found = []
+    for path, value in plain.items():
+        if path not in ruled or not alike(value, ruled[path]):
+            label = f"output {path}" if path else "its output"
+            found.append(f"the rule's own forward pass gives another value than the function: {label} differs")
+    return tuple(found)
+
+
+def _on_constants(reports: list[InputReport]) -> tuple[str, ...]:
+    names = [r.name for r in reports if r.constants is not None]
+    if not names:
+        return ()
+    least = min(r.constants for r in reports if r.constants is not None)
+    return (
+        f"right but for the rounding of constants, to {least:.0f} digits: {', '.join(names)}. Two floats in the code "
+        "stand for one real number (such as 2/3 and a division by 3) and differ in their last bit, so no more digits "
+        "can agree",
+    )
+
+
+def _on_precision(problem: Problem, decisive: set[str], verdicts: Verdicts) -> tuple[str, ...]:
+    """Where values alone decide and are less precise than their dtype: what the digits are limited by."""
+    if "differences" not in decisive or verdicts.remarks:
+        return ()
+    inside = bits_inside(problem.function, problem.inputs)
+    return (says_inside("forward", problem.function, inside),) if inside < least_bits(problem) else ()
+
+
+def _blind(reports: list[InputReport]) -> tuple[str, ...]:
+    """Of inputs that could not be decided: why, and what would decide them."""
+    if not any(r.elements for r in reports):
+        return ("there is no element to compare: check a problem whose arrays are not empty",)
+    return tuple(
+        f"{r.name}: what must be allowed for rounding ({_allowed(r):.1g}) is as large as the gradient itself; scaled "
+        "inputs or a scaled loss, a smaller problem, fewer steps or a more precise dtype would decide it"
+        for r in reports
+        if r.undecided
+    )
+
+
+def _allowed(report: InputReport) -> float:
+    return max((o.allowed for o in report.oracles if o.decides), default=math.inf)
 
 
 def _undecided(problem: Problem, reports: list[InputReport]) -> tuple[str, ...]:
@@ -145,9 +229,9 @@ def _undecided(problem: Problem, reports: list[InputReport]) -> tuple[str, ...]:
     return (*found, *few)
 
 
-def _is_right(problem: Problem, decisive: set[str], seed: int) -> bool:
-    """The verdict on another problem, by the oracles that decided this one, at the least digits."""
-    return check(problem, oracles=sorted(decisive), digits=20, seed=seed, explain=False).right
+def _checked(problem: Problem, decisive: set[str], seed: int) -> Report:
+    """The report on another problem, by the oracles that decided this one, at the least digits."""
+    return check(problem, oracles=sorted(decisive), digits=20, seed=seed, explain=False)
 
 
 def _moved_off_the_kink(problem: Problem, seed: int) -> Problem:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lstm_ref.arithmetic.balls import Balls, as_balls, precision
 from lstm_ref.arithmetic.lift import lift
+from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.floor import bits
-from lstm_ref.checking.problem import Problem, as_it_runs, is_jax, paths
+from lstm_ref.checking.problem import TOO_MANY_TO_TRY, Problem, as_it_runs, is_jax, paths
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.oracles.balls import GUARD_DIGITS
 
@@ -32,7 +34,7 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
     except BadInput:
         raise
     except (Exception, SystemExit) as error:
-        raise BadInput(f"{problem.name}: {what}(inputs) fails: {type(error).__name__}: {_first_line(error)}") from error
+        raise BadInput(f"{problem.name}: {what}(inputs) fails: {described(error)}") from error
     named = paths(outputs)
     if not named:
         raise BadInput(f"{problem.name}: {what}(inputs) returns no array")
@@ -61,35 +63,47 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
     return jax.tree.map(drawn, outputs)
 
 
-def claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dict[str, np.ndarray]:
-    """The claimed gradients by path, called twice on copies: whether they stay the same is part of the claim."""
+class InFloats(NamedTuple):
+    """The claimed gradients by path, and what is wrong with the calls that gave them."""
+
+    values: dict[str, np.ndarray]
+    faults: tuple[str, ...]
+
+
+def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
+    """The claim as it runs, called twice on copies: whether the gradients stay the same is part of it. JAX code is
+    called once as it stands and once jitted, as its author may do either."""
     what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
     pure = is_jax(problem.gradients, problem.inputs, cotangents)
-    call = as_it_runs(problem.gradients, pure)
+    faults: list[str] = []
 
-    def once() -> dict[str, np.ndarray]:
-        inputs, bars = _for(pure, problem.inputs), _for(pure, cotangents)
+    def once(call: Callable[..., Any], copied: bool) -> dict[str, np.ndarray]:
+        inputs, bars = _for(not copied, problem.inputs), _for(not copied, cotangents)
         try:
             result = call(inputs, bars)
         except BadInput:
             raise
         except (Exception, SystemExit) as error:
-            raise BadInput(f"{problem.name}: {what} fails: {type(error).__name__}: {_first_line(error)}") from error
+            raise BadInput(f"{problem.name}: {what} fails: {described(error)}") from error
         if not isinstance(result, dict):
             raise BadInput(
                 f"{problem.name}: {what} must return a dict of gradients by input name, got {type(result).__name__}"
             )
-        given = () if pure else (("input", problem.inputs, inputs), ("cotangent", cotangents, bars))
+        given = (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)) if copied else ()
         for owner, before, after in given:
             for path, old in paths(before).items():
                 if not np.array_equal(old, paths(after)[path], equal_nan=True):
-                    note = f"{what} writes into its argument: {owner} {path} is changed after the call"
-                    if note not in notes:
-                        notes.append(note)
+                    fault = f"{what} writes into its argument: {owner} {path} is changed after the call"
+                    if fault not in faults:
+                        faults.append(fault)
         return paths(result)
 
-    first = once()
-    second = first if pure else once()
+    first = once(as_it_runs(problem.gradients, pure), not pure)
+    second = first
+    if not pure:
+        second = once(as_it_runs(problem.gradients, False), True)
+    elif sum(map(np.size, first.values())) <= TOO_MANY_TO_TRY:
+        second = once(_eager(problem.gradients), False)
     known = paths(problem.inputs)
     for path, value in first.items():
         if path not in known:
@@ -100,11 +114,32 @@ def claim_in_floats(problem: Problem, cotangents: Any, notes: list[str]) -> dict
             )
         if not (np.issubdtype(value.dtype, np.number) or value.dtype.name == "bfloat16") or value.dtype.kind == "c":
             raise BadInput(f"{problem.name}: the gradient of {path} must be an array of floats, got {value.dtype}")
-        if not np.array_equal(value, second[path], equal_nan=True):
-            notes.append(f"{what} gives other numbers for {path} when called again: state is left from the last call")
+        if pure and not alike(value, second.get(path)):
+            faults.append(f"{what} gives other numbers for {path} under jax.jit than when it is called as it stands")
+        if not pure and not np.array_equal(value, second[path], equal_nan=True):
+            faults.append(f"{what} gives other numbers for {path} when called again: state is left from the last call")
     if not first:
         raise BadInput(f"{problem.name}: {what} claims no gradient: it returns an empty dict")
-    return {path: first[path] for path in known if path in first}
+    return InFloats({path: first[path] for path in known if path in first}, tuple(faults))
+
+
+def _eager(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*given: Any) -> Any:
+        with x64():
+            return jax.tree.map(np.asarray, function(*jax.tree.map(jnp.asarray, given)))
+
+    return call
+
+
+def alike(jitted: np.ndarray, eager: np.ndarray | None) -> bool:
+    """To half of the digits of the dtype: XLA orders operations as it likes, a branch of the author's is another thing.
+    The oracles tell which of the two is right to the last digit."""
+    if eager is None or eager.shape != jitted.shape:
+        return False
+    a, b = np.asarray(jitted, np.float64), np.asarray(eager, np.float64)
+    size = max(float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in (a, b))
+    unit = 2.0 ** -bits(jitted.dtype) if jitted.dtype.kind not in "iub" else 0.0
+    return bool(np.all((np.abs(a - b) <= unit**0.5 * size) | (~np.isfinite(a) & ~np.isfinite(b))))
 
 
 def _for(pure: bool, tree: Any) -> Any:
@@ -112,10 +147,16 @@ def _for(pure: bool, tree: Any) -> Any:
     return tree if pure else jax.tree.map(np.copy, tree)
 
 
-def claim_in_balls(
-    problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any, digits: int, skipped: list[tuple[str, str]]
-) -> tuple[Callable[..., Any] | None, dict[str, Balls] | None]:
-    """The claim as a function of balls, and its value at the inputs; None where it does not run on balls."""
+class InBalls(NamedTuple):
+    """The claim as a function of balls, and its value at the inputs; None where it does not run on balls, and why."""
+
+    evaluate: Callable[..., Any] | None
+    values: dict[str, Balls] | None
+    why_not: str = ""
+
+
+def claim_in_balls(problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any, digits: int) -> InBalls:
+    """The claim in balls."""
     evaluate = lift(problem.gradients, problem.inputs, cotangents)
 
     def in_balls(inputs: Any, bars: Any) -> Any:
@@ -125,13 +166,16 @@ def claim_in_balls(
         with precision(3 * digits // 2 + GUARD_DIGITS):
             values = {path: as_balls(v) for path, v in paths(in_balls(problem.inputs, cotangents)).items()}
     except CannotEvaluate as error:
-        skipped.append(("claim in balls", f"{error}; lost: proof of the equations beyond 15 digits"))
-        return None, None
+        return InBalls(None, None, f"{error}; lost: proof of the equations beyond 15 digits")
     if values.keys() != claimed.keys() or any(values[k].shape != claimed[k].shape for k in claimed):
-        skipped.append(("claim in balls", "the code takes another path for numbers that are not floats"))
-        return None, None
-    return in_balls, values
+        return InBalls(None, None, "the code takes another path for numbers that are not floats")
+    return InBalls(in_balls, values)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().split("\n") or [""])[0][:200]
+def described(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says, whatever its author made of that."""
+    try:
+        text = (str(error).strip().split("\n") or [""])[0][:200]
+    except Exception:
+        text = "(it cannot say why)"
+    return f"{type(error).__name__}: {text}"

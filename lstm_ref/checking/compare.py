@@ -30,6 +30,10 @@ class Comparison(NamedTuple):
     expected: str
     error: float
     allowed: float
+    seen: int
+    """Elements of which an error as large as the element itself would have been caught."""
+    allowed_most: float
+    """The largest error that was allowed to any element."""
 
 
 def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparison:
@@ -41,7 +45,7 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
     shape = expected.shape
     each = [np.broadcast_to(as_balls(v), shape).ravel().tolist() for v in (claimed, expected, doubt, floor)]
     if not each[0]:
-        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0)
+        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0, 0, 0.0)
     errors, doubts, allowances, limits, zeros = [], [], [], [], 0
     for value, truth, unsure, lost in zip(*each, strict=True):
         distance = abs(value.real - truth.real)
@@ -67,6 +71,8 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
         expected=_show(each[1][worst].real, errors[worst]),
         error=float(errors[worst]),
         allowed=float(allowances[worst]),
+        seen=sum(ratio < 1 for ratio in limits),
+        allowed_most=float(_largest(allowances)),
     )
 
 
@@ -75,7 +81,7 @@ def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor:
     claimed, expected = np.asarray(claimed, np.float64), np.asarray(expected, np.float64)
     shape = expected.shape
     if not expected.size:
-        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0)
+        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0, 0, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         errors = np.abs(claimed - expected)
         doubts = np.broadcast_to(np.asarray(doubt, np.float64), shape)
@@ -106,6 +112,8 @@ def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor:
         expected=_show(arb(float(expected[at])), arb(float(errors[at]))),
         error=float(errors[at]),
         allowed=float(allowed[at]),
+        seen=int(np.sum(seen & (allowed < sizes))),
+        allowed_most=float(allowed.max()),
     )
 
 

@@ -3,22 +3,24 @@
 1. A known cell (`checking.known_cell`): is the forward that cell, and which entry of the dictionary of mistakes gives
    the claim to all digits?
 2. Any function (`checking.symptoms`): simple relations to the right gradient: a factor, a transpose, a block's place.
-3. Where neither explains it: on which easier problems the claim is right, and which gates it is wrong in.
+3. Where neither explains it: on which easier problems the claim is right (`checking.easier`), and which gates it is
+   wrong in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from lstm_ref.checking.easier import Check, when_right
 from lstm_ref.checking.floor import bits
 from lstm_ref.checking.known_cell import known_cell
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
-from lstm_ref.checking.symptoms import symptoms, when_right
+from lstm_ref.checking.symptoms import symptoms
 
 Named = Mapping[str, np.ndarray]
 
@@ -43,8 +45,11 @@ class Diagnosis(NamedTuple):
     """Of the adjoints that the author gave for a known cell, in forward order."""
 
 
-def diagnose(evidence: Evidence, is_right: Callable[[Problem], bool]) -> Diagnosis:
-    """The diagnosis of a claim; `is_right` checks another problem. Raises BadInput where a mapping does not fit."""
+def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
+    """The diagnosis of a claim; `check` is the check of another problem. Raises BadInput where a mapping does not fit.
+
+    A search that fails takes nothing else with it: the report says which, and why.
+    """
     problem = evidence.problem
     inputs = jax.tree.map(lambda v: np.array(v, dtype=np.float64), problem.inputs)
     outputs = paths(in_own_arithmetic(problem.function, inputs)(jax.tree.map(np.copy, inputs)))
@@ -54,9 +59,20 @@ def diagnose(evidence: Evidence, is_right: Callable[[Problem], bool]) -> Diagnos
     adjoints = () if known is None else known.adjoints(unit)
     if not any(np.any(mask) for mask in evidence.wrong.values()):
         return Diagnosis((), conformance, adjoints)
-    findings = [] if known is None else list(known.mistakes(evidence.claimed, unit))
-    findings += symptoms(problem, evidence.claimed, evidence.truth, evidence.wrong, outputs, unit)
+    _, _, claimed, truth, wrong = evidence
+    findings: list[Finding] = []
+    if known is not None:
+        findings += _found("the dictionary of mistakes", known.mistakes(claimed, truth, wrong, unit))
+    findings += _found("simple relations", symptoms(problem, claimed, truth, wrong, outputs, unit))
     if not any(f.exact for f in findings):
-        findings += [] if known is None else known.gates(evidence.wrong)
-        findings += when_right(problem, is_right)
+        findings += [] if known is None else known.gates(wrong)
+        findings += _found("easier problems", when_right(problem, wrong, check))
     return Diagnosis(tuple(findings), conformance, adjoints)
+
+
+def _found(where: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings, up to an error: the code of the user, at inputs of ours, or a defect of ours, told either way."""
+    try:
+        yield from findings
+    except Exception as error:
+        yield Finding("not searched", f"the search in {where} ended early: {type(error).__name__}: {error}")

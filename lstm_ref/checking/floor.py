@@ -21,10 +21,12 @@ Four ways, the first that applies:
    2002, eq. 3.5), and by at most 8·√n·u but with probability 2·exp(−32) (Higham and Mary, "A new approach to
    probabilistic rounding error analysis", 2019, theorem 2.4): m is the smaller, n the number of input elements. Where
    y saturates, a derivative like 1 − y² is wrong by u, not by u times itself; a cotangent and a pre-activation, a
-   product of two inputs, multiply that error on its way.
+   product of two inputs, multiply that error on its way. Code that is not looked into makes at least ROUNDINGS of
+   them one after another, however few its inputs are.
 
 Balls bound the worst case of every operation at once, which over many steps is far worse than what floats do: where the
-model allows less than a derived or measured floor does, the model holds.
+model allows less than a derived or measured floor does, the model holds. It knows nothing of numbers that are larger
+on the way than inputs, cotangents and gradients are: what it calls wrong is measured too (`checking.allowances`).
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ from lstm_ref.oracles.reverse import pullback
 LIBRARY_BITS = 3
 SAMPLES = 2000
 """Changes of single elements that a measured floor is the largest of: of normal ones, the largest is 3.5 deviations."""
+MOST_CALLS = 64
+ROUNDINGS = 16
 
 
 class Floor(NamedTuple):
@@ -59,26 +63,46 @@ def bits(dtype: Any) -> int:
     return int(jax.numpy.finfo(dtype).nmant) + 1
 
 
+class Floors(NamedTuple):
+    """The floor that a claim is held to, and the one it is held to where that is not enough."""
+
+    strict: Floor
+    derived: dict[str, np.ndarray] | None
+    """By way 1 or 2 alone, where they apply: no right claim is further off."""
+
+
 def noise_floor(
     problem: Problem,
     lifted_claim: Callable[..., Any] | None,
     claimed: dict[str, np.ndarray],
     cotangents: Any,
     in_balls: bool = True,
-) -> Floor:
+) -> Floors:
     """The noise floor of the claimed gradient in the arithmetic of the inputs; ways 1 and 2 only `in_balls`."""
-    dtype = min((np.result_type(v) for v in paths(problem.inputs).values()), key=bits)
-    # Below tiny/eps a float has lost relative precision to underflow somewhere on the way.
-    smallest = float(jax.numpy.finfo(dtype).tiny / jax.numpy.finfo(dtype).eps)
-    found, how = None, ""
-    if in_balls and bits(dtype) > bits(np.float16):
-        found, how = _derived(problem, lifted_claim, cotangents, bits(dtype))
-    if found is None and bits(dtype) < bits(np.float64):
-        found, how = _measured(problem, claimed, cotangents), "measured: twice the change by one unit in the last place"
+    float_bits = least_bits(problem)
+    found, how, derived = None, "", None
+    if in_balls and float_bits > bits(np.float16):
+        derived, how = _derived(problem, lifted_claim, cotangents, float_bits)
+        found = derived
+    if found is None and float_bits < bits(np.float64):
+        found = measured(problem, claimed, cotangents, float_bits)
+        how = "measured: twice the change by one unit in the last place"
     model = modelled(problem, claimed, cotangents)
     if found is None:
         found, how = model, "modelled: m·u of the largest gradient, cotangent and input, m = min(n, 8√n) for n inputs"
-    return Floor({k: np.minimum(found[k], model[k]) + smallest for k in claimed}, how)
+    least = smallest(problem)
+    return Floors(Floor({k: np.minimum(found[k], model[k]) + least for k in claimed}, how), derived)
+
+
+def least_bits(problem: Problem) -> int:
+    """Bits of the inputs' least precise dtype."""
+    return min(bits(np.result_type(v)) for v in paths(problem.inputs).values())
+
+
+def smallest(problem: Problem) -> float:
+    """Below tiny/eps a float has lost relative precision to underflow somewhere on the way."""
+    dtype = min((np.result_type(v) for v in paths(problem.inputs).values()), key=bits)
+    return float(jax.numpy.finfo(dtype).tiny / jax.numpy.finfo(dtype).eps)
 
 
 def _derived(
@@ -99,19 +123,21 @@ def _derived(
     return {k: 2 * v for k, v in found.items()}, "derived: twice autodiff's in balls of float size"
 
 
-def _measured(problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any) -> dict[str, np.ndarray]:
-    """Way 3. As often as it takes to see SAMPLES changes of elements."""
+def measured(
+    problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any, float_bits: int
+) -> dict[str, np.ndarray]:
+    """Way 3, of code that computes with so many bits. As often as it takes to see SAMPLES changes of elements."""
     rng = np.random.default_rng(0)
     call = in_own_arithmetic(problem.gradients, problem.inputs, cotangents)
 
     def moved(v: Any) -> Any:
         v = np.asarray(v)
-        eps = float(jax.numpy.finfo(v.dtype).eps)
+        eps = 2.0 ** (1 - min(float_bits, bits(v.dtype)))
         return (v.astype(np.float64) * (1 + eps * rng.choice([-1.0, 1.0], v.shape))).astype(v.dtype)
 
     largest = dict.fromkeys(claimed, 0.0)
     elements = sum(v.size for v in claimed.values())
-    for _ in range(max(1, math.ceil(SAMPLES / max(elements, 1)))):
+    for _ in range(min(MOST_CALLS, max(1, math.ceil(SAMPLES / max(elements, 1))))):
         given = paths(call(jax.tree.map(moved, problem.inputs), jax.tree.map(moved, cotangents)))
         for path, value in claimed.items():
             change = np.abs(given[path].astype(np.float64) - value.astype(np.float64))
@@ -120,17 +146,16 @@ def _measured(problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any)
         max((float(np.max(np.abs(np.asarray(v, np.float64)), initial=0.0)) for v in values), default=0.0)
         for values in (jax.tree.leaves(cotangents), paths(problem.inputs).values())
     ]
-    unit = 2.0 ** -min(bits(np.result_type(v)) for v in paths(problem.inputs).values())
-    saturation = unit * sizes[0] * max(1.0, sizes[1])
+    saturation = 2.0**-float_bits * sizes[0] * max(1.0, sizes[1])
     return {k: np.full(np.shape(v), 2 * largest[k] + saturation) for k, v in claimed.items()}
 
 
 def modelled(
-    problem: Problem, gradients: dict[str, np.ndarray], cotangents: Any, of_oracle: bool = False
+    problem: Problem, gradients: dict[str, np.ndarray], cotangents: Any, float_bits: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Way 4 of this page, by path; of an oracle, which computes in float64 whatever the claim does."""
+    """Way 4 of this page, by path; of the inputs' dtype unless told the bits that something computes with."""
     inputs = paths(problem.inputs)
-    precision = bits(np.float64) if of_oracle else min(bits(np.result_type(v)) for v in inputs.values())
+    precision = least_bits(problem) if float_bits is None else float_bits
     allowed = modelled_error(inputs.values(), gradients.values(), jax.tree.leaves(cotangents), precision)
     return {k: np.full(np.shape(g), allowed) for k, g in gradients.items()}
 
@@ -138,7 +163,7 @@ def modelled(
 def modelled_error(inputs: Collection[Any], gradients: Iterable[Any], cotangents: Iterable[Any], bits: int) -> float:
     """Way 4 of this page: of any element, in floats of so many bits."""
     n = sum(np.size(v) for v in inputs)
-    unit = min(n, 8 * n**0.5) * 2.0**-bits
+    unit = max(ROUNDINGS, min(n, 8 * n**0.5)) * 2.0**-bits
     gradient, cotangent, value = (max(map(_largest, values), default=0.0) for values in (gradients, cotangents, inputs))
     return unit * (gradient + cotangent) * max(1.0, value) ** 2
 

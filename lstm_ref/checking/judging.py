@@ -1,9 +1,11 @@
-"""The verdict on one input: the claim beside every oracle's answer, and which oracle decides."""
+"""The verdict on one input: the claim beside every oracle's answer, which oracle decides, and whether any could."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,86 +19,165 @@ from lstm_ref.oracles.balls import GUARD_DIGITS
 
 # An extrapolated difference estimates its own error, it does not bound it: it counts as disagreeing beyond ten times.
 DIFFERENCE_DOUBT = 10.0
+# A gradient so much smaller than the largest allowance can be told from zero by nobody, beside the others' size.
+ZERO_BESIDE = 1e-3
 
 
-def judge(
-    path: str,
-    value: np.ndarray,
-    in_balls: dict[str, Balls] | None,
-    floor: np.ndarray,
-    oracle_floor: np.ndarray,
-    answers: dict[str, Answer],
-    decisive: set[str],
-    digits: int,
-) -> tuple[InputReport, np.ndarray]:
-    """The report on one input, and which of its elements are wrong."""
+class Claimed(NamedTuple):
+    """What the author's code gave, by path."""
+
+    floats: Mapping[str, np.ndarray]
+    balls: Mapping[str, Balls] | None
+    """None where it does not run in balls."""
+
+
+class Allowed(NamedTuple):
+    """What may be lost without a mistake, by path, each an array of the gradient's shape."""
+
+    floor: Mapping[str, np.ndarray]
+    """By the claim's arithmetic."""
+    oracle: Mapping[str, np.ndarray]
+    """By that of an oracle that computes in floats."""
+    constants: Mapping[str, np.ndarray] | None = None
+    """By the rounding of constants, on either side; None where nothing was allowed for it."""
+
+
+class Judged(NamedTuple):
+    """The verdict on one input."""
+
+    report: InputReport
+    wrong: np.ndarray
+    """Which elements are."""
+
+
+def judge_all(
+    claimed: Claimed, allowed: Allowed, answers: Mapping[str, Answer], decisive: set[str], digits: int
+) -> dict[str, Judged]:
+    """By path, the verdict on every input, in the claim's order."""
+    found = {path: _judge(path, claimed, allowed, answers, decisive, digits) for path in claimed.floats}
+    largest = max((float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values())), default=0.0)
+    return {path: _undecided(one, largest) for path, one in found.items()}
+
+
+class _Sight(NamedTuple):
+    """What the deciding oracles could see of an input."""
+
+    seen: int = 0
+    """Elements, or directions, of which an error of their own size would have been caught."""
+    zero: bool = True
+    """Truth and claim are zero as far as they see."""
+    allowed: float = 0.0
+
+
+def _judge(
+    path: str, claimed: Claimed, allowed: Allowed, answers: Mapping[str, Answer], decisive: set[str], digits: int
+) -> tuple[Judged, _Sight]:
+    value = claimed.floats[path]
     cap = bits(value.dtype) * math.log10(2) if value.dtype.kind != "i" else 16.0
+    constants = 0.0 if allowed.constants is None else allowed.constants[path]
     oracles, wrong, pattern_mask = [], 0, np.zeros(value.shape, bool)
     digits_balls: float | None = None
     limits: list[float] = []
     limit_balls: float | None = None
     zeros = 0
     digits_floats = cap
+    sight = _Sight()
+    vetoed = False
     for name, answer in answers.items():
         with precision(3 * digits // 2 + GUARD_DIGITS):
             doubt: Any = answer.doubt[path] * (DIFFERENCE_DOUBT if name == "differences" else 1)
             # What computes in floats loses digits of its own, oracle and claim alike.
-            lost = floor if name == "balls" else floor + oracle_floor
+            floor = allowed.floor[path] + constants
+            lost = floor if name == "balls" else floor + allowed.oracle[path]
             compared = _compare(value, answer, path, doubt, lost)
             proven = None
-            if name == "balls" and in_balls is not None:
-                proven = _compare(in_balls[path], answer, path, doubt, 0.0)
+            if name == "balls" and claimed.balls is not None:
+                proven = _compare(claimed.balls[path], answer, path, doubt, constants)
         decides = name in decisive
         agrees = bool(compared.right.all()) and (proven is None or bool(proven.right.all()))
         shown = compared if proven is None or not compared.right.all() else proven
+        along = 0 if answer.directions is None else len(answer.directions[path])
+        mask = ~compared.right if proven is None else ~(compared.right & proven.right)
         if decides or len(answers) == 1:
-            mask = ~compared.right if proven is None else ~(compared.right & proven.right)
-            wrong = max(wrong, int(mask.sum()))
-            if mask.shape == value.shape:
+            wrong = max(wrong, int(mask.sum()) if not along else 0)
+            if mask.shape == value.shape and not along:
                 pattern_mask |= mask
             digits_floats = min(digits_floats, compared.digits)
             limits.append(_limit_each(compared, answer, value, path))
-            zeros = max(zeros, compared.zeros if answer.directions is None else 0)
+            zeros = max(zeros, compared.zeros if not along else 0)
+            for one in (compared, proven):
+                if one is not None:
+                    sight = _seen(sight, one, value)
             if proven is not None:
                 digits_balls = min(proven.digits, float(digits))
                 limit_balls = _limit_each(proven, answer, value, path)
+        elif name == "differences" and "complex" in decisive and not agrees and not along:
+            # Values do not change as the complex step says: it is the function that is not analytic there.
+            vetoed, wrong = True, max(wrong, int(mask.sum()))
+            pattern_mask |= mask
         oracles.append(
             OracleReport(
-                name,
-                min(shown.digits, digits if shown is proven else cap),
-                agrees,
-                decides,
-                shown.limit,
-                shown.worst,
-                shown.claimed,
-                shown.expected,
-                shown.error,
-                shown.allowed,
+                oracle=name,
+                digits=min(shown.digits, digits if shown is proven else cap),
+                agrees=agrees,
+                decides=decides or (vetoed and name == "differences"),
+                limit=shown.limit,
+                worst=shown.worst,
+                claimed=shown.claimed,
+                expected=shown.expected,
+                error=shown.error,
+                allowed=shown.allowed,
+                directions=along,
+                wrong_directions=int(mask.sum()) if along else 0,
             )
         )
     right = all(o.agrees for o in oracles if o.decides)
     report = InputReport(
-        path,
-        value.shape,
-        str(value.dtype),
-        right,
-        wrong,
-        digits_balls,
-        digits_floats,
-        tuple(oracles),
-        None if right else pattern_of(pattern_mask),
-        min(limits, default=math.inf),
-        limit_balls,
-        zeros,
+        name=path,
+        shape=value.shape,
+        dtype=str(value.dtype),
+        right=right,
+        wrong_elements=wrong,
+        digits_in_balls=digits_balls,
+        digits_in_floats=digits_floats,
+        oracles=tuple(oracles),
+        pattern=None if right or not pattern_mask.any() else pattern_of(pattern_mask),
+        limit_in_floats=min(limits, default=math.inf),
+        limit_in_balls=limit_balls,
+        zeros=zeros,
     )
-    return report, pattern_mask if pattern_mask.any() or right else np.ones(value.shape, bool)
+    if not right and not pattern_mask.any():
+        pattern_mask = np.ones(value.shape, bool)
+    return Judged(report, pattern_mask), sight
+
+
+def _seen(before: _Sight, compared: Comparison, value: np.ndarray) -> _Sight:
+    zero = compared.seen == 0 and compared.zeros == compared.right.size
+    return _Sight(before.seen + compared.seen, before.zero and zero, max(before.allowed, compared.allowed_most))
+
+
+def _undecided(judged: tuple[Judged, _Sight], largest: float) -> Judged:
+    """Undecided, where nothing speaks against a claim because nothing could: what is allowed for is as large as the
+    gradient, everywhere. A gradient that is zero is decided all the same beside others that are far larger than that.
+    """
+    (report, wrong), sight = judged
+    if not report.right or sight.seen or not report.elements:
+        return Judged(report, wrong)
+    if sight.zero and sight.allowed <= ZERO_BESIDE * largest:
+        return Judged(report, wrong)
+    return Judged(replace(report, right=False, undecided=True), wrong)
+
+
+def _floats(v: np.ndarray) -> np.ndarray:
+    v = np.asarray(v, dtype=np.float64)
+    return np.where(np.isfinite(v), v, 0.0)
 
 
 def _limit_each(compared: Comparison, answer: Answer, value: np.ndarray, path: str) -> float:
     """The detection limit of any one element, relative to its own size.
 
-    Along directions of ±1 an element's error shows whole, in a sum that is allowed for as a sum: the smallest element
-    that is claimed decides.
+    Along a direction at least half of an element's error shows, in a sum that is allowed for as a sum: the smallest
+    element that is claimed decides.
     """
     if answer.directions is None:
         return compared.limit_each
@@ -104,7 +185,7 @@ def _limit_each(compared: Comparison, answer: Answer, value: np.ndarray, path: s
     expected = answer.gradients[path]
     scale = max((abs(v) for v in np.ravel(midpoints(expected) if is_balls(expected) else expected)), default=0.0)
     smallest = float(np.min(sizes, where=sizes > 0, initial=math.inf))
-    return compared.limit * float(scale) / smallest if math.isfinite(smallest) and scale > 0 else math.inf
+    return 2 * compared.limit * float(scale) / smallest if math.isfinite(smallest) and scale > 0 else math.inf
 
 
 def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) -> Comparison:
@@ -114,7 +195,7 @@ def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) ->
         along = answer.directions[path]
         axes = tuple(range(1, along.ndim))
         claimed = as_balls((as_balls(claimed)[None] * along).sum(axis=axes))
-        floor = np.sum(np.broadcast_to(floor, along.shape[1:])) * np.ones(len(along))
+        floor = (np.abs(along) * np.broadcast_to(floor, along.shape[1:])).sum(axis=axes)
     elif not is_balls(claimed) and not is_balls(expected):
         return compare_floats(claimed, expected, doubt, floor)
     return compare(as_balls(claimed), as_balls(expected), doubt, floor)
@@ -125,7 +206,10 @@ def contradictions_in(reports: list[InputReport]) -> list[str]:
     found = []
     for name in dict.fromkeys(o.oracle for r in reports for o in r.oracles):
         differing = [
-            r.name for r in reports for o in r.oracles if o.oracle == name and not o.decides and o.agrees != r.right
+            r.name
+            for r in reports
+            for o in r.oracles
+            if o.oracle == name and not o.decides and not r.undecided and o.agrees != r.right and o.limit < 1
         ]
         if differing:
             found.append(

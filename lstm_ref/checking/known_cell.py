@@ -115,24 +115,29 @@ class KnownCell(NamedTuple):
         what = "readout of its outputs is not the loss" if self.problem.is_loss else "states are not the outputs"
         return f"the forward is not {cell}, nor a variant of it that is known: its {what}"
 
-    def mistakes(self, claimed: Named, unit: float) -> Iterator[Finding]:
-        """Entries of the dictionary that explain the claim to all digits, alone or in pairs."""
+    def mistakes(self, claimed: Named, truth: Named, wrong: Named, unit: float) -> Iterator[Finding]:
+        """Entries of the dictionary that explain the claim to all digits, alone or in pairs.
+
+        They explain what is wrong on the way through the cell. What is wrong besides, where the cell has no part in it
+        (a readout's weights), is named with them.
+        """
         if self.found is None or self.found.variant is not None:
             return
         entries = dictionary(str(self.problem.cell))
         started = time.perf_counter()
-        full = self._look(self.bars, claimed)
+        full = self._whole(claimed, truth)
         expected = (time.perf_counter() - started) * len(entries.mistakes(full.recurrence.T))
         if expected > MOST_SECONDS:
             text = f"the dictionary was not searched, which would take {expected:.0f} s here: check a smaller problem"
             yield Finding("not searched", text)
             return
+        besides = self._besides(full, wrong)
         found = search.single(search.tried(entries, self._in_layout, full), full, unit)
         if found:
-            yield _finding(found[0])
+            yield _finding(found[0], besides)
             if found[1:]:
                 also = "; ".join(m.sentence for m in found[1:4])
-                yield Finding("the same", f"the same on this problem: {also}", exact=True)
+                yield Finding("the same", f"the same on this problem: {also}", exact=not besides)
             return
         looks, bars = [full], self._at_the_first_step()
         if bars is not None:
@@ -140,7 +145,7 @@ class KnownCell(NamedTuple):
             looks.insert(0, self._look(bars, paths(claim(jax.tree.map(np.copy, self.problem.inputs), bars))))
         both = search.pair(entries, self._in_layout, looks, unit)
         if both is not None:
-            yield _finding(both)
+            yield _finding(both, besides)
 
     def _look(self, bars: Any, claimed: Named) -> search.Look:
         """The claim at these cotangents of the outputs, beside the truth, which is our own backward pass."""
@@ -148,6 +153,23 @@ class KnownCell(NamedTuple):
         r = self.found.recurrence(paths(bars))
         truth = self._in_layout(backward(r, r.tapes()))
         return search.Look(r, {k: np.asarray(v, np.float64) for k, v in claimed.items() if k in truth}, truth)
+
+    def _whole(self, claimed: Named, truth: Named) -> search.Look:
+        """The claim at its own cotangents, without what a loss gives an input on another way than through the cell:
+        by a penalty on its size, or where the readout reads it too."""
+        look = self._look(self.bars, claimed)
+        if not self.problem.is_loss:
+            return look
+        return look._replace(claimed={k: v - (truth[k] - look.truth[k]) for k, v in look.claimed.items()})
+
+    def _besides(self, look: search.Look, wrong: Named) -> str:
+        """What is wrong of what the dictionary cannot see, in words: "this explains W, b; V is wrong besides"."""
+        known = {k: np.isfinite(v) for k, v in look.truth.items()}
+        own = {k: mask for k, mask in wrong.items() if k.split(".")[0] not in self.problem.nodes}
+        seen = [k for k, mask in own.items() if np.any(mask & known.get(k, np.zeros((), bool)))]
+        besides = [k for k, mask in own.items() if np.any(mask & ~known.get(k, np.zeros((), bool)))]
+        are = "is" if len(besides) == 1 else "are"
+        return f"this explains {', '.join(seen)}; {', '.join(besides)} {are} wrong besides" if besides else ""
 
     def _at_the_first_step(self) -> Any:
         """The cotangents with all set to zero but those of the first step's state; None if it is no output."""
@@ -234,11 +256,11 @@ def _permuted(v: np.ndarray, order: Any) -> np.ndarray:
     return np.concatenate([blocks[k] for k in order], axis=-1)
 
 
-def _finding(mistake: Mistake) -> Finding:
+def _finding(mistake: Mistake, besides: str) -> Finding:
     return Finding(
         "mistake",
-        mistake.sentence,
-        exact=True,
+        f"{mistake.sentence}; {besides}" if besides else mistake.sentence,
+        exact=not besides,
         tags=tuple(dict.fromkeys(e.tag for e in mistake.edits)) or (mistake.tag,),
         right=mistake.right,
         wrong=mistake.wrong,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
-from lstm_ref.arithmetic.jaxpr import scan_counts
+from lstm_ref.arithmetic.jaxpr import name_in_jax, scan_counts
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.errors import BadInput
@@ -137,19 +138,58 @@ def _shapes(jaxpr: Any, where: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def without_custom_rules(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The JAX function with every `custom_vjp` and `custom_jvp` in it replaced by what it computes: its primal."""
+def without_custom_rules(function: Callable[..., Any], but_jaxs_own: bool = False) -> Callable[..., Any]:
+    """The JAX function as its values are: every `custom_vjp` and `custom_jvp` in it is replaced by what it computes,
+    its primal, and `stop_gradient` stops nothing. The rules that JAX's authors gave to functions of JAX (relu,
+    logsumexp …) are kept where told so: they are not what is under test."""
 
     def primal(*arguments: Any) -> Any:
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        flat = _run(closed.jaxpr, closed.consts, jax.tree.leaves(arguments), None, "")
+        kept = _rules_of_jax if but_jaxs_own else _no_rules
+        flat = _run(closed.jaxpr, closed.consts, jax.tree.leaves(arguments), None, "", kept)
         return jax.tree.unflatten(jax.tree.structure(shape), flat)
 
     return primal
 
 
-def _run(jaxpr: Any, consts: Any, arguments: Any, given_probes: Probes | None, where: str) -> list[Any]:
-    """The jaxpr with the probes added where it names values; without any, with all that it calls laid open."""
+def has_own_rules(jaxpr: Any) -> bool:
+    """Whether a derivative is taken in it by a rule of the user's, or stopped."""
+    for eqn in jaxpr.eqns:
+        called = _inner(eqn)
+        if called is not None and name_in_jax(called) is not None:
+            continue
+        if eqn.primitive.name == "stop_gradient" or _is_rule(eqn):
+            return True
+        for value in eqn.params.values():
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns") and has_own_rules(inner):
+                    return True
+    return False
+
+
+def _is_rule(eqn: Any) -> bool:
+    return str(eqn.primitive.name).startswith(("custom_jvp_call", "custom_vjp_call"))
+
+
+def _no_rules(_: Any) -> bool:
+    return False
+
+
+def _rules_of_jax(eqn: Any) -> bool:
+    return _is_rule(eqn) and name_in_jax(_inner(eqn)) is not None
+
+
+def _run(
+    jaxpr: Any,
+    consts: Any,
+    arguments: Any,
+    given_probes: Probes | None,
+    where: str,
+    is_kept: Callable[[Any], bool] = _no_rules,
+) -> list[Any]:
+    """The jaxpr with the probes added where it names values; without any, with all that it calls laid open, except
+    the equations that are kept."""
     probes = given_probes or {}
     values = dict(zip(jaxpr.constvars, consts, strict=True)) | dict(zip(jaxpr.invars, arguments, strict=True))
     used = dict.fromkeys(probes, 0)
@@ -172,12 +212,17 @@ def _run(jaxpr: Any, consts: Any, arguments: Any, given_probes: Probes | None, w
             name = eqn.params["name"]
             results = [given[0] + probes[name][used[name]].astype(given[0].dtype)]
             used[name] += 1
+        elif eqn.primitive.name == "stop_gradient" and given_probes is None:
+            results = given
+        elif eqn.primitive.name == "cond" and given_probes is None:
+            branches = [partial(_branch, *_open(b), where, is_kept) for b in eqn.params["branches"]]
+            results = jax.lax.switch(given[0], branches, *given[1:])
         elif eqn.primitive.name == "scan" and (given_probes is None or _shapes(_open(eqn.params["jaxpr"])[0], where)):
-            results = _scan(eqn, given, given_probes, used, where)
-        elif inner is not None and (given_probes is None or _shapes(_open(inner)[0], where)):
+            results = _scan(eqn, given, given_probes, used, where, is_kept)
+        elif inner is not None and not is_kept(eqn) and (given_probes is None or _shapes(_open(inner)[0], where)):
             body, inner_consts = _open(inner)
             mine = None if given_probes is None else take(body)
-            results = _run(body, inner_consts, given[len(given) - len(body.invars) :], mine, where)
+            results = _run(body, inner_consts, given[len(given) - len(body.invars) :], mine, where, is_kept)
         else:
             known = [var for var in eqn.invars if not isinstance(var, Literal)]
             alone = jaxpr.replace(constvars=[], invars=known, outvars=eqn.outvars, eqns=[eqn])
@@ -186,7 +231,18 @@ def _run(jaxpr: Any, consts: Any, arguments: Any, given_probes: Probes | None, w
     return list(map(read, jaxpr.outvars))
 
 
-def _scan(eqn: Any, given: list[Any], probes: Probes | None, used: dict[str, int], where: str) -> list[Any]:
+def _branch(jaxpr: Any, consts: Any, where: str, is_kept: Callable[[Any], bool], *operands: Any) -> list[Any]:
+    return _run(jaxpr, consts, operands, None, where, is_kept)
+
+
+def _scan(
+    eqn: Any,
+    given: list[Any],
+    probes: Probes | None,
+    used: dict[str, int],
+    where: str,
+    is_kept: Callable[[Any], bool],
+) -> list[Any]:
     """A scan with the probes of its body as further inputs of every step."""
     (body, body_consts), p = _open(eqn.params["jaxpr"]), eqn.params
     n_consts, n_carry = scan_counts(eqn)
@@ -201,7 +257,7 @@ def _scan(eqn: Any, given: list[Any], probes: Probes | None, used: dict[str, int
 
     def step(state: Any, now: Any) -> Any:
         x, mine = now
-        out = _run(body, body_consts, [*consts, *state, *x], mine, where)
+        out = _run(body, body_consts, [*consts, *state, *x], mine, where, is_kept)
         return out[:n_carry], out[n_carry:]
 
     state, ys = jax.lax.scan(step, carry, (xs, each), p["length"], p["reverse"], p["unroll"])

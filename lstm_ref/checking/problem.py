@@ -47,6 +47,10 @@ class Problem:
     """(inputs, hs (T, B, H)) -> the loss: what a loss of a known cell does with its outputs."""
     adjoints: Callable[..., Any] | None = None
     """(inputs[, cotangents]) -> dict of a known cell's adjoints at every step, as the author computes them."""
+    single: bool = False
+    """JAX can trace the function in float32 alone: the inputs are float32, and it is judged there."""
+    rule_outputs: Callable[[Any], Any] | None = None
+    """What the function returns when its derivative rule runs: it must be the function's own values."""
     moved: bool = False
     """The inputs are beside those that were given, because a kink lies there."""
 
@@ -92,7 +96,8 @@ def problem(
             raise BadInput(f"{name}: node {came} is not among the inputs ({', '.join(inputs)})")
     _require_known_cell(name, cell, mapping, readout, adjoints)
     function: Any = loss if has_loss else forward
-    claim: Any = (lambda x, _: gradients(x)) if gradients is not None else backward
+    backwards: Any = (lambda x, _: gradients(x)) if gradients is not None else backward
+    claim = after_forward(function, backwards)
     return Problem(
         name,
         dict(inputs),
@@ -108,6 +113,21 @@ def problem(
         readout,
         adjoints,
     )
+
+
+def after_forward(function: Callable[[Any], Any], backward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The backward pass as its author runs it: after a forward pass at the same inputs and in the same arithmetic, from
+    which a layer object has its tape. What comes back is copied: a buffer may be written again in the next call."""
+
+    def claim(inputs: Any, bars: Any) -> Any:
+        function(jax.tree.map(_own, inputs))
+        return jax.tree.map(_own, backward(inputs, bars))
+
+    return claim
+
+
+def _own(v: Any) -> Any:
+    return v.copy() if isinstance(v, np.ndarray) else v
 
 
 def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoints: Any) -> None:

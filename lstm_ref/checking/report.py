@@ -29,7 +29,7 @@ class OracleReport:
     error: float
     allowed: float
     directions: int = 0
-    """How many random directions it was asked along; 0 where it saw every element."""
+    """Number of random directions along which it was asked; 0 where it saw every element."""
     wrong_directions: int = 0
     """Along how many of them the claim is wrong."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -24,13 +26,17 @@ if TYPE_CHECKING:
     from lstm_ref.training.settings import Settings
     from lstm_ref.training.task import Corpus, Scores, Task
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, the shells' own."""
+STOPPED = 128
+"""Exit code after a signal, less its number: 130 after Ctrl-C, 143 after SIGTERM; the shells' own."""
+
+TOGETHER = 0.25
+"""Seconds within which signals are one request: `timeout`, a wrapper, a terminal that closes send two within
+milliseconds; a person presses again later."""
 
 FILES = (
     click.option("--data", multiple=True, metavar="FILE", help="What to learn from; without it, what comes along."),
     click.option("--test", multiple=True, metavar="FILE", help="Scored once, at the end."),
-    click.option("--checkpoint", metavar="FILE", help="Save to it, at every validation and at the end or at Ctrl-C."),
+    click.option("--checkpoint", metavar="FILE", help="Save to it, at every validation, at the end, and when stopped."),
     click.option("--resume", is_flag=True, help="Go on from --checkpoint, with its settings."),
     click.option("--curve", metavar="FILE", help="Note the loss of every step, as JSON lines."),
     click.option("--plot", metavar="FILE", help="Draw the curves, as .png or .svg."),
@@ -41,12 +47,17 @@ FILES = (
 
 @click.group(cls=Models, make=lambda name: _command(task(name)))
 def train() -> None:
-    """Train a model on text."""
+    """Train a model on text.
+
+    Ctrl-C, SIGTERM and SIGHUP (where nohup does not hold it off) end the run after the step in hand, with everything
+    saved, and exit code 128 plus the signal's number; a second one ends it at once.
+    """
 
 
 def _command(model: Task) -> click.Command:
     def run(**given: Any) -> None:
-        _run(_ready(model, **given))
+        with _enough_memory():
+            _run(_ready(model, **given))
 
     usual = f"{model.Settings.STEPS}; without --data {model.Settings.STEPS_WITHOUT_DATA}"
     steps = click.option("--steps", type=int, help=f"Updates, those before a --resume included. [default: {usual}]")
@@ -81,6 +92,13 @@ class _Job(NamedTuple):
             run = Checkpoint(self.settings, self.corpus.vocabularies, self.corpus.digest, state)
             write(self.checkpoint, self.model, run)
 
+    def save_on_the_way(self, state: State) -> None:
+        """The same; where it fails, the run goes on: there may be room again at the next validation."""
+        try:
+            self.save(state)
+        except BadInput as error:
+            _tell(f"{error}; the run goes on, and tries again at the next validation")
+
     def score(self, params: Any, examples: Any) -> Scores:
         """Of the parameters, on such data."""
         return self.model.score(params, examples, self.settings)
@@ -100,47 +118,47 @@ def _run(job: _Job) -> None:
     from lstm_ref.training.settings import precision
 
     model, settings, corpus, console = job.model, job.settings, job.corpus, job.console
-    with precision(settings), curve(job.curve, job.saved.step if job.saved else 0) as (notes, note):
+    with precision(settings), curve(job.curve, job.saved.step if job.saved else 0, _tell) as (notes, note):
         state = start = job.saved or initial_state(model, settings, corpus.vocabularies)
         if not job.quiet:
             _introduce(job, start)
         symbols, started = 0, perf_counter()
         scores: Scores | None = None
-        with _stop_request() as stop, _progress(console, start.step, job.steps, job.quiet) as advance:
-            for state, loss, of_step, scores in run(model, settings, corpus, start, job.steps):
-                symbols += of_step
-                advance(loss, symbols / (perf_counter() - started))
-                note(step=state.step, loss=loss)
-                if scores:
-                    note(step=state.step, held_out=scores)
-                    job.save(state)
-                if stop():
-                    break
-                if scores and not job.quiet and state.step < job.steps:
-                    console.print(f"step {state.step}: held-out {_words(scores)}")
-                    job.show(state)
-            over = state.step == job.steps or not stop()
-            if over and state.goal is None:
-                scores = validated(model, settings, corpus, state)
-                state = state._replace(goal=model.goal(scores))
+        with _stop_request() as stop:
+            try:
+                with _progress(console, start.step, job.steps, job.quiet) as advance:
+                    for state, loss, of_step, scores in run(model, settings, corpus, start, job.steps):
+                        symbols += of_step
+                        note(step=state.step, loss=loss)
+                        if scores:
+                            note(step=state.step, held_out=scores)
+                            job.save_on_the_way(state)
+                        if stop():
+                            break
+                        advance(loss, symbols / (perf_counter() - started))
+                        if scores and not job.quiet and state.step < job.steps:
+                            console.print(f"step {state.step}: held-out {_words(scores)}")
+                            job.show(state)
+                over = state.step == job.steps or not stop()
+                if over and state.goal is None:
+                    scores = validated(model, settings, corpus, state)
+                    state = state._replace(goal=model.goal(scores))
+            except BadInput:  # no longer numbers: not worth keeping
+                raise
+            except (Exception, SystemExit):  # who read the output is gone (rich exits then), memory ran out, …
+                if not stop():
+                    if state.step > start.step:
+                        job.save(state)
+                    raise
+                over = False
             job.save(state)
         if not over:
             kept = "nothing is saved without --checkpoint"
             if job.checkpoint:
                 kept = f"saved to {job.checkpoint}, --resume goes on"
-            click.echo(f"Stopped at step {state.step}: {kept}.", err=True)
-            click.get_current_context().exit(INTERRUPTED)
-        seconds = perf_counter() - started
-        early = ", stopped early" if state.step < job.steps else ""
-        speed = f"{seconds:.1f} s, {symbols / seconds:,.0f} symbols/s"
-        console.print(f"step {state.step}{early}: held-out {_words(scores or {})}; {speed}")
-        job.show(state)
-        if state.best and state.chosen is not state.params:
-            of_best = job.score(state.best.params, corpus.held_out)
-            console.print(f"best, at step {state.best.step}: held-out {_words(of_best)}")
-        if job.tests is not None:
-            console.print(f"test: {_words(job.score(state.chosen, job.tests))}")
-            _print_baselines(job, job.tests, "test")
+            _tell(f"Stopped at step {state.step}: {kept}.")
+            click.get_current_context().exit(STOPPED + stop())
+        _conclude(job, state, scores or {}, symbols, perf_counter() - started)
         if job.plot:
             plot(notes, job.plot, model.name)
 
@@ -165,9 +183,11 @@ def _ready(
     from rich.console import Console
 
     from lstm_ref.reporting.line_picture import require_new
+    from lstm_ref.training.alone import alone
     from lstm_ref.training.checkpoint import read
     from lstm_ref.training.run import over
     from lstm_ref.training.settings import check
+    from lstm_ref.writing import target
 
     if steps is None:
         steps = model.Settings.STEPS if data else model.Settings.STEPS_WITHOUT_DATA
@@ -175,13 +195,17 @@ def _ready(
         raise BadInput(f"steps must be at least 1, got {steps}")
     if resume and checkpoint is None:
         raise BadInput("--resume needs --checkpoint, the file to go on from")
-    for path, owner in ((checkpoint, "checkpoint"), (curve, "curve")):
-        _require_place(path, owner, resume)
+    written = [(path, owner) for path, owner in ((checkpoint, "checkpoint"), (curve, "curve")) if path is not None]
+    for path, _ in written:
+        target(path)
     _require_different("--data", data)
     _require_different("--test", test)
     _require_different("--checkpoint, --curve and --plot", [path for path in (checkpoint, curve, plot) if path])
     if plot:
         require_new(Path(plot))
+    for path, owner in written:
+        click.get_current_context().with_resource(alone(path))
+        _require_new(path, owner, resume)
     asking = model.Asking(**{name: given[name] for name in names_of(model.Asking)})
     check(asking)
     saved = read(checkpoint, model) if resume and checkpoint else None
@@ -221,15 +245,11 @@ def _settings(model: Task, given: dict[str, Any], saved: Settings | None) -> Set
     return saved or settings
 
 
-def _require_place(path: str | None, owner: str, resume: bool) -> None:
-    """BadInput where a file cannot be made, or where one stands that this run has no leave to replace."""
-    if path is None:
-        return
-    if path and Path(path).exists() and not resume:
+def _require_new(path: str, owner: str, resume: bool) -> None:
+    """BadInput where a file stands that this run has no leave to replace."""
+    if Path(path).exists() and not resume:
         more = "give another path, or --resume to go on from it" if owner == "checkpoint" else "give another path"
         raise BadInput(f"{path} exists already, and a {owner} is never overwritten by a new run: {more}")
-    if not path or not Path(path).parent.is_dir() or not os.access(Path(path).parent, os.W_OK):
-        raise BadInput(f"cannot write the {owner} {path}: {Path(path).parent} is not a folder that can be written")
 
 
 def _require_different(owner: str, paths: Sequence[str]) -> None:
@@ -259,6 +279,20 @@ def _introduce(job: _Job, start: State) -> None:
     _print_baselines(job, job.corpus.held_out, "held out")
 
 
+def _conclude(job: _Job, state: State, scores: Scores, symbols: int, seconds: float) -> None:
+    """The last scores, the best's, the test's."""
+    early = ", stopped early" if state.step < job.steps else ""
+    speed = f"{seconds:.1f} s, {symbols / seconds:,.0f} symbols/s"
+    job.console.print(f"step {state.step}{early}: held-out {_words(scores)}; {speed}")
+    job.show(state)
+    if state.best and state.chosen is not state.params:
+        of_best = job.score(state.best.params, job.corpus.held_out)
+        job.console.print(f"best, at step {state.best.step}: held-out {_words(of_best)}")
+    if job.tests is not None:
+        job.console.print(f"test: {_words(job.score(state.chosen, job.tests))}")
+        _print_baselines(job, job.tests, "test")
+
+
 def _print_baselines(job: _Job, examples: Any, which: str) -> None:
     for name, scores in job.corpus.baselines(examples).items():
         job.console.print(f"to beat, {which}: {name}: {_words(scores)}")
@@ -284,20 +318,57 @@ def _progress(console: Console, step: int, steps: int, quiet: bool) -> Iterator[
 # ------------------------------------------------------------------------------------------------ the world outside
 
 
+def _tell(message: str) -> None:
+    """One line on standard error; where that is gone too, nothing, now and at the exit: the run is worth more."""
+    try:
+        click.echo(message, err=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+
+
 @contextmanager
-def _stop_request() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed: the step in hand is finished first. A second Ctrl-C is as rude as ever."""
-    pressed: list[int] = []
+def _enough_memory() -> Iterator[None]:
+    """One line where memory runs out, in NumPy or in JAX."""
+    try:
+        yield
+    except MemoryError:
+        raise BadInput("there is not enough memory for these sizes") from None
+    except RuntimeError as error:  # of JAX; its own class would have to be imported to be named
+        if "RESOURCE_EXHAUSTED" in str(error):
+            raise BadInput("there is not enough memory for these sizes") from None
+        raise
+
+
+@contextmanager
+def _stop_request() -> Iterator[Callable[[], int]]:
+    """The signal that asked the run to stop, or 0: the step in hand is finished first. A second one is as rude as ever.
+
+    What is ignored (by nohup, by a shell for its background jobs) stays ignored.
+    """
+    caught: list[tuple[int, float]] = []
 
     def on_signal(number: int, frame: Any) -> None:
-        pressed.append(number)
-        signal.signal(signal.SIGINT, before)
+        caught.append((number, monotonic()))
+        if caught[-1][1] - caught[0][1] > TOGETHER:
+            restore()
+            signal.raise_signal(number)
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
-        yield lambda: False
+        yield lambda: 0
         return
-    before = signal.signal(signal.SIGINT, on_signal)
+    asking = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {
+        number: handler for number in asking if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
+    }
+    for number in before:
+        signal.signal(number, on_signal)
     try:
-        yield lambda: bool(pressed)
+        yield lambda: caught[0][0] if caught else 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()

@@ -17,7 +17,7 @@ import numpy as np
 from lstm_ref.cells import Cell
 from lstm_ref.mistakes.layout import Layout
 from lstm_ref.mistakes.recurrence import Recurrence, run
-from lstm_ref.mistakes.source import Source
+from lstm_ref.mistakes.source import CANNOT, Source
 
 SAME = 1e-9
 """Relative distance below which two float64 numbers of one computation are the same: the forward of T steps loses at
@@ -106,8 +106,8 @@ def conformity(
 ) -> Conformity | None:
     """The cell, or (if asked for) the variant of it, that goes through these outputs; or None."""
     for variant, gates, candidate, params in _candidates(cell, layout, variants):
-        states, _ = run(candidate, params, layout.initial, layout.xs)
-        places = _places(outputs, states, layout.initial)
+        states = _states(variant, candidate, params, layout)
+        places = None if states is None else _places(outputs, states, layout.initial)
         if places is not None and _tells(places, states, layout.initial):
             return Conformity(variant, candidate, params, layout, states, places, gates)
     return None
@@ -128,8 +128,8 @@ def conformity_of_loss(
     Its one output is called `hs`.
     """
     for variant, gates, candidate, params in _candidates(cell, layout):
-        states, _ = run(candidate, params, layout.initial, layout.xs)
-        if abs(readout(states.h) - loss) <= SAME * max(abs(loss), SAME):
+        states = _states(variant, candidate, params, layout)
+        if states is not None and abs(readout(states.h) - loss) <= SAME * max(abs(loss), SAME):
             places = _places({"hs": states.h}, states, layout.initial)
             return Conformity(variant, candidate, params, layout, states, places or {}, gates)
     return None
@@ -146,6 +146,17 @@ def _candidates(
     for order in _orders(cell, layout):
         for name, candidate in cells:
             yield name, order, candidate, _in_order(layout.params, order)
+
+
+def _states(variant: str | None, cell: Cell, params: Any, layout: Layout) -> Any:
+    """The states that the cell goes through; None of a variant that cannot be computed at these sizes."""
+    try:
+        states, _ = run(cell, params, layout.initial, layout.xs)
+    except CANNOT:
+        if variant is None:
+            raise
+        return None
+    return states
 
 
 def _orders(cell: Cell, layout: Layout) -> list[tuple[int, ...]]:

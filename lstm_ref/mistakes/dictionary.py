@@ -17,7 +17,7 @@ from lstm_ref.mistakes.between_steps import mistakes_between_steps
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.latex import latex, with_letters
 from lstm_ref.mistakes.recurrence import Gradients, Recurrence, backward
-from lstm_ref.mistakes.source import Edit, Source
+from lstm_ref.mistakes.source import CANNOT, Edit, Source
 
 BETWEEN = "T1*"
 """The edge on which the mistakes between the steps lie."""
@@ -109,7 +109,7 @@ class Dictionary:
         try:
             with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
                 given = jax.tree.leaves(self.step_with([edit])(*example))
-        except (ValueError, TypeError, AttributeError, IndexError, NameError):
+        except (*CANNOT, NameError):
             return False
         right = jax.tree.leaves(self.cell.backward(*example))
         if [np.shape(g) for g in given] != [np.shape(r) for r in right]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from lstm_ref.mistakes.dictionary import Dictionary, Mistake
 from lstm_ref.mistakes.recurrence import Gradients, Recurrence
+from lstm_ref.mistakes.source import CANNOT
 
 Named = Mapping[str, np.ndarray]
 PAIRS = 2000
@@ -22,29 +24,46 @@ class Look(NamedTuple):
     recurrence: Recurrence
     claimed: Named
     truth: Named
+    """NaN where the layout does not reach: of these elements the dictionary knows nothing."""
 
 
-def explains(candidate: Named, claimed: Named, truth: Named, unit: float) -> float | None:
+def explains(candidate: Named, look: Look, unit: float) -> float | None:
     """How far the candidate is from the claim, relative to the claim's arrays; None where it does not explain it.
 
     It does where it agrees to half of the digits of this arithmetic, √unit, in every array (chance does not do that to
-    several elements, and rounding does not take more of an ordinary problem), and where it leaves at most a thousandth
-    of the error in every array that is wrong. Elements that are NaN in the candidate are not compared.
+    several elements, and rounding does not take more of an ordinary problem), where it leaves at most a thousandth of
+    the error in every array that is wrong, of which there must be one, and where it makes no right one wrong by more
+    than a thousandth of that.
     """
-    farthest = 0.0
-    compared = False
-    for path, value in claimed.items():
-        seen = np.isfinite(candidate[path])
+    found = _compared(candidate, look, unit)
+    return None if found is None or not found.explained else found.farthest
+
+
+class _Compared(NamedTuple):
+    farthest: float
+    """Distance of the candidate from the claim, relative to the array's size; the largest of all arrays."""
+    explained: bool
+    """Whether an array is wrong, and the candidate says how."""
+
+
+def _compared(candidate: Named, look: Look, unit: float) -> _Compared | None:
+    """None where the candidate contradicts the claim somewhere."""
+    distances, errors = [], []
+    for path, value in look.claimed.items():
+        seen = np.isfinite(look.truth[path])
         if not seen.any():
             continue
-        compared = True
-        mine, theirs, right = candidate[path][seen], value[seen], truth[path][seen]
-        distance, error = float(np.max(np.abs(mine - theirs))), float(np.max(np.abs(theirs - right)))
-        size = max(float(np.max(np.abs(theirs))), float(np.max(np.abs(right))))
-        if not distance <= unit**0.5 * size or (error > unit**0.5 * size and not distance * 1000 <= error):
+        mine, theirs, right = candidate[path][seen], value[seen], look.truth[path][seen]
+        size = max(float(np.max(np.abs(theirs))), float(np.max(np.abs(right)))) or 1.0
+        distance, error = float(np.max(np.abs(mine - theirs))) / size, float(np.max(np.abs(theirs - right))) / size
+        is_wrong = error > unit**0.5
+        if not distance <= unit**0.5 or (is_wrong and not distance * 1000 <= error):
             return None
-        farthest = max(farthest, distance / size if size > 0 else 0.0)
-    return farthest if compared else None
+        distances.append(distance)
+        errors += [error] if is_wrong else []
+    if errors and not max(distances) * 1000 <= max(errors):
+        return None
+    return _Compared(max(distances, default=0.0), bool(errors))
 
 
 Tried = Sequence[tuple[Mistake, Named]]
@@ -52,15 +71,29 @@ Tried = Sequence[tuple[Mistake, Named]]
 
 
 def tried(dictionary: Dictionary, show: Callable[[Gradients], Named], look: Look) -> Tried:
-    """Every single entry's gradients, shown in the claim's layout."""
-    return [(m, show(m.gradients(look.recurrence))) for m in dictionary.mistakes(look.recurrence.T)]
+    """The gradients of every single entry that can be computed at these sizes, shown in the claim's layout."""
+    every = ((m, given_by(m, look.recurrence)) for m in dictionary.mistakes(look.recurrence.T))
+    return [(m, show(given)) for m, given in every if given is not None]
+
+
+def given_by(mistake: Mistake, r: Recurrence) -> Gradients | None:
+    """The gradients of who makes the mistake; None where edited equations do not fit the sizes, or each other."""
+    try:
+        with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+            given = mistake.gradients(r)
+    except CANNOT:
+        if not mistake.edits:
+            raise
+        return None
+    leaves, expected = (jax.tree.leaves(v) for v in (given[:3], (r.params, r.initial, r.xs)))
+    return given if [np.shape(v) for v in leaves] == [np.shape(v) for v in expected] else None
 
 
 def single(entries: Tried, look: Look, unit: float) -> list[Mistake]:
     """The entries that explain the claim at this look, the nearest first."""
     found = []
     for mistake, given in entries:
-        distance = explains(given, look.claimed, look.truth, unit)
+        distance = explains(given, look, unit)
         if distance is not None:
             found.append((distance > unit * 1000, mistake))
     return [mistake for _, mistake in sorted(found, key=lambda pair: pair[0])]
@@ -71,16 +104,19 @@ def pair(
 ) -> Mistake | None:
     """Two edits of the step, or one with a mistake between the steps, that explain the claim together.
 
-    The first look should be one at the first step's output alone, where two mistakes mix least: an element that one of
-    the two leaves alone must be what the other makes of it, which rules out nearly all pairs without a trial.
+    The last look is at the whole claim. The first should be one at the first step's output alone, where two mistakes
+    mix least: an element that one of the two leaves alone must be what the other makes of it, which rules out nearly
+    all pairs without a trial.
     """
     first = looks[0]
     entries = tried(dictionary, show, first)
-    made = np.stack([_flat(given, first.claimed) for _, given in entries])
-    claim, right = _flat(first.claimed, first.claimed), _flat(first.truth, first.claimed)
+    if not entries:
+        return None
+    made = np.stack([_seen(given, first) for _, given in entries])
+    claim, right = _seen(first.claimed, first), _seen(first.truth, first)
     for a, b in _possible(made, claim, right, unit):
         both = _together(dictionary, entries[a][0], entries[b][0])
-        if both is not None and all(_explains_look(both, look, show, unit) for look in looks):
+        if both is not None and _explains_all(both, looks, show, unit):
             return both
     return None
 
@@ -101,16 +137,20 @@ def _possible(made: np.ndarray, claim: np.ndarray, right: np.ndarray, unit: floa
     return [(int(a[n]), int(b[n])) for n in order]
 
 
-def _flat(named: Named, like: Named) -> np.ndarray:
-    return np.concatenate([np.ravel(named[path]) for path in like])
+def _seen(named: Named, look: Look) -> np.ndarray:
+    """All elements that the layout reaches, flat."""
+    return np.concatenate([named[path][np.isfinite(look.truth[path])] for path in look.claimed])
 
 
-def _explains_look(mistake: Mistake, look: Look, show: Callable[[Gradients], Named], unit: float) -> bool:
-    try:
-        given = show(mistake.gradients(look.recurrence))
-    except (ValueError, TypeError, AttributeError):  # two edits need not fit each other
-        return False
-    return explains(given, look.claimed, look.truth, unit) is not None
+def _explains_all(mistake: Mistake, looks: Sequence[Look], show: Callable[[Gradients], Named], unit: float) -> bool:
+    """Whether it contradicts no look, and explains the last one: what goes from step to step is right at the first."""
+    found = None
+    for look in looks:
+        given = given_by(mistake, look.recurrence)
+        found = None if given is None else _compared(show(given), look, unit)
+        if found is None:
+            return False
+    return found is not None and found.explained
 
 
 def _together(dictionary: Dictionary, one: Mistake, two: Mistake) -> Mistake | None:

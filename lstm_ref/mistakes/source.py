@@ -15,6 +15,8 @@ import numpy as np
 
 from lstm_ref.cells import Cell
 
+CANNOT = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, FloatingPointError)
+"""What edited code raises where it cannot be computed at these sizes. Code that nobody edited has no such excuse."""
 TAG = re.compile(r"#.*?\b([A-Z]{1,2}\d+\*)")
 
 

@@ -2,13 +2,13 @@
 
 At D digits asked, the step is h = 10^-(D + 20): truncation, h φ''/2, is of order 10^-(D + 20), and the difference over
 h costs the D + 20 digits that values are computed with beyond D + 20. One evaluation an element, for twice the digits,
-which are cheap. Only values are used, no derivative rule.
+which are cheap. Only values are used, no derivative rule. Of an element beyond 1 the step is as many times larger, so
+that at 1e110 as many digits are left of the change as at 1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -33,7 +33,7 @@ BATCH = 64
 def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> Estimate:
     """Differences element by element, each with its error; and whether the function may have a kink just here.
 
-    An element's error is its ball's radius, which is rigorous, and what truncation may cost (`_truncation`).
+    An element's error is its ball's radius, which is rigorous, and what truncation may cost (`_moved`).
     Raises CannotEvaluate, saying why, where the function cannot be evaluated in balls.
     """
     evaluate = lift(function, inputs)
@@ -49,52 +49,65 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
         here = phi(leaves)
         at_kink = ties() > before
         h = arb(10) ** -(digits + ROOM + GUARD_DIGITS)
-        points = [[*leaves[:n], v, *leaves[n + 1 :]] for n, leaf in enumerate(leaves) for v in _moved(leaf, h)]
+        steps = [_steps(leaf, h) for leaf in leaves]
+        points = [
+            [*leaves[:n], v, *leaves[n + 1 :]]
+            for n, (leaf, step) in enumerate(zip(leaves, steps, strict=True))
+            for v in _moved(leaf, step)
+        ]
         try:
-            values = _batches(lambda x: inner(function(x), cotangent), tree, points)
+            values = _batches(function, tree, cotangent, points)
         except (Exception, SystemExit):  # NumPy code; or what is undecided in a branch that no single point takes
             values = [phi(point) for point in points]
         changes = iter([v - here for v in values])
         gradients, error = [], []
-        for leaf in leaves:
-            slopes = [next(changes) / h for _ in range(leaf.size)]
-            doubt = _truncation(next(changes) / h, next(changes) / (2 * h)) if slopes else arb(0)
+        for leaf, step in zip(leaves, steps, strict=True):
+            each = step.ravel().tolist()
+            slopes = [next(changes) / s for s in each]
+            change = arb(abs(next(changes) * 2 - next(changes)).mid()) / 2 if each else arb(0)
+            doubts = [change / s * arb(10) ** ROOM for s in each]
             gradients.append(_array([s.mid() for s in slopes], leaf.shape))
-            error.append(_array([s.rad() + doubt for s in slopes], leaf.shape))
+            error.append(_array([s.rad() + d for s, d in zip(slopes, doubts, strict=True)], leaf.shape))
     return Estimate(jax.tree.unflatten(tree, gradients), jax.tree.unflatten(tree, error), at_kink)
 
 
-def _moved(leaf: np.ndarray, h: arb) -> list[np.ndarray]:
-    """The array with one element after the other moved by h; then all of it along a random direction, by h and 2h."""
+def _steps(leaf: np.ndarray, h: arb) -> np.ndarray:
+    """Of each element its step: h, and beyond 1 as many times h as the power of two below it."""
+    size = np.frompyfunc(lambda v: h * arb(2) ** max(0, _exponent(v)), 1, 1)
+    return boxed(size(leaf))
+
+
+def _exponent(v: arb) -> int:
+    return math.frexp(float(v.mid()))[1]
+
+
+def _moved(leaf: np.ndarray, steps: np.ndarray) -> list[np.ndarray]:
+    """The array with one element after the other moved by its step; then all of it along a random direction, by one
+    step and by two: from the one to the other truncation, h φ''/2, doubles relative to the step. So twice the first
+    change less the second is twice what truncation costs the change, and ROOM digits more are allowed an element."""
     if not leaf.size:
         return []
     found = []
     for index in np.ndindex(leaf.shape):
         found.append(leaf.copy())
-        found[-1][index] = leaf[index] + h
+        found[-1][index] = leaf[index] + steps[index]
     rng = np.random.default_rng(0)  # no two steps alike: in ±1 second derivatives of opposite signs would cancel
-    direction = reals(rng.choice([-1.0, 1.0], leaf.shape) * rng.uniform(0.5, 1, leaf.shape))
-    return [*found, boxed(leaf + h * direction), boxed(leaf + 2 * h * direction)]
+    direction = steps * reals(rng.choice([-1.0, 1.0], leaf.shape) * rng.uniform(0.5, 1, leaf.shape))
+    return [*found, boxed(leaf + direction), boxed(leaf + 2 * direction)]
 
 
-def _truncation(near: arb, far: arb) -> arb:
-    """What truncation may cost an element: h φ''/2 along a random direction, and ROOM digits more.
-
-    From step h to 2h it doubles, so the change of the slope is the truncation at h.
-    """
-    return arb(abs(far - near).mid()) * arb(10) ** ROOM
-
-
-def _batches(phi: Callable[[Any], Any], tree: Any, points: list[list[np.ndarray]]) -> list[arb]:
+def _batches(function: Function, tree: Any, cotangent: Any, points: list[list[np.ndarray]]) -> list[arb]:
     """φ at many points, in batches: of JAX code in balls the calls cost more than the numbers."""
     size = math.ceil(len(points) / math.ceil(len(points) / BATCH)) if points else 1
+    phi = jax.vmap(lambda x, bars: inner(function(x), bars), (0, None))
+    bars = [reals(v) for v in jax.tree.leaves(cotangent)]
     plan, values = None, []
     for start in range(0, len(points), size):
         batch = points[start : start + size]
         batch += batch[-1:] * (size - len(batch))
         stacked = [np.stack(leaf) for leaf in zip(*batch, strict=True)]
-        plan = plan or trace(jax.vmap(phi), jax.tree.unflatten(tree, stacked)).plan
-        values += _finite(*plan(*stacked))
+        plan = plan or trace(phi, jax.tree.unflatten(tree, stacked), cotangent).plan
+        values += _finite(*plan(*stacked, *bars))
     return values[: len(points)]
 
 

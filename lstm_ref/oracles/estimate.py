@@ -39,13 +39,18 @@ def inner(outputs: Any, cotangent: Any) -> Any:
 
 
 def is_traceable(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether JAX can trace the function: then it is JAX code (or plain operators), else NumPy code."""
+    """Whether JAX can trace the function at arguments of these dtypes; plain operators it can trace too."""
+    return why_untraceable(function, *arguments) is None
+
+
+def why_untraceable(function: Callable[..., Any], *arguments: Any) -> BaseException | None:
+    """What JAX raises when it traces the function; None where it can."""
     try:
         with x64():
             jax.jit(function).eval_shape(*jax.tree.map(_abstract, arguments))  # which JAX remembers
-    except (Exception, SystemExit):
-        return False
-    return True
+    except (Exception, SystemExit) as error:
+        return error
+    return None
 
 
 def _abstract(v: Any) -> Any:
@@ -84,13 +89,13 @@ class Line:
         padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % size, axis=0)])
         return np.concatenate([batched(padded[k : k + size]) for k in range(0, len(points), size)])[: len(points)]
 
-    def axes(self, steps: np.ndarray) -> np.ndarray:
-        """The points x + steps[k, n] · e_n, k by k: steps (K, N) -> (K·N, N)."""
-        K, N = steps.shape
-        points = np.empty((K * N, N), dtype=steps.dtype)
+    def axes(self, steps: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
+        """The points x + steps[k, n] · e_n, k by k: steps (K, N) -> (K·N, N); of some axes alone where told `which`."""
+        K, n = steps.shape
+        which = np.arange(n) if which is None else which
+        points = np.empty((K * n, self.x.size), dtype=steps.dtype)
         points[:] = self.x
-        rows = np.arange(K * N)
-        points[rows, rows % N] += steps.ravel()
+        points[np.arange(K * n), np.tile(which, K)] += steps.ravel()
         return points
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from lstm_ref.checking.report import SCHEMA, Report
 from lstm_ref.errors import BadInput
+from lstm_ref.writing import write_whole
 
 MARKS = {
     ".html": '<meta name="generator" content="lstm_ref">',
@@ -48,34 +47,6 @@ def write(path: Path, reports: Sequence[Report]) -> None:
     require_writable(path)
     content = _text(path.suffix.lower(), reports).encode("utf-8", errors="replace")
     write_whole(path, content)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: what stood there stays until all of the new is on the disk. A link stays a
-    link, and a file keeps its permissions. Raises BadInput."""
-    try:
-        target = path.resolve()
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-        handle, temporary = tempfile.mkstemp(prefix=".lstm_ref.", dir=target.parent)  # beside: a rename moves no data
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, stat.S_IMODE(mode))
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _umask() -> int:
-    """What the process takes from the permissions of a new file; it can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def as_json(reports: Sequence[Report]) -> str:

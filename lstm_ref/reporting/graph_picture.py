@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from lstm_ref.errors import BadInput
-from lstm_ref.reporting.files import write_whole
 from lstm_ref.reporting.graph import Graph, Vertex
 from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, layout
+from lstm_ref.writing import target, write_whole
 
 OURS = b"lstm_ref"
 INK, ACCENT, PALE = "#1f2933", "#c2410c", "#9aa5b1"
@@ -18,12 +17,29 @@ _FILL = {"input": "#e8eef4", "parameter": "#f6f1e1", "node": "#ffffff"}
 _MARGIN, _HEAD = 0.25, 0.62
 
 
+def require_drawable(path: str | Path) -> None:
+    """Raises BadInput for an ending other than .svg and .png, for a file that is not a picture of ours or cannot be
+    written, and where matplotlib is not installed: before any work is done."""
+    path = Path(path)
+    if path.suffix not in (".svg", ".png"):
+        raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
+    place = target(path)
+    try:
+        if place.exists() and OURS not in place.read_bytes():
+            raise BadInput(f"{path} exists and is not a picture of ours: give another name")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
+
+
 def draw(graph: Graph, path: str | Path) -> None:
     """Write the picture; the ending of `path`, .svg or .png, says which. The same graph gives the same file.
 
-    Raises BadInput for another ending, for a file that is not a picture of ours, and where matplotlib is not installed.
+    Raises as `require_drawable` does.
     """
-    path = Path(path)
     require_drawable(path)
     import matplotlib
     from matplotlib.figure import Figure
@@ -34,32 +50,14 @@ def draw(graph: Graph, path: str | Path) -> None:
         "mathtext.fontset": "dejavuserif",
         "font.size": 8,
     }
-    drawn = io.BytesIO()
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
         figure = _figure(graph, Figure)
         about = {"Date": None, "Creator": "lstm_ref", "Title": graph.title, "Description": graph.to_json()}
-        if path.suffix == ".png":
+        kind, drawn = Path(path).suffix[1:], BytesIO()
+        if kind == "png":
             about = {"Software": OURS.decode()}
-        figure.savefig(drawn, format=path.suffix[1:], dpi=110, facecolor="white", metadata=about)
+        figure.savefig(drawn, format=kind, dpi=110, facecolor="white", metadata=about)
     write_whole(path, drawn.getvalue())
-
-
-def require_drawable(path: Path) -> None:
-    """Raises BadInput unless a picture can be made there: before any work is done."""
-    if path.suffix not in (".svg", ".png"):
-        raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
-    if not path.parent.is_dir():
-        raise BadInput(f"{path.parent}: no such folder")
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise BadInput(f"{path.parent}: the folder cannot be written")
-    if path.exists() and not path.is_file():
-        raise BadInput(f"{path} is not a file")
-    if path.exists() and OURS not in path.read_bytes():
-        raise BadInput(f"{path} exists and is not a picture of ours: give another name")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
 
 
 def _figure(graph: Graph, new_figure: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lstm_ref.errors import BadInput
+from lstm_ref.writing import target, write_whole
 
 COLOURS = ("#9aa5b1", "#1f2933", "#1d6f42", "#c2410c", "#1d4ed8", "#7e22ce")
 """One a family; told apart by their darkness too."""
@@ -32,11 +33,7 @@ def require_new(path: Path) -> None:
     """Raises BadInput unless a picture can be made there: before any work is done."""
     if path.suffix not in (".svg", ".png"):
         raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
-    if not path.parent.is_dir():
-        raise BadInput(f"{path.parent}: no such folder")
-    if not os.access(path.parent, os.W_OK):
-        raise BadInput(f"{path.parent}: the folder cannot be written")
-    if path.exists():
+    if target(path).exists():
         raise BadInput(f"{path} exists already, and a picture is never overwritten: give another name")
     try:
         import matplotlib  # noqa: F401
@@ -68,8 +65,7 @@ def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> Non
         about = {"Date": None, "Creator": "lstm_ref", "Title": title, "Description": ends}
         if path.suffix == ".png":
             about = {"Software": "lstm_ref"}
-        try:
-            with path.open("xb") as file:  # x: one that came to be in the meantime is left alone too
-                figure.savefig(file, format=path.suffix[1:], dpi=110, facecolor="white", metadata=about)
-        except OSError as error:
-            raise BadInput(f"{path}: cannot be written: {error.strerror}") from None
+        drawn = BytesIO()
+        figure.savefig(drawn, format=path.suffix[1:], dpi=110, facecolor="white", metadata=about)
+    require_new(path)  # one that came to be in the meantime is left alone too
+    write_whole(path, drawn.getvalue())

@@ -1,15 +1,15 @@
 """Checkpoints: one safetensors file that holds all a run needs to go on; never pickle.
 
 Arrays: `params.*`, `optimizer.*`, `best.*`, named by their path. Metadata: one JSON object with the model, the step,
-the vocabularies, the settings and the data's digest. A file is written beside its place and then moved there, so that a
-reader, or a crash, finds the old file or the new one and nothing between.
+the vocabularies, the settings and the data's digest; and a checksum over that and the arrays.
 """
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,9 +23,14 @@ from lstm_ref.errors import BadInput
 from lstm_ref.training.run import Best, State, dtype, optimizer
 from lstm_ref.training.settings import Settings, check, precision
 from lstm_ref.training.task import Task
+from lstm_ref.writing import write_whole
 
-KEY = "lstm_ref run 1"
+KEY = "lstm_ref run 2"
 """Where the JSON stands in the metadata; the number changes with the format."""
+KEY_WITHOUT_CHECKSUM = "lstm_ref run 1"
+"""Of files from before there was one: they are read, and a change in them is not seen."""
+CHECKSUM = "sha256"
+"""Where the checksum stands in the JSON object."""
 
 
 class Checkpoint(NamedTuple):
@@ -54,20 +59,18 @@ def write(path: str | Path, task: Task, checkpoint: Checkpoint) -> None:
     named = _named("params", state.params) | _named("optimizer", state.optimizer)
     named |= _named("best", state.best.params) if state.best else {}
     arrays = {name: np.array(value, order="C") for name, value in named.items()}
-    data = save(arrays, metadata={KEY: json.dumps(about)})
-    place = Path(path)
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        try:
-            with open(beside, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, place)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise BadInput(f"cannot write the checkpoint {path}: {error.strerror}") from None
+    about[CHECKSUM] = checksum(about, arrays)
+    write_whole(path, save(arrays, metadata={KEY: json.dumps(about)}))
+
+
+def checksum(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over the rest of the JSON object and the arrays: names, dtypes, shapes, bits."""
+    digest = sha256(json.dumps({name: value for name, value in about.items() if name != CHECKSUM}).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\n{name} {array.dtype.name} {arrays[name].shape}\n".encode())
+        digest.update(array.data.cast("B") if array.size else b"")
+    return digest.hexdigest()
 
 
 def read(path: str | Path, task: Task) -> Checkpoint:
@@ -87,7 +90,7 @@ def read(path: str | Path, task: Task) -> Checkpoint:
             raise BadInput("its best step makes no sense")
         goal = None if goal is None else float(goal)
         shapes = task.shapes(vocabularies, settings)
-    except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (BadInput, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise BadInput(f"{path} is not a {task.name} checkpoint that this version can read: {error}") from None
     params = jax.tree.map(
         lambda shape: jax.ShapeDtypeStruct(shape, dtype(settings)), shapes, is_leaf=lambda v: type(v) is tuple
@@ -118,12 +121,19 @@ def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         with open(path, "rb"):  # so that what the system has to say comes in its own words
             pass
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {})[KEY])
-            return about, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        key = KEY if KEY in metadata else KEY_WITHOUT_CHECKSUM
+        about = dict(json.loads(metadata[key]))
+        if key == KEY and checksum(about, arrays) != about[CHECKSUM]:
+            raise BadInput(f"{path} is damaged: its contents are not those of its checksum")
     except OSError as error:
         raise BadInput(f"cannot read the checkpoint {path}: {error.strerror or error}") from None
-    except (SafetensorError, KeyError, ValueError, TypeError):
-        raise BadInput(f"{path} is not a checkpoint of this package, or it is truncated") from None
+    except BadInput:
+        raise
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        raise BadInput(f"{path} is not a checkpoint of this package, or it is truncated or damaged") from None
+    return about, arrays
 
 
 def _require_equal(path: Any, expected: dict[str, Any], arrays: dict[str, Any], prefix: str = "") -> None:

@@ -6,6 +6,7 @@ Written while a run goes, taken up when it resumes; and its picture.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.line_picture import Line, draw
+from lstm_ref.writing import write_whole
 
 Note = dict[str, Any]
 
@@ -21,11 +23,14 @@ BEGINNING = '{"step": '
 
 
 @contextmanager
-def curve(path: str | Path | None, step: int = 0) -> Iterator[tuple[list[Note], Callable[..., None]]]:
+def curve(
+    path: str | Path | None, step: int = 0, warn: Callable[[str], None] = warnings.warn
+) -> Iterator[tuple[list[Note], Callable[..., None]]]:
     """All notes so far, and a function that adds one, in the file at once; of a file that stands there already, the
     lines up to `step` are kept. Without a path, in memory alone.
 
-    Raises BadInput where the file cannot be written, or is no curve.
+    Raises BadInput where the file cannot be written, or is no curve. On a disk that fills up later the run goes on:
+    `warn` is told once, what is missing is tried again at every note, and is a BadInput only at the end.
     """
     if path is None:
         kept: list[Note] = []
@@ -33,16 +38,28 @@ def curve(path: str | Path | None, step: int = 0) -> Iterator[tuple[list[Note], 
         return
     try:
         kept = notes(path, step) if Path(path).exists() else []
-        with open(path, "w", encoding="utf-8", buffering=1) as file:
-            file.writelines(json.dumps(note) + "\n" for note in kept)
-
-            def add(**note: Any) -> None:
-                kept.append(note)
-                print(json.dumps(note), file=file)
-
-            yield kept, add
+        write_whole(path, "".join(map(_line, kept)).encode())
+        file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed below: an OSError of the run itself is not ours)
     except OSError as error:
-        raise BadInput(f"cannot write the curve {path}: {error.strerror}") from None
+        raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from None
+    behind, why = b"", ""
+
+    def add(**note: Any) -> None:
+        nonlocal behind, why
+        kept.append(note)
+        behind += _line(note).encode()
+        try:
+            while behind:
+                behind = behind[file.write(behind) :]
+        except OSError as error:
+            if not why:
+                warn(f"{path}: cannot be written: {error.strerror}; the run goes on, and tries again at every step")
+            why = str(error.strerror)
+
+    with file:
+        yield kept, add
+    if behind:
+        raise BadInput(f"{path}: its last {behind.count(10)} lines are missing: {why}")
 
 
 def notes(path: str | Path, step: int) -> list[Note]:
@@ -59,14 +76,20 @@ def notes(path: str | Path, step: int) -> list[Note]:
     return kept
 
 
+def _line(note: Note) -> str:
+    return json.dumps(note) + "\n"
+
+
 def _note(line: str) -> Note | None:
     """What `curve` wrote on a line, or None."""
     try:
         note = json.loads(line)
-    except ValueError:
+        (step, number), (what, value) = note.items()
+        values = value.values() if what == "held_out" else [value]
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
-    ours = isinstance(note, dict) and list(note) in (["step", "loss"], ["step", "held_out"])
-    return note if ours and isinstance(note["step"], int) else None
+    ours = step == "step" and what in ("loss", "held_out") and type(number) is int and {*map(type, values)} <= {float}
+    return note if ours else None
 
 
 def plot(notes: list[Note], path: Path, title: str) -> None:
@@ -74,7 +97,7 @@ def plot(notes: list[Note], path: Path, title: str) -> None:
     steps, losses = zip(*((note["step"], note["loss"]) for note in notes if "loss" in note), strict=True)
     window = max(1, len(losses) // 50)
     means = [sum(losses[k - window : k]) / window for k in range(window, len(losses) + 1)]
-    held_out = [(note["step"], note["held_out"]["loss"]) for note in notes if "held_out" in note]
+    held_out = [(note["step"], note["held_out"]["loss"]) for note in notes if "loss" in note.get("held_out", ())]
     lines = [Line("batch", steps, losses), Line(f"mean of {window}", steps[window - 1 :], means, 1)]
     lines += [Line("held out", [step for step, _ in held_out], [loss for _, loss in held_out], 3)] if held_out else []
     draw(lines, path, title, "step", "loss, nats")

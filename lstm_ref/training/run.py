@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, NamedTuple
 
 import jax
@@ -84,7 +84,13 @@ def optimizer(settings: Settings) -> optax.GradientTransformation:
 
 
 def initial_state(task: Task, settings: Settings, vocabularies: dict[str, Vocabulary]) -> State:
-    """The state before the first step, a function of the settings alone. JAX arrays; call it inside `precision`."""
+    """The state before the first step, a function of the settings alone. JAX arrays; call it inside `precision`.
+
+    Raises MemoryError, as NumPy does, where there is not enough.
+    """
+    shapes = jax.tree.leaves(task.shapes(vocabularies, settings), is_leaf=lambda v: type(v) is tuple)
+    if 8 * sum(map(prod, shapes)) >= 2**63:
+        raise MemoryError("more bytes than can be counted")  # of which NumPy makes a ValueError
     drawn = task.initial(np.random.default_rng(settings.seed), vocabularies, settings)
     params = jax.tree.map(partial(jnp.asarray, dtype=dtype(settings)), drawn)
     return State(0, params, optimizer(settings).init(params))

@@ -20,7 +20,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
 def setting(
-    default: Any, says: str, choices: tuple[str, ...] = (), least: int | None = None, most: int = 2**63 - 1
+    default: Any, says: str, choices: tuple[str, ...] = (), least: int | None = None, most: int = 2**31 - 1
 ) -> Any:
     """A field: its default, what it is, and the values it takes: one of the choices, or at least and at most so much.
 
@@ -50,7 +50,7 @@ class Settings:
     )
     clip_bound: float = setting(1.0, "The bound of --clip.")
     gradients: str = setting("hand", "The derived gradients, or JAX's.", choices=("hand", "autodiff"))
-    seed: int = setting(0, "Decides parameters, the held-out part, batches and samples.", least=0)
+    seed: int = setting(0, "Decides parameters, the held-out part, batches and samples.", least=0, most=2**63 - 1)
     validate_every: int = setting(500, "Steps between validations; 0: at the end alone.", least=0)
     patience: int = setting(0, "Stop when so many validations in a row were not the best; 0: never.", least=0)
     float64: bool = setting(False, "Compute in float64.")

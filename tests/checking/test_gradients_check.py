@@ -270,7 +270,7 @@ def test_the_failure_of_the_assertion_is_the_report():
 
 def test_the_report_is_json_with_a_schema():
     data = json.loads(check_gradients(INPUTS, loss=loss, gradients=planted(0.5)).as_json())
-    assert data["schema"] == 2
+    assert data["schema"] == 3
     assert data["verdict"] == "wrong"
     assert data["inputs"][0]["oracles"][0]["worst"] == [1, 2]
     assert data["environment"]["jax"] == jax.__version__

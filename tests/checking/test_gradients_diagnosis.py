@@ -219,7 +219,9 @@ def test_a_simple_relation_to_the_right_gradient_is_named(change, kind, words):
 
 def test_one_factor_of_all_wrong_gradients_is_said_once():
     first, *rest = findings_of(lambda bars, _: {k: g / 5 for k, g in bars.items()})
-    assert first.sentence.startswith("every wrong gradient is 0.2 times what it should be: a mean stands for a sum")
+    assert first.sentence.startswith(
+        "every wrong gradient is 0.2 times what it should be: perhaps a mean stands for a sum"
+    )
     assert not rest
 
 

@@ -2,13 +2,17 @@
 
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
+from jax.errors import JaxRuntimeError
 
+from lstm_ref.commands import train as commands
 from lstm_ref.commands.predict import predict
 from lstm_ref.commands.train import train
 from lstm_ref.errors import BadInput
@@ -99,6 +103,7 @@ def test_ctrl_c_saves_a_checkpoint_from_which_the_run_goes_on_to_the_same_bits(t
 def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path, monkeypatch):
     def update(*_):
         signal.raise_signal(signal.SIGINT)
+        time.sleep(commands.TOGETHER + 0.05)
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("the second was ignored")
 
@@ -121,6 +126,155 @@ def test_ctrl_c_in_the_last_step_changes_nothing(tmp_path, monkeypatch):
     result = command(*OPTIONS, "--steps", 1, "--checkpoint", tmp_path / "c", "--quiet")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.output.startswith("step 1: held-out loss")
+
+
+def in_step(number, act):
+    """`training.update`, which does something more before the step of that number."""
+    real, calls = training.update, []
+
+    def update(*given):
+        calls.append(1)
+        if len(calls) == number:
+            act()
+        return real(*given)
+
+    return update
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_run_that_is_told_to_end_is_saved_though_it_is_told_twice_at_once_as_timeout_does(
+    tmp_path, monkeypatch, name
+):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+
+    def twice():
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(training, "update", in_step(2, twice))
+    result = command(*OPTIONS, "--steps", 8, "--checkpoint", tmp_path / "c", "--curve", tmp_path / "x")
+    assert result.exit_code == 128 + number
+    assert checkpoint.read(tmp_path / "c", TASK).state.step == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "x"]
+    assert signal.getsignal(number) == before
+
+
+def test_a_hang_up_that_nohup_holds_off_stays_held_off(tmp_path, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr(training, "update", in_step(2, lambda: signal.raise_signal(signal.SIGHUP)))
+        assert command(*OPTIONS, "--steps", 3, "--quiet").output.startswith("step 3: held-out loss")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def no_more():
+    """Sets the largest size that a file may have: a disk that is full, as far as files are concerned."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path, monkeypatch, no_more):
+    files = ["--checkpoint", tmp_path / "c", "--curve", tmp_path / "x"]
+    acts = iter([lambda: no_more(50)] + [lambda: None] * 3 + [lambda: no_more(resource.RLIM_INFINITY)])
+    real = training.update
+    monkeypatch.setattr(training, "update", lambda *given: (next(acts, lambda: None)(), real(*given))[1])
+    result = command(*OPTIONS, "--steps", 6, *files)  # SIGXFSZ is ignored by Python, so that writing is an error
+    assert result.exit_code == 0, result.output
+    complaints = [line for line in result.stderr.splitlines() if "cannot be written" in line]
+    assert len(complaints) == 2
+    assert "c: cannot be written: File too large; the run goes on" in result.stderr
+    assert checkpoint.read(tmp_path / "c", TASK).state.step == 6
+    notes = [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
+    assert [note["step"] for note in notes if "loss" in note] == list(range(1, 7))
+
+
+def test_a_curve_that_could_not_be_finished_is_told_and_the_run_is_saved(tmp_path, monkeypatch):
+    class Full:
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("lstm_ref.training.curve.open", lambda *_, **__: Full(), raising=False)
+    result = command(*OPTIONS, "--steps", 2, "--checkpoint", tmp_path / "c", "--curve", tmp_path / "x")
+    assert str(result.exception) == f"{tmp_path / 'x'}: its last 2 lines are missing: No space left on device"
+    assert checkpoint.read(tmp_path / "c", TASK).state.step == 2
+
+
+def fail(error):
+    def act():
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 33333333333 bytes."),
+        OSError(5, "Input/output error"),
+        SystemExit(1),  # rich, where standard output is a closed pipe
+    ],
+)
+def test_what_was_learned_is_kept_when_memory_runs_out_or_nobody_reads_the_output(tmp_path, monkeypatch, error):
+    monkeypatch.setattr(training, "update", in_step(2, fail(error)))
+    result = command(*OPTIONS, "--steps", 8, "--checkpoint", tmp_path / "c")
+    if isinstance(error, (MemoryError, JaxRuntimeError)):
+        assert isinstance(result.exception, BadInput)
+        assert str(result.exception) == "there is not enough memory for these sizes"
+    assert result.exit_code == 1  # of the runner; the command makes 2 of a BadInput
+    assert checkpoint.read(tmp_path / "c", TASK).state.step == 1
+
+
+def test_sizes_beyond_all_memory_are_refused_in_one_line():
+    for hidden in (10**9, 2**31 - 1):
+        assert refusal("--hidden", hidden) == "there is not enough memory for these sizes"
+
+
+HOLD = """
+import sys, time
+from lstm_ref.training.alone import alone
+with alone(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_training_on_the_files_of_a_first_is_refused_and_a_killed_one_leaves_them_free(tmp_path, saved):
+    (tmp_path / "link").symlink_to(saved)
+    process = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "link"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "held\n"
+        go_on = ["--resume", "--checkpoint", saved, "--steps", 3]
+        says = f"{saved} is in use by another training, process {process.pid}: wait for it, or stop it"
+        assert refusal(*go_on) == says
+        assert refusal("--steps", 2, "--curve", saved) == says
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert command(*go_on).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "link"]
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("owner", ["checkpoint", "curve"])
+@pytest.mark.parametrize("letter", ["x", "я"])
+def test_a_name_of_255_bytes_will_do_and_a_longer_one_is_refused_before_anything_is_trained(tmp_path, owner, letter):
+    name = letter * (255 // len(letter.encode()))
+    assert command(*OPTIONS, "--steps", 1, f"--{owner}", tmp_path / name).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    long = tmp_path / (letter * 300)
+    assert refusal(*OPTIONS, "--steps", 1, f"--{owner}", long) == f"{long}: cannot be written: File name too long"
 
 
 @pytest.mark.parametrize(("owner", "name"), [("checkpoint", "x"), ("curve", "x"), ("plot", "x.svg")])
@@ -162,15 +316,16 @@ def test_resuming_refuses_other_settings_another_text_and_nothing_to_do(tmp_path
         (("--length", -1), "length must be at least 0"),
         (("--seed", -1), "seed must be at least 0"),
         (("--resume",), "--resume needs --checkpoint"),
-        (("--resume", "--checkpoint", "/nonexistent/c"), "not a folder that can be written"),
-        (("--checkpoint", "/nonexistent/c"), "not a folder that can be written"),
+        (("--resume", "--checkpoint", "/nonexistent/c"), "/nonexistent: no such folder"),
+        (("--checkpoint", "/nonexistent/c"), "/nonexistent: no such folder"),
         (("--plot", "x.pdf"), "must be named *.svg or *.png"),
-        (("--checkpoint", ""), "is not a folder that can be written"),
-        (("--checkpoint", "/etc/passwd/c"), "is not a folder that can be written"),
+        (("--checkpoint", ""), "the name of a file to write is empty"),
+        (("--checkpoint", "/etc/passwd/c"), "/etc/passwd: no such folder"),
         (("--checkpoint", "x.png", "--plot", "x.png"), "must be different files, and x.png is given twice"),
         (("--data", "a", "--data", "./a"), "--data must be different files, and ./a is given twice"),
         (("--patience", 2, "--validate-every", 0), "patience counts validations"),
         (("--seed", 2**70), "seed must be at most"),
+        (("--batch", 2**40), "batch must be at most 2147483647"),
         (("--data", "/nonexistent/t"), "cannot read the text /nonexistent/t: No such file"),
         (("--data", "/"), "cannot read the text /: Is a directory"),
     ],

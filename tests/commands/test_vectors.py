@@ -85,6 +85,10 @@ def _no_manifest(folder):
     (folder / "manifest.json").unlink()
 
 
+def _nested_manifest(folder):
+    (folder / "manifest.json").write_text('{"generator": ' + "[" * 100_000 + "]" * 100_000 + "}")
+
+
 def _other_manifest(folder):
     (folder / "manifest.json").write_text('{"generator": "other"}')
 
@@ -101,6 +105,7 @@ def _linked(folder):
         (_changed, "gru.decimals.json: was changed or damaged"),
         (_no_manifest, "holds cell/gru.decimals.json, and no vectors of lstm_ref: it is left as it is"),
         (_other_manifest, "is not a manifest of lstm_ref's vectors"),
+        (_nested_manifest, "is not a manifest of lstm_ref's vectors"),
     ],
 )
 def test_what_is_not_an_unchanged_set_is_never_overwritten(run, tmp_path, spoil, message):

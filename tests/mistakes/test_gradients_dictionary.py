@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import jax
@@ -10,14 +11,14 @@ import numpy as np
 import pytest
 
 from lstm_ref.cells import CELLS
-from lstm_ref.cells.cell import named
+from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.checking.problem import paths
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.conformance import VARIANTS, conformity
-from lstm_ref.mistakes.dictionary import dictionary
+from lstm_ref.mistakes.dictionary import Mistake, dictionary
 from lstm_ref.mistakes.latex import latex
 from lstm_ref.mistakes.layout import layout
-from lstm_ref.mistakes.recurrence import backward
+from lstm_ref.mistakes.recurrence import Recurrence, backward
 
 T, B, D, H = 6, 2, 3, 4
 ONE_A_PAGE = {cell.page: cell.name for cell in reversed(CELLS.values()) if isinstance(cell.x, str)}.values()
@@ -74,6 +75,8 @@ def test_the_first_answer_is_the_mistake_that_was_made_or_one_that_is_the_same_f
     for mistake, given in tried if name in ("rnn_tanh", "rnn_relu", "lstm", "gru") else tried[::7]:
         if not all(np.isfinite(v).all() for v in given.values()):
             continue  # it overflows, and compares with nothing
+        if same_function(given, look.truth):
+            continue  # no mistake here: the final h is no output of its own
         found = search.single(tried, look._replace(claimed=given), UNIT)
         by_mistake = {id(m): g for m, g in tried}
         if not found or not same_function(by_mistake[id(found[0])], given):
@@ -83,10 +86,114 @@ def test_the_first_answer_is_the_mistake_that_was_made_or_one_that_is_the_same_f
 
 @pytest.mark.parametrize("name", ONE_A_PAGE)
 def test_a_right_gradient_is_no_entry_of_the_dictionary(name):
-    """But for those that change nothing here: the final h is no output of its own."""
+    """Not even those that change nothing here, as the final h is no output of its own: there is nothing to explain."""
     _, _, _, look, tried = case(name)
-    named = search.single(tried, look, UNIT)
-    assert all("final" in m.sentence for m in named), [m.sentence for m in named]
+    assert [m.sentence for m in search.single(tried, look, UNIT)] == []
+
+
+# ------------------------------------------------------------------------------------------------ sizes of all kinds
+
+SIZES = [
+    *((T, B, D, H) for T in (1, 2, 4) for B, D, H in ((2, 3, 5), (5, 3, 2), (3, 5, 7), (7, 5, 3))),  # none divides
+    *((T, n, n, n) for T in (1, 3) for n in (1, 2, 3)),
+    *((3, 1, D, H) for D, H in ((1, 4), (4, 1), (3, 4))),
+    *((3, B, D, H) for B, D, H in ((2, 1, 1), (2, 3, 1), (2, 1, 3), (2, 3, 3), (3, 3, 2), (3, 2, 3))),
+    *((2, B, D, H) for B, D, H in ((2, 6, 4), (2, 2, 6), (4, 2, 2), (6, 3, 2))),  # one divides another
+]
+"""(T, B, D, H), 31 of them."""
+EVERY_SIZE = ("rnn_tanh", "lstm", "peephole", "gru", "gru_before", "mgu", "coupled_forget", "layer_norm")
+
+
+def recurrence_of(cell, T, B, D, H):
+    rng = np.random.default_rng(0)
+    states = cell.state_shapes(B, H, D=D)
+
+    def drawn(shapes, *steps):
+        return arrays(shapes, lambda shape: rng.standard_normal((*steps, *shape)))
+
+    params, xs = drawn(cell.parameter_shapes(D, H)), drawn(cell.input_shapes(B, D, H=H), T)
+    return Recurrence(cell, params, in_domain(cell, drawn(states)), xs, drawn(states, T), drawn(states), drawn(states))
+
+
+def leaves(given):
+    """Gradients by name, flat."""
+    flat = {f"params.{k}": v for k, v in named(given.params).items()}
+    return flat | {f"initial.{k}": v for k, v in named(given.initial).items()} | {"xs": given.xs}
+
+
+@pytest.mark.parametrize("name", EVERY_SIZE)
+def test_an_entry_that_does_not_fit_the_sizes_is_left_out_and_no_other_with_it(name):
+    """What does not fit is a matrix that cannot be transposed there; all else gives gradients of the right shapes."""
+    cell, entries = CELLS[name], dictionary(name)
+    assert len(SIZES) >= 30
+    for T, B, D, H in SIZES:
+        r = recurrence_of(cell, T, B, D, H)
+        truth = leaves(backward(r, r.tapes()))
+        tried = search.tried(entries, leaves, search.Look(r, truth, truth))
+        left_out = {m.sentence for m in entries.mistakes(T)} - {m.sentence for m, _ in tried}
+        assert all("transposed" in sentence for sentence in left_out), (T, B, D, H, left_out)
+        assert all(given[k].shape == truth[k].shape for _, given in tried for k in truth)
+    assert left_out, "at the last sizes some do not fit"
+
+
+@pytest.mark.parametrize(("T", "B", "D", "H"), [(3, 2, 3, 5), (1, 5, 3, 2), (4, 1, 4, 1), (2, 3, 3, 3)])
+def test_a_mistake_is_named_at_sizes_of_all_kinds(T, B, D, H):
+    entries, r = dictionary("lstm"), recurrence_of(CELLS["lstm"], T, B, D, H)
+    truth = leaves(backward(r, r.tapes()))
+    tried = search.tried(entries, leaves, search.Look(r, truth, truth))
+    for mistake, given in tried[::9]:
+        if same_function(given, truth):
+            continue  # none at one step, or of one row
+        found = search.single(tried, search.Look(r, given, truth), UNIT)
+        by_mistake = {id(m): g for m, g in tried}
+        assert found, mistake.sentence
+        assert same_function(by_mistake[id(found[0])], given), mistake.sentence
+
+
+def test_code_that_nobody_edited_has_no_excuse_for_an_error():
+    """An entry made between the steps that fails is a defect of ours, and is not left out silently."""
+    r = recurrence_of(CELLS["lstm"], 2, 2, 3, 4)
+
+    def fails(_):
+        raise ValueError("a defect")
+
+    ours = Mistake("kind", "sentence", "T1*", "bptt", fails)
+    with pytest.raises(ValueError, match="a defect"):
+        search.given_by(ours, r)
+    edited = replace(ours, edits=tuple(dictionary("lstm").edits[:1]))
+    assert search.given_by(edited, r) is None
+    wrong_shapes = replace(edited, gradients=lambda r: backward(r, r.tapes())._replace(xs=r.xs[:, :1]))
+    assert search.given_by(wrong_shapes, r) is None
+
+
+TRUTH = {"w": np.array([1.0, 2.0, 3.0]), "b": np.array([4.0, 5.0]), "v": np.full(2, np.nan)}
+
+
+@pytest.mark.parametrize(
+    ("claim", "candidate", "explained"),
+    [
+        ({"w": [9.0, 2.0, 3.0]}, {"w": [9.0, 2.0, 3.0]}, True),
+        ({"w": [9.0, 2.0, 3.0]}, {}, False),  # changes nothing
+        ({"v": [9.0, 9.0]}, {}, False),  # of v nothing is known
+        ({"v": [9.0, 9.0]}, {"v": [9.0, 9.0]}, False),
+        ({"w": [9.0, 2.0, 3.0], "v": [9.0, 9.0]}, {"w": [9.0, 2.0, 3.0]}, True),
+        ({"w": [9.0, 2.0, 3.0]}, {"w": [9.0, 2.0, 3.0], "b": [4.0, 6.0]}, False),  # makes b wrong
+        ({"w": [9.0, 2.0, 3.0], "b": [4.0, 6.0]}, {"w": [9.0, 2.0, 3.0]}, False),  # leaves b unexplained
+        ({"w": [1.0 + 1e-5, 2.0, 3.0]}, {"w": [1.0 + 1e-5, 2.0, 3.0]}, True),
+        ({"w": [1.0 + 1e-5, 2.0, 3.0]}, {"w": [1.0 + 1e-5, 2.0, 3.0], "b": [4.0, 5.0 + 1e-7]}, False),  # b a little
+        ({"w": [1.0 + 1e-5, 2.0, 3.0]}, {"w": [1.0 + 1.1e-5, 2.0, 3.0]}, False),
+        ({"w": [9.0, 2.0, np.nan]}, {"w": [9.0, 2.0, 3.0]}, False),
+        ({"w": [9.0, 2.0, 3.0]}, {"w": [np.nan, 2.0, 3.0]}, False),  # what overflows explains nothing
+    ],
+)
+def test_an_entry_explains_a_claim_that_it_changes_and_leaves_nothing_worse(claim, candidate, explained):
+    as_arrays = lambda changes: TRUTH | {k: np.array(v) for k, v in changes.items()}  # noqa: E731
+    claimed = {k: np.nan_to_num(v) for k, v in TRUTH.items()} | as_arrays(claim)
+    claimed["v"] = np.nan_to_num(claimed["v"])
+    assert (search.explains(as_arrays(candidate), search.Look(None, claimed, TRUTH), UNIT) is not None) is explained
+
+
+# ---------------------------------------------------------------------------------------------------- two at once
 
 
 def test_two_mistakes_at_once_are_named_both():

@@ -134,8 +134,13 @@ def test_differences_take_float32_inputs_as_float64():
 
 
 def test_the_error_that_differences_estimate_is_large_at_a_kink():
-    found = oracles.differences(lambda x: abs(x).sum(), np.array([1e-4, 2.0]), 1.0)
-    assert found.error[0] > 1e-6 > found.error[1]
+    found = oracles.differences(lambda x: abs(x).sum(), np.array([0.0, 2.0]), 1.0)
+    assert found.at_kink
+    assert found.error[0] > 1 > 1e-6 > found.error[1]
+    beside = oracles.differences(lambda x: abs(x).sum(), np.array([1e-4, 2.0]), 1.0)  # a smaller step passes it by
+    assert not beside.at_kink
+    assert np.all(np.abs(beside.gradients - 1) <= beside.error)
+    assert np.all(beside.error < 1e-6)
 
 
 # ----------------------------------------------------------------------------------------------- complex step

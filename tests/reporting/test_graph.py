@@ -70,3 +70,35 @@ def test_a_picture_is_written_and_is_the_same_every_time(tmp_path):
     assert (tmp_path / "first.svg").read_bytes() == (tmp_path / "second.svg").read_bytes()
     with pytest.raises(BadInput, match=r"must be named \*.svg or \*.png, got x.gif"):
         graph_picture.draw(graph.graph_of_step(CELLS["rnn_tanh"]), tmp_path / "x.gif")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("d.svg", "it is not a file"),
+        ("x" * 300 + ".svg", "File name too long"),
+        ("no/x.svg", "no: no such folder"),
+        ("words.svg", "exists and is not a picture of ours"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_refused(tmp_path, name, says):
+    (tmp_path / "d.svg").mkdir()
+    (tmp_path / "words.svg").write_text("precious")
+    with pytest.raises(BadInput, match=says):
+        graph_picture.require_drawable(tmp_path / name)
+    assert (tmp_path / "words.svg").read_text() == "precious"
+
+
+def test_a_disk_that_fills_up_leaves_the_earlier_picture(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    draw = lambda: graph_picture.draw(graph.graph_of_step(CELLS["rnn_tanh"]), tmp_path / "x.svg")  # noqa: E731
+    draw()
+    before = (tmp_path / "x.svg").read_bytes()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(BadInput, match="No space left on device"):
+        draw()
+    assert (tmp_path / "x.svg").read_bytes() == before

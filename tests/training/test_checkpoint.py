@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from contextlib import suppress
 from dataclasses import replace
 
 import jax
@@ -96,7 +97,17 @@ def rewritten(path, about=None, **arrays):
     raw = path.read_bytes()
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     kept = json.loads(header["__metadata__"][checkpoint.KEY])
-    save_file(held, path, metadata={checkpoint.KEY: json.dumps(kept | (about or {}))})
+    kept |= about or {}
+    kept[checkpoint.CHECKSUM] = checkpoint.checksum(kept, held)
+    save_file(held, path, metadata={checkpoint.KEY: json.dumps(kept)})
+
+
+def with_metadata(path, key, value):
+    save_file(load_file(path), path, metadata={key: value})
+
+
+def nested(path):
+    with_metadata(path, checkpoint.KEY, "[" * 100_000 + "]" * 100_000)
 
 
 def no_file(path):
@@ -123,7 +134,7 @@ def cut_in_the_data(path):
     path.write_bytes(path.read_bytes()[:-10])
 
 
-NOT_OURS = "not a checkpoint of this package, or it is truncated"
+NOT_OURS = "not a checkpoint of this package, or it is truncated or damaged"
 
 
 @pytest.mark.parametrize(
@@ -135,10 +146,12 @@ NOT_OURS = "not a checkpoint of this package, or it is truncated"
         (an_empty_file, NOT_OURS),
         (cut_in_the_header, NOT_OURS),
         (cut_in_the_data, NOT_OURS),
+        (nested, NOT_OURS),
+        (lambda path: with_metadata(path, checkpoint.KEY_WITHOUT_CHECKSUM, "[1]"), NOT_OURS),
         (lambda path: rewritten(path, {"model": "tagger"}), "not a char-lm checkpoint .* of the model tagger"),
         (lambda path: rewritten(path, {"settings": {"hidden": 9, "sequence": 10, "batch": 2}}), "must be float32"),
         (lambda path: rewritten(path, {"settings": {"depth": 9}}), "unexpected keyword argument 'depth'"),
-        (lambda path: rewritten(path, {"settings": {"hidden": 10**12}}), "does not fit its own settings"),
+        (lambda path: rewritten(path, {"settings": {"hidden": 2**31 - 1}}), "does not fit its own settings"),
         (lambda path: rewritten(path, {"settings": []}), "can read"),
         (lambda path: rewritten(path, {"step": -1}), "makes no sense"),
         (lambda path: rewritten(path, {"best": 3}), "can read"),
@@ -163,6 +176,35 @@ def test_a_file_that_is_not_such_a_checkpoint_is_refused_in_one_line(saved, dama
     with pytest.raises(BadInput, match=says) as caught:
         checkpoint.read(saved, TASK)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_byte_that_flips_anywhere_is_told_or_changes_nothing(saved):
+    whole, was = saved.read_bytes(), checkpoint.read(saved, TASK)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    rng = np.random.default_rng(0)
+    data = rng.integers(header, len(whole), 100)
+    for at in [*range(8), *rng.integers(8, header, 300), *data]:
+        changed = bytearray(whole)
+        changed[at] ^= int(rng.integers(1, 256))
+        saved.write_bytes(changed)
+        if at in data:
+            with pytest.raises(BadInput, match="is damaged: its contents are not those of its"):
+                checkpoint.read(saved, TASK)
+            continue
+        with suppress(BadInput):
+            now = checkpoint.read(saved, TASK)
+            assert now[:3] == was[:3]
+            assert_same_bits(now.state, was.state)
+
+
+def test_a_checkpoint_from_before_there_were_checksums_is_read(saved):
+    was, raw = checkpoint.read(saved, TASK), saved.read_bytes()
+    about = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"][checkpoint.KEY]
+    kept = {k: v for k, v in json.loads(about).items() if k != checkpoint.CHECKSUM}
+    with_metadata(saved, "lstm_ref run 1", json.dumps(kept))
+    now = checkpoint.read(saved, TASK)
+    assert now[:3] == was[:3]
+    assert_same_bits(now.state, was.state)
 
 
 def test_a_write_that_fails_leaves_the_old_checkpoint_and_no_debris(saved, corpus, monkeypatch):
@@ -190,7 +232,13 @@ def test_a_resumed_run_never_takes_another_file_for_its_curve(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["my precious notes", '{"step": 1, "mine": 2}\n', '{"step": 1, "loss": 2, "mine": 3}\n{"step": 2, "loss": 1}'],
+    [
+        "my precious notes",
+        '{"step": 1, "loss": null}\n',
+        "[" * 100_000 + "\n",
+        '{"step": 1, "mine": 2}\n',
+        '{"step": 1, "loss": 2, "mine": 3}\n{"step": 2, "loss": 1}',
+    ],
 )
 def test_a_file_that_only_looks_like_a_curve_is_left_alone(tmp_path, text):
     (tmp_path / "x").write_text(text)
@@ -206,6 +254,15 @@ def test_a_resumed_curve_begins_with_the_notes_up_to_its_step_and_a_half_written
         note(step=2, held_out={"loss": 1.0})
     wanted = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.5}, {"step": 2, "held_out": {"loss": 1.0}}]
     assert notes == wanted == [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
+
+
+def test_a_resume_that_cannot_write_its_curve_leaves_the_old_one(tmp_path, monkeypatch):
+    (tmp_path / "x").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(BadInput, match="x: cannot be written: No space left"), curve(tmp_path / "x", 1):
+        pass
+    assert (tmp_path / "x").read_text() == '{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])

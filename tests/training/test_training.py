@@ -40,6 +40,11 @@ def start_of(settings, corpus, model=TASK):
         return training.initial_state(model, settings, corpus.vocabularies)
 
 
+def test_parameters_beyond_all_addresses_are_no_memory_before_any_is_drawn(corpus):
+    with pytest.raises(MemoryError):
+        start_of(replace(SMALL, hidden=10**9), corpus, TASK._replace(initial=None))
+
+
 # ------------------------------------------------------------------------------------------------ the character task
 
 

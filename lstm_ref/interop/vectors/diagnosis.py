@@ -65,7 +65,7 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
         return findings
     seen = list(symptoms(problem, claimed, truth, masks, part(right, "output"), unit))
     if known is not None and not (seen and seen[0].kind == "scale" and seen[0].exact):  # which explains all at once
-        findings += known.mistakes(claimed, unit)
+        findings += known.mistakes(claimed, truth, masks, unit)
     findings += seen
     if known is not None and not any(f.exact for f in findings):
         findings += known.gates(masks)

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from lstm_ref.errors import BadInput
 from lstm_ref.interop.vectors.cases import Case, given
 from lstm_ref.interop.vectors.proven import Proven
+from lstm_ref.writing import write_whole
 
 MANIFEST = "manifest.json"
 GENERATOR, SCHEMA = "lstm_ref vectors", 1
@@ -118,11 +119,12 @@ def write(folder: Path, problems: Iterable[tuple[Case, Mapping[str, Proven]]]) -
         files |= its_own
     files[MANIFEST] = _manifest(entries)
     try:
-        for path in _files(folder) if folder.exists() else []:
-            (folder / path).unlink()
+        old = _files(folder) if folder.exists() else []
         for path, data in files.items():
             (folder / path).parent.mkdir(exist_ok=True, parents=True)
-            (folder / path).write_bytes(data)
+            write_whole(folder / path, data)
+        for path in set(old) - set(files):
+            (folder / path).unlink()
     except OSError as error:
         raise BadInput(f"{folder}: cannot be written: {error.strerror}") from error
     return sum(map(len, files.values()))
@@ -142,7 +144,7 @@ def read(folder: Path) -> Set:
                 raise KeyError
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path}: is not a manifest of lstm_ref's vectors, or it is damaged") from None

@@ -1,0 +1,245 @@
+"""Where a claim is off by little, what else may it be but a mistake? Each cause is measured, and allowed for in turn.
+
+1. *Large numbers on the way*: the model of the noise floor knows of none. What one unit in the last place of inputs and
+   cotangents changes shows them, as it does for low precision (`checking.floor`, way 3); no more is allowed than the
+   claim in balls of a float's size can lose, where it can be so run.
+2. *Constants that are rounded in two ways*, 2/3 here and a division by 3 there. In balls, forward and claim are
+   evaluated again with every constant moved (`arithmetic.constants`); by what the difference of the two changes, the
+   rounding of constants explains a difference. A constant that is computed is off by more than its own rounding:
+   1/np.sqrt(2·np.pi), by four operations, by 2.5 units, and the same written otherwise by as many to the other side.
+   ROUNDED units are allowed each; and an error that is far smaller than any rounding would make it is none of it.
+3. *Less than the inputs' precision inside*: buffers of float32 in float64 code. The noise of the claim's values tells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.balls import as_balls, ball, magnitudes, midpoints, precision
+from lstm_ref.arithmetic.constants import ROWS, Constants, noted
+from lstm_ref.arithmetic.lift import lift
+from lstm_ref.checking.asking import Answer, ask, directions_of, is_large
+from lstm_ref.checking.floor import Floors, bits, least_bits, measured, modelled, smallest
+from lstm_ref.checking.granularity import bits_inside, name_of, says_inside
+from lstm_ref.checking.judging import Allowed, Claimed, Judged, judge_all
+from lstm_ref.checking.problem import Problem, paths
+from lstm_ref.errors import CannotEvaluate, LstmRefError
+
+ROUNDED = 4.0
+"""Unit roundoffs by which a constant may be off: its own, and those of up to three operations that made it."""
+TOO_SMALL = 1e-9
+"""Part of what rounded constants can explain, below which an error is not theirs: by chance one in 1e9 is."""
+DIGITS, SIZE = 40, 1e-15
+"""Of the differences with moved constants, and by how many unit roundoffs they are moved: far above the truncation,
+1e-40, and so little that the change is linear in it."""
+EXPLAINABLE = 1e-6
+"""Relative to the largest element: a larger error is not that of rounded constants, float32 among them."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a claim was judged with."""
+
+    problem: Problem
+    cotangents: Any
+    claimed: Claimed
+    answers: Mapping[str, Answer]
+    decisive: set[str]
+    digits: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """On every input, with what was allowed; and what is to be said of it."""
+
+    by_input: dict[str, Judged]
+    floor: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        """No input is wrong; some may be undecided."""
+        return not any(_is_wrong(j) for j in self.by_input.values())
+
+
+def _is_wrong(judged: Judged) -> bool:
+    return not judged.report.right and not judged.report.undecided
+
+
+def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = True) -> Verdicts:
+    """The verdicts, by the strict floor; where it calls a claim wrong, and `excusing`, by each further cause that makes
+    it right."""
+    problem, claimed = setting.problem, setting.claimed
+    double = bits(np.float64)
+    oracle = modelled(problem, dict(claimed.floats), setting.cotangents, 24 if problem.single else double)
+    strict = Allowed(floors.strict.by_input, oracle)
+    found = Verdicts(_judge(setting, strict), floors.strict.how)
+    if found.right or not excusing or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
+        return found
+    try:
+        for attempt in _attempts(setting, floors, strict):
+            if attempt.right:
+                return attempt
+    except LstmRefError:
+        raise
+    except (Exception, SystemExit):  # the author's code, at inputs beside theirs: the strict verdict stands
+        return found
+    return found
+
+
+def _judge(setting: Setting, allowed: Allowed) -> dict[str, Judged]:
+    return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits)
+
+
+def _attempts(setting: Setting, floors: Floors, strict: Allowed) -> Iterator[Verdicts]:
+    problem, floats = setting.problem, dict(setting.claimed.floats)
+    float_bits = least_bits(problem)
+    wide = _widened(floors, strict.floor, measured(problem, floats, setting.cotangents, float_bits))
+    allowed = Allowed(wide, strict.oracle)
+    how = "measured: twice the change by one unit in the last place"
+    yield Verdicts(_judge(setting, allowed), how)
+    constants = _of_constants(setting)
+    if constants is not None:
+        moved = _judge(setting, Allowed(wide, strict.oracle, constants))
+        yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
+    inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
+    forward = bits_inside(problem.function, problem.inputs)
+    if min(inside, forward) < float_bits:
+        low = measured(problem, floats, setting.cotangents, inside)
+        model = modelled(problem, floats, setting.cotangents, inside)
+        least = smallest(problem)
+        floor = {k: np.maximum(wide[k], np.maximum(low[k], model[k]) + least) for k in floats}
+        oracle = modelled(problem, floats, setting.cotangents, forward)
+        which = "backward" if inside < float_bits else "forward"
+        remark = says_inside(
+            which, problem.gradients if which == "backward" else problem.function, min(inside, forward)
+        )
+        how = f"measured in {name_of(min(inside, forward))}: twice the change by one unit in its last place"
+        yield Verdicts(_judge(setting, Allowed(floor, oracle, constants)), how, (remark,))
+
+
+def _widened(floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """At least the strict floor, and what was measured, but not more than the derived one."""
+    most = floors.derived
+    return {k: np.maximum(v, low[k] if most is None else np.minimum(low[k], most[k])) for k, v in strict.items()}
+
+
+# ------------------------------------------------------------------------------------------------------ constants
+
+
+def _by_constants(judged: Judged, allowed: np.ndarray) -> Judged:
+    """The verdict on an input that is right by what its constants' rounding explains, with the digits that leaves."""
+    report = judged.report
+    if not report.right or report.digits_in_balls is None or not np.any(allowed):
+        return judged
+    if report.digits_in_balls >= DIGITS:  # this input is not touched by them
+        return judged
+    return Judged(replace(report, constants=report.digits_in_balls), judged.wrong)
+
+
+def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
+    """By path, what the rounding of constants can explain; None where it explains nothing, or cannot be evaluated."""
+    balls = setting.answers.get("balls")
+    if balls is None or setting.claimed.balls is None or setting.problem.definition is not None:
+        return None
+    if not _may_be_constants(setting, balls):
+        return None
+    kept = _numbers_of(setting)
+    try:
+        counted = Constants(kept)
+        with noted(counted):
+            here = _difference(setting)
+        rows = next((n for n in (1, 2, 4, ROWS) if n >= len(counted.column)), ROWS) if counted.column else 0
+        if not rows:
+            return None
+        squares = {p: np.zeros(np.shape(v)) for p, v in here.items()}
+        for row in range(rows):
+            moved = Constants(kept)
+            moved.column, moved.row, moved.size = counted.column, row, SIZE
+            with noted(moved):
+                there = _difference(setting)
+            for path in squares:
+                with precision(2 * DIGITS):
+                    change = midpoints((there[path] - here[path]) / ball(SIZE))
+                squares[path] = squares[path] + change**2
+    except CannotEvaluate:
+        return None
+    # Each constant moves by one unit: all of up to ROWS of them by at most √n times the root of the mean square.
+    each = ROUNDED * math.sqrt(min(len(counted.column), ROWS))
+    allowed = {p: each * np.sqrt(v / rows) for p, v in squares.items()}
+    return _in_shape(setting, allowed)
+
+
+def _may_be_constants(setting: Setting, balls: Answer) -> bool:
+    """Whether the claim in balls is off by as little as rounding makes it."""
+    assert setting.claimed.balls is not None
+    for path, value in setting.claimed.balls.items():
+        expected = balls.gradients[path]
+        with precision(setting.digits + 20):
+            if balls.directions is not None:
+                along = balls.directions[path]
+                value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
+            error = np.abs(midpoints(as_balls(value) - as_balls(expected)))
+        size = np.max(np.abs(midpoints(expected)), initial=0.0)
+        if not np.all(error <= EXPLAINABLE * size):
+            return False
+    return True
+
+
+def _numbers_of(setting: Setting) -> set[float]:
+    """The numbers of a large problem, which a function of steps along directions meets as if they were constants."""
+    if not is_large(setting.problem):
+        return set()
+    directions = directions_of(setting.problem, setting.seed, list(setting.claimed.floats))
+    trees = (setting.problem.inputs, directions)
+    return {float(x) for v in jax.tree.leaves(trees) for x in np.ravel(np.asarray(v, dtype=np.float64))}
+
+
+def _difference(setting: Setting) -> dict[str, Any]:
+    """Claim less truth, in balls, by path: of every element, or along the directions."""
+    problem, wanted = setting.problem, list(setting.claimed.floats)
+    answer = ask("balls", problem, setting.cotangents, DIGITS, setting.seed, wanted)
+    evaluate = lift(problem.gradients, problem.inputs, setting.cotangents)
+    with precision(2 * DIGITS):
+        read = (jax.tree.map(lambda v: as_balls(v).copy(), t) for t in (problem.inputs, setting.cotangents))
+        claimed = {p: as_balls(v) for p, v in paths(evaluate(*read)).items()}
+        found = {}
+        for path in wanted:
+            value = claimed[path]
+            if answer.directions is not None:
+                along = as_balls(answer.directions[path])
+                value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
+            found[path] = as_balls(value - as_balls(answer.gradients[path]))
+    return found
+
+
+def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+    """Of every element: along directions, what is allowed to a sum is allowed to each of its elements. None where the
+    errors are far smaller than the rounding of constants makes them."""
+    balls = setting.answers["balls"]
+    assert setting.claimed.balls is not None
+    found = {}
+    for path, most in allowed.items():
+        shape = np.shape(setting.claimed.floats[path])
+        if balls.directions is not None:
+            along = balls.directions[path]
+            weight = np.min(np.abs(along).sum(axis=tuple(range(1, along.ndim))))
+            most = np.full(shape, np.max(most, initial=0.0) / weight)  # a sum of them allows what was found of the sum
+        found[path] = np.asarray(most)
+        with precision(setting.digits + 20):
+            value, expected = setting.claimed.balls[path], balls.gradients[path]
+            if balls.directions is not None:
+                along = balls.directions[path]
+                value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
+            error = np.max(np.abs(midpoints(as_balls(value) - as_balls(expected))), initial=0.0)
+        doubt = np.max(magnitudes(balls.doubt[path]), initial=0.0)
+        if doubt < error < TOO_SMALL * np.max(found[path], initial=0.0):
+            return None
+    return found

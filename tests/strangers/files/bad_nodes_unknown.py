@@ -1,0 +1,8 @@
+# expect: 2
+# says: zzz
+# A node that is no input.
+import numpy as np
+nodes = ["zzz"]
+inputs = {"x": np.array([0.5, 2.0])}
+def loss(i): return (i["x"] ** 2).sum()
+def gradients(i): return {"x": 2 * i["x"]}

@@ -1,0 +1,9 @@
+# expect: 0
+# A custom rule of a complex product.
+import jax
+import jax.numpy as jnp
+import lstm_ref
+@jax.custom_vjp
+def f(z): return z * z
+f.defvjp(lambda z: (z * z, z), lambda z, bar: (2 * bar * z,))
+problem = lstm_ref.custom_vjp(f, jnp.array([0.5 + 0.2j, -1.5 + 1j]))

@@ -1,0 +1,9 @@
+# expect: 1
+# says: wrong
+# The weights of the average are not normalised in the claim (they sum to 0.7).
+import jax.numpy as jnp
+import numpy as np
+w = np.array([0.1, 0.2, 0.4])
+inputs = {"x": np.array([0.5, -1.5, 0.3])}
+def loss(i): return jnp.average(jnp.exp(i["x"]), weights=w)
+def gradients(i): return {"x": w * jnp.exp(i["x"])}

@@ -1,0 +1,10 @@
+# expect: 1
+# says: wrong
+# The decay of 1e-4 is doubled: a mistake of 1e-4 of the whole.
+import numpy as np
+wd = 1e-4
+inputs = {"w": np.array([[0.5, -1.5], [0.3, 0.9], [0.2, 0.8]]), "c": np.array([0.3, -0.6])}
+def loss(i): return np.tanh(i["w"] @ i["c"]).sum() + 0.5 * wd * np.sum(i["w"] ** 2)
+def gradients(i):
+    s = 1 - np.tanh(i["w"] @ i["c"]) ** 2
+    return {"w": s[:, None] * i["c"] + 2 * wd * i["w"], "c": i["w"].T @ s}

@@ -1,0 +1,9 @@
+# expect: 1
+# The RMS norm's claim sums where it should average.
+import numpy as np
+def inputs(rng): return {"x": rng.normal(size=(2, 5)), "w": rng.normal(size=5)}
+def forward(i): return i["x"] * (np.mean(i["x"] ** 2, axis=-1, keepdims=True) + 1e-5) ** -0.5 * i["w"]
+def backward(i, bar):
+    r = 1 / np.sqrt((i["x"] * i["x"]).sum(-1, keepdims=True) / 5 + 1e-5)
+    g = bar * i["w"]
+    return {"x": g * r - i["x"] * r ** 3 * (g * i["x"]).sum(-1, keepdims=True), "w": (bar * i["x"] * r).sum(0)}

@@ -1,0 +1,14 @@
+# expect: 1
+# says: wrong
+# The temperature is forgotten on the way back.
+import numpy as np
+tau = 0.07
+inputs = {"z": np.array([0.11, -0.03, 0.05])}
+def loss(i):
+    s = i["z"] / tau
+    return np.log(np.exp(s).sum()) - s[1]
+def gradients(i):
+    e = np.exp(i["z"] / tau)
+    g = e / e.sum()
+    g[1] -= 1
+    return {"z": g}

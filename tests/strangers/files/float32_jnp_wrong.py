@@ -1,0 +1,12 @@
+# expect: 1
+# A cast to float32 in the middle of JAX code, and a missing transpose that sizes allow.
+import jax.numpy as jnp
+import numpy as np
+inputs = {"w": np.array([[0.3, -0.7], [0.5, 0.2]]), "x": np.array([0.8, -1.3])}
+def loss(i):
+    h = jnp.tanh(i["w"] @ i["x"]).astype(jnp.float32)
+    return jnp.sum(h ** 2)
+def gradients(i):
+    h = jnp.tanh(i["w"] @ i["x"])
+    a = 2 * h * (1 - h ** 2)
+    return {"w": jnp.outer(a, i["x"]), "x": i["w"] @ a}

@@ -1,0 +1,6 @@
+# expect: 0
+# A file that is called numpy.
+import numpy as np
+inputs={"x":np.array([0.5,-1.5,0.3])}
+def loss(i): return (i["x"]**3).sum()
+def gradients(i): return {"x":3*i["x"]**2}

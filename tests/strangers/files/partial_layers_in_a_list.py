@@ -1,0 +1,19 @@
+# expect: 0
+# Parameters as a list of dicts, W with shape (out, in), inputs as columns.
+import numpy as np
+r = np.random.RandomState(3)
+X = r.randn(3, 5)
+inputs = {"layers": [{"W": r.randn(4, 3), "b": r.randn(4, 1)}, {"W": r.randn(2, 4), "b": r.randn(2, 1)}]}
+def forward(i):
+    a = X
+    for layer in i["layers"]: a = np.tanh(layer["W"] @ a + layer["b"])
+    return a
+def backward(i, dA):
+    acts = [X]
+    for layer in i["layers"]: acts.append(np.tanh(layer["W"] @ acts[-1] + layer["b"]))
+    grads = []
+    for n in reversed(range(2)):
+        dZ = dA * (1 - acts[n + 1] ** 2)
+        grads.insert(0, {"W": dZ @ acts[n].T, "b": dZ.sum(1, keepdims=True)})
+        dA = i["layers"][n]["W"].T @ dZ
+    return {"layers": grads}

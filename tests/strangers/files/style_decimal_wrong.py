@@ -1,0 +1,8 @@
+# expect: 1 or 2
+# never: exact gradient
+# Money: decimals of the standard library inside, and a claim of the wrong sign.
+from decimal import Decimal
+import numpy as np
+inputs = {"x": np.array([0.5, 2.0])}
+def loss(i): return float(sum(Decimal(float(v)) ** 2 for v in i["x"]))
+def gradients(i): return {"x": -2 * i["x"]}

@@ -1,0 +1,7 @@
+# expect: 1
+# math and lists, without the square.
+import math
+import numpy as np
+inputs = {"x": np.array([0.5, 2.0, -0.3])}
+def loss(i): return math.fsum(math.atan(v) for v in i["x"])
+def gradients(i): return {"x": np.array([1 / (1 + abs(v)) for v in i["x"]])}
