@@ -218,7 +218,8 @@ def test_what_the_file_prints_goes_to_standard_error_and_json_stays_json(tmp_pat
 def test_what_c_code_has_not_flushed_yet_goes_to_standard_error_too():
     code = "import ctypes\nfrom lstm_ref.commands.running import prints_to_stderr\n"
     code += "with prints_to_stderr():\n    ctypes.CDLL(None).puts(b'from C')\nprint('ours')\n"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}  # which would unbuffer C's output too
+    done = subprocess.run([sys.executable, "-c", code], env=buffered, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("ours\n", "from C\n")
 
 
