@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_ref.checking.home import Home
+from lstm_ref.checking.home import PREFIX, Home
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput, LstmRefError, text_of
 
@@ -87,7 +87,7 @@ def _import(path: Path, home: Home) -> ModuleType:
     """The module, under a name that no other has. It stays in `sys.modules`, where dataclasses and pickle look for the
     module of a class."""
     place = hashlib.sha256(str(home.file).encode(errors="replace")).hexdigest()[:12]
-    unique = "derivation_file_" + re.sub(r"\W", "_", f"{path.stem}_{place}")
+    unique = PREFIX + re.sub(r"\W", "_", f"{path.stem}_{place}")
     spec = importlib.util.spec_from_file_location(unique, path)
     assert spec is not None
     assert spec.loader is not None

@@ -18,6 +18,9 @@ from typing import Any
 
 from lstm_ref.errors import LstmRefError, is_readable, text_of
 
+PREFIX = "derivation_file_"
+"""Of the modules that derivation files themselves are: those stay in `sys.modules`, under names that nobody imports."""
+
 _STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -34,12 +37,15 @@ class Home:
         self._own: dict[str, ModuleType] = {}
         """What was imported from there, by name; nobody else sees it."""
         self._names = _importable(self.folder) - {"lstm_ref"}
+        self._directory = os.getcwd()
+        """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
         self._depth = 0
 
     def __enter__(self) -> None:
         self._depth += 1
         if self._depth > 1:
             return
+        self._came_from = _moved_to(self._directory)
         self._outside = sys.path[:]
         sys.path[:] = self._path
         sys.meta_path.insert(0, self)
@@ -54,13 +60,15 @@ class Home:
         self._depth -= 1
         if self._depth:
             return
+        self._directory = _moved_to(self._came_from)
         self._path = sys.path[:]
         self._folders = {*map(os.path.abspath, self._path)} - {*map(os.path.abspath, self._outside)} | {self.folder}
         if len(sys.modules) != self._size:  # else nothing was imported: to look takes longer than most calls
             found = {
                 n for n, module in list(sys.modules.items()) if "." not in n and self._is_from_here(_place(module))
             }
-            self._own |= _taken(found - self._shared - {"lstm_ref"})
+            files = {n for n in found if n.startswith(PREFIX)}
+            self._own |= _taken(found - self._shared - files - {"lstm_ref"})
         for name in self._own:
             sys.modules.pop(name, None)
         sys.modules.update(self._aside)
@@ -94,6 +102,14 @@ class Home:
                     raise type(type(error).__name__, (Exception,), {})(text_of(error)) from error
 
         return call
+
+
+def _moved_to(directory: str) -> str:
+    """Changes the working directory; returns the one before."""
+    before = os.getcwd()
+    if before != directory:
+        os.chdir(directory)
+    return before
 
 
 def _importable(folder: str) -> set[str]:

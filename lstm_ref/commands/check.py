@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from functools import partial
 from pathlib import Path
@@ -78,9 +77,7 @@ def _reports(target: str, say: Any, *, seed: int, **options: Any) -> list[Any]:
 
     found = []
     for problem in load(target, seed):
-        say(f"{problem.name}: checking")
-        stages: Any = partial(lambda name, stage: say(f"{name}: {stage}"), problem.name)
-        more = {"progress": stages} if "progress" in inspect.signature(run).parameters else {}
+        stages = partial(lambda name, stage: say(f"{name}: {stage}"), problem.name)
         with naming_lines(target), running.without_warnings():
-            found.append(run(problem, seed=seed, **options, **more))
+            found.append(run(problem, seed=seed, progress=stages, **options))
     return found

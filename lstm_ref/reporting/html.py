@@ -48,7 +48,6 @@ def _page(report: Report) -> dict[str, Any]:
         ],
         "rows": [_row(one, oracles) for one in report.inputs],
         "worst": [line for one in report.inputs if (line := words.worst(one))],
-        "constants": words.constants(report),
         "zeros": words.zeros(report),
         "skipped": words.skipped(report),
         "steps": max((len(n.errors) for n in report.nodes), default=0),

@@ -112,9 +112,6 @@ def _findings(report: Report) -> Iterable[str]:
         yield f"[yellow]note:[/] {escape(note)}"
     for sentence in report.undecided:
         yield f"[yellow]not decided here:[/] {escape(sentence)}"
-    constants = words.constants(report)
-    if constants is not None:
-        yield f"[yellow]right but for the rounding of constants:[/] {escape(constants)}"
     zeros = words.zeros(report)
     if zeros is not None:
         yield f"[yellow]truly zero here:[/] {escape(zeros)}: a term missing there does not show"

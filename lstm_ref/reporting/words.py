@@ -82,13 +82,6 @@ def not_decided(report: Report) -> str:
     return "; ".join([f"{shown(report.name)}: {what}", *map(shown, report.undecided)])
 
 
-def constants(report: Report) -> str | None:
-    """Which gradients are right but for the rounding of constants, to how many digits, and why not to more."""
-    found = [f"{i.name} ({digits(i.constants)} digits)" for i in report.inputs if i.right and i.constants is not None]
-    why = "a constant such as 1/3 is rounded in two ways, and no more digits than that can be asked"
-    return f"{', '.join(found)}: {why}" if found else None
-
-
 def _decider(one: InputReport) -> OracleReport | None:
     """The oracle that a wrong gradient is wrong by."""
     return next((o for o in one.oracles if not o.agrees and o.decides), None)

@@ -68,7 +68,9 @@ def test_neighbours_of_one_name_are_each_files_own(write, text, helper):
     problems = [load(f)[0] for f in files]  # all loaded before any is called, as pytest does
     assert [p.gradients({"x": np.ones(1)}, 1.0)["x"][0] for p in reversed(problems)] == [4, 3, 2]
     assert sys.path == path
-    assert {n for n in sys.modules.keys() - modules if not n.startswith("derivation_file_")} == set()
+    left = sys.modules.keys() - modules
+    assert {n.rpartition("_")[0] for n in left} == {"derivation_file_derivation_x"}
+    assert {sys.modules[n].__file__ for n in left} == set(files)
 
 
 def test_a_module_that_somebody_else_has_loaded_is_neither_used_nor_lost(write, monkeypatch):
@@ -84,12 +86,21 @@ def test_a_module_that_somebody_else_has_loaded_is_neither_used_nor_lost(write, 
         del sys.modules["helper"]
 
 
+def test_a_neighbour_is_one_module_in_every_call(write):
+    """As where the forward keeps its tape on it, for the backward to read."""
+    write("helper.py", "K = 2\n")
+    counting = "def K():\n    import helper\n    helper.K += 1\n    return helper.K\n"
+    (one,) = load(write("x.py", CUBE + counting))
+    assert [one.gradients({"x": np.ones(1)}, 1.0)["x"][0] for _ in range(3)] == [3, 4, 5]
+
+
 def test_a_module_of_this_folder_that_is_loaded_already_is_shared(write, monkeypatch):
     folder = write("helper.py", "K = 3\n").rpartition("/")[0]
     monkeypatch.syspath_prepend(folder)
     theirs = __import__("helper")
     try:
-        (one,) = load(write("x.py", AT_THE_TOP + "import helper\n"))
+        write("another.py", "")
+        (one,) = load(write("x.py", AT_THE_TOP + "import helper, another\n"))
         assert sys.modules["helper"] is theirs
         assert sys.modules[one.function.__module__].helper is theirs
     finally:
@@ -125,6 +136,21 @@ def K():
 assert K() == 3
 """
     assert slope(write("net.py", text + CUBE)) == 3
+
+
+def test_a_file_that_changes_the_directory_does_it_for_itself(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("data/k.txt", "3")
+    text = "import os\nos.chdir('data')\ndef K(): return float(open('k.txt').read())\n" + CUBE
+    write("mine.py", text)
+    (one,) = load("mine.py")
+    assert Path.cwd() == tmp_path
+    with naming_lines("mine.py"):
+        assert one.gradients({"x": np.ones(1)}, 1.0)["x"][0] == 3
+        assert Path.cwd() == tmp_path
+    (tmp_path / "data/k.txt").write_text("three")
+    with pytest.raises(BadInput, match=r"\(mine.py, line 3\)$"), naming_lines("mine.py"):
+        one.gradients({"x": np.ones(1)}, 1.0)
 
 
 def test_home_costs_a_call_little(write):

@@ -261,7 +261,6 @@ def test_what_could_not_be_decided_has_a_sign_and_a_colour_of_its_own(undecided,
     assert '<span class="verdict undecided-text">? undecided' in page
     assert '<td class="undecided-text">? undecided</td>' in page
     assert '<td class="right-text">✓ right but for the rounding of constants, 16.1 digits</td>' in page
-    assert "<strong>Right but for the rounding of constants:</strong> v (16.1 digits): a constant such as" in page
     assert "<strong>Not decided here:</strong> w: the loss is too small" in page
     assert '<span class="undecided-text">? some undecided</span>' in as_html([right, undecided])
     assert '<span class="wrong-text">✗ some wrong</span>' in as_html([undecided, wrong])
