@@ -5,6 +5,9 @@ difference of 1e-17, and it is nobody's mistake. So every float that the code me
 plainly exact (a small integer, a short binary fraction), can be moved by a multiple of the unit roundoff of its dtype:
 what changes by it is what rounded constants can explain.
 
+A computed constant may be off by more: 1 - 0.9 is two units off 0.1, and 1 - 0.999 a hundred and more off 0.001. Where a
+constant is as near to a short decimal fraction as numbers below 1 are rounded, that is taken for what was meant.
+
 Constants that differ by a power of two are rounded alike, and are moved alike. They are moved in the directions of the
 rows of a Hadamard matrix: its columns are orthogonal, so that over all ROWS moves the mean square of the change is
 exactly the sum of the squares of the changes that single constants make, of up to ROWS of them; of more, on average.
@@ -26,6 +29,8 @@ MOVED_DIGITS = 200
 EXACT_BITS = 10
 """A float with a significand this short was meant as it is: that a rounded number ends so has a chance of 2^-40."""
 LARGEST_INTEGER = 2**24
+SHORT_DECIMAL = 8
+"""Digits: by chance a float lies so near to such a fraction once in a million."""
 
 _ONE = np.array([[1.0]])
 HADAMARD = np.block([[_ONE, _ONE], [_ONE, -_ONE]])
@@ -55,7 +60,15 @@ class Constants:
             return exact
         sign = HADAMARD[self.row, column] if column < ROWS else _sign(column, self.row)
         with flint.ctx.workdps(MOVED_DIGITS):  # a program's constants are made before its digits are known
-            return exact * (1 + arb(sign * self.size) * arb(2) ** -bits)
+            return exact * (1 + arb(sign * self.size * _units(value, bits)) * arb(2) ** -bits)
+
+
+def _units(value: float, bits: int) -> float:
+    """By how many of its unit roundoffs a constant may be off what was meant: half of its distance from a short decimal
+    fraction, where there is one, for what is moved by one unit is allowed for by several; and at least one."""
+    meant, unit = float(f"{value:.{SHORT_DECIMAL}g}"), 2.0**-bits
+    off = abs(value - meant)
+    return max(1.0, off / (2 * unit * abs(value))) if off <= 4 * unit * max(1.0, abs(value)) else 1.0
 
 
 def _sign(column: int, row: int) -> float:
