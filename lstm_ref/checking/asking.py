@@ -16,6 +16,7 @@ from lstm_ref.oracles import ORACLES, Estimate
 from lstm_ref.oracles.balls import GUARD_DIGITS
 from lstm_ref.oracles.estimate import is_traceable
 from lstm_ref.oracles.reverse import pullback, reverse
+from lstm_ref.oracles.torch_autograd import torch_estimator
 
 # Oracles that need one or more evaluations an element; larger problems are checked along random directions instead.
 BY_ELEMENT = {"balls", "complex", "forward", "differences"}
@@ -114,6 +115,8 @@ def ask_definition(problem: Problem, cotangents: Any, digits: int, skipped: list
     assert definition is not None
     answers = {}
     inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
+    if hasattr(definition, "torch"):
+        return {"torch": _answer(torch_estimator(definition, inputs, cotangents))}
     try:
         autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
         with precision(3 * digits // 2 + GUARD_DIGITS):
