@@ -116,7 +116,11 @@ def ask_definition(problem: Problem, cotangents: Any, digits: int, skipped: list
     answers = {}
     inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
     if hasattr(definition, "torch"):
-        return {"torch": _answer(torch_estimator(definition, inputs, cotangents))}
+        try:
+            return {"torch": _answer(torch_estimator(definition, inputs, cotangents))}
+        except CannotEvaluate as error:
+            skipped.append(("torch", str(error)))
+            return {}
     try:
         autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
         with precision(3 * digits // 2 + GUARD_DIGITS):
