@@ -47,14 +47,18 @@ def custom_vjp(function: Callable[..., Any], *arguments: Any, name: str | None =
     def whole(values: Any) -> Any:
         return function(*(_merged(v, values[n]) if n in values else v for n, v in zip(names, arguments, strict=True)))
 
+    outputs = _outputs_of(whole, inputs, called)
+
     def call(values: Any) -> Any:
-        return jax.tree.map(_output, whole(values))
+        return jax.tree.map(_compared, outputs, whole(values))
 
     def backward(values: Any, bars: Any) -> Any:
         _, vjp = jax.vjp(call, values)
         return vjp(bars)[0]
 
-    remarks += _left_out(whole, inputs, called)
+    split = [names[k] for k in open_to if any(map(_is_complex, jax.tree.leaves(arguments[k])))]
+    remarks += [f"complex, so that each is two inputs: {', '.join(split)}"] * bool(split)
+    remarks += _left_out(outputs, called)
     made = problem(inputs, forward=without_custom_rules(call), backward=backward, name=called)
     return replace(made, rule_outputs=lambda values: jax.vjp(call, values)[0], remarks=tuple(remarks))
 
@@ -71,7 +75,7 @@ def _has_derivative(function: Callable[..., Any], arguments: tuple[Any, ...], op
     def call(given: list[Any]) -> Any:
         merged = dict(zip(open_to, given, strict=True))
         outputs = function(*(_merged(v, merged[k]) if k in merged else v for k, v in enumerate(arguments)))
-        return jax.tree.map(_output, outputs)
+        return jax.tree.map(_compared, outputs, outputs)
 
     try:
         with x64():
@@ -82,22 +86,34 @@ def _has_derivative(function: Callable[..., Any], arguments: tuple[Any, ...], op
     return True
 
 
-def _left_out(whole: Callable[[Any], Any], inputs: Any, called: str) -> list[str]:
-    """In words, the outputs that are no floats. Raises BadInput where none is left."""
+def _outputs_of(whole: Callable[[Any], Any], inputs: Any, called: str) -> Any:
+    """The outputs' shapes and dtypes. Raises BadInput where JAX cannot trace the function, in JAX's words."""
     try:
         with x64():
-            outputs = jax.eval_shape(whole, inputs)
-    except Exception:  # which check() tells, as of any forward that fails
-        return []
+            return jax.eval_shape(whole, inputs)
+    except Exception as error:
+        text = (str(error).strip().split("\n") or [""])[0][:200]
+        raise BadInput(f"{called} fails: {type(error).__name__}: {text}") from error
+
+
+def _left_out(outputs: Any, called: str) -> list[str]:
+    """In words, the outputs that are no floats. Raises BadInput where none is left."""
     leaves = jax.tree_util.tree_flatten_with_path(outputs)[0]
     left = [
         f"{jax.tree_util.keystr(path, simple=True, separator='.') or 'the output'} ({v.dtype})"
         for path, v in leaves
         if not _is_number(v)
     ]
-    if leaves and len(left) == len(leaves):
-        raise BadInput(f"{called}: none of its outputs holds floats: {', '.join(left)}")
+    if len(left) == len(leaves):
+        raise BadInput(f"{called}: none of its outputs holds floats: {', '.join(left) or 'there is none'}")
     return [f"outputs left out, as they are no floats: {', '.join(left)}"] if left else []
+
+
+def _compared(shape: Any, v: Any) -> Any:
+    """What is compared of an output of this dtype: nothing where it holds no floats, two parts where it is complex."""
+    if not _is_number(shape):
+        return None
+    return {"real": jnp.real(v), "imag": jnp.imag(v)} if _is_complex(shape) else v
 
 
 def _is_number(v: Any) -> bool:
@@ -155,18 +171,8 @@ def _by_path(tree: Any) -> list[tuple[str, Any]]:
     return [(jax.tree_util.keystr(path, simple=True, separator=".") or "value", v) for path, v in flat]
 
 
-def _output(v: Any) -> Any:
-    """What is compared of an output: nothing of one that holds no floats, two parts of a complex one."""
-    if not _is_number(v):
-        return None
-    return {"real": jnp.real(v), "imag": jnp.imag(v)} if _is_complex(v) else v
-
-
 def _weak_of(arguments: Any) -> Any:
     """The dtype that numbers without one take beside these."""
-    kinds = [
-        np.finfo(v.dtype).dtype if v.dtype.kind == "c" else v.dtype
-        for v in jax.tree.leaves(arguments)
-        if hasattr(v, "dtype") and _is_number(v)
-    ]
-    return np.dtype(jnp.result_type(*kinds)) if kinds else np.dtype(np.float64)
+    dtypes = [v.dtype for v in jax.tree.leaves(arguments) if hasattr(v, "dtype") and _is_number(v)]
+    with x64():
+        return np.dtype(jnp.finfo(jnp.result_type(*dtypes)).dtype) if dtypes else np.dtype(np.float64)

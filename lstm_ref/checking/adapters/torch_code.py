@@ -47,7 +47,7 @@ def torch_function(
         raise BadInput("torch code cannot be checked: torch is not installed")
     from lstm_ref.checking.adapters.torch_run import Code
 
-    called = name_of(function, name)
+    called = name_of(function, name or _own_name(function))
     names = _names(function, len(arguments))
     code = _Judged(Code(function, arguments, names), called)
     if definition is not None:
@@ -78,6 +78,8 @@ class _Judged:
         self.values: dict[str, np.ndarray] = {}
         self.complex: list[str] = []
         for n, v in code.inputs.items():
+            if torch.nn.parameter.is_lazy(v):
+                raise BadInput(f"{called}: its parameter {n} has no shape yet: call the module once before")
             if v.dtype.is_complex:
                 self.complex.append(n)
                 self.values |= {f"{n}.real": _to_numpy(torch, v.real), f"{n}.imag": _to_numpy(torch, v.imag)}
@@ -90,6 +92,7 @@ class _Judged:
             *_held(code),
             *([f"complex, so two inputs each: {', '.join(self.complex)}"] * bool(self.complex)),
         ]
+        self.no_double = ""
         self.kept = self._kept()
         self.no_double = self._why_no_double()
         if self.no_double:
@@ -121,7 +124,6 @@ class _Judged:
         from lstm_ref.checking.adapters.torch_run import one_thread
 
         tensors, double = self._tensors(values)
-        tensors = {n: v.requires_grad_() for n, v in tensors.items()}
         outputs = self._outputs(tensors, double)
         bars = bars if len(outputs) > 1 else dict.fromkeys(outputs, bars)
         reached = [(v, _to_torch(self.torch, bars[k]).to(v)) for k, v in outputs.items() if v.requires_grad]
@@ -144,10 +146,12 @@ class _Judged:
         """The values as tensors, and whether they are to be taken in float64 though the code is not."""
         _numpy_alone(values)
         double = not self._is_own(values) and not self.no_double
-        return {
+        tensors = {
             n: _to_torch(self.torch, np.asarray(values[n], np.float64 if double else dtype)).to(self._device(n))
             for n, dtype in self._dtypes.items()
-        }, double
+        }
+        # Also where values alone are asked: some code takes a gradient on its way (a penalty, a force).
+        return {n: v.requires_grad_() for n, v in tensors.items()}, double
 
     def _device(self, name: str) -> Any:
         inputs = self.code.inputs
@@ -177,16 +181,15 @@ class _Judged:
 
     def _kept(self) -> list[str]:
         """The outputs that are compared: floating, and with a gradient. Raises BadInput where there is none."""
-        tensors = {n: v.requires_grad_() for n, v in self._tensors(self.values)[0].items()}
-        outputs = _parted(self._run(tensors, False))
+        outputs = _parted(self._run(self._tensors(self.values)[0], False))
         floating = {k: v for k, v in outputs.items() if isinstance(v, self.torch.Tensor) and v.dtype.is_floating_point}
         if not floating:
             given = ", ".join(sorted({_kind(v) for v in outputs.values()}))
             raise BadInput(f"{self.called}: outputs must be floating tensors, got {given or 'none'}")
         kept = [k for k, v in floating.items() if v.requires_grad]
         if not kept:
-            raise BadInput(f"{self.called}: in torch none of its outputs depends on its inputs: {', '.join(floating)}")
-        left = [f"{k} ({_kind(v)})" for k, v in outputs.items() if k not in floating and v is not None]
+            raise BadInput(f"{self.called}: in torch nothing that it returns depends on its inputs")
+        left = [f"{k or 'the output'} ({_kind(v)})" for k, v in outputs.items() if k not in floating and v is not None]
         if left:
             self.remarks.append(f"outputs left out, as they are no floats: {', '.join(left)}")
         if len(kept) < len(floating):
@@ -197,12 +200,18 @@ class _Judged:
     def _why_no_double(self) -> str:
         """In torch's words, why the code does not run in float64; empty where it does."""
         try:
-            given = {n: _to_torch(self.torch, v.astype(np.float64)).to(self._device(n)) for n, v in self.values.items()}
-            outputs = _parted(self._run(given, True))
+            given = {n: v.astype(np.float64) for n, v in self.values.items()}
+            outputs = _parted(self._run(self._tensors(given)[0], True))
         except BadInput as error:
             return str(error).removeprefix(f"{self.called} fails: ")
         lower = [k for k in self.kept if k not in outputs or outputs[k].dtype != self.torch.float64]
-        return f"{', '.join(lower)} stays {outputs[lower[0]].dtype}" if lower and lower[0] in outputs else ""
+        return f"{lower[0] or 'its output'} stays {outputs[lower[0]].dtype}" if lower and lower[0] in outputs else ""
+
+
+def _own_name(function: Any) -> str | None:
+    """What the user calls it, where that is not its `__name__`: the class of an `apply`, and of TorchScript's."""
+    owner = getattr(function, "__self__", None)
+    return owner.__name__ if isinstance(owner, type) else getattr(function, "original_name", None)
 
 
 def _names(function: Any, count: int) -> list[str]:
@@ -227,6 +236,9 @@ def _held(code: Any) -> list[str]:
     remarks = []
     if code.frozen:
         remarks.append(f"held fixed, as they require no gradient: {', '.join(code.frozen)}")
+    if code.padding:
+        rows = ", ".join(f"row {k} of {n}" for n, k in code.padding.items())
+        remarks.append(f"held fixed, as torch gives a padding_idx no gradient: {rows}")
     if code.held:
         remarks.append(
             f"held fixed, parameters and all: {', '.join(dict.fromkeys(code.held))} (to have a module's parameters "

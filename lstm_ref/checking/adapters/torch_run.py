@@ -47,6 +47,7 @@ class Code:
             own = dict(self.module.named_parameters())
             self.parameters = {n: p for n, p in own.items() if p.requires_grad}
             self.frozen = [n for n in own if n not in self.parameters]
+        self.padding = {} if self.module is None else _padding_rows(self.module, self.parameters)
         names = [f"argument_{k}" if n in self.parameters else n for k, n in enumerate(names)]
         self._trees: list[tuple[Any, list[str]]] = []
         self._leaves: dict[str, Any] = {}
@@ -65,7 +66,9 @@ class Code:
         if self.module is None:
             self._function = _fresh(self._function, memo, closed)
         else:
-            self.module = _duplicate(self.module, memo)
+            with torch.no_grad():
+                self.module = _duplicate(self.module, memo)
+                self._in_double = _duplicate(self.module, {}).double()
         self._leaves = {n: _duplicate(v, memo) for n, v in self._leaves.items()}
         self.held = [*closed, *(n for n, v in self._leaves.items() if isinstance(v, torch.nn.Module))]
 
@@ -75,8 +78,10 @@ class Code:
         if self.module is None:
             function = _fresh(self._function, memo, [])
         else:
-            function = _duplicate(self.module, memo)
-            function = function.double() if double else function
+            module = self._in_double if double else self.module
+            # What is going to be replaced need not be copied.
+            memo |= {id(p): p for n, p in module.named_parameters() if n in self.parameters}
+            function = _duplicate(module, memo)
         # Clones, because code that writes into its argument may not write into a leaf of the graph.
         leaves = {n: tensors[n].clone() if n in tensors else _duplicate(v, memo) for n, v in self._leaves.items()}
         given = [jax.tree.unflatten(tree, [leaves[path] for path in paths]) for tree, paths in self._trees]
@@ -84,6 +89,7 @@ class Code:
             if self.module is None:
                 return dict(_flat(function(*given)))
             own = {n: tensors[n] for n in self.parameters}
+            own |= {n: _with_fixed_row(own[n], k, self.inputs[n]) for n, k in self.padding.items()}
             if isinstance(function, torch.jit.ScriptModule):
                 for path, tensor in own.items():  # which functional_call does not take
                     *parents, leaf = path.split(".")
@@ -127,6 +133,23 @@ def _parts(function: Any) -> tuple[Any, str, Any]:
     if isinstance(owner, torch.nn.Module) and isinstance(function, types.MethodType):
         return owner, function.__name__, None
     return None, "", function
+
+
+def _padding_rows(module: Any, parameters: Mapping[str, Any]) -> dict[str, int]:
+    """The rows of embeddings that torch gives no gradient, because they stand for padding, by parameter."""
+    found = {}
+    for name, part in module.named_modules():
+        weight = f"{name}.weight" if name else "weight"
+        if getattr(part, "padding_idx", None) is not None and weight in parameters:
+            found[weight] = int(part.padding_idx)
+    return found
+
+
+def _with_fixed_row(weight: Any, row: int, given: Any) -> Any:
+    """The weight with a row that stays as it was given, whatever the weight moves by."""
+    moves = torch.ones_like(weight, requires_grad=False)
+    moves[row] = 0.0
+    return weight * moves + given.detach().to(weight) * (1 - moves)
 
 
 def is_number(v: Any) -> bool:
