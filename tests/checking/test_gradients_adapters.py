@@ -570,6 +570,10 @@ RIGHT = {
         numbers(4, 3),
     ),
     "float32 asked for inside": lambda: (lambda x: x.float().pow(2).type_as(x), numbers(4, dtype=torch.bfloat16)),
+    "masks made floats": lambda: (
+        lambda x: x * (1 - (x > 0).float()) + x**2 * (1 - (x < 0).type(torch.FloatTensor)),
+        numbers(6),
+    ),
     "masks, indices and None": lambda: (lambda x: (x.sin(), x > 0, None, 3, {"n": x.argmax()}), numbers(4)),
     "a complex argument": lambda: (lambda z: (z * z.conj()).real + z.imag**2, numbers(3, dtype=torch.complex64)),
     "complex outputs": lambda: (torch.fft.rfft, numbers(6)),

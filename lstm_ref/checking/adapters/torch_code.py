@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from lstm_ref.checking.adapters.signature import argument_names, name_of
+from lstm_ref.checking.adapters.told import told
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
 
@@ -121,7 +122,7 @@ class _Judged:
 
     def backward(self, values: Any, bars: Any) -> Any:
         """The claim: what torch's backward pass gives. Where that is None, the framework reads zero."""
-        from lstm_ref.checking.adapters.torch_run import one_thread
+        from lstm_ref.checking.adapters.in_double import one_thread
 
         tensors, double = self._tensors(values)
         outputs = self._outputs(tensors, double)
@@ -133,7 +134,7 @@ class _Judged:
                     [v for v, _ in reached], list(tensors.values()), [b for _, b in reached], allow_unused=True
                 )
         except Exception as error:
-            raise BadInput(f"{self.called}: its backward pass fails: {self._told(error)}") from error
+            raise BadInput(f"{self.called}: its backward pass fails: {told(error)}") from error
         return {
             n: np.zeros_like(values[n]) if g is None else _to_numpy(self.torch, g)
             for n, g in zip(tensors, found, strict=True)
@@ -172,12 +173,7 @@ class _Judged:
         except LstmRefError:
             raise
         except Exception as error:
-            raise BadInput(f"{self.called} fails: {self._told(error)}") from error
-
-    def _told(self, error: BaseException) -> str:
-        from lstm_ref.checking.adapters.torch_run import told
-
-        return told(error)
+            raise BadInput(f"{self.called} fails: {told(error)}") from error
 
     def _kept(self) -> list[str]:
         """The outputs that are compared: floating, and with a gradient. Raises BadInput where there is none."""
