@@ -18,6 +18,7 @@ from lstm_ref.oracles import ORACLES, Estimate
 from lstm_ref.oracles.balls import GUARD_DIGITS
 from lstm_ref.oracles.estimate import is_traceable
 from lstm_ref.oracles.reverse import pullback, reverse
+from lstm_ref.oracles.torch_autograd import torch_estimator
 
 # Oracles that need one or more evaluations an element; larger problems are checked along random directions instead.
 BY_ELEMENT = {"balls", "complex", "forward", "differences"}
@@ -188,6 +189,12 @@ def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Asked:
     assert definition is not None
     answers, skipped = {}, []
     inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
+    if hasattr(definition, "torch"):
+        try:
+            return {"torch": _answer(torch_estimator(definition, inputs, cotangents))}
+        except CannotEvaluate as error:
+            skipped.append(("torch", str(error)))
+            return {}
     try:
         autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
         with precision(3 * digits // 2 + GUARD_DIGITS):

@@ -53,6 +53,10 @@ class Problem:
     """What the function returns when its derivative rule runs: it must be the function's own values."""
     moved: bool = False
     """The inputs are beside those that were given, because a kink lies there."""
+    rule_outputs: Callable[[Any], Any] | None = None
+    """inputs -> what the function returns where its derivative rule runs, which is to be what `function` returns."""
+    remarks: tuple[str, ...] = ()
+    """Sentences for the report's notes: what the problem leaves out, or holds fixed, and why."""
 
 
 def problem(
