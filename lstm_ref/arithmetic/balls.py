@@ -11,7 +11,7 @@ And a comparison that the balls cannot decide raises `UndecidedComparison`; it n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
@@ -372,6 +372,17 @@ class Balls(np.ndarray):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _rewrap(super().__array_function__(func, types, args, kwargs))
+
+    def __getitem__(self, key: Any) -> Any:
+        """An element is a bare ball; where constants are moved an array, which sees what it is multiplied by."""
+        found = super().__getitem__(key)
+        return objects(found) if isinstance(found, acb) and constants.current() is not None else found
+
+    def __iter__(self) -> Iterator[Any]:
+        """Along the first axis, as `__getitem__` has it."""
+        if constants.current() is None:
+            return super().__iter__()
+        return (self[k] for k in range(len(self)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if constants.current() is not None and not is_balls(value):

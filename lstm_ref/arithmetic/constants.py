@@ -5,7 +5,7 @@ difference of 1e-17, and it is nobody's mistake. So every float that the code me
 plainly exact (a small integer, a short binary fraction), can be moved by a multiple of the unit roundoff of its dtype:
 what changes by it is what rounded constants can explain.
 
-A computed constant may be off by more: 1 - 0.9 is two units off 0.1, and 1 - 0.999 a hundred and more off 0.001. Where a
+A computed constant may be off by more: 1 - 0.9 is two units off 0.1, 1 - 0.999 a hundred and more off 0.001. Where a
 constant is as near to a short decimal fraction as numbers below 1 are rounded, that is taken for what was meant.
 
 Constants that differ by a power of two are rounded alike, and are moved alike. They are moved in the directions of the

@@ -147,7 +147,7 @@ def _by_constants(judged: Judged, allowed: np.ndarray) -> Judged:
 def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
     """By path, what the rounding of constants can explain; None where it explains nothing, or cannot be evaluated."""
     balls = setting.answers.get("balls")
-    if balls is None or setting.claimed.balls is None or setting.problem.definition is not None:
+    if balls is None or setting.problem.definition is not None:
         return None
     if not _may_be_constants(setting, balls):
         return None
@@ -178,19 +178,28 @@ def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
 
 
 def _may_be_constants(setting: Setting, balls: Answer) -> bool:
-    """Whether the claim in balls is off by as little as rounding makes it."""
-    assert setting.claimed.balls is not None
-    for path, value in setting.claimed.balls.items():
-        expected = balls.gradients[path]
-        with precision(setting.digits + 20):
-            if balls.directions is not None:
-                along = balls.directions[path]
-                value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
-            error = np.abs(midpoints(as_balls(value) - as_balls(expected)))
-        size = np.max(np.abs(midpoints(expected)), initial=0.0)
-        if not np.all(error <= EXPLAINABLE * size):
+    """Whether the claim is off by as little as rounding makes it."""
+    for path in setting.claimed.floats:
+        size = np.max(np.abs(midpoints(balls.gradients[path])), initial=0.0)
+        if not np.all(_errors(setting, balls, path) <= EXPLAINABLE * size):
             return False
     return True
+
+
+def _errors(setting: Setting, balls: Answer, path: str) -> np.ndarray:
+    """Of the claim, in balls where it runs in them: of every element, or along the directions."""
+    claimed: Mapping[str, Any] = setting.claimed.floats if setting.claimed.balls is None else setting.claimed.balls
+    with precision(setting.digits + 20):
+        value = _as_asked(as_balls(claimed[path]), balls, path)
+        return np.abs(midpoints(as_balls(value - as_balls(balls.gradients[path]))))
+
+
+def _as_asked(value: Any, answer: Answer, path: str) -> Any:
+    """A gradient as an answer has it: along directions, its sums."""
+    if answer.directions is None:
+        return value
+    along = as_balls(answer.directions[path])
+    return as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
 
 
 def _numbers_of(setting: Setting) -> set[float]:
@@ -203,43 +212,34 @@ def _numbers_of(setting: Setting) -> set[float]:
 
 
 def _difference(setting: Setting) -> dict[str, Any]:
-    """Claim less truth, in balls, by path: of every element, or along the directions."""
+    """Claim less truth, in balls, by path; of a claim that does not run in balls, the truth alone is seen to move."""
     problem, wanted = setting.problem, list(setting.claimed.floats)
     answer = ask("balls", problem, setting.cotangents, DIGITS, setting.seed, wanted)
-    evaluate = lift(problem.gradients, problem.inputs, setting.cotangents)
+    claimed: Mapping[str, Any] = {p: np.zeros(np.shape(v)) for p, v in setting.claimed.floats.items()}
     with precision(2 * DIGITS):
-        read = (jax.tree.map(lambda v: as_balls(v).copy(), t) for t in (problem.inputs, setting.cotangents))
-        claimed = {p: as_balls(v) for p, v in paths(evaluate(*read)).items()}
-        found = {}
-        for path in wanted:
-            value = claimed[path]
-            if answer.directions is not None:
-                along = as_balls(answer.directions[path])
-                value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
-            found[path] = as_balls(value - as_balls(answer.gradients[path]))
-    return found
+        if setting.claimed.balls is not None:
+            evaluate = lift(problem.gradients, problem.inputs, setting.cotangents)
+            read = (jax.tree.map(lambda v: as_balls(v).copy(), t) for t in (problem.inputs, setting.cotangents))
+            claimed = paths(evaluate(*read))
+        return {
+            path: as_balls(_as_asked(as_balls(claimed[path]), answer, path) - as_balls(answer.gradients[path]))
+            for path in wanted
+        }
 
 
 def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
-    """Of every element: along directions, what is allowed to a sum is allowed to each of its elements. None where the
-    errors are far smaller than the rounding of constants makes them."""
+    """Of every element: along directions, what is allowed to a sum is shared by its elements. None where the claim in
+    balls is off by far less than the rounding of constants makes it."""
     balls = setting.answers["balls"]
-    assert setting.claimed.balls is not None
     found = {}
     for path, most in allowed.items():
-        shape = np.shape(setting.claimed.floats[path])
         if balls.directions is not None:
             along = balls.directions[path]
             weight = np.min(np.abs(along).sum(axis=tuple(range(1, along.ndim))))
-            most = np.full(shape, np.max(most, initial=0.0) / weight)  # a sum of them allows what was found of the sum
+            most = np.full(np.shape(setting.claimed.floats[path]), np.max(most, initial=0.0) / weight)
         found[path] = np.asarray(most)
-        with precision(setting.digits + 20):
-            value, expected = setting.claimed.balls[path], balls.gradients[path]
-            if balls.directions is not None:
-                along = balls.directions[path]
-                value = as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
-            error = np.max(np.abs(midpoints(as_balls(value) - as_balls(expected))), initial=0.0)
-        doubt = np.max(magnitudes(balls.doubt[path]), initial=0.0)
-        if doubt < error < TOO_SMALL * np.max(found[path], initial=0.0):
+        doubt = np.max(magnitudes(as_balls(balls.doubt[path])), initial=0.0)
+        error = np.max(_errors(setting, balls, path), initial=0.0)
+        if setting.claimed.balls is not None and doubt < error < TOO_SMALL * np.max(most, initial=0.0):
             return None
     return found

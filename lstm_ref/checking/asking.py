@@ -191,10 +191,9 @@ def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Asked:
     inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
     if hasattr(definition, "torch"):
         try:
-            return {"torch": _answer(torch_estimator(definition, inputs, cotangents))}
+            return Asked({"torch": _answer(torch_estimator(definition, inputs, cotangents))}, ())
         except CannotEvaluate as error:
-            skipped.append(("torch", str(error)))
-            return {}
+            return Asked({}, (("torch", str(error)),))
     try:
         autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
         with precision(3 * digits // 2 + GUARD_DIGITS):

@@ -106,6 +106,7 @@ def check(
         unchecked=tuple(path for path in paths(problem.inputs) if path not in claimed),
         skipped=skipped,
         notes=(
+            *problem.remarks,
             *notes,
             *verdicts.remarks,
             *_on_constants(reports),

@@ -49,8 +49,6 @@ class Problem:
     """(inputs[, cotangents]) -> dict of a known cell's adjoints at every step, as the author computes them."""
     single: bool = False
     """JAX can trace the function in float32 alone: the inputs are float32, and it is judged there."""
-    rule_outputs: Callable[[Any], Any] | None = None
-    """What the function returns when its derivative rule runs: it must be the function's own values."""
     moved: bool = False
     """The inputs are beside those that were given, because a kink lies there."""
     rule_outputs: Callable[[Any], Any] | None = None
