@@ -407,7 +407,7 @@ class Balls(np.ndarray):
 
 
 def _scalar(value: Any) -> Any:
-    return value[()] if isinstance(value, np.ndarray) else value
+    return value.item() if isinstance(value, np.ndarray) else value
 
 
 def _understood(method: str, kwargs: dict[str, Any]) -> bool:
