@@ -5,10 +5,10 @@ which they do not: σ_k² = (k!)²/(2k)! · mean of the squared k-th differences
 computational noise", SIAM Journal on Scientific Computing 33, 2011, eq. 2.5.
 
 A line must show the noise and nothing else. A kink on it looks like noise, and kinks lie where the inputs are (a relu
-of 0, the larger of equals): so lines lie beside the inputs, and five are tried, of which a kink meets few. And a float32
-on the way goes up by steps, a float16 by larger ones, even where most of the value is a float64's: on too short a line
+of 0, the larger of equals): so lines lie beside the inputs, and five are tried, of which a kink meets few. A float32 on
+the way goes up by steps, a float16 by larger ones, also where most of the value is a float64's: on too short a line
 there is no step, and a longer one meets kinks. Each precision has a spacing at which a line of it has some steps; the
-largest noise of the two is the noise. A value all of which is rounded to a float16 may not even change there: at the
+larger noise of the two is the noise. A value all of which is rounded to a float16 may not even change there: at the
 longest spacing it does.
 """
 
@@ -50,7 +50,7 @@ def noise_of(values: np.ndarray) -> np.ndarray:
             for k in ORDERS
         ]
         found = np.min(by_order, axis=0)  # of smooth parts the higher orders leave less
-        # Differences see little of few steps, and nothing of even ones: what is rounded to steps is as uncertain as this.
+        # Differences see little of few steps, and nothing of even ones: rounding to steps is as uncertain as this.
         step = np.abs(np.diff(values, axis=2))
         steps = np.count_nonzero(step, axis=2)
         height = np.min(step, axis=2, where=step > 0, initial=np.inf) / 12**0.5

@@ -59,10 +59,10 @@ def test_low_precision_in_a_part_of_a_value_is_the_noise_of_all_of_it(dtype, N):
 @pytest.mark.parametrize("offset", [1e6, 1e11])
 def test_a_large_offset_is_as_noisy_as_its_last_place(offset):
     x = np.random.default_rng(0).standard_normal(4)
-    true = true_noise(
+    exact = true_noise(
         lambda p: np.sum(np.sin(p)) + offset, lambda p: np.sum(np.sin(p.astype(np.longdouble))) + offset, x
     )
-    assert true / FACTOR <= noise(at_points(lambda p: np.sum(np.sin(p)) + offset), x) <= true * FACTOR
+    assert exact / FACTOR <= noise(at_points(lambda p: np.sum(np.sin(p)) + offset), x) <= exact * FACTOR
 
 
 @SIZES
