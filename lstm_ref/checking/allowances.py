@@ -83,29 +83,37 @@ def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = Tru
     found = Verdicts(_judge(setting, strict), floors.strict.how)
     if found.right or not excusing or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
         return found
+    best = found
     try:
-        for attempt in _attempts(setting, floors, strict):
+        for attempt in _attempts(setting, floors, strict, found):
             if attempt.right:
                 return attempt
+            best = min(best, attempt, key=_wrong_in)  # what is wrong beside a mistake is not told as another
     except LstmRefError:
         raise
-    except (Exception, SystemExit):  # the author's code, at inputs beside theirs: the strict verdict stands
-        return found
-    return found
+    except (Exception, SystemExit):  # the author's code, at inputs beside theirs
+        return best
+    return best
+
+
+def _wrong_in(verdicts: Verdicts) -> tuple[int, int]:
+    """Inputs that are wrong, and elements."""
+    wrong = [j.report.wrong_elements for j in verdicts.by_input.values() if _is_wrong(j)]
+    return len(wrong), sum(wrong)
 
 
 def _judge(setting: Setting, allowed: Allowed) -> dict[str, Judged]:
     return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits)
 
 
-def _attempts(setting: Setting, floors: Floors, strict: Allowed) -> Iterator[Verdicts]:
+def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts) -> Iterator[Verdicts]:
     problem, floats = setting.problem, dict(setting.claimed.floats)
     float_bits = least_bits(problem)
     wide = _widened(floors, strict.floor, measured(problem, floats, setting.cotangents, float_bits))
     allowed = Allowed(wide, strict.oracle)
     how = "measured: twice the change by one unit in the last place"
     yield Verdicts(_judge(setting, allowed), how)
-    constants = _of_constants(setting)
+    constants = _of_constants(setting, [path for path, judged in found.by_input.items() if _is_wrong(judged)])
     if constants is not None:
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
@@ -144,12 +152,12 @@ def _by_constants(judged: Judged, allowed: np.ndarray) -> Judged:
     return Judged(replace(report, constants=report.digits_in_balls), judged.wrong)
 
 
-def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
+def _of_constants(setting: Setting, wrong: list[str]) -> dict[str, np.ndarray] | None:
     """By path, what the rounding of constants can explain; None where it explains nothing, or cannot be evaluated."""
     balls = setting.answers.get("balls")
     if balls is None or setting.problem.definition is not None:
         return None
-    if not _may_be_constants(setting, balls):
+    if not any(_may_be_constants(setting, balls, path) for path in wrong):
         return None
     kept = _numbers_of(setting)
     try:
@@ -177,13 +185,10 @@ def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
     return _in_shape(setting, allowed)
 
 
-def _may_be_constants(setting: Setting, balls: Answer) -> bool:
+def _may_be_constants(setting: Setting, balls: Answer, path: str) -> bool:
     """Whether the claim is off by as little as rounding makes it."""
-    for path in setting.claimed.floats:
-        size = np.max(np.abs(midpoints(balls.gradients[path])), initial=0.0)
-        if not np.all(_errors(setting, balls, path) <= EXPLAINABLE * size):
-            return False
-    return True
+    size = np.max(np.abs(midpoints(balls.gradients[path])), initial=0.0)
+    return bool(np.all(_errors(setting, balls, path) <= EXPLAINABLE * size))
 
 
 def _errors(setting: Setting, balls: Answer, path: str) -> np.ndarray:
@@ -227,9 +232,9 @@ def _difference(setting: Setting) -> dict[str, Any]:
         }
 
 
-def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
-    """Of every element: along directions, what is allowed to a sum is shared by its elements. None where the claim in
-    balls is off by far less than the rounding of constants makes it."""
+def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Of every element: along directions, what is allowed to a sum is shared by its elements. Nothing where the claim
+    in balls is off by far less than the rounding of constants makes it."""
     balls = setting.answers["balls"]
     found = {}
     for path, most in allowed.items():
@@ -237,9 +242,11 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
             along = balls.directions[path]
             weight = np.min(np.abs(along).sum(axis=tuple(range(1, along.ndim))))
             most = np.full(np.shape(setting.claimed.floats[path]), np.max(most, initial=0.0) / weight)
-        found[path] = np.asarray(most)
+        # What is left of the truncation of differences of so many digits is no constant's.
+        size = np.max(magnitudes(as_balls(balls.gradients[path])), initial=0.0)
+        found[path] = np.where(most > 10.0**-DIGITS * size, most, 0.0)
         doubt = np.max(magnitudes(as_balls(balls.doubt[path])), initial=0.0)
         error = np.max(_errors(setting, balls, path), initial=0.0)
-        if setting.claimed.balls is not None and doubt < error < TOO_SMALL * np.max(most, initial=0.0):
-            return None
+        if setting.claimed.balls is not None and doubt < error < TOO_SMALL * np.max(found[path], initial=0.0):
+            found[path] = np.zeros(np.shape(most))
     return found

@@ -201,16 +201,19 @@ def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) ->
     return compare(as_balls(claimed), as_balls(expected), doubt, floor)
 
 
+def _contradicts(oracle: OracleReport, report: InputReport) -> bool:
+    """Whether its word is another than the verdict; it does not see an error within what has to be allowed to it."""
+    if oracle.decides or report.undecided or oracle.agrees == report.right or not oracle.limit < 1:
+        return False
+    found = max((o.error for o in report.oracles if o.decides and not o.agrees), default=math.inf)
+    return report.right or not found <= oracle.allowed
+
+
 def contradictions_in(reports: list[InputReport]) -> list[str]:
     """An oracle that differs where the deciding one agrees, or the other way round, is worth a word."""
     found = []
     for name in dict.fromkeys(o.oracle for r in reports for o in r.oracles):
-        differing = [
-            r.name
-            for r in reports
-            for o in r.oracles
-            if o.oracle == name and not o.decides and not r.undecided and o.agrees != r.right and o.limit < 1
-        ]
+        differing = [r.name for r in reports for o in r.oracles if o.oracle == name and _contradicts(o, r)]
         if differing:
             found.append(
                 f"{name} contradicts the deciding oracle for {', '.join(differing)}: a custom derivative rule, "

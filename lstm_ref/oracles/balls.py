@@ -1,7 +1,8 @@
 """Differences in ball arithmetic: no rounding to trade against truncation, so 80 digits come out right.
 
 At D digits asked, the step is h = 10^-(D + 20): truncation, h φ''/2, is of order 10^-(D + 20), and the difference over
-h costs the D + 20 digits that values are computed with beyond D + 20. One evaluation an element, for twice the digits,
+h costs the D + 20 digits that values are computed with beyond D + 20; ten more leave some of the second differences by
+which truncation is told. One evaluation an element, for twice the digits,
 which are cheap. Only values are used, no derivative rule. Of an element beyond 1 the step is as many times larger, so
 that at 1e110 as many digits are left of the change as at 1.
 """
@@ -37,7 +38,7 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
     Raises CannotEvaluate, saying why, where the function cannot be evaluated in balls.
     """
     evaluate = lift(function, inputs)
-    with precision(2 * (digits + ROOM + GUARD_DIGITS)):
+    with precision(2 * (digits + ROOM + GUARD_DIGITS) + GUARD_DIGITS):
         leaves, tree = jax.tree.flatten(jax.tree.map(reals, inputs))
         bars = jax.tree.map(as_balls, cotangent)
 
@@ -64,7 +65,7 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
         for leaf, step in zip(leaves, steps, strict=True):
             each = step.ravel().tolist()
             slopes = [next(changes) / s for s in each]
-            change = arb(abs(next(changes) * 2 - next(changes)).mid()) / 2 if each else arb(0)
+            change = (next(changes) * 2 - next(changes)).abs_upper() / 2 if each else arb(0)
             doubts = [change / s * arb(10) ** ROOM for s in each]
             gradients.append(_array([s.mid() for s in slopes], leaf.shape))
             error.append(_array([s.rad() + d for s, d in zip(slopes, doubts, strict=True)], leaf.shape))
