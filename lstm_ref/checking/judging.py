@@ -48,6 +48,8 @@ class Judged(NamedTuple):
     report: InputReport
     wrong: np.ndarray
     """Which elements are."""
+    may_be_zero: bool = False
+    """Undecided, but for the question whether the claim is zero but for rounding, as the truth may be."""
 
 
 def judge_all(
@@ -56,7 +58,8 @@ def judge_all(
     """By path, the verdict on every input, in the claim's order."""
     found = {path: _judge(path, claimed, allowed, answers, decisive, digits) for path in claimed.floats}
     largest = max((float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values())), default=0.0)
-    return {path: _undecided(one, largest) for path, one in found.items()}
+    is_proven = claimed.balls is not None and "balls" in answers
+    return {path: _undecided(one, largest, claimed.floats[path], is_proven) for path, one in found.items()}
 
 
 class _Sight(NamedTuple):
@@ -156,16 +159,17 @@ def _seen(before: _Sight, compared: Comparison, value: np.ndarray) -> _Sight:
     return _Sight(before.seen + compared.seen, before.zero and zero, max(before.allowed, compared.allowed_most))
 
 
-def _undecided(judged: tuple[Judged, _Sight], largest: float) -> Judged:
+def _undecided(judged: tuple[Judged, _Sight], largest: float, value: np.ndarray, is_proven: bool) -> Judged:
     """Undecided, where nothing speaks against a claim because nothing could: what is allowed for is as large as the
-    gradient, everywhere. A gradient that is zero is decided all the same beside others that are far larger than that.
-    """
-    (report, wrong), sight = judged
+    gradient, everywhere. A gradient of zero is decided all the same beside others that are far larger than that, where
+    the claim is zero too."""
+    (report, wrong, _), sight = judged
     if not report.right or sight.seen or not report.elements:
         return Judged(report, wrong)
-    if sight.zero and sight.allowed <= ZERO_BESIDE * largest:
+    is_zero = sight.zero and sight.allowed <= ZERO_BESIDE * largest
+    if is_zero and (is_proven or not np.any(value)):
         return Judged(report, wrong)
-    return Judged(replace(report, right=False, undecided=True), wrong)
+    return Judged(replace(report, right=False, undecided=True), wrong, is_zero)
 
 
 def _floats(v: np.ndarray) -> np.ndarray:
