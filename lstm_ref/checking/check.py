@@ -96,6 +96,10 @@ def check(
         moved = _moved_off_the_kink(problem, seed)
         beside = check(moved, oracles=oracles, digits=digits, seed=seed, explain=explain, progress=progress)
         return replace(beside, notes=(*beside.notes, AT_KINK))
+    if verdict == WRONG and problem.other_convention is not None:
+        conjugate = check(problem.other_convention, oracles=oracles, digits=digits, seed=seed, explain=False)
+        if conjugate.right:
+            return conjugate
     truth, diagnosis = truth_of(answers, decisive), Diagnosis()
     evidence = None if truth is None else Evidence(problem, cotangents, claimed, truth, wrong)
     if explain and truth is None and verdict == WRONG:
