@@ -97,7 +97,8 @@ def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = Tru
 
 
 def _judge(setting: Setting, allowed: Allowed) -> dict[str, Judged]:
-    return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits)
+    cotangent = max((float(np.max(np.abs(v), initial=0.0)) for v in jax.tree.leaves(setting.cotangents)), default=0.0)
+    return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits, cotangent)
 
 
 def _attempts(setting: Setting, floors: Floors, strict: Allowed) -> Iterator[Verdicts]:

@@ -65,15 +65,20 @@ def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> st
 
 
 def line_of(function: Callable[..., Any]) -> str | None:
-    """Where the source of a function's file first names float32 or less, as "line 7: np.zeros((T, H), 'f')"."""
+    """Where the source of a function, or of its file, first names float32 or less: "line 7: np.zeros((T, H), 'f')"."""
+    own = inspect.unwrap(function)
+    return _first_low(own) or _first_low(sys.modules.get(getattr(own, "__module__", "")) or inspect.getmodule(own))
+
+
+def _first_low(code: Any) -> str | None:
     try:
-        module = sys.modules.get(getattr(function, "__module__", "")) or inspect.getmodule(function)
-        tree = ast.parse(textwrap.dedent(inspect.getsource(module if module is not None else function)))
+        lines, start = inspect.getsourcelines(code)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and any(_is_low(part) for part in _names(node)):
-            return f"line {node.lineno}: {ast.unparse(node):.60}"
+            return f"line {node.lineno + max(start, 1) - 1}: {ast.unparse(node):.60}"
     return None
 
 

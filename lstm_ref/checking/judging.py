@@ -19,7 +19,7 @@ from lstm_ref.oracles.balls import GUARD_DIGITS
 
 # An extrapolated difference estimates its own error, it does not bound it: it counts as disagreeing beyond ten times.
 DIFFERENCE_DOUBT = 10.0
-# A gradient so much smaller than the largest allowance can be told from zero by nobody, beside the others' size.
+# What is smaller by this than the largest gradient is zero beside it; and by its square than the cotangents, by itself.
 ZERO_BESIDE = 1e-3
 
 
@@ -53,11 +53,17 @@ class Judged(NamedTuple):
 
 
 def judge_all(
-    claimed: Claimed, allowed: Allowed, answers: Mapping[str, Answer], decisive: set[str], digits: int
+    claimed: Claimed,
+    allowed: Allowed,
+    answers: Mapping[str, Answer],
+    decisive: set[str],
+    digits: int,
+    cotangent: float = 0.0,
 ) -> dict[str, Judged]:
-    """By path, the verdict on every input, in the claim's order."""
+    """By path, the verdict on every input, in the claim's order; `cotangent` is the size of the largest."""
     found = {path: _judge(path, claimed, allowed, answers, decisive, digits) for path in claimed.floats}
-    largest = max((float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values())), default=0.0)
+    sizes = (float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values()))
+    largest = max(ZERO_BESIDE * cotangent, max(sizes, default=0.0))
     is_proven = claimed.balls is not None and "balls" in answers
     return {path: _undecided(one, largest, claimed.floats[path], is_proven) for path, one in found.items()}
 

@@ -23,6 +23,8 @@ ORDERS = (4, 5, 6)
 DIRECTIONS = 5
 FLOAT64 = 2.0**-44
 """Noise relative to the values, above which it cannot be that of a few hundred roundings in float64."""
+STEPS = 8.0
+"""Units of a float32 that an element goes by from point to point of the middle spacing, at most."""
 SEEN = 64.0
 """At the finest spacing one element in so many, squared, shows the noise that all have: more than it saw times this
 there is not, or it was a kink."""
@@ -49,11 +51,20 @@ def noise_of(values: np.ndarray) -> np.ndarray:
         sigma = np.median(np.min(found, axis=0), axis=1)  # of smooth parts the higher orders leave less
         flat = np.median(np.ptp(values, axis=2), axis=1) == 0
         size = np.max(np.abs(values), axis=(0, 1, 2))
-        fine, middle, _ = sigma
-        coarse = np.max(np.min(found, axis=0)[2], axis=0)  # in some directions a float16 goes up by even steps
+        fine = sigma[0]
+        middle, coarse = np.max(np.min(found, axis=0)[1:], axis=1)  # in some directions a staircase goes by even steps
+        # Even in all of them, perhaps; but what does not change at the finest goes up by whole steps at the others.
+        middle, coarse = (np.maximum(n, _step(v) / STEPS) for n, v in zip((middle, coarse), values[1:], strict=True))
         rough = np.where(flat[1], coarse, middle)
         noise = np.where(flat[0], rough, np.where(fine <= FLOAT64 * size, fine, np.minimum(rough, SEEN * fine)))
     return np.asarray(np.where(np.isfinite(noise), noise, np.inf))
+
+
+def _step(values: np.ndarray) -> np.ndarray:
+    """The smallest change from point to point that is none at all elsewhere, of values (DIRECTIONS, POINTS, ...)."""
+    changes = np.abs(np.diff(values, axis=1))
+    smallest = np.min(changes, axis=(0, 1), where=changes > 0, initial=np.inf)
+    return np.where(np.isfinite(smallest), smallest, 0.0)
 
 
 def noise(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
