@@ -26,7 +26,7 @@ from lstm_ref.arithmetic.constants import ROWS, Constants, noted
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.asking import Answer, ask, directions_of, is_large
 from lstm_ref.checking.floor import Floors, bits, least_bits, measured, modelled, smallest
-from lstm_ref.checking.granularity import bits_inside, name_of, says_inside
+from lstm_ref.checking.granularity import bits_inside, bits_of_program, name_of, says_inside
 from lstm_ref.checking.judging import Allowed, Claimed, Judged, judge_all
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.errors import CannotEvaluate, LstmRefError
@@ -113,7 +113,7 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed) -> Iterator[Ver
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
     inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
-    forward = bits_inside(problem.function, problem.inputs)
+    forward = min(bits_inside(problem.function, problem.inputs), bits_of_program(problem.function, problem.inputs))
     if min(inside, forward) < float_bits:
         low = measured(problem, floats, setting.cotangents, inside)
         model = modelled(problem, floats, setting.cotangents, inside)

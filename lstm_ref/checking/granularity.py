@@ -12,7 +12,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.checking.floor import bits
 from lstm_ref.checking.problem import in_own_arithmetic, paths
+from lstm_ref.oracles.estimate import is_traceable
 from lstm_ref.oracles.noise import FLOAT64, noise
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
@@ -44,6 +47,28 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
 
 
+def bits_of_program(function: Callable[..., Any], inputs: Any) -> int:
+    """Bits of the least precise float in a JAX function's program; 53 of code that is none. XLA may compile a cast to
+    float32 and back away, and autodiff all the same compute in float32 there."""
+    if not is_traceable(function, inputs):
+        return 53
+    with x64():
+        return _least_bits(jax.make_jaxpr(function)(inputs).jaxpr)
+
+
+def _least_bits(jaxpr: Any) -> int:
+    found = [53]
+    for eqn in jaxpr.eqns:
+        dtypes = [getattr(v.aval, "dtype", None) for v in eqn.outvars]
+        found += [bits(d) for d in dtypes if d is not None and jax.numpy.issubdtype(d, np.floating)]
+        for value in eqn.params.values():
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    found.append(_least_bits(inner))
+    return min(found)
+
+
 def _relative(v: np.ndarray) -> np.ndarray:
     """An output's elements relative to the power of two of its largest: a scale that moves in no small step."""
     size = float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v)))
@@ -52,7 +77,7 @@ def _relative(v: np.ndarray) -> np.ndarray:
 
 def name_of(float_bits: int) -> str:
     """Of the dtype."""
-    return {24: "float32", 11: "float16"}.get(float_bits, "float64")
+    return {24: "float32", 11: "float16", 8: "bfloat16"}.get(float_bits, "float64")
 
 
 def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> str:
