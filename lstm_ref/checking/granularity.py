@@ -16,7 +16,7 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.floor import bits
 from lstm_ref.checking.problem import in_own_arithmetic, paths
 from lstm_ref.oracles.estimate import is_traceable
-from lstm_ref.oracles.noise import FLOAT64, noise
+from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
 FLOAT32 = 2.0**-16
@@ -41,7 +41,7 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
         return np.array(found)
 
     try:
-        worst = float(np.max(noise(at, flat), initial=0.0))
+        worst = float(np.max(noise(at, flat, staircase_of), initial=0.0))
     except (Exception, SystemExit):  # it fails beside its inputs: nothing is known
         return 53
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS

@@ -60,6 +60,33 @@ def noise_of(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(np.isfinite(noise), noise, np.inf))
 
 
+def staircase_of(values: np.ndarray) -> np.ndarray:
+    """The noise that low precision makes, and nothing else does, of values as in `noise_of`.
+
+    A function that jumps, as the gradient of a relu does, changes from some points to the next; what is rounded to
+    float32 changes from nearly all points to the next at a spacing of a few units, and from none at the finest.
+    """
+    with np.errstate(all="ignore"):
+        flat = np.all(np.ptp(values[0], axis=1) == 0, axis=0)
+        size = np.max(np.abs(values), axis=(0, 1, 2))
+        fine = noise_of(values)
+        found = []
+        for at_spacing in values[1:]:
+            changes = np.abs(np.diff(at_spacing, axis=1))
+            moving = np.sum(changes > 0, axis=1) >= POINTS - 2
+            order = ORDERS[0]
+            sigma = np.sqrt(
+                factorial(order) ** 2
+                / factorial(2 * order)
+                * np.mean(np.diff(at_spacing, n=order, axis=1) ** 2, axis=1)
+            )
+            found.append(np.median(np.where(moving, np.maximum(sigma, _step(at_spacing) / STEPS), 0.0), axis=0))
+        middle, coarse = found
+        rough = np.where(middle > 0, middle, coarse)
+        partly = np.where(fine <= FLOAT64 * size, 0.0, np.minimum(middle, SEEN * fine))
+    return np.asarray(np.where(flat, rough, partly))
+
+
 def _step(values: np.ndarray) -> np.ndarray:
     """The smallest change from point to point that is none at all elsewhere, of values (DIRECTIONS, POINTS, ...)."""
     changes = np.abs(np.diff(values, axis=1))
@@ -67,8 +94,12 @@ def _step(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(smallest), smallest, 0.0)
 
 
-def noise(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+def noise(
+    function: Callable[[np.ndarray], np.ndarray],
+    x: np.ndarray,
+    of: Callable[[np.ndarray], np.ndarray] = noise_of,
+) -> np.ndarray:
     """The noise of function(points (K, N)) -> (K, ...) around x (N,), in the shape (...) of one value."""
     points = lines(x)
     values = np.asarray(function(points.reshape(-1, x.size)), dtype=np.float64)
-    return noise_of(values.reshape(*points.shape[:3], *values.shape[1:]))
+    return of(values.reshape(*points.shape[:3], *values.shape[1:]))
