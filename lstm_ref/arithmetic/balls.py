@@ -371,6 +371,8 @@ class Balls(np.ndarray):
         return target
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if constants.current() is not None:
+            args = _operands(args)
         return _rewrap(super().__array_function__(func, types, args, kwargs))
 
     def __getitem__(self, key: Any) -> Any:
@@ -388,6 +390,10 @@ class Balls(np.ndarray):
         if constants.current() is not None and not is_balls(value):
             value = from_code(np.asarray(value))
         super().__setitem__(key, np.asarray(as_balls(value)) if np.ndim(value) else ball(_scalar(value)))
+
+    def dot(self, other: Any, out: Any = None) -> Any:  # type: ignore[override]
+        """As `np.dot`, which sees constants in `other`."""
+        return np.dot(self, other) if out is None else np.dot(self, other, out)
 
     def argmax(self, axis: int | None = None, out: Any = None, **_: Any) -> Any:  # type: ignore[override]
         """Index of the largest, or `UndecidedComparison`; the first of equals, as NumPy."""
@@ -432,6 +438,16 @@ def _argbest(x: Balls, axis: int | None, better: Callable[[acb, acb], bool]) -> 
         return first(values.ravel())
     rows = np.moveaxis(values, axis, -1)
     return np.array([first(r) for r in rows.reshape(-1, rows.shape[-1])], dtype=int).reshape(rows.shape[:-1])
+
+
+def _operands(given: Any) -> Any:
+    """What a NumPy function is given: a float array of the code's, also as a list, is one of constants."""
+    if isinstance(given, (list, tuple)):
+        if given and all(isinstance(v, float) for v in given):
+            return objects(from_code(np.array(given)))
+        return type(given)(map(_operands, given)) if type(given) in (list, tuple) else given
+    is_floats = isinstance(given, np.ndarray) and given.dtype.kind == "f"
+    return objects(from_code(given)) if is_floats else given
 
 
 def _rewrap(result: Any) -> Any:

@@ -28,6 +28,7 @@ ROWS = 8
 MOVED_DIGITS = 200
 EXACT_BITS = 10
 """A float with a significand this short was meant as it is: that a rounded number ends so has a chance of 2^-40."""
+FLOAT32_BITS = 24
 LARGEST_INTEGER = 2**24
 SHORT_DECIMAL = 8
 """Digits: by chance a float lies so near to such a fraction once in a million."""
@@ -101,7 +102,14 @@ def noted(constants: Constants) -> Iterator[Constants]:
         _current = before
 
 
-def bits_of(value: Any) -> int:
-    """Bits of the significand of the float that a constant is; of Python's floats, 53."""
+def bits_of(value: Any, bits: int = 53) -> int:
+    """Bits of the significand of the float that a constant is, whose dtype has so many where NumPy does not know it.
+
+    One number that a float32 holds was one, and has been promoted: by chance one float64 in 2^29 is.
+    """
     dtype = getattr(value, "dtype", None)
-    return 53 if dtype is None or np.dtype(dtype).kind != "f" else int(np.finfo(dtype).nmant) + 1
+    if dtype is not None and np.dtype(dtype).kind == "f":
+        bits = min(bits, int(np.finfo(dtype).nmant) + 1)
+    with np.errstate(over="ignore"):
+        is_single = np.ndim(value) == 0 and float(np.float32(value)) == float(value)
+    return min(bits, FLOAT32_BITS) if is_single else bits

@@ -151,7 +151,7 @@ def from_code(aval: Any, x: Any) -> Any:
     found = constants.current()
     if found is None or not is_float(aval) or is_balls(x):
         return constant(aval, x)
-    bits = int(jnp.finfo(aval.dtype).nmant) + 1
+    bits = constants.bits_of(x, int(jnp.finfo(aval.dtype).nmant) + 1)
     return boxed(np.frompyfunc(lambda v: found.taken(float(v), bits), 1, 1)(np.asarray(x, dtype=np.float64)))
 
 

@@ -37,8 +37,8 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
             parts = zip(np.split(point, sizes), leaves, strict=True)
             given = jax.tree.unflatten(tree, [p.reshape(np.shape(v)).astype(np.result_type(v)) for p, v in parts])
             outputs = paths(call(given, *jax.tree.map(np.copy, others)))
-            found.append(np.concatenate([_relative(np.asarray(v, np.float64)) for v in outputs.values()]))
-        return np.array(found)
+            found.append([np.ravel(np.asarray(v, np.float64)) for v in outputs.values()])
+        return np.concatenate([_relative(np.array(output)) for output in zip(*found, strict=True)], axis=1)
 
     try:
         worst = float(np.max(noise(at, flat, staircase_of), initial=0.0))
@@ -70,9 +70,9 @@ def _least_bits(jaxpr: Any) -> int:
 
 
 def _relative(v: np.ndarray) -> np.ndarray:
-    """An output's elements relative to the power of two of its largest: a scale that moves in no small step."""
+    """An output at all points, relative to its largest element at any."""
     size = float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v)))
-    return np.ravel(v) / 2.0 ** np.ceil(np.log2(size)) if size > 0 else np.ravel(v)
+    return v / size if size > 0 else v
 
 
 def name_of(float_bits: int) -> str:

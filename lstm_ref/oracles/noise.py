@@ -4,10 +4,12 @@ Values at equally spaced points of a short line are a smooth part, which differe
 which they do not: σ_k² = (k!)²/(2k)! · mean of the squared k-th differences. Source: Moré and Wild, "Estimating
 computational noise", SIAM Journal on Scientific Computing 33, 2011, eq. 2.5.
 
-A spacing must show the noise and nothing else. At the finest one a value in float64 still changes by many of its units,
-and a kink between two points, which looks like noise, makes little; but a float32 on the way hardly changes there, or
-not at all, and a float16 not at the second either. So the coarser ones are believed where the finest shows no change,
-or more than float64 can be blamed for. Five directions are tried, and the median is taken: a kink lies on few lines.
+A line must show the noise and nothing else. A kink on it looks like noise, and kinks lie where the inputs are (a relu
+of 0, the larger of equals): so lines lie beside the inputs, and five are tried, of which a kink meets few. A float32 on
+the way goes up by steps, a float16 by larger ones, also where most of the value is a float64's: on too short a line
+there is no step, and a longer one meets kinks. Each precision has a spacing at which a line of it has some steps; the
+larger noise of the two is the noise. A value all of which is rounded to a float16 may not even change there: at the
+longest spacing it does.
 """
 
 from __future__ import annotations
@@ -17,81 +19,66 @@ from math import factorial
 
 import numpy as np
 
-SPACINGS = (2.0**-36, 2.0**-20, 2.0**-9)
+SPACINGS = (2.0**-20, 2.0**-13, 2.0**-9)
+"""At which float32 has steps, at which float16 has, and where all of a value is rounded to so little."""
+STARTS = (128, 128, 1)
+"""Spacings from the inputs to the first point."""
 POINTS = 9
 ORDERS = (4, 5, 6)
 DIRECTIONS = 5
 FLOAT64 = 2.0**-44
 """Noise relative to the values, above which it cannot be that of a few hundred roundings in float64."""
-STEPS = 8.0
-"""Units of a float32 that an element goes by from point to point of the middle spacing, at most."""
-SEEN = 64.0
-"""At the finest spacing one element in so many, squared, shows the noise that all have: more than it saw times this
-there is not, or it was a kink."""
 
 
 def lines(x: np.ndarray) -> np.ndarray:
     """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which a function of x (N,) is to be evaluated."""
     rng = np.random.default_rng(0)
-    directions = rng.choice([-1.0, 1.0], (DIRECTIONS, x.size)) * rng.uniform(0.5, 1, (DIRECTIONS, x.size))
+    signs = np.where(np.arange(DIRECTIONS) % 2, 1.0, -1.0)[:, None] * rng.choice([-1.0, 1.0], x.size)
+    directions = rng.permuted(signs, axis=0) * rng.uniform(0.5, 1, (DIRECTIONS, x.size))
     # As long as one element's step, however many there are: along many at once a function bends more.
     directions = directions * np.maximum(1.0, np.abs(x)) / max(1.0, x.size**0.5)
-    along = np.multiply.outer(np.array(SPACINGS), np.arange(POINTS) - POINTS // 2)
+    along = np.array(SPACINGS)[:, None] * (np.array(STARTS)[:, None] + np.arange(POINTS))
     points: np.ndarray = x + along[:, None, :, None] * directions[:, None, :]
     return points
 
 
 def noise_of(values: np.ndarray) -> np.ndarray:
     """The noise, one standard deviation, of values (len(SPACINGS), DIRECTIONS, POINTS, ...): an array (...)."""
-    found = []
     with np.errstate(all="ignore"):
-        for order in ORDERS:
-            differences = np.diff(values, n=order, axis=2)
-            found.append(np.sqrt(factorial(order) ** 2 / factorial(2 * order) * np.mean(differences**2, axis=2)))
-        sigma = np.median(np.min(found, axis=0), axis=1)  # of smooth parts the higher orders leave less
-        flat = np.median(np.ptp(values, axis=2), axis=1) == 0
-        size = np.max(np.abs(values), axis=(0, 1, 2))
-        fine = sigma[0]
-        middle, coarse = np.max(np.min(found, axis=0)[1:], axis=1)  # in some directions a staircase goes by even steps
-        # Even in all of them, perhaps; but what does not change at the finest goes up by whole steps at the others.
-        middle, coarse = (np.maximum(n, _step(v) / STEPS) for n, v in zip((middle, coarse), values[1:], strict=True))
-        rough = np.where(flat[1], coarse, middle)
-        noise = np.where(flat[0], rough, np.where(fine <= FLOAT64 * size, fine, np.minimum(rough, SEEN * fine)))
+        found = _of_each_line(values)
+        # Differences see little of few steps, and nothing of even ones: rounding to steps is as uncertain as this.
+        step = np.abs(np.diff(values, axis=2))
+        steps = np.count_nonzero(step, axis=2)
+        height = np.min(step, axis=2, where=step > 0, initial=np.inf) / 12**0.5
+        found = np.where((steps > 0) & (steps <= POINTS // 2), np.maximum(height, found), found)
+        flat = np.median(steps[1], axis=0) == 0
+        found = np.sort(found, axis=1)
+        fine, middle = found[:2, -2]  # a kink is hardly on two such lines; of few steps a line may have none
+        coarse = found[2, 1]  # of a kink to one side, three lines at most meet it
+        noise = np.fmax(fine, np.where(flat, coarse, middle))  # the longer lines may end where nothing is finite
     return np.asarray(np.where(np.isfinite(noise), noise, np.inf))
 
 
 def staircase_of(values: np.ndarray) -> np.ndarray:
-    """The noise that low precision makes, and nothing else does, of values as in `noise_of`.
+    """The noise that low precision makes and nothing else does, of values as in `noise_of`.
 
-    A function that jumps, as the gradient of a relu does, changes from some points to the next; what is rounded to
-    float32 changes from nearly all points to the next at a spacing of a few units, and from none at the finest.
+    A function that jumps, as the gradient of a relu does, changes from some points to the next. What is rounded to
+    float32 changes from nearly all points to the next, on most lines, at the first spacing; to less, at the last.
     """
     with np.errstate(all="ignore"):
-        flat = np.all(np.ptp(values[0], axis=1) == 0, axis=0)
-        size = np.max(np.abs(values), axis=(0, 1, 2))
-        fine = noise_of(values)
-        found = []
-        for at_spacing in values[1:]:
-            changes = np.abs(np.diff(at_spacing, axis=1))
-            moving = np.sum(changes > 0, axis=1) >= POINTS - 2
-            order = ORDERS[0]
-            sigma = np.sqrt(
-                factorial(order) ** 2
-                / factorial(2 * order)
-                * np.mean(np.diff(at_spacing, n=order, axis=1) ** 2, axis=1)
-            )
-            found.append(np.median(np.where(moving, np.maximum(sigma, _step(at_spacing) / STEPS), 0.0), axis=0))
-        middle, coarse = found
-        rough = np.where(middle > 0, middle, coarse)
-        partly = np.where(fine <= FLOAT64 * size, 0.0, np.minimum(middle, SEEN * fine))
-    return np.asarray(np.where(flat, rough, partly))
+        steps = np.count_nonzero(np.diff(values, axis=2), axis=2)
+        seen = np.where(steps >= POINTS - 2, _of_each_line(values), 0.0)
+        fine, _, coarse = np.median(seen, axis=1)
+        return np.asarray(np.where(np.median(steps[0], axis=0) == 0, coarse, fine))
 
 
-def _step(values: np.ndarray) -> np.ndarray:
-    """The smallest change from point to point that is none at all elsewhere, of values (DIRECTIONS, POINTS, ...)."""
-    changes = np.abs(np.diff(values, axis=1))
-    smallest = np.min(changes, axis=(0, 1), where=changes > 0, initial=np.inf)
-    return np.where(np.isfinite(smallest), smallest, 0.0)
+def _of_each_line(values: np.ndarray) -> np.ndarray:
+    """By the formula above: of smooth parts the higher orders leave less, of noise they say the same."""
+    by_order = [
+        np.sqrt(factorial(k) ** 2 / factorial(2 * k) * np.mean(np.diff(values, n=k, axis=2) ** 2, axis=2))
+        for k in ORDERS
+    ]
+    return np.asarray(np.min(by_order, axis=0))
 
 
 def noise(

@@ -75,7 +75,7 @@ def test_a_file_that_is_no_picture_of_ours_is_left_alone(tmp_path):
     with pytest.raises(BadInput, match="no such folder"):
         run("show", "lstm", "--out", str(tmp_path / "no" / "lstm.svg"))
     (tmp_path / "folder.svg").mkdir()
-    with pytest.raises(BadInput, match=r"folder.svg is not a file"):
+    with pytest.raises(BadInput, match=r"folder.svg: cannot be written: it is not a file"):
         run("show", "lstm", "--out", str(tmp_path / "folder.svg"))
     with pytest.raises(BadInput, match="nothing is called 'lstn'"):
         run("show", "lstn")
