@@ -391,7 +391,7 @@ class Balls(np.ndarray):
             value = from_code(np.asarray(value))
         super().__setitem__(key, np.asarray(as_balls(value)) if np.ndim(value) else ball(_scalar(value)))
 
-    def dot(self, other: Any, out: Any = None) -> Any:  # type: ignore[override]
+    def dot(self, other: Any, out: Any = None) -> Any:
         """As `np.dot`, which sees constants in `other`."""
         return np.dot(self, other) if out is None else np.dot(self, other, out)
 
