@@ -43,12 +43,18 @@ class Home:
         """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
         self._directory = os.getcwd()
         """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
+        self._directory = os.getcwd()
+        """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
+        self._directory = os.getcwd()
+        """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
         self._depth = 0
 
     def __enter__(self) -> None:
         self._depth += 1
         if self._depth > 1:
             return
+        self._came_from = _moved_to(self._directory)
+        self._came_from = _moved_to(self._directory)
         self._came_from = _moved_to(self._directory)
         self._came_from = _moved_to(self._directory)
         self._came_from = _moved_to(self._directory)
@@ -66,6 +72,8 @@ class Home:
         self._depth -= 1
         if self._depth:
             return
+        self._directory = _moved_to(self._came_from)
+        self._directory = _moved_to(self._came_from)
         self._directory = _moved_to(self._came_from)
         self._directory = _moved_to(self._came_from)
         self._directory = _moved_to(self._came_from)
@@ -110,14 +118,6 @@ class Home:
                     raise type(type(error).__name__, (Exception,), {})(text_of(error)) from error
 
         return call
-
-
-def _moved_to(directory: str) -> str:
-    """Changes the working directory; returns the one before."""
-    before = os.getcwd()
-    if before != directory:
-        os.chdir(directory)
-    return before
 
 
 def _moved_to(directory: str) -> str:
