@@ -153,51 +153,6 @@ def test_a_file_that_changes_the_directory_does_it_for_itself(write, tmp_path, m
         one.gradients({"x": np.ones(1)}, 1.0)
 
 
-def test_a_file_that_changes_the_directory_does_it_for_itself(write, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write("data/k.txt", "3")
-    text = "import os\nos.chdir('data')\ndef K(): return float(open('k.txt').read())\n" + CUBE
-    write("mine.py", text)
-    (one,) = load("mine.py")
-    assert Path.cwd() == tmp_path
-    with naming_lines("mine.py"):
-        assert one.gradients({"x": np.ones(1)}, 1.0)["x"][0] == 3
-        assert Path.cwd() == tmp_path
-    (tmp_path / "data/k.txt").write_text("three")
-    with pytest.raises(BadInput, match=r"\(mine.py, line 3\)$"), naming_lines("mine.py"):
-        one.gradients({"x": np.ones(1)}, 1.0)
-
-
-def test_a_file_that_changes_the_directory_does_it_for_itself(write, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write("data/k.txt", "3")
-    text = "import os\nos.chdir('data')\ndef K(): return float(open('k.txt').read())\n" + CUBE
-    write("mine.py", text)
-    (one,) = load("mine.py")
-    assert Path.cwd() == tmp_path
-    with naming_lines("mine.py"):
-        assert one.gradients({"x": np.ones(1)}, 1.0)["x"][0] == 3
-        assert Path.cwd() == tmp_path
-    (tmp_path / "data/k.txt").write_text("three")
-    with pytest.raises(BadInput, match=r"\(mine.py, line 3\)$"), naming_lines("mine.py"):
-        one.gradients({"x": np.ones(1)}, 1.0)
-
-
-def test_a_file_that_changes_the_directory_does_it_for_itself(write, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write("data/k.txt", "3")
-    text = "import os\nos.chdir('data')\ndef K(): return float(open('k.txt').read())\n" + CUBE
-    write("mine.py", text)
-    (one,) = load("mine.py")
-    assert Path.cwd() == tmp_path
-    with naming_lines("mine.py"):
-        assert one.gradients({"x": np.ones(1)}, 1.0)["x"][0] == 3
-        assert Path.cwd() == tmp_path
-    (tmp_path / "data/k.txt").write_text("three")
-    with pytest.raises(BadInput, match=r"\(mine.py, line 3\)$"), naming_lines("mine.py"):
-        one.gradients({"x": np.ones(1)}, 1.0)
-
-
 def test_home_costs_a_call_little(write):
     call = Home(Path(write("x.py", ""))).at_home(lambda: None)
     call()
