@@ -153,7 +153,7 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
                 f"{problem.name}: {what} must return a dict of gradients by input name, got {type(result).__name__}"
             )
         for path, value in _with_none(result).items():
-            if value is None:
+            if value is None and path in paths(problem.inputs):
                 raise BadInput(
                     f"{problem.name}: the gradient of {path} must be an array, got None (leave out what is not claimed)"
                 )
