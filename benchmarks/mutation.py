@@ -136,7 +136,7 @@ def assert_numerical_grads(problem: Problem, dtype: Any) -> bool:
 def ours(problem: Problem) -> bool:
     """The check of this package, with the oracle that decides. A claim that fails to run is red as well."""
     try:
-        return check(problem, oracles=["balls"], explain=False).right
+        return check(problem, oracles=["balls"], explain=False, stateless=True).right
     except BadInput:
         return False
 

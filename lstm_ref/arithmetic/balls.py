@@ -51,6 +51,8 @@ def ball(value: Any) -> acb:
         return acb(value)
     if isinstance(value, (bool, np.bool_, int, np.integer)):
         return acb(int(value))
+    if isinstance(value, np.ndarray) and value.ndim == 0:  # an element of np.array([x.mean(), y.mean()])
+        return ball(value.item())
     if isinstance(value, (complex, np.complexfloating)):
         raise UnknownPrimitive(f"ball arithmetic is over the reals; a complex number came: {value}")
     return acb(float(value))
@@ -81,8 +83,14 @@ def unwrapped(x: Any) -> Any:
     A float that stands beside balls is a constant of the code (`arithmetic.constants`).
     """
     if isinstance(x, np.ndarray):
-        return x.view(np.ndarray) if x.dtype == object else from_code(x)
+        if x.dtype == object:
+            return x.view(np.ndarray) if isinstance(x, Balls) else _bare(x)
+        return from_code(x)
     return from_code(x) if isinstance(x, (acb, arb, int, float)) else from_code(np.asarray(x))
+
+
+_bare = np.frompyfunc(lambda v: v.item() if isinstance(v, np.ndarray) else v, 1, 1)
+"""Of an array that the code made of numbers: some of them may be arrays without axes, as `x.mean()` of balls is."""
 
 
 def from_code(x: Any) -> Any:

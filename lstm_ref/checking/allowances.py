@@ -26,9 +26,9 @@ from lstm_ref.arithmetic.constants import ROWS, Constants, noted
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.asking import Answer, ask, directions_of, is_large
 from lstm_ref.checking.floor import Floors, bits, least_bits, measured, modelled, smallest
-from lstm_ref.checking.granularity import bits_inside, name_of, says_inside
+from lstm_ref.checking.granularity import bits_inside, bits_of_program, name_of, says_inside
 from lstm_ref.checking.judging import Allowed, Claimed, Judged, judge_all
-from lstm_ref.checking.problem import Problem, paths
+from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.errors import CannotEvaluate, LstmRefError
 
 ROUNDED = 4.0
@@ -38,6 +38,8 @@ TOO_SMALL = 1e-9
 DIGITS, SIZE = 40, 1e-15
 """Of the differences with moved constants, and by how many unit roundoffs they are moved: far above the truncation,
 1e-40, and so little that the change is linear in it."""
+IS_ROUNDING = 0.01
+"""Relative change of a claim at inputs moved by 1e-6, above which it is no smooth function of them but rounding."""
 EXPLAINABLE = 1e-6
 """Relative to the largest element: a larger error is not that of rounded constants, float32 among them."""
 
@@ -80,14 +82,14 @@ def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = Tru
     double = bits(np.float64)
     oracle = modelled(problem, dict(claimed.floats), setting.cotangents, 24 if problem.single else double)
     strict = Allowed(floors.strict.by_input, oracle)
-    found = Verdicts(_judge(setting, strict), floors.strict.how)
+    found = _zeros_settled(setting, Verdicts(_judge(setting, strict), floors.strict.how))
     if found.right or not excusing or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
         return found
     best = found
     try:
         for attempt in _attempts(setting, floors, strict, found):
             if attempt.right:
-                return attempt
+                return _zeros_settled(setting, attempt)
             best = min(best, attempt, key=_wrong_in)  # what is wrong beside a mistake is not told as another
     except LstmRefError:
         raise
@@ -103,7 +105,8 @@ def _wrong_in(verdicts: Verdicts) -> tuple[int, int]:
 
 
 def _judge(setting: Setting, allowed: Allowed) -> dict[str, Judged]:
-    return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits)
+    cotangent = max((float(np.max(np.abs(v), initial=0.0)) for v in jax.tree.leaves(setting.cotangents)), default=0.0)
+    return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits, cotangent)
 
 
 def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts) -> Iterator[Verdicts]:
@@ -118,7 +121,7 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
     inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
-    forward = bits_inside(problem.function, problem.inputs)
+    forward = min(bits_inside(problem.function, problem.inputs), bits_of_program(problem.function, problem.inputs))
     if min(inside, forward) < float_bits:
         low = measured(problem, floats, setting.cotangents, inside)
         model = modelled(problem, floats, setting.cotangents, inside)
@@ -137,6 +140,34 @@ def _widened(floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str,
     """At least the strict floor, and what was measured, but not more than the derived one."""
     most = floors.derived
     return {k: np.maximum(v, low[k] if most is None else np.minimum(low[k], most[k])) for k, v in strict.items()}
+
+
+def _zeros_settled(setting: Setting, verdicts: Verdicts) -> Verdicts:
+    """Where the truth is zero as far as values tell, and the claim is tiny: is that rounding, or a tiny gradient?
+
+    A gradient hardly changes at inputs moved by a millionth; rounding is drawn anew.
+    """
+    in_doubt = [path for path, judged in verdicts.by_input.items() if judged.may_be_zero]
+    if not in_doubt:
+        return verdicts
+    problem, rng = setting.problem, np.random.default_rng(setting.seed)
+    call = in_own_arithmetic(problem.gradients, problem.inputs, setting.cotangents)
+    changes = dict.fromkeys(in_doubt, 0.0)
+    for _ in range(3):
+        moved = jax.tree.map(
+            lambda v: (np.asarray(v) * (1 + 1e-6 * rng.standard_normal(np.shape(v)))).astype(np.result_type(v)),
+            problem.inputs,
+        )
+        given = paths(call(moved, jax.tree.map(np.copy, setting.cotangents)))
+        for path in in_doubt:
+            change = np.max(np.abs(np.asarray(given[path], float) - setting.claimed.floats[path].astype(float)))
+            changes[path] = max(changes[path], float(change))
+    found = dict(verdicts.by_input)
+    for path in in_doubt:
+        judged, size = found[path], float(np.max(np.abs(setting.claimed.floats[path].astype(float))))
+        if changes[path] > IS_ROUNDING * size:
+            found[path] = Judged(replace(judged.report, right=True, undecided=False), judged.wrong)
+    return replace(verdicts, by_input=found)
 
 
 # ------------------------------------------------------------------------------------------------------ constants

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lstm_ref.checking.check import check
-from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.checking.problem import Problem, problem, with_options
 from lstm_ref.checking.report import Report
+from lstm_ref.errors import BadInput
 
 
 def check_gradients(
@@ -25,7 +26,7 @@ def check_gradients(
     mapping: Callable[[Any], Any] | Mapping[str, str] | None = None,
     readout: Callable[[Any, Any], Any] | None = None,
     adjoints: Callable[..., Any] | None = None,
-    name: str = "gradients",
+    name: str | None = None,
     oracles: Iterable[str] | None = None,
     digits: int = 80,
     seed: int = 0,
@@ -52,12 +53,29 @@ def check_gradients(
     with the cell's outputs hs (T, B, H). `adjoints` gives the author's adjoints of the cell's named values, as
     `{"c": (T, B, H), …}`, of the inputs, or of the inputs and the cotangents.
 
-    In place of `inputs` a whole `Problem` may be given, as `torch_function` and `custom_vjp` make one.
+    In place of `inputs` a whole `Problem` may be given, as `torch_function` and `custom_vjp` make one; it has its own
+    functions, and takes every other keyword.
 
     Returns a `Report`; raises `BadInput` where the check cannot be made.
     """
     if isinstance(inputs, Problem):
-        return check(inputs, oracles=oracles, digits=digits, seed=seed)
+        functions = {"loss": loss, "gradients": gradients, "forward": forward, "backward": backward}
+        for key, value in functions.items():
+            if value is not None:
+                raise BadInput(f"{inputs.name}: a Problem has its own functions: {key} cannot be given beside it")
+        claim = with_options(
+            inputs,
+            name,
+            nodes=nodes,
+            estimator=estimator,
+            definition=definition,
+            reverse_time=reverse_time,
+            cell=cell,
+            mapping=mapping,
+            readout=readout,
+            adjoints=adjoints,
+        )
+        return check(claim, oracles=oracles, digits=digits, seed=seed)
     claim = problem(
         inputs,
         loss=loss,
@@ -72,6 +90,6 @@ def check_gradients(
         mapping=mapping,
         readout=readout,
         adjoints=adjoints,
-        name=name,
+        name=name or "gradients",
     )
     return check(claim, oracles=oracles, digits=digits, seed=seed)

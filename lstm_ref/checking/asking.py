@@ -47,10 +47,12 @@ def asked(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, .
     return names, []
 
 
-def is_very_large(problem: Problem) -> bool:
-    """Whether the problem is too large for balls, and autodiff can see all of it."""
+def is_very_large(problem: Problem, traced: bool = True) -> bool:
+    """Whether the problem is too large for balls, and autodiff can see all of it (or might: JAX is not to trace it)."""
     size = sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs))
-    return size > VERY_MANY_ELEMENTS and problem.definition is None and is_traceable(problem.function, problem.inputs)
+    if size <= VERY_MANY_ELEMENTS or problem.definition is not None:
+        return False
+    return not traced or is_traceable(problem.function, problem.inputs)
 
 
 class Answer(NamedTuple):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import jax
@@ -63,6 +65,67 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
     return jax.tree.map(drawn, outputs)
 
 
+AGAIN = "gives other numbers for {path} when called again: state is left from the last call"
+
+
+def faults_as_written(problem: Problem, seed: int) -> tuple[str, ...]:
+    """What is wrong with calls of the author's code as it stands, before JAX traces any of it.
+
+    It runs first at inputs beside those of the problem, as the next batch would be, so that a tape which is never
+    renewed is a wrong one; then twice at the problem's. Code that fails here fails again, and is told, later.
+    """
+    rng = np.random.default_rng(seed)
+    beside = jax.tree.map(
+        lambda v: np.asarray(v * (1 + 0.05 * rng.standard_normal(np.shape(v))), v.dtype), _arrays(problem)
+    )
+    for given in (
+        lambda v: np.array(v),
+        jnp.asarray,
+    ):  # NumPy's arrays, which JAX code takes too unless it asks for more
+        try:
+            with x64(), warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                call = _as_written(problem, given, np.random.default_rng(seed))
+                with suppress(Exception, SystemExit):
+                    call(beside)
+                (outputs, first), (again, second) = call(_arrays(problem)), call(_arrays(problem))
+        except (Exception, SystemExit):
+            continue
+        if not all(np.array_equal(outputs[path], again.get(path), equal_nan=True) for path in outputs):
+            return ()  # the forward draws random numbers, which is another matter
+        what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
+        return tuple(
+            f"{what} {AGAIN.format(path=path)}"
+            for path, value in first.items()
+            if path in second and not np.array_equal(value, second[path], equal_nan=True)
+        )
+    return ()
+
+
+def _arrays(problem: Problem) -> Any:
+    return jax.tree.map(np.asarray, problem.inputs)
+
+
+def _as_written(problem: Problem, given: Callable[[Any], Any], rng: np.random.Generator) -> Callable[[Any], Any]:
+    """Outputs and claim at inputs, both by path, with the same cotangents each time."""
+    bars: list[Any] = []
+
+    def call(inputs: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        outputs = problem.function(jax.tree.map(given, inputs))
+        if not bars:
+            bars.append(
+                jax.tree.map(lambda v: np.asarray(rng.standard_normal(np.shape(v)), np.result_type(v)), outputs)
+            )
+        found = problem.gradients(jax.tree.map(given, inputs), jax.tree.map(given, bars[0]))
+        return _copied(outputs), _copied(found)
+
+    return call
+
+
+def _copied(tree: Any) -> dict[str, np.ndarray]:
+    return {path: np.array(v) for path, v in paths(tree).items()}
+
+
 class InFloats(NamedTuple):
     """The claimed gradients by path, and what is wrong with the calls that gave them."""
 
@@ -70,9 +133,9 @@ class InFloats(NamedTuple):
     faults: tuple[str, ...]
 
 
-def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
+def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) -> InFloats:
     """The claim as it runs, called twice on copies: whether the gradients stay the same is part of it. JAX code is
-    called once as it stands and once jitted, as its author may do either."""
+    called once as it stands and once jitted, as its author may do either; jitted alone where it is `stateless`."""
     what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
     pure = is_jax(problem.gradients, problem.inputs, cotangents)
     faults: list[str] = []
@@ -89,6 +152,11 @@ def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
             raise BadInput(
                 f"{problem.name}: {what} must return a dict of gradients by input name, got {type(result).__name__}"
             )
+        for path, value in _with_none(result).items():
+            if value is None and path in paths(problem.inputs):
+                raise BadInput(
+                    f"{problem.name}: the gradient of {path} must be an array, got None (leave out what is not claimed)"
+                )
         given = (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)) if copied else ()
         for owner, before, after in given:
             for path, old in paths(before).items():
@@ -102,7 +170,7 @@ def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
     second = first
     if not pure:
         second = once(as_it_runs(problem.gradients, False), True)
-    elif sum(map(np.size, first.values())) <= TOO_MANY_TO_TRY:
+    elif not stateless and sum(map(np.size, first.values())) <= TOO_MANY_TO_TRY:
         second = once(_eager(problem.gradients), False)
     known = paths(problem.inputs)
     for path, value in first.items():
@@ -117,10 +185,19 @@ def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
         if pure and not alike(value, second.get(path)):
             faults.append(f"{what} gives other numbers for {path} under jax.jit than when it is called as it stands")
         if not pure and not np.array_equal(value, second[path], equal_nan=True):
-            faults.append(f"{what} gives other numbers for {path} when called again: state is left from the last call")
+            faults.append(f"{what} {AGAIN.format(path=path)}")
     if not first:
         raise BadInput(f"{problem.name}: {what} claims no gradient: it returns an empty dict")
     return InFloats({path: first[path] for path in known if path in first}, tuple(faults))
+
+
+def _with_none(tree: Any) -> dict[str, Any]:
+    """The leaves by path, None among them, which JAX takes for an empty tree."""
+    marked = jax.tree.map(lambda v: _NOTHING if v is None else v, tree, is_leaf=lambda v: v is None)
+    return {path: None if v is _NOTHING else v for path, v in paths(marked).items()}
+
+
+_NOTHING = object()
 
 
 def _eager(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -132,6 +132,8 @@ def _at_home(found: Problem, home: Home) -> Problem:
     """The problem, whose functions find their neighbours whenever they are called."""
     functions = {key: getattr(found, key, None) for key in ("function", *FUNCTIONS)}
     changes: dict[str, Any] = {key: home.at_home(f) for key, f in functions.items() if callable(f)}
+    if found.other_convention is not None:
+        changes["other_convention"] = _at_home(found.other_convention, home)
     return replace(found, **changes)
 
 

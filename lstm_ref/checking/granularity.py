@@ -12,8 +12,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.checking.floor import bits
 from lstm_ref.checking.problem import in_own_arithmetic, paths
-from lstm_ref.oracles.noise import FLOAT64, noise
+from lstm_ref.oracles.estimate import is_traceable
+from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
 FLOAT32 = 2.0**-16
@@ -38,10 +41,32 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
         return np.concatenate([_relative(np.array(output)) for output in zip(*found, strict=True)], axis=1)
 
     try:
-        worst = float(np.max(noise(at, flat), initial=0.0))
+        worst = float(np.max(noise(at, flat, staircase_of), initial=0.0))
     except (Exception, SystemExit):  # it fails beside its inputs: nothing is known
         return 53
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
+
+
+def bits_of_program(function: Callable[..., Any], inputs: Any) -> int:
+    """Bits of the least precise float in a JAX function's program; 53 of code that is none. XLA may compile a cast to
+    float32 and back away, and autodiff all the same compute in float32 there."""
+    if not is_traceable(function, inputs):
+        return 53
+    with x64():
+        return _least_bits(jax.make_jaxpr(function)(inputs).jaxpr)
+
+
+def _least_bits(jaxpr: Any) -> int:
+    found = [53]
+    for eqn in jaxpr.eqns:
+        dtypes = [getattr(v.aval, "dtype", None) for v in eqn.outvars]
+        found += [bits(d) for d in dtypes if d is not None and jax.numpy.issubdtype(d, np.floating)]
+        for value in eqn.params.values():
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    found.append(_least_bits(inner))
+    return min(found)
 
 
 def _relative(v: np.ndarray) -> np.ndarray:
@@ -52,7 +77,7 @@ def _relative(v: np.ndarray) -> np.ndarray:
 
 def name_of(float_bits: int) -> str:
     """Of the dtype."""
-    return {24: "float32", 11: "float16"}.get(float_bits, "float64")
+    return {24: "float32", 11: "float16", 8: "bfloat16"}.get(float_bits, "float64")
 
 
 def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> str:
@@ -65,15 +90,20 @@ def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> st
 
 
 def line_of(function: Callable[..., Any]) -> str | None:
-    """Where the source of a function's file first names float32 or less, as "line 7: np.zeros((T, H), 'f')"."""
+    """Where the source of a function, or of its file, first names float32 or less: "line 7: np.zeros((T, H), 'f')"."""
+    own = inspect.unwrap(function)
+    return _first_low(own) or _first_low(sys.modules.get(getattr(own, "__module__", "")) or inspect.getmodule(own))
+
+
+def _first_low(code: Any) -> str | None:
     try:
-        module = sys.modules.get(getattr(function, "__module__", "")) or inspect.getmodule(function)
-        tree = ast.parse(textwrap.dedent(inspect.getsource(module if module is not None else function)))
+        lines, start = inspect.getsourcelines(code)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and any(_is_low(part) for part in _names(node)):
-            return f"line {node.lineno}: {ast.unparse(node):.60}"
+            return f"line {node.lineno + max(start, 1) - 1}: {ast.unparse(node):.60}"
     return None
 
 

@@ -19,7 +19,7 @@ from lstm_ref.oracles.balls import GUARD_DIGITS
 
 # An extrapolated difference estimates its own error, it does not bound it: it counts as disagreeing beyond ten times.
 DIFFERENCE_DOUBT = 10.0
-# A gradient so much smaller than the largest allowance can be told from zero by nobody, beside the others' size.
+# What is smaller by this than the largest gradient is zero beside it; and by its square than the cotangents, by itself.
 ZERO_BESIDE = 1e-3
 
 
@@ -48,15 +48,24 @@ class Judged(NamedTuple):
     report: InputReport
     wrong: np.ndarray
     """Which elements are."""
+    may_be_zero: bool = False
+    """Undecided, but for the question whether the claim is zero but for rounding, as the truth may be."""
 
 
 def judge_all(
-    claimed: Claimed, allowed: Allowed, answers: Mapping[str, Answer], decisive: set[str], digits: int
+    claimed: Claimed,
+    allowed: Allowed,
+    answers: Mapping[str, Answer],
+    decisive: set[str],
+    digits: int,
+    cotangent: float = 0.0,
 ) -> dict[str, Judged]:
-    """By path, the verdict on every input, in the claim's order."""
+    """By path, the verdict on every input, in the claim's order; `cotangent` is the size of the largest."""
     found = {path: _judge(path, claimed, allowed, answers, decisive, digits) for path in claimed.floats}
-    largest = max((float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values())), default=0.0)
-    return {path: _undecided(one, largest) for path, one in found.items()}
+    sizes = (float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values()))
+    largest = max(ZERO_BESIDE * cotangent, max(sizes, default=0.0))
+    is_proven = claimed.balls is not None and "balls" in answers
+    return {path: _undecided(one, largest, claimed.floats[path], is_proven) for path, one in found.items()}
 
 
 class _Sight(NamedTuple):
@@ -156,16 +165,17 @@ def _seen(before: _Sight, compared: Comparison, value: np.ndarray) -> _Sight:
     return _Sight(before.seen + compared.seen, before.zero and zero, max(before.allowed, compared.allowed_most))
 
 
-def _undecided(judged: tuple[Judged, _Sight], largest: float) -> Judged:
+def _undecided(judged: tuple[Judged, _Sight], largest: float, value: np.ndarray, is_proven: bool) -> Judged:
     """Undecided, where nothing speaks against a claim because nothing could: what is allowed for is as large as the
-    gradient, everywhere. A gradient that is zero is decided all the same beside others that are far larger than that.
-    """
-    (report, wrong), sight = judged
+    gradient, everywhere. A gradient of zero is decided all the same beside others that are far larger than that, where
+    the claim is zero too."""
+    (report, wrong, _), sight = judged
     if not report.right or sight.seen or not report.elements:
         return Judged(report, wrong)
-    if sight.zero and sight.allowed <= ZERO_BESIDE * largest:
+    is_zero = sight.zero and sight.allowed <= ZERO_BESIDE * largest
+    if is_zero and (is_proven or not np.any(value)):
         return Judged(report, wrong)
-    return Judged(replace(report, right=False, undecided=True), wrong)
+    return Judged(replace(report, right=False, undecided=True), wrong, is_zero)
 
 
 def _floats(v: np.ndarray) -> np.ndarray:

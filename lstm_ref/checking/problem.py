@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
+from lstm_ref.checking.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
 from lstm_ref.errors import BadInput
 from lstm_ref.oracles.estimate import is_traceable
 
@@ -49,6 +50,8 @@ class Problem:
     """(inputs[, cotangents]) -> dict of a known cell's adjoints at every step, as the author computes them."""
     single: bool = False
     """JAX can trace the function in float32 alone: the inputs are float32, and it is judged there."""
+    other_convention: Problem | None = None
+    """The same problem with the gradients of complex numbers read as their conjugates."""
     moved: bool = False
     """The inputs are beside those that were given, because a kink lies there."""
     rule_outputs: Callable[[Any], Any] | None = None
@@ -84,6 +87,78 @@ def problem(
         if not callable(value):
             came = "nothing" if value is None else type(value).__name__
             raise BadInput(f"{name}: {key} must be a function, got {came}")
+    _require_options(name, inputs, nodes, estimator, definition)
+    _require_known_cell(name, cell, mapping, readout, adjoints)
+    function: Any = loss if has_loss else forward
+    backwards: Any = backward if gradients is None else _of_loss(gradients)
+    found = Problem(
+        name,
+        dict(inputs),
+        function,
+        after_forward(function, backwards),
+        has_loss,
+        tuple(nodes),
+        estimator,
+        definition,
+        reverse_time,
+        cell,
+        mapping,
+        readout,
+        adjoints,
+    )
+    return _in_parts(found) if any_complex(found.inputs) else found
+
+
+def _in_parts(whole: Problem) -> Problem:
+    """A problem of complex numbers as one of their real and imaginary parts."""
+    if whole.cell is not None or whole.nodes or whole.definition is not None:
+        raise BadInput(f"{whole.name}: cell, nodes and estimator are for real inputs, and some of these are complex")
+
+    def by(sign: int, other: Problem | None) -> Problem:
+        inputs, function, claim = on_parts(whole.inputs, whole.function, whole.gradients, sign)
+        remarks = (*whole.remarks, CONVENTIONS[sign])
+        return replace(
+            whole, inputs=inputs, function=function, gradients=claim, remarks=remarks, other_convention=other
+        )
+
+    return by(TORCH, by(JAX, None))
+
+
+def after_forward(function: Callable[[Any], Any], backward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The backward pass as its author runs it: after a forward pass at the same inputs and in the same arithmetic, from
+    which a layer object has its tape. What comes back is copied: a buffer may be written again in the next call."""
+
+    def claim(inputs: Any, bars: Any) -> Any:
+        function(jax.tree.map(_own, inputs))
+        return jax.tree.map(_own, backward(inputs, bars))
+
+    claim.__wrapped__ = backward  # type: ignore[attr-defined]  # whose lines are the author's
+    return claim
+
+
+def _of_loss(gradients: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    def backward(inputs: Any, _: Any) -> Any:
+        return gradients(inputs)
+
+    backward.__wrapped__ = gradients  # type: ignore[attr-defined]
+    return backward
+
+
+def _own(v: Any) -> Any:
+    return v.copy() if isinstance(v, np.ndarray) else v
+
+
+def with_options(given: Problem, name: str | None, **options: Any) -> Problem:
+    """A problem that an adapter made, with what its author says of it besides. Raises BadInput as `problem` does."""
+    name = given.name if name is None else name
+    said = {key: value for key, value in options.items() if value not in (None, (), False)}
+    found = replace(given, name=name, **said)
+    _require_options(name, found.inputs, found.nodes, found.estimator, found.definition)
+    _require_known_cell(name, found.cell, found.mapping, found.readout, found.adjoints)
+    return replace(found, nodes=tuple(found.nodes))
+
+
+def _require_options(name: str, inputs: Any, nodes: Any, estimator: Any, definition: Any) -> None:
     if (estimator is None) != (definition is None):
         raise BadInput(f"{name}: a declared estimator needs both `estimator`, a name, and `definition`, a JAX function")
     if estimator is not None and not isinstance(estimator, str):
@@ -96,40 +171,6 @@ def problem(
         if not isinstance(node, str) or node not in inputs:
             came = repr(node) if isinstance(node, str) else type(node).__name__
             raise BadInput(f"{name}: node {came} is not among the inputs ({', '.join(inputs)})")
-    _require_known_cell(name, cell, mapping, readout, adjoints)
-    function: Any = loss if has_loss else forward
-    backwards: Any = (lambda x, _: gradients(x)) if gradients is not None else backward
-    claim = after_forward(function, backwards)
-    return Problem(
-        name,
-        dict(inputs),
-        function,
-        claim,
-        has_loss,
-        tuple(nodes),
-        estimator,
-        definition,
-        reverse_time,
-        cell,
-        mapping,
-        readout,
-        adjoints,
-    )
-
-
-def after_forward(function: Callable[[Any], Any], backward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The backward pass as its author runs it: after a forward pass at the same inputs and in the same arithmetic, from
-    which a layer object has its tape. What comes back is copied: a buffer may be written again in the next call."""
-
-    def claim(inputs: Any, bars: Any) -> Any:
-        function(jax.tree.map(_own, inputs))
-        return jax.tree.map(_own, backward(inputs, bars))
-
-    return claim
-
-
-def _own(v: Any) -> Any:
-    return v.copy() if isinstance(v, np.ndarray) else v
 
 
 def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoints: Any) -> None:
@@ -206,12 +247,12 @@ def _require_floats(name: str, path: str, value: Any) -> None:
     dtype = np.dtype(np.float64) if isinstance(value, float) else getattr(value, "dtype", None)
     if dtype is None:
         raise BadInput(f"{name}: input {path} must be an array of floats, got {kind.__name__}")
-    if not jax.numpy.issubdtype(dtype, np.floating):
+    if not jax.numpy.issubdtype(dtype, np.floating) and not is_complex(value):
         raise BadInput(
             f"{name}: input {path} must be an array of floats, got {dtype} (whatever has no gradient, such as "
             "class numbers or lengths, belongs outside `inputs`)"
         )
-    finite = np.isfinite(np.asarray(value, dtype=np.float64))
+    finite = np.isfinite(np.asarray(value, dtype=np.complex128 if is_complex(value) else np.float64))
     if not finite.all():
         where = tuple(int(k) for k in np.argwhere(~finite)[0])
         raise BadInput(f"{name}: input {path} is not finite at index {where}: {np.asarray(value)[where]}")

@@ -131,8 +131,10 @@ def _prove(name: str, data: tuple[Path, ...], oracles: list[str] | None, digits:
 
     rng = np.random.default_rng(seed)
     if name in batch_problems():
-        return check(batch_problem(name, rng, list(data)), oracles=oracles or ORACLES, digits=digits, seed=seed)
-    return check(problems()[name](rng), oracles=oracles, digits=digits, seed=seed)
+        return check(
+            batch_problem(name, rng, list(data)), oracles=oracles or ORACLES, digits=digits, seed=seed, stateless=True
+        )
+    return check(problems()[name](rng), oracles=oracles, digits=digits, seed=seed, stateless=True)
 
 
 def _workers(tasks: int) -> Any:
