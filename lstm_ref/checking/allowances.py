@@ -29,6 +29,7 @@ from lstm_ref.checking.floor import Floors, bits, least_bits, measured, modelled
 from lstm_ref.checking.granularity import bits_inside, name_of, says_inside
 from lstm_ref.checking.judging import Allowed, Claimed, Judged, judge_all
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
+from lstm_ref.checking.report import InputReport
 from lstm_ref.errors import CannotEvaluate, LstmRefError
 
 ROUNDED = 4.0
@@ -40,6 +41,10 @@ DIGITS, SIZE = 40, 1e-15
 1e-40, and so little that the change is linear in it."""
 IS_ROUNDING = 0.01
 """Relative change of a claim at inputs moved by 1e-6, above which it is no smooth function of them but rounding."""
+BLURRED = 1e-2
+"""Part of an element that may be missing unseen, above which it is looked at more closely."""
+FAR = 1e3
+"""Times what was measured: a right claim is off by less, whatever its roundings."""
 EXPLAINABLE = 1e-6
 """Relative to the largest element: a larger error is not that of rounded constants, float32 among them."""
 
@@ -83,6 +88,8 @@ def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = Tru
     oracle = modelled(problem, dict(claimed.floats), setting.cotangents, 24 if problem.single else double)
     strict = Allowed(floors.strict.by_input, oracle)
     found = _zeros_settled(setting, Verdicts(_judge(setting, strict), floors.strict.how))
+    if excusing:
+        found = _seen_closer(setting, floors, found)
     if found.right or not excusing or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
         return found
     try:
@@ -125,6 +132,42 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed) -> Iterator[Ver
         )
         how = f"measured in {name_of(min(inside, forward))}: twice the change by one unit in its last place"
         yield Verdicts(_judge(setting, Allowed(floor, oracle, constants)), how, (remark,))
+
+
+def _seen_closer(setting: Setting, floors: Floors, verdicts: Verdicts) -> Verdicts:
+    """Where the model allows so much that of an input, or of its smaller elements, nothing is seen.
+
+    The model multiplies the largest numbers of all arrays. What one unit in the last place changes is mostly far less,
+    but no bound: who is as near to the truth as that is right. Who is off by far more, among elements of which the
+    model would let pass anything, is not called right, though not wrong either.
+    """
+    problem, floats = setting.problem, dict(setting.claimed.floats)
+    blurred = [p for p, j in verdicts.by_input.items() if _is_blurred(j.report)]
+    if not blurred:
+        return verdicts
+    try:
+        low = measured(problem, floats, setting.cotangents, least_bits(problem))
+    except LstmRefError:
+        raise
+    except (Exception, SystemExit):  # the author's code, at inputs beside theirs
+        return verdicts
+    floor = {k: np.minimum(v, floors.strict.by_input[k]) + smallest(problem) for k, v in low.items()}
+    closer, far = (_judge(setting, Allowed(f, f)) for f in (floor, {k: FAR * v for k, v in floor.items()}))
+    found = dict(verdicts.by_input)
+    for path in blurred:
+        if closer[path].report.right:
+            found[path] = closer[path]
+        elif found[path].report.right and _is_wrong(far[path]):
+            judged = found[path]
+            found[path] = judged._replace(report=replace(judged.report, right=False, undecided=True))
+    if all(found[p] is j for p, j in verdicts.by_input.items()):
+        return verdicts
+    return replace(verdicts, by_input=found, floor="measured: twice the change by one unit in the last place")
+
+
+def _is_blurred(report: InputReport) -> bool:
+    """Nothing is decided, or a large part of some element could be missing unseen, in floats as in balls."""
+    return report.undecided or (report.right and report.digits_in_balls is None and report.limit_in_floats > BLURRED)
 
 
 def _widened(floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

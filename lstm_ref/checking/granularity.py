@@ -13,11 +13,14 @@ import jax
 import numpy as np
 
 from lstm_ref.checking.problem import in_own_arithmetic, paths
+from lstm_ref.oracles.estimate import scales
 from lstm_ref.oracles.noise import FLOAT64, noise
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
 FLOAT32 = 2.0**-16
 """Noise relative to the values, above which it is not that of a few hundred roundings in float32."""
+FLOAT16 = 2.0**-3
+"""Likewise, in float16."""
 
 
 def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
@@ -29,18 +32,20 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
     call = in_own_arithmetic(function, inputs, *others)
 
     def at(points: np.ndarray) -> np.ndarray:
-        found = []
+        given_back = []
         for point in points:
             parts = zip(np.split(point, sizes), leaves, strict=True)
             given = jax.tree.unflatten(tree, [p.reshape(np.shape(v)).astype(np.result_type(v)) for p, v in parts])
             outputs = paths(call(given, *jax.tree.map(np.copy, others)))
-            found.append(np.concatenate([_relative(np.asarray(v, np.float64)) for v in outputs.values()]))
-        return np.array(found)
+            given_back.append(np.concatenate([_relative(np.asarray(v, np.float64)) for v in outputs.values()]))
+        return np.array(given_back)
 
     try:
-        worst = float(np.max(noise(at, flat), initial=0.0))
+        found = noise(at, flat, scales(leaves))
     except (Exception, SystemExit):  # it fails beside its inputs: nothing is known
         return 53
+    # What is nothing but noise is a zero that its terms leave, whatever they are rounded to: a bias before a norm.
+    worst = float(np.max(found, initial=0.0, where=found <= FLOAT16))
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
 
 

@@ -28,12 +28,13 @@ SEEN = 64.0
 there is not, or it was a kink."""
 
 
-def lines(x: np.ndarray) -> np.ndarray:
-    """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which a function of x (N,) is to be evaluated."""
+def lines(x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which a function of x (N,) is to be evaluated,
+    in steps relative to `scales`."""
     rng = np.random.default_rng(0)
     directions = rng.choice([-1.0, 1.0], (DIRECTIONS, x.size)) * rng.uniform(0.5, 1, (DIRECTIONS, x.size))
     # As long as one element's step, however many there are: along many at once a function bends more.
-    directions = directions * np.maximum(1.0, np.abs(x)) / max(1.0, x.size**0.5)
+    directions = directions * scales / max(1.0, x.size**0.5)
     along = np.multiply.outer(np.array(SPACINGS), np.arange(POINTS) - POINTS // 2)
     points: np.ndarray = x + along[:, None, :, None] * directions[:, None, :]
     return points
@@ -56,8 +57,8 @@ def noise_of(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(np.isfinite(noise), noise, np.inf))
 
 
-def noise(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+def noise(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """The noise of function(points (K, N)) -> (K, ...) around x (N,), in the shape (...) of one value."""
-    points = lines(x)
+    points = lines(x, scales)
     values = np.asarray(function(points.reshape(-1, x.size)), dtype=np.float64)
     return noise_of(values.reshape(*points.shape[:3], *values.shape[1:]))
