@@ -9,6 +9,9 @@
    1/np.sqrt(2·np.pi), by four operations, by 2.5 units, and the same written otherwise by as many to the other side.
    ROUNDED units are allowed each; and an error that is far smaller than any rounding would make it is none of it.
 3. *Less than the inputs' precision inside*: buffers of float32 in float64 code. The noise of the claim's values tells.
+
+The other way round, where the model allows as much as a gradient, or an element of it, is large, cause 1 is the
+sharper look: who agrees by it is right, and who is far off by it is undecided.
 """
 
 from __future__ import annotations
