@@ -15,12 +15,14 @@ import numpy as np
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.floor import bits
 from lstm_ref.checking.problem import in_own_arithmetic, paths
-from lstm_ref.oracles.estimate import is_traceable
+from lstm_ref.oracles.estimate import is_traceable, scales
 from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
 FLOAT32 = 2.0**-16
 """Noise relative to the values, above which it is not that of a few hundred roundings in float32."""
+FLOAT16 = 2.0**-3
+"""Likewise, in float16."""
 
 
 def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
@@ -32,18 +34,20 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
     call = in_own_arithmetic(function, inputs, *others)
 
     def at(points: np.ndarray) -> np.ndarray:
-        found = []
+        given_back = []
         for point in points:
             parts = zip(np.split(point, sizes), leaves, strict=True)
             given = jax.tree.unflatten(tree, [p.reshape(np.shape(v)).astype(np.result_type(v)) for p, v in parts])
             outputs = paths(call(given, *jax.tree.map(np.copy, others)))
-            found.append([np.ravel(np.asarray(v, np.float64)) for v in outputs.values()])
-        return np.concatenate([_relative(np.array(output)) for output in zip(*found, strict=True)], axis=1)
+            given_back.append([np.ravel(np.asarray(v, np.float64)) for v in outputs.values()])
+        return np.concatenate([_relative(np.array(output)) for output in zip(*given_back, strict=True)], axis=1)
 
     try:
-        worst = float(np.max(noise(at, flat, staircase_of), initial=0.0))
+        found = noise(at, flat, scales(leaves), staircase_of)
     except (Exception, SystemExit):  # it fails beside its inputs: nothing is known
         return 53
+    # What is nothing but noise is a zero that its terms leave, whatever they are rounded to: a bias before a norm.
+    worst = float(np.max(found, initial=0.0, where=found <= FLOAT16))
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
 
 
