@@ -1,8 +1,8 @@
 """Where a claim is off by little, what else may it be but a mistake? Each cause is measured, and allowed for in turn.
 
 1. *Large numbers on the way*: the model of the noise floor knows of none. What one unit in the last place of inputs and
-   cotangents changes shows them, as it does for low precision (`checking.floor`, way 3); no more is allowed than the
-   claim in balls of a float's size can lose, where it can be so run.
+   cotangents changes shows them, as it does for low precision (`checking.floor`, way 3). Where the claim runs in balls
+   its equations are judged there, and its numbers may lose all that the derived floor bounds.
 2. *Constants that are rounded in two ways*, 2/3 here and a division by 3 there. In balls, forward and claim are
    evaluated again with every constant moved (`arithmetic.constants`); by what the difference of the two changes, the
    rounding of constants explains a difference. A constant that is computed is off by more than its own rounding:
@@ -40,6 +40,9 @@ ROUNDED = 4.0
 """Unit roundoffs by which a constant may be off: its own, and those of up to three operations that made it."""
 TOO_SMALL = 1e-9
 """Part of what rounded constants can explain, below which an error is not theirs: by chance one in 1e9 is."""
+SECOND_ORDER = 2.0**-51
+"""Of what they can explain to first order. 0.1 and 2/3 are rounded by the same part of themselves, one up, one down: to
+first order 1 / 0.1 / 15 is 2 / 3."""
 DIGITS, SIZE = 40, 1e-15
 """Of the differences with moved constants, and by how many unit roundoffs they are moved: far above the truncation,
 1e-40, and so little that the change is linear in it."""
@@ -132,9 +135,14 @@ def _judge(setting: Setting, allowed: Allowed) -> dict[str, Judged]:
 def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts) -> Iterator[Verdicts]:
     problem, floats = setting.problem, dict(setting.claimed.floats)
     float_bits = least_bits(problem)
-    wide = _widened(floors, strict.floor, measured(problem, floats, setting.cotangents, float_bits))
+    if floors.derived is not None and setting.claimed.balls is not None:
+        # The equations are proven or refuted in balls; no rounding of a right one is beyond what is derived from them.
+        wide = {k: np.maximum(v, floors.derived[k]) for k, v in strict.floor.items()}
+        how = "derived: the claim in balls of float size"
+    else:
+        wide = _widened(floors, strict.floor, measured(problem, floats, setting.cotangents, float_bits))
+        how = "measured: twice the change by one unit in the last place"
     allowed = Allowed(wide, strict.oracle)
-    how = "measured: twice the change by one unit in the last place"
     yield Verdicts(_judge(setting, allowed), how)
     constants = _of_constants(setting, [path for path, judged in found.by_input.items() if _is_wrong(judged)])
     if constants is not None:
@@ -360,6 +368,9 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
         found[path] = np.where(most > 10.0**-DIGITS * size, most, 0.0)
         doubt = np.max(magnitudes(as_balls(balls.doubt[path])), initial=0.0)
         error = np.max(_errors(setting, balls, path), initial=0.0)
-        if setting.claimed.balls is not None and doubt < error < TOO_SMALL * np.max(found[path], initial=0.0):
+        largest = np.max(found[path], initial=0.0)
+        orders = (largest, SECOND_ORDER * largest)
+        is_of_an_order = error <= doubt or error > largest or any(TOO_SMALL * k <= error <= k for k in orders)
+        if setting.claimed.balls is not None and not is_of_an_order:
             found[path] = np.zeros(np.shape(most))
     return found
