@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lstm_ref.arithmetic.balls import Balls, as_balls, precision
 from lstm_ref.arithmetic.lift import lift
-from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.floor import bits
-from lstm_ref.checking.problem import TOO_MANY_TO_TRY, Problem, as_it_runs, is_jax, paths
+from lstm_ref.checking.problem import TOO_MANY_TO_TRY, Problem, as_it_runs, eagerly, is_jax, paths
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.oracles.balls import GUARD_DIGITS
 
@@ -35,7 +33,7 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
         raise
     except (Exception, SystemExit) as error:
         raise BadInput(f"{problem.name}: {what}(inputs) fails: {described(error)}") from error
-    named = paths(outputs)
+    named, named_again = paths(outputs), paths(again)
     if not named:
         raise BadInput(f"{problem.name}: {what}(inputs) returns no array")
     for path, value in named.items():
@@ -44,7 +42,7 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
             raise BadInput(f"{problem.name}: {label} must be floating, got {value.dtype}")
         if not np.isfinite(value.astype(np.float64)).all():
             raise BadInput(f"{problem.name}: {label} is not finite on finite inputs")
-        if not np.array_equal(value, paths(again)[path]):
+        if not np.array_equal(value, named_again[path]):
             raise BadInput(f"{problem.name}: {label} changes from call to call: pass its random numbers as inputs")
     if problem.is_loss:
         if len(named) != 1 or next(iter(named.values())).shape != ():
@@ -91,8 +89,9 @@ def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
             )
         given = (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)) if copied else ()
         for owner, before, after in given:
+            now = paths(after)
             for path, old in paths(before).items():
-                if not np.array_equal(old, paths(after)[path], equal_nan=True):
+                if not np.array_equal(old, now[path], equal_nan=True):
                     fault = f"{what} writes into its argument: {owner} {path} is changed after the call"
                     if fault not in faults:
                         faults.append(fault)
@@ -103,7 +102,7 @@ def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
     if not pure:
         second = once(as_it_runs(problem.gradients, False), True)
     elif sum(map(np.size, first.values())) <= TOO_MANY_TO_TRY:
-        second = once(_eager(problem.gradients), False)
+        second = once(eagerly(problem.gradients), False)
     known = paths(problem.inputs)
     for path, value in first.items():
         if path not in known:
@@ -121,14 +120,6 @@ def claim_in_floats(problem: Problem, cotangents: Any) -> InFloats:
     if not first:
         raise BadInput(f"{problem.name}: {what} claims no gradient: it returns an empty dict")
     return InFloats({path: first[path] for path in known if path in first}, tuple(faults))
-
-
-def _eager(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*given: Any) -> Any:
-        with x64():
-            return jax.tree.map(np.asarray, function(*jax.tree.map(jnp.asarray, given)))
-
-    return call
 
 
 def alike(jitted: np.ndarray, eager: np.ndarray | None) -> bool:
