@@ -18,7 +18,7 @@ BATCH = 256
 """Points at which JAX code is evaluated at once: more need memory, and gain nothing."""
 
 MANY_LEAVES = 1000
-"""Arrays, above which a function of them is not compiled whole: XLA's time goes with their square, minutes for 25,000."""
+"""Arrays, above which a function of them is not compiled whole: XLA's time goes with their square."""
 
 Function = Callable[[Any], Any]
 """A pytree of arrays -> a pytree of arrays (a scalar loss is one array)."""

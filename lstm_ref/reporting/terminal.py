@@ -18,6 +18,7 @@ from lstm_ref.reporting import words
 
 COLOURS = {"right": "green", "wrong": "red", "undecided": "yellow"}
 MANY_ROWS, FEW_ROWS = 300, 20
+"""Inputs, above which only some of those that are right are shown, and how many."""
 NARROWEST = 20
 """Columns: a terminal that claims fewer (COLUMNS=0) knows nothing of its width."""
 
