@@ -244,13 +244,13 @@ def _leaves(tree: Any) -> list[tuple[str, str, Any]]:
 def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether the function is JAX code: JAX can trace it, and it does not run on NumPy's object arrays, which JAX does
     not take. Low precision is JAX's too, and what is too large to try. Found once for a function and its arguments."""
+    if not is_traceable(function, *arguments):
+        return False
     leaves = [np.asarray(v) for v in jax.tree.leaves(arguments)]
     if any(v.dtype.itemsize < np.float32().itemsize for v in leaves) or is_too_much_to_try(leaves):
-        return is_traceable(function, *arguments)
+        return True
     key = kinds_of(arguments), b"".join(v.tobytes() for v in leaves)
-    if remembered(_refusing, function, key, lambda: _refuses_objects(function, arguments)):
-        return is_traceable(function, *arguments)
-    return False
+    return bool(remembered(_refusing, function, key, lambda: _refuses_objects(function, arguments)))
 
 
 def is_too_much_to_try(leaves: list[np.ndarray]) -> bool:
