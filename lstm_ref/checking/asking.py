@@ -27,6 +27,8 @@ BY_VALUES = {"balls", "complex"}
 FLOAT64_ALONE = {"complex", "differences"}
 MANY_ELEMENTS = 1000
 DIRECTIONS = 4
+MANY_DIRECTED = 200
+"""Inputs, each with directions of its own, that a large problem may have for an answer from values."""
 
 # Beyond this many elements an evaluation in balls takes minutes (some 10 us an operation and element, T·B·H² of them):
 # where autodiff sees every element, the others are asked only by name.
@@ -42,15 +44,21 @@ def asked(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, .
     if not names:
         raise BadInput(f"no oracle named: there are {', '.join(ORACLES)}")
     if oracles is None and is_very_large(problem):
-        why = f"over {VERY_MANY_ELEMENTS} elements autodiff alone compares every one; name this oracle to ask it too"
+        why = (
+            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, autodiff alone "
+            "compares every one; name this oracle to ask it too"
+        )
         return ("reverse",), [(name, why) for name in names if name != "reverse"]
     return names, []
 
 
 def is_very_large(problem: Problem, traced: bool = True) -> bool:
-    """Whether the problem is too large for balls, and autodiff can see all of it (or might: JAX is not to trace it)."""
-    size = sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs))
-    if size <= VERY_MANY_ELEMENTS or problem.definition is not None:
+    """Whether the problem is too large for balls, and autodiff can see all of it (or might: JAX is not to trace it). Of
+    many small inputs it is sooner: each asks for evaluations of its own, element by element or along directions."""
+    leaves = jax.tree.leaves(problem.inputs)
+    size = sum(int(np.size(v)) for v in leaves)
+    is_too_large = size > VERY_MANY_ELEMENTS or (size > MANY_ELEMENTS and len(leaves) > MANY_DIRECTED)
+    if not is_too_large or problem.definition is not None:
         return False
     return not traced or is_traceable(problem.function, problem.inputs)
 

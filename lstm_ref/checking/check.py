@@ -7,10 +7,12 @@ arithmetic allows (`checking.floor`).
 
 from __future__ import annotations
 
+import gc
 import math
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -39,7 +41,7 @@ from lstm_ref.checking.names import with_named_nodes
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
 from lstm_ref.checking.report import ESTIMATOR, EXACT, UNDECIDED, WRONG, Finding, InputReport, Report
 from lstm_ref.errors import BadInput, LstmRefError
-from lstm_ref.oracles.estimate import scales, why_untraceable
+from lstm_ref.oracles.estimate import MANY_LEAVES, scales, why_untraceable
 
 AT_KINK = (
     "a kink of the function lies exactly at these inputs (a relu, max or abs of equal numbers), where any of its "
@@ -63,6 +65,32 @@ def check(
     before anything is traced, which would show what it keeps from call to call. Raises BadInput where the check cannot
     be made.
     """
+    with _few_collections() if len(jax.tree.leaves(problem.inputs)) > MANY_LEAVES else nullcontext():
+        return _check(problem, oracles, digits, seed, explain, progress, stateless)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """A trace of many inputs is millions of objects that all stay: to look for garbage among them, again and again,
+    takes a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _check(
+    problem: Problem,
+    oracles: Iterable[str] | None,
+    digits: int,
+    seed: int,
+    explain: bool,
+    progress: Callable[[str], None] | None,
+    stateless: bool,
+) -> Report:
     started, say = time.perf_counter(), progress or (lambda _: None)
     if digits < 20:
         raise BadInput(f"digits must be at least 20, got {digits}: below that balls see less than floats do")
@@ -199,9 +227,9 @@ def in_its_precision(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
         double = jax.tree.map(lambda v: np.asarray(v).astype(np.float64), problem.inputs)
         error = why_untraceable(problem.function, double)
         return replace(problem, single=error is not None), ()
-    if error is None or not isinstance(error, TypeError) or why_untraceable(problem.function, low) is not None:
+    if error is None or not error.is_type_error or why_untraceable(problem.function, low) is not None:
         return problem, ()
-    why = " ".join(str(error).split())[:300]
+    why = " ".join(error.text.split())[:300]
     note = f"JAX can trace the function in float32 alone, and it is judged in float32; in float64: {why}"
     return replace(problem, inputs=low, single=True), (note,)
 

@@ -15,7 +15,7 @@ from lstm_ref.arithmetic.balls import Balls, as_balls, precision
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.floor import bits
-from lstm_ref.checking.problem import TOO_MANY_TO_TRY, Problem, as_it_runs, is_jax, paths
+from lstm_ref.checking.problem import TOO_MANY_TO_TRY, Problem, as_it_runs, eagerly, is_jax, paths
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.oracles.balls import GUARD_DIGITS
 
@@ -37,7 +37,7 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
         raise
     except (Exception, SystemExit) as error:
         raise BadInput(f"{problem.name}: {what}(inputs) fails: {described(error)}") from error
-    named = paths(outputs)
+    named, named_again = paths(outputs), paths(again)
     if not named:
         raise BadInput(f"{problem.name}: {what}(inputs) returns no array")
     for path, value in named.items():
@@ -46,7 +46,7 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
             raise BadInput(f"{problem.name}: {label} must be floating, got {value.dtype}")
         if not np.isfinite(value.astype(np.float64)).all():
             raise BadInput(f"{problem.name}: {label} is not finite on finite inputs")
-        if not np.array_equal(value, paths(again)[path]):
+        if not np.array_equal(value, named_again[path]):
             raise BadInput(f"{problem.name}: {label} changes from call to call: pass its random numbers as inputs")
     if problem.is_loss:
         if len(named) != 1 or next(iter(named.values())).shape != ():
@@ -78,10 +78,8 @@ def faults_as_written(problem: Problem, seed: int) -> tuple[str, ...]:
     beside = jax.tree.map(
         lambda v: np.asarray(v * (1 + 0.05 * rng.standard_normal(np.shape(v))), v.dtype), _arrays(problem)
     )
-    for given in (
-        lambda v: np.array(v),
-        jnp.asarray,
-    ):  # NumPy's arrays, which JAX code takes too unless it asks for more
+    # NumPy's arrays, which JAX code takes too unless it asks for more.
+    for given in (np.array, jnp.asarray):
         try:
             with x64(), warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
@@ -139,6 +137,7 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
     what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
     pure = is_jax(problem.gradients, problem.inputs, cotangents)
     faults: list[str] = []
+    known = paths(problem.inputs)
 
     def once(call: Callable[..., Any], copied: bool) -> dict[str, np.ndarray]:
         inputs, bars = _for(not copied, problem.inputs), _for(not copied, cotangents)
@@ -153,14 +152,15 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
                 f"{problem.name}: {what} must return a dict of gradients by input name, got {type(result).__name__}"
             )
         for path, value in _with_none(result).items():
-            if value is None and path in paths(problem.inputs):
+            if value is None and path in known:
                 raise BadInput(
                     f"{problem.name}: the gradient of {path} must be an array, got None (leave out what is not claimed)"
                 )
         given = (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)) if copied else ()
         for owner, before, after in given:
+            now = paths(after)
             for path, old in paths(before).items():
-                if not np.array_equal(old, paths(after)[path], equal_nan=True):
+                if not np.array_equal(old, now[path], equal_nan=True):
                     fault = f"{what} writes into its argument: {owner} {path} is changed after the call"
                     if fault not in faults:
                         faults.append(fault)
@@ -171,8 +171,7 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
     if not pure:
         second = once(as_it_runs(problem.gradients, False), True)
     elif not stateless and sum(map(np.size, first.values())) <= TOO_MANY_TO_TRY:
-        second = once(_eager(problem.gradients), False)
-    known = paths(problem.inputs)
+        second = once(eagerly(problem.gradients), False)
     for path, value in first.items():
         if path not in known:
             raise BadInput(f"{problem.name}: {what} returns {path!r}, which is no input ({', '.join(known)})")
@@ -198,14 +197,6 @@ def _with_none(tree: Any) -> dict[str, Any]:
 
 
 _NOTHING = object()
-
-
-def _eager(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*given: Any) -> Any:
-        with x64():
-            return jax.tree.map(np.asarray, function(*jax.tree.map(jnp.asarray, given)))
-
-    return call
 
 
 def alike(jitted: np.ndarray, eager: np.ndarray | None) -> bool:

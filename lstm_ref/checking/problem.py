@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision
@@ -14,10 +16,12 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
 from lstm_ref.errors import BadInput
-from lstm_ref.oracles.estimate import is_traceable
+from lstm_ref.oracles.estimate import MANY_LEAVES, Memory, is_traceable, kinds_of, remembered
 
 TOO_MANY_TO_TRY = 20_000
 """Elements: object arrays take microseconds for each, many times over."""
+FEW_ELEMENTS = 10
+"""Of an array, so few that it is tried however many there are of them."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +269,8 @@ def paths(tree: Any) -> dict[str, Any]:
 
 def _leaves(tree: Any) -> list[tuple[str, str, Any]]:
     """Path, place ("['a'][0]") and leaf of each: two leaves may have one path, never one place."""
+    if isinstance(tree, (np.ndarray, float)):
+        return [("", "", tree)]
     if isinstance(tree, dict):
         return [
             (f"{key}.{path}" if path else str(key), f"[{key!r}]{place}", leaf)
@@ -278,18 +284,32 @@ def _leaves(tree: Any) -> list[tuple[str, str, Any]]:
 
 def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether the function is JAX code: JAX can trace it, and it does not run on NumPy's object arrays, which JAX does
-    not take. Low precision is JAX's too, and what is too large to try."""
+    not take. Low precision is JAX's too, and what is too large to try. Found once for a function and its arguments."""
     if not is_traceable(function, *arguments):
         return False
     leaves = [np.asarray(v) for v in jax.tree.leaves(arguments)]
-    if sum(v.size for v in leaves) > TOO_MANY_TO_TRY or any(v.dtype.itemsize < np.float32().itemsize for v in leaves):
+    if any(v.dtype.itemsize < np.float32().itemsize for v in leaves) or is_too_much_to_try(leaves):
         return True
+    key = kinds_of(arguments), b"".join(v.tobytes() for v in leaves)
+    return bool(remembered(_refusing, function, key, lambda: _refuses_objects(function, arguments)))
+
+
+def is_too_much_to_try(leaves: list[np.ndarray]) -> bool:
+    """Whether the elements are too many for balls; of many small arrays, JAX's trace takes longer still."""
+    size = sum(v.size for v in leaves)
+    return size > TOO_MANY_TO_TRY and size > FEW_ELEMENTS * len(leaves)
+
+
+_refusing: Memory = WeakKeyDictionary()
+
+
+def _refuses_objects(function: Callable[..., Any], arguments: Any) -> bool:
     try:
         with bits_of_precision(53):
             given = function(*jax.tree.map(lambda v: as_balls(v).copy(), arguments))
     except (Exception, SystemExit):
         return True
-    return not all(isinstance(v, np.ndarray) and v.dtype == object for v in jax.tree.leaves(given))
+    return not all(isinstance(v, np.ndarray) for v in jax.tree.leaves(given))
 
 
 def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
@@ -309,7 +329,19 @@ def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
     jitted = jax.jit(function)
 
     def call(*given: Any) -> Any:
+        if len(jax.tree.leaves(given)) > MANY_LEAVES:
+            return eagerly(function)(*given)
         with x64():
             return jax.tree.map(np.asarray, jitted(*given))
+
+    return call
+
+
+def eagerly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """JAX code as it stands, without `jax.jit`."""
+
+    def call(*given: Any) -> Any:
+        with x64():
+            return jax.tree.map(np.asarray, function(*jax.tree.map(jnp.asarray, given)))
 
     return call

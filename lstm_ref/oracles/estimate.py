@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +12,13 @@ import numpy as np
 
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.errors import CannotEvaluate
+from lstm_ref.errors import CannotEvaluate, is_readable
 
 BATCH = 256
 """Points at which JAX code is evaluated at once: more need memory, and gain nothing."""
+
+MANY_LEAVES = 1000
+"""Arrays, above which a function of them is not compiled whole: XLA's time goes with their square."""
 
 Function = Callable[[Any], Any]
 """A pytree of arrays -> a pytree of arrays (a scalar loss is one array)."""
@@ -38,19 +42,53 @@ def inner(outputs: Any, cotangent: Any) -> Any:
     return sum((out * bar).sum() for out, bar in pairs)
 
 
+class Untraceable(NamedTuple):
+    """Why JAX cannot trace a function, without the error itself, which would keep the user's objects alive."""
+
+    is_type_error: bool
+    text: str
+
+
 def is_traceable(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether JAX can trace the function at arguments of these dtypes; plain operators it can trace too."""
     return why_untraceable(function, *arguments) is None
 
 
-def why_untraceable(function: Callable[..., Any], *arguments: Any) -> BaseException | None:
-    """What JAX raises when it traces the function; None where it can."""
+def why_untraceable(function: Callable[..., Any], *arguments: Any) -> Untraceable | None:
+    """What JAX raises when it traces the function; None where it can. Found once for a function and shapes."""
+    return remembered(_traced, function, kinds_of(arguments), lambda: _why_untraceable(function, arguments))
+
+
+def _why_untraceable(function: Callable[..., Any], arguments: Any) -> Untraceable | None:
     try:
         with x64():
             jax.jit(function).eval_shape(*jax.tree.map(_abstract, arguments))  # which JAX remembers
     except (Exception, SystemExit) as error:
-        return error
+        return Untraceable(isinstance(error, TypeError), str(error) if is_readable(error) else "")
     return None
+
+
+def kinds_of(arguments: Any) -> Hashable:
+    """What a trace depends on: the structure of the arguments, shapes and dtypes of arrays, types of other leaves."""
+    leaves, tree = jax.tree.flatten(arguments)
+    return tree, *((v.shape, v.dtype) if isinstance(v, (np.ndarray, jax.Array)) else type(v) for v in leaves)
+
+
+Memory: TypeAlias = WeakKeyDictionary[Any, dict[Any, Any]]
+"""By function, while it lives, what was found of it, by key: plain data, which keeps nothing of the user's alive."""
+_traced: Memory = WeakKeyDictionary()
+
+
+def remembered(memory: Memory, function: Any, key: Hashable, find: Callable[[], Any]) -> Any:
+    """What `find` gives, found once for a function and a key; each time where one of them cannot be remembered."""
+    try:
+        known = memory.setdefault(function, {})
+        if key in known:
+            return known[key]
+    except Exception:  # a callable object of the user's, with a hash or an equality of its own
+        return find()
+    known[key] = found = find()
+    return found
 
 
 def _abstract(v: Any) -> Any:

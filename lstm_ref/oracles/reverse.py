@@ -12,7 +12,7 @@ import numpy as np
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.oracles.estimate import Estimate, Function, is_traceable
+from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, Function, is_traceable
 
 LARGE = 10_000
 """Numbers read, above which a program that XLA has compiled is worth its compilation the second time at the latest."""
@@ -23,7 +23,8 @@ def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
     gradient = partial(_remembered, function)
-    if sum(np.size(v) for v in jax.tree.leaves((inputs, cotangent))) > LARGE:
+    leaves = jax.tree.leaves((inputs, cotangent))
+    if sum(map(np.size, leaves)) > LARGE and len(leaves) <= MANY_LEAVES:
         with x64():
             return Estimate(jax.tree.map(np.asarray, gradient(inputs, cotangent)))
     return Estimate(uncompiled(gradient, inputs, cotangent)(inputs, cotangent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
@@ -11,11 +12,13 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
-from lstm_ref.checking.report import WRONG, OracleReport, Report
+from lstm_ref.checking.report import WRONG, InputReport, OracleReport, Report
 from lstm_ref.errors import shown
 from lstm_ref.reporting import words
 
 COLOURS = {"right": "green", "wrong": "red", "undecided": "yellow"}
+MANY_ROWS, FEW_ROWS = 300, 20
+"""Inputs, above which only some of those that are right are shown, and how many."""
 NARROWEST = 20
 """Columns: a terminal that claims fewer (COLUMNS=0) knows nothing of its width."""
 
@@ -72,7 +75,8 @@ def _inputs(report: Report) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("limit" if report.right else "verdict", no_wrap=report.right or not _any_directions(report))
     in_balls = any(i.limit_in_balls is not None for i in report.inputs)
-    for one in report.inputs:
+    rows = _rows(report)
+    for one in rows:
         by_name = {o.oracle: o for o in one.oracles}
         cells = [_digits(by_name[n]) if n in by_name else "" for n in oracles]
         if report.right:
@@ -82,7 +86,17 @@ def _inputs(report: Report) -> Table:
             style = "green" if one.right else f"bold {COLOURS[words.kind(one)]}"
             cells.append(f"[{style}]{'right' if one.right else words.verdict(one)}[/]")
         table.add_row(escape(one.name), words.shape(one), *cells)
+    if len(rows) < len(report.inputs):
+        table.add_row(f"and {len(report.inputs) - len(rows):,} more, all right")
     return table
+
+
+def _rows(report: Report) -> list[InputReport]:
+    """The inputs that are shown: all, up to MANY_ROWS; of more, what is not right and the first of the rest."""
+    if len(report.inputs) <= MANY_ROWS:
+        return list(report.inputs)
+    left = itertools.count()
+    return [one for one in report.inputs if not one.right or next(left) < FEW_ROWS]
 
 
 def _any_directions(report: Report) -> bool:
