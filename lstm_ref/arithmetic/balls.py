@@ -102,8 +102,8 @@ def from_code(x: Any) -> Any:
         return np.frompyfunc(from_code, 1, 1)(x)
     if np.asarray(x).dtype.kind != "f":
         return _to_ball(x)
-    bits = constants.bits_of(x)
-    return np.frompyfunc(lambda v: acb(found.taken(float(v), bits)), 1, 1)(x)
+    bits, largest = constants.bits_of(x), float(np.max(np.abs(x), initial=0.0))
+    return np.frompyfunc(lambda v: acb(found.taken(float(v), bits, largest)), 1, 1)(x)
 
 
 def is_balls(x: Any) -> bool:

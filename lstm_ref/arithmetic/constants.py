@@ -6,7 +6,8 @@ plainly exact (a small integer, a short binary fraction), can be moved by a mult
 what changes by it is what rounded constants can explain.
 
 A computed constant may be off by more: 1 - 0.9 is two units off 0.1, 1 - 0.999 a hundred and more off 0.001. Where a
-constant is as near to a short decimal fraction as numbers below 1 are rounded, that is taken for what was meant.
+constant is as near to a short decimal fraction as numbers below 1 are rounded, that is taken for what was meant. And a
+table (a window, a transform) may have been summed up: its small entries are off by units of its largest.
 
 Constants that differ by a power of two are rounded alike, and are moved alike. They are moved in the directions of the
 rows of a Hadamard matrix: its columns are orthogonal, so that over all ROWS moves the mean square of the change is
@@ -30,6 +31,8 @@ EXACT_BITS = 10
 """A float with a significand this short was meant as it is: that a rounded number ends so has a chance of 2^-40."""
 FLOAT32_BITS = 24
 LARGEST_INTEGER = 2**24
+MOST_UNITS = 1e3
+LARGEST_TOLERANCE = 1e-4
 SHORT_DECIMAL = 8
 """Digits: by chance a float lies so near to such a fraction once in a million."""
 
@@ -49,10 +52,15 @@ class Constants:
         self.row: int | None = None
         self.size = 0.0
         """By how many unit roundoffs of its dtype each is moved."""
+        self.tolerances_times = 1.0
+        """What tolerances are multiplied by, at which loops of the code may stop."""
 
-    def taken(self, value: float, bits: int) -> arb:
-        """A constant of a dtype with so many bits, as the evaluation takes it."""
+    def taken(self, value: float, bits: int, largest: float = 0.0) -> arb:
+        """A constant of a dtype with so many bits, as the evaluation takes it; `largest` is the table's that it is
+        an entry of."""
         exact = arb(value)
+        if self.tolerances_times != 1.0 and is_tolerance(value):
+            return exact * arb(self.tolerances_times)
         if value in self.kept or is_exact(value):
             return exact
         key = abs(math.frexp(value)[0]), bits
@@ -61,7 +69,8 @@ class Constants:
             return exact
         sign = HADAMARD[self.row, column] if column < ROWS else _sign(column, self.row)
         with flint.ctx.workdps(MOVED_DIGITS):  # a program's constants are made before its digits are known
-            return exact * (1 + arb(sign * self.size * _units(value, bits)) * arb(2) ** -bits)
+            units = max(_units(value, bits), min(MOST_UNITS, largest / abs(value)))
+            return exact * (1 + arb(sign * self.size * units) * arb(2) ** -bits)
 
 
 def _units(value: float, bits: int) -> float:
@@ -81,6 +90,11 @@ def is_exact(value: float) -> bool:
     if not math.isfinite(value) or (value.is_integer() and abs(value) <= LARGEST_INTEGER):
         return True
     return (math.frexp(value)[0] * 2**EXACT_BITS).is_integer()
+
+
+def is_tolerance(value: float) -> bool:
+    """Whether a float is a small power of ten, as people write where a loop may stop."""
+    return 0 < value <= LARGEST_TOLERANCE and value == float(f"1e{round(math.log10(value))}")
 
 
 _current: Constants | None = None

@@ -152,7 +152,9 @@ def from_code(aval: Any, x: Any) -> Any:
     if found is None or not is_float(aval) or is_balls(x):
         return constant(aval, x)
     bits = constants.bits_of(x, int(jnp.finfo(aval.dtype).nmant) + 1)
-    return boxed(np.frompyfunc(lambda v: found.taken(float(v), bits), 1, 1)(np.asarray(x, dtype=np.float64)))
+    x = np.asarray(x, dtype=np.float64)
+    largest = float(np.max(np.abs(x), initial=0.0))
+    return boxed(np.frompyfunc(lambda v: found.taken(float(v), bits, largest), 1, 1)(x))
 
 
 # ------------------------------------------------------------------------------------------------------ the walk

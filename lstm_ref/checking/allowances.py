@@ -8,7 +8,11 @@
    rounding of constants explains a difference. A constant that is computed is off by more than its own rounding:
    1/np.sqrt(2·np.pi), by four operations, by 2.5 units, and the same written otherwise by as many to the other side.
    ROUNDED units are allowed each; and an error that is far smaller than any rounding would make it is none of it.
-3. *Less than the inputs' precision inside*: buffers of float32 in float64 code. The noise of the claim's values tells.
+3. *A loop that stops at a tolerance*, and a gradient that is derived as if it did not: the error falls with it.
+4. *Less than the inputs' precision inside*: buffers of float32 in float64 code. The noise of the claim's values tells.
+
+The other way round, where the model allows as much as a gradient, or an element of it, is large, cause 1 is the
+sharper look: who agrees by it is right, and who is far off by it is undecided.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from lstm_ref.checking.floor import Floors, bits, least_bits, measured, modelled
 from lstm_ref.checking.granularity import bits_inside, bits_of_program, name_of, says_inside
 from lstm_ref.checking.judging import Allowed, Claimed, Judged, judge_all
 from lstm_ref.checking.problem import Problem, in_own_arithmetic, paths
+from lstm_ref.checking.report import InputReport
 from lstm_ref.errors import CannotEvaluate, LstmRefError
 
 ROUNDED = 4.0
@@ -40,8 +45,21 @@ DIGITS, SIZE = 40, 1e-15
 1e-40, and so little that the change is linear in it."""
 IS_ROUNDING = 0.01
 """Relative change of a claim at inputs moved by 1e-6, above which it is no smooth function of them but rounding."""
+BLURRED = 1e-2
+"""Part of an element that may be missing unseen, above which it is looked at more closely."""
+FAR = 1e3
+"""Times what was measured: a right claim is off by less, whatever its roundings."""
 EXPLAINABLE = 1e-6
 """Relative to the largest element: a larger error is not that of rounded constants, float32 among them."""
+
+
+SHARPER, STEP = 1e-10, 1e-3
+"""By what tolerances are multiplied, and by what at least an error must be that comes of them: a loop that converges
+linearly stops that much later, and one that converges quadratically more."""
+STOPS_EARLY = (
+    "right but for a tolerance in the code, at which a loop stops: with a smaller one forward and claim agree to more "
+    "digits"
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +101,8 @@ def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = Tru
     oracle = modelled(problem, dict(claimed.floats), setting.cotangents, 24 if problem.single else double)
     strict = Allowed(floors.strict.by_input, oracle)
     found = _zeros_settled(setting, Verdicts(_judge(setting, strict), floors.strict.how))
+    if excusing:
+        found = _seen_closer(setting, floors, found)
     if found.right or not excusing or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
         return found
     best = found
@@ -120,6 +140,9 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts
     if constants is not None:
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
+    stopping = _of_tolerances(setting)
+    if stopping is not None:
+        yield Verdicts(_judge(setting, Allowed(wide, strict.oracle, stopping)), how, (STOPS_EARLY,))
     inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
     forward = min(bits_inside(problem.function, problem.inputs), bits_of_program(problem.function, problem.inputs))
     if min(inside, forward) < float_bits:
@@ -134,6 +157,42 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts
         )
         how = f"measured in {name_of(min(inside, forward))}: twice the change by one unit in its last place"
         yield Verdicts(_judge(setting, Allowed(floor, oracle, constants)), how, (remark,))
+
+
+def _seen_closer(setting: Setting, floors: Floors, verdicts: Verdicts) -> Verdicts:
+    """Where the model allows so much that of an input, or of its smaller elements, nothing is seen.
+
+    The model multiplies the largest numbers of all arrays. What one unit in the last place changes is mostly far less,
+    but no bound: who is as near to the truth as that is right. Who is off by far more, among elements of which the
+    model would let pass anything, is not called right, though not wrong either.
+    """
+    problem, floats = setting.problem, dict(setting.claimed.floats)
+    blurred = [p for p, j in verdicts.by_input.items() if _is_blurred(j.report)]
+    if not blurred:
+        return verdicts
+    try:
+        low = measured(problem, floats, setting.cotangents, least_bits(problem))
+    except LstmRefError:
+        raise
+    except (Exception, SystemExit):  # the author's code, at inputs beside theirs
+        return verdicts
+    floor = {k: np.minimum(v, floors.strict.by_input[k]) + smallest(problem) for k, v in low.items()}
+    closer, far = (_judge(setting, Allowed(f, f)) for f in (floor, {k: FAR * v for k, v in floor.items()}))
+    found = dict(verdicts.by_input)
+    for path in blurred:
+        if closer[path].report.right:
+            found[path] = closer[path]
+        elif found[path].report.right and _is_wrong(far[path]):
+            judged = found[path]
+            found[path] = judged._replace(report=replace(judged.report, right=False, undecided=True))
+    if all(found[p] is j for p, j in verdicts.by_input.items()):
+        return verdicts
+    return replace(verdicts, by_input=found, floor="measured: twice the change by one unit in the last place")
+
+
+def _is_blurred(report: InputReport) -> bool:
+    """Nothing is decided, or a large part of some element could be missing unseen, in floats as in balls."""
+    return report.undecided or (report.right and report.digits_in_balls is None and report.limit_in_floats > BLURRED)
 
 
 def _widened(floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -214,6 +273,29 @@ def _of_constants(setting: Setting, wrong: list[str]) -> dict[str, np.ndarray] |
     each = ROUNDED * math.sqrt(min(len(counted.column), ROWS))
     allowed = {p: each * np.sqrt(v / rows) for p, v in squares.items()}
     return _in_shape(setting, allowed)
+
+
+def _of_tolerances(setting: Setting) -> dict[str, np.ndarray] | None:
+    """By path, the error where it falls in step with the small powers of ten in the code, at which its loops stop; None
+    where none does. What is wrong for another reason stays as wrong as it is."""
+    if setting.claimed.balls is None or "balls" not in setting.answers or setting.problem.definition is not None:
+        return None
+    kept = _numbers_of(setting)
+    try:
+        with noted(Constants(kept)):
+            here = _difference(setting)
+        sharper = Constants(kept)
+        sharper.tolerances_times = SHARPER
+        with noted(sharper):
+            there = _difference(setting)
+    except CannotEvaluate:
+        return None
+    found = {}
+    for path, error in here.items():
+        before, after = (np.max(magnitudes(v), initial=0.0) for v in (error, there[path]))
+        allowed = 2 * before if after <= STEP * before else 0.0
+        found[path] = np.full(np.shape(setting.claimed.floats[path]), allowed)
+    return found if any(np.any(v) for v in found.values()) else None
 
 
 def _may_be_constants(setting: Setting, balls: Answer, path: str) -> bool:

@@ -27,7 +27,7 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
         with warnings.catch_warnings():
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
             values = phi.at(phi.axes(np.full((1, N), 1j * STEP)))
-            real_step = REAL_STEP * np.maximum(1.0, np.abs(phi.x))
+            real_step = REAL_STEP * phi.scales
             plus, minus = (np.real(phi.at(phi.axes(step[None]).astype(complex))) for step in (real_step, -real_step))
             centre = abs(phi.at(phi.x[None].astype(complex))[0]) if N else 0.0
     except np.exceptions.ComplexWarning as error:
@@ -43,7 +43,8 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     with np.errstate(invalid="ignore"):
         change = (plus - minus) / (2 * real_step)
         size = np.abs(gradient) + np.abs(change)
-        allowed = 1e-5 * size + 1e-9 * (centre + np.max(size, initial=0.0)) / np.maximum(1.0, np.abs(phi.x))
+        largest = np.max(size, initial=0.0) / np.maximum(1.0, phi.scales)
+        allowed = 1e-5 * size + 1e-9 * (centre / phi.scales + largest)
         off = ~(np.abs(gradient - change) <= allowed)
     if off.any():
         n = int(np.argmax(off))

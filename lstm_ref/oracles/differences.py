@@ -34,16 +34,25 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     1e-4. Inputs are taken as float64. An error is infinite where no value near the inputs is finite.
     """
     phi = Line(function, inputs, cotangent)
-    spread = float(noise(phi.at, phi.x)) if phi.x.size else 0.0
+    spread = float(noise(phi.at, phi.x, phi.scales)) if phi.x.size else 0.0
     centre = float(np.real(phi.at(phi.x[None])[0]))
     # A sum of outputs is at least as uncertain as its last rounding.
     sigma = max(spread, float(np.finfo(np.float64).eps) * abs(centre))
     found = _at(phi, np.arange(phi.x.size), FIRST_STEPS[0], centre, sigma)
     for first in FIRST_STEPS[1:]:
         scale = float(np.max(np.abs(found.slope), initial=0.0, where=np.isfinite(found.error)))
-        again = np.flatnonzero((found.kink | (found.error > DOUBTFUL * scale)) & (sigma / first < found.error))
+        again = np.flatnonzero(
+            (found.kink | (found.error > DOUBTFUL * scale)) & (sigma / (first * phi.scales) < found.error)
+        )
         if again.size:
             found = _better(found, _at(phi, again, first, centre, sigma), again)
+    # Of tiny inputs a longer step is taken where it gives the same: the function may not care how tiny they are.
+    small = np.flatnonzero((phi.scales < 1) & ~found.kink)
+    if small.size:
+        wide = _at(phi, small, FIRST_STEPS[0], centre, sigma, np.maximum(1.0, phi.scales))
+        same = np.abs(wide.slope - found.slope[small]) <= found.error[small]
+        same = same & (wide.error < found.error[small]) & ~wide.kink
+        found = _replaced(found, wide, small, same)
     at_kink = bool(np.any(found.kink))
     return Estimate(phi.unravel(found.slope), jax.tree.map(np.asarray, phi.unravel(found.error)), at_kink)
 
@@ -60,16 +69,22 @@ class Slopes(NamedTuple):
 def _better(found: Slopes, new: Slopes, which: np.ndarray) -> Slopes:
     """At smaller steps a kink may be left behind; else the smaller error is believed."""
     take = (new.error < found.error[which]) | (found.kink[which] & ~new.kink & np.isfinite(new.error))
+    return _replaced(found, new, which, take)
+
+
+def _replaced(found: Slopes, new: Slopes, which: np.ndarray, take: np.ndarray) -> Slopes:
     every = [old.copy() for old in found]
     for old, value in zip(every, new, strict=True):
         old[which[take]] = value[take]
     return Slopes(*every)
 
 
-def _at(phi: Line, which: np.ndarray, first: float, centre: float, sigma: float) -> Slopes:
+def _at(
+    phi: Line, which: np.ndarray, first: float, centre: float, sigma: float, scales: np.ndarray | None = None
+) -> Slopes:
     """The slopes along some elements' axes, by steps from `first` down."""
     x = phi.x[which]
-    h = first * np.maximum(1.0, np.abs(x)) * SHRINK ** -np.arange(LEVELS)[:, None]
+    h = first * (phi.scales if scales is None else scales)[which] * SHRINK ** -np.arange(LEVELS)[:, None]
     # The step that the arithmetic takes, not the one we asked for: x + h is rounded.
     right, left = (x + h) - x, (x - h) - x
     at_right, at_left = (np.reshape(phi.at(phi.axes(step, which)), h.shape) for step in (right, left))

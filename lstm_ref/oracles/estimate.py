@@ -57,6 +57,22 @@ def _abstract(v: Any) -> Any:
     return jax.ShapeDtypeStruct(np.shape(v), jnp.result_type(v)) if isinstance(v, (np.ndarray, jax.Array)) else v
 
 
+TINY = 1e-3
+"""An array of inputs whose largest element is below is measured by that: nanometres, rates of a millionth."""
+
+
+def scales(leaves: list[Any]) -> np.ndarray:
+    """Of every element of some arrays, flat, the length by which steps from it are measured: its own size, and at least
+    1, or the largest of its array where all of them are tiny."""
+
+    def of(v: np.ndarray) -> np.ndarray:
+        largest = float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v)))
+        return np.maximum(largest if 0 < largest < TINY else 1.0, np.abs(v))
+
+    parts = [of(np.ravel(np.asarray(v, dtype=np.float64))) for v in leaves]
+    return np.concatenate(parts or [np.zeros(0)])
+
+
 class Line:
     """The function as φ(x) = Σ cotangent · function(inputs) of one flat vector x (N,), evaluated at many points.
 
@@ -67,6 +83,7 @@ class Line:
         leaves, self._tree = jax.tree.flatten(inputs)
         self._shapes = [np.shape(v) for v in leaves]
         self.x = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves] or [np.zeros(0)])
+        self.scales = scales(leaves)
         self._traceable = is_traceable(function, inputs)
         self._function, self._cotangent = function, cotangent
         self._batched: dict[Any, tuple[int, Callable[..., Any]]] = {}

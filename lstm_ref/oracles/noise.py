@@ -30,13 +30,14 @@ FLOAT64 = 2.0**-44
 """Noise relative to the values, above which it cannot be that of a few hundred roundings in float64."""
 
 
-def lines(x: np.ndarray) -> np.ndarray:
-    """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which a function of x (N,) is to be evaluated."""
+def lines(x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which a function of x (N,) is to be evaluated,
+    in steps relative to `scales`."""
     rng = np.random.default_rng(0)
     signs = np.where(np.arange(DIRECTIONS) % 2, 1.0, -1.0)[:, None] * rng.choice([-1.0, 1.0], x.size)
     directions = rng.permuted(signs, axis=0) * rng.uniform(0.5, 1, (DIRECTIONS, x.size))
     # As long as one element's step, however many there are: along many at once a function bends more.
-    directions = directions * np.maximum(1.0, np.abs(x)) / max(1.0, x.size**0.5)
+    directions = directions * scales / max(1.0, x.size**0.5)
     along = np.array(SPACINGS)[:, None] * (np.array(STARTS)[:, None] + np.arange(POINTS))
     points: np.ndarray = x + along[:, None, :, None] * directions[:, None, :]
     return points
@@ -84,9 +85,10 @@ def _of_each_line(values: np.ndarray) -> np.ndarray:
 def noise(
     function: Callable[[np.ndarray], np.ndarray],
     x: np.ndarray,
+    scales: np.ndarray,
     of: Callable[[np.ndarray], np.ndarray] = noise_of,
 ) -> np.ndarray:
-    """The noise of function(points (K, N)) -> (K, ...) around x (N,), in the shape (...) of one value."""
-    points = lines(x)
+    """The noise of function(points (K, N)) -> (K, ...) near x (N,), in the shape (...) of one value."""
+    points = lines(x, scales)
     values = np.asarray(function(points.reshape(-1, x.size)), dtype=np.float64)
     return of(values.reshape(*points.shape[:3], *values.shape[1:]))

@@ -5,7 +5,8 @@ import pytest
 
 from lstm_ref import check_gradients
 from lstm_ref.checking.granularity import bits_inside
-from lstm_ref.oracles.noise import FLOAT64, noise
+from lstm_ref.oracles.noise import FLOAT64, noise_of, staircase_of
+from lstm_ref.oracles.noise import noise as measured
 
 FACTOR = 16.0
 """To which the noise is to be told: a step of differences, √(noise), then is the best one to a factor of four."""
@@ -24,6 +25,10 @@ def in_(dtype, of=np.float64):
         return np.sum(w * x * x + x).astype(of)
 
     return function
+
+
+def noise(function, x, of=noise_of):
+    return measured(function, x, np.maximum(1.0, np.abs(x)), of)
 
 
 def at_points(function):
@@ -134,3 +139,12 @@ def test_a_layer_in_float32_with_a_residual_in_float64_is_judged_by_its_float32(
     report = check_gradients({"x": x}, loss=loss, gradients=gradients)
     assert report.right is right
     assert not right or any("the forward computes in float32 inside" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("distance", [1e-5, 1e-3, 3e-2])
+def test_a_gradient_that_jumps_at_kinks_close_by_is_no_staircase(distance):
+    """The slopes of relu and abs jump from one to another at a few points of a line, not at nearly all of them."""
+    x = np.array([distance, 0.7, -2 * distance, 1.3])
+    jumping = lambda p: np.array([np.sign(v) + (v > 0) * w for v, w in zip(p, (0.3, 2.0, -1.0, 5.0), strict=True)])  # noqa: E731
+    assert np.max(noise(at_points(jumping), x, staircase_of)) == 0
+    assert np.max(noise(at_points(lambda p: jumping(p) + np.sin(p).astype("f")), x, staircase_of)) > FLOAT64
