@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
@@ -25,9 +26,24 @@ FLOAT16 = 2.0**-3
 """Likewise, in float16."""
 
 
+_known: WeakKeyDictionary[Any, dict[Any, int]] = WeakKeyDictionary()
+
+
 def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
     """Bits of the least precise float that a function of the inputs computes with, told by the noise of its values:
     53, 24 or 11. `others` are further arguments, held fixed."""
+    key = tuple(str(np.result_type(v)) for v in jax.tree.leaves((inputs, others)))
+    try:
+        found = _known.setdefault(function, {})  # a diagnosis asks again and again, of the same code
+    except TypeError:
+        return _measured(function, inputs, *others)
+    if key not in found:
+        found[key] = _measured(function, inputs, *others)
+    return found[key]
+
+
+def _measured(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
+    """By 135 evaluations."""
     leaves, tree = jax.tree.flatten(inputs)
     flat = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves])
     sizes = np.cumsum([np.size(v) for v in leaves])[:-1]

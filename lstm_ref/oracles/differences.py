@@ -34,13 +34,10 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     1e-4. Inputs are taken as float64. An error is infinite where no value near the inputs is finite.
     """
     phi = Line(function, inputs, cotangent)
+    spread = float(noise(phi.at, phi.x, phi.scales)) if phi.x.size else 0.0
     centre = float(np.real(phi.at(phi.x[None])[0]))
     # A sum of outputs is at least as uncertain as its last rounding.
-    sigma = (
-        max(float(noise(phi.at, phi.x, phi.scales)), float(np.finfo(np.float64).eps) * abs(centre))
-        if phi.x.size
-        else 0.0
-    )
+    sigma = max(spread, float(np.finfo(np.float64).eps) * abs(centre))
     found = _at(phi, np.arange(phi.x.size), FIRST_STEPS[0], centre, sigma)
     for first in FIRST_STEPS[1:]:
         scale = float(np.max(np.abs(found.slope), initial=0.0, where=np.isfinite(found.error)))

@@ -124,6 +124,7 @@ class Line:
         self.scales = scales(leaves)
         self._traceable = is_traceable(function, inputs)
         self._function, self._cotangent = function, cotangent
+        self._batched: dict[Any, tuple[int, Callable[..., Any]]] = {}
 
     def unravel(self, x: Any) -> Any:
         """Flat (N,) vector -> pytree like the inputs."""
@@ -139,8 +140,11 @@ class Line:
         """φ at each row of points (K, N) -> (K,)."""
         if not self._traceable:
             return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
-        size = min(BATCH, len(points))
-        batched = uncompiled(jax.vmap(self._phi), points[:size])
+        size, batched = self._batched.get(points.dtype, (0, None))
+        if batched is None or size < min(BATCH, len(points)):  # a trace costs more than some points in vain
+            size = min(BATCH, len(points))
+            batched = uncompiled(jax.vmap(self._phi), points[:size])
+            self._batched[points.dtype] = size, batched
         padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % size, axis=0)])
         return np.concatenate([batched(padded[k : k + size]) for k in range(0, len(points), size)])[: len(points)]
 
