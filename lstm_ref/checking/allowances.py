@@ -148,7 +148,7 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts
     if constants is not None:
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
-    stopping = _of_tolerances(setting)
+    stopping = _of_tolerances(setting, wide)
     if stopping is not None:
         yield Verdicts(_judge(setting, Allowed(wide, strict.oracle, stopping)), how, (STOPS_EARLY,))
     inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
@@ -283,9 +283,10 @@ def _of_constants(setting: Setting, wrong: list[str]) -> dict[str, np.ndarray] |
     return _in_shape(setting, allowed)
 
 
-def _of_tolerances(setting: Setting) -> dict[str, np.ndarray] | None:
+def _of_tolerances(setting: Setting, floor: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
     """By path, the error where it falls in step with the small powers of ten in the code, at which its loops stop; None
-    where none does. What is wrong for another reason stays as wrong as it is."""
+    where none does. What is wrong for another reason stays as wrong as it is. An error that shows in floats is not
+    excused: there a small power of ten is an epsilon that the claim leaves out."""
     if setting.claimed.balls is None or "balls" not in setting.answers or setting.problem.definition is not None:
         return None
     kept = _numbers_of(setting)
@@ -301,7 +302,8 @@ def _of_tolerances(setting: Setting) -> dict[str, np.ndarray] | None:
     found = {}
     for path, error in here.items():
         before, after = (np.max(magnitudes(v), initial=0.0) for v in (error, there[path]))
-        allowed = 2 * before if after <= STEP * before else 0.0
+        is_excused = after <= STEP * before and 2 * before <= np.min(floor[path], initial=np.inf)
+        allowed = 2 * before if is_excused else 0.0
         found[path] = np.full(np.shape(setting.claimed.floats[path]), allowed)
     return found if any(np.any(v) for v in found.values()) else None
 
