@@ -141,12 +141,11 @@ def partial_claims(draw: Any) -> tuple[dict[str, Any], set[str], set[str]]:
 
 
 def partial(tree: Any, keep: set[str], wrong: set[str], prefix: str = "") -> Any:
-    """The gradient of Σ sin with the leaves that are claimed; others are left out, or None where a place has to be."""
-    if isinstance(tree, dict):
-        parts = {k: partial(v, keep, wrong, f"{prefix}{k}.") for k, v in tree.items()}
+    """The gradient of Σ sin with the leaves that are claimed, by path: of a list, a dict of some places."""
+    if isinstance(tree, (dict, list, tuple)):
+        places = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        parts = {str(k): partial(v, keep, wrong, f"{prefix}{k}.") for k, v in places}
         return {k: v for k, v in parts.items() if v is not None}
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(partial(v, keep, wrong, f"{prefix}{n}.") for n, v in enumerate(tree))
     path = prefix[:-1]
     return None if path not in keep else np.cos(tree) * (2.0 if path in wrong else 1.0)
 
