@@ -20,6 +20,8 @@ from lstm_ref.oracles.estimate import is_traceable, scales
 from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
+NOTHING = 2.0**-40
+"""Of the largest output: far below what float32 leaves of a zero, far above what float64 does."""
 FLOAT32 = 2.0**-16
 """Noise relative to the values, above which it is not that of a few hundred roundings in float32."""
 FLOAT16 = 2.0**-3
@@ -56,13 +58,13 @@ def _measured(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
             given = jax.tree.unflatten(tree, [p.reshape(np.shape(v)).astype(np.result_type(v)) for p, v in parts])
             outputs = paths(call(given, *jax.tree.map(np.copy, others)))
             given_back.append([np.ravel(np.asarray(v, np.float64)) for v in outputs.values()])
-        return np.concatenate([_relative(np.array(output)) for output in zip(*given_back, strict=True)], axis=1)
+        return _relative([np.array(output) for output in zip(*given_back, strict=True)])
 
     try:
         found = noise(at, flat, scales(leaves), staircase_of)
     except (Exception, SystemExit):  # it fails beside its inputs: nothing is known
         return 53
-    # What is nothing but noise is a zero that its terms leave, whatever they are rounded to: a bias before a norm.
+    # The same of single elements: what is noisier than a float16 explains is nothing but noise.
     worst = float(np.max(found, initial=0.0, where=found <= FLOAT16))
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
 
@@ -89,10 +91,13 @@ def _least_bits(jaxpr: Any) -> int:
     return min(found)
 
 
-def _relative(v: np.ndarray) -> np.ndarray:
-    """An output at all points, relative to its largest element at any."""
-    size = float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v)))
-    return v / size if size > 0 else v
+def _relative(outputs: list[np.ndarray]) -> np.ndarray:
+    """Each output at all points, relative to its largest element at any. One that is nothing beside the others is
+    left out: a zero that its terms leave is all noise, whatever they are rounded to."""
+    sizes = [float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in outputs]
+    least = NOTHING * max(sizes)
+    kept = [v / size for v, size in zip(outputs, sizes, strict=True) if size > least]
+    return np.concatenate(kept or [np.zeros((len(outputs[0]), 1))], axis=1)
 
 
 def name_of(float_bits: int) -> str:

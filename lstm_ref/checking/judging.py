@@ -73,8 +73,8 @@ class _Sight(NamedTuple):
 
     seen: int = 0
     """Elements, or directions, of which an error of their own size would have been caught."""
-    zero: bool = True
-    """Truth and claim are zero as far as they see."""
+    zero: bool = False
+    """The truth is zero as far as one of them sees; another may have no estimate of its own rounding."""
     allowed: float = 0.0
 
 
@@ -162,7 +162,7 @@ def _judge(
 
 def _seen(before: _Sight, compared: Comparison, value: np.ndarray) -> _Sight:
     zero = compared.seen == 0 and compared.zeros == compared.right.size
-    return _Sight(before.seen + compared.seen, before.zero and zero, max(before.allowed, compared.allowed_most))
+    return _Sight(before.seen + compared.seen, before.zero or zero, max(before.allowed, compared.allowed_most))
 
 
 def _undecided(judged: tuple[Judged, _Sight], largest: float, value: np.ndarray, is_proven: bool) -> Judged:

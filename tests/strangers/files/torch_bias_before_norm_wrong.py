@@ -1,5 +1,4 @@
 # expect: 1
-# never: float16
 # needs: torch
 # A hook clamps what flows back to a bias before a batch norm.
 import torch
