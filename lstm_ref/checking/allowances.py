@@ -366,8 +366,11 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
             weight = np.min(np.abs(along).sum(axis=tuple(range(1, along.ndim))))
             most = np.full(np.shape(setting.claimed.floats[path]), np.max(most, initial=0.0) / weight)
         # What is left of the truncation of differences of so many digits is no constant's.
-        size = np.max(magnitudes(as_balls(balls.gradients[path])), initial=0.0)
+        sizes = magnitudes(as_balls(balls.gradients[path]))
+        size = np.max(sizes, initial=0.0)
         found[path] = np.where(most > 10.0**-DIGITS * size, most, 0.0)
+        if balls.directions is None and np.any(found[path]):
+            found[path] = np.maximum(found[path], _of_the_tiny(sizes, size))
         doubt = np.max(magnitudes(as_balls(balls.doubt[path])), initial=0.0)
         error = np.max(_errors(setting, balls, path), initial=0.0)
         largest = np.max(found[path], initial=0.0)
@@ -376,3 +379,11 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
         if setting.claimed.balls is not None and not is_of_an_order:
             found[path] = np.zeros(np.shape(most))
     return found
+
+
+def _of_the_tiny(sizes: np.ndarray, largest: float) -> np.ndarray:
+    """What rounded constants explain of elements so small beside the largest that differences of DIGITS digits do not
+    see them change: they are exponentials or powers, and the rounding of an exponent counts as often as it is long."""
+    tiny = (sizes > 0) & (sizes < 10.0 ** -(DIGITS // 2) * largest)
+    logarithm = np.abs(np.log(sizes / largest, where=tiny, out=np.zeros(np.shape(sizes))))
+    return np.where(tiny, ROUNDED * math.sqrt(ROWS) * 2.0**-53 * sizes * (1 + logarithm), 0.0)
