@@ -39,24 +39,12 @@ class Home:
         self._names = _importable(self.folder) - {"lstm_ref"}
         self._directory = os.getcwd()
         """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
-        self._directory = os.getcwd()
-        """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
-        self._directory = os.getcwd()
-        """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
-        self._directory = os.getcwd()
-        """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
-        self._directory = os.getcwd()
-        """Where the file has gone, if it changes the directory: reports are written where they were asked for."""
         self._depth = 0
 
     def __enter__(self) -> None:
         self._depth += 1
         if self._depth > 1:
             return
-        self._came_from = _moved_to(self._directory)
-        self._came_from = _moved_to(self._directory)
-        self._came_from = _moved_to(self._directory)
-        self._came_from = _moved_to(self._directory)
         self._came_from = _moved_to(self._directory)
         self._outside = sys.path[:]
         sys.path[:] = self._path
@@ -72,10 +60,6 @@ class Home:
         self._depth -= 1
         if self._depth:
             return
-        self._directory = _moved_to(self._came_from)
-        self._directory = _moved_to(self._came_from)
-        self._directory = _moved_to(self._came_from)
-        self._directory = _moved_to(self._came_from)
         self._directory = _moved_to(self._came_from)
         self._path = sys.path[:]
         self._folders = {*map(os.path.abspath, self._path)} - {*map(os.path.abspath, self._outside)} | {self.folder}
