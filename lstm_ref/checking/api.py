@@ -58,38 +58,22 @@ def check_gradients(
 
     Returns a `Report`; raises `BadInput` where the check cannot be made.
     """
+    functions: dict[str, Any] = {"loss": loss, "gradients": gradients, "forward": forward, "backward": backward}
+    options: dict[str, Any] = {
+        "nodes": tuple(nodes),
+        "estimator": estimator,
+        "definition": definition,
+        "reverse_time": reverse_time,
+        "cell": cell,
+        "mapping": mapping,
+        "readout": readout,
+        "adjoints": adjoints,
+    }
     if isinstance(inputs, Problem):
-        functions = {"loss": loss, "gradients": gradients, "forward": forward, "backward": backward}
         for key, value in functions.items():
             if value is not None:
                 raise BadInput(f"{inputs.name}: a Problem has its own functions: {key} cannot be given beside it")
-        claim = with_options(
-            inputs,
-            name,
-            nodes=nodes,
-            estimator=estimator,
-            definition=definition,
-            reverse_time=reverse_time,
-            cell=cell,
-            mapping=mapping,
-            readout=readout,
-            adjoints=adjoints,
-        )
-        return check(claim, oracles=oracles, digits=digits, seed=seed)
-    claim = problem(
-        inputs,
-        loss=loss,
-        gradients=gradients,
-        forward=forward,
-        backward=backward,
-        nodes=tuple(nodes),
-        estimator=estimator,
-        definition=definition,
-        reverse_time=reverse_time,
-        cell=cell,
-        mapping=mapping,
-        readout=readout,
-        adjoints=adjoints,
-        name=name or "gradients",
-    )
+        claim = with_options(inputs, name, **options)
+    else:
+        claim = problem(inputs, **functions, **options, name=name or "gradients")
     return check(claim, oracles=oracles, digits=digits, seed=seed)
