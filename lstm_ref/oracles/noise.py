@@ -52,7 +52,8 @@ def noise_of(values: np.ndarray) -> np.ndarray:
         steps = np.count_nonzero(step, axis=2)
         height = np.min(step, axis=2, where=step > 0, initial=np.inf) / 12**0.5
         found = np.where((steps > 0) & (steps <= POINTS // 2), np.maximum(height, found), found)
-        flat = np.median(steps[1], axis=0) == 0
+        # Flat on both shorter lines: what is flat on one alone may be a relu's other side.
+        flat = np.all(np.median(steps[:2], axis=1) == 0, axis=0)
         found = np.sort(found, axis=1)
         fine, middle = found[:2, -2]  # a kink is hardly on two such lines; of few steps a line may have none
         coarse = found[2, 1]  # of a kink to one side, three lines at most meet it
