@@ -275,7 +275,7 @@ def _blind(reports: list[InputReport]) -> tuple[str, ...]:
     if not any(r.elements for r in reports):
         return ("there is no element to compare: check a problem whose arrays are not empty",)
     return tuple(
-        f"{r.name}: what must be allowed for rounding ({_allowed(r):.1g}) is as large as the gradient itself; scaled "
+        f"{r.name}: what must be allowed for rounding ({_allowed(r):.1g}) leaves no digit of the gradient to compare; scaled "
         "inputs or a scaled loss, a smaller problem, fewer steps or a more precise dtype would decide it"
         for r in reports
         if r.undecided

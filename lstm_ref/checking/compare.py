@@ -11,6 +11,10 @@ from flint import arb
 from lstm_ref.arithmetic.balls import Balls, as_balls
 
 
+A_DIGIT = 0.1
+"""Part of a number that is its second digit: what may be off by more has no digit that is known."""
+
+
 class Comparison(NamedTuple):
     """A claimed gradient against one oracle's, for one input."""
 
@@ -31,7 +35,7 @@ class Comparison(NamedTuple):
     error: float
     allowed: float
     seen: int
-    """Elements of which an error as large as the element itself would have been caught."""
+    """Elements of which a digit is compared: an error of a tenth of the element would have been caught."""
     allowed_most: float
     """The largest error that was allowed to any element."""
 
@@ -71,7 +75,7 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
         expected=_show(each[1][worst].real, errors[worst]),
         error=float(errors[worst]),
         allowed=float(allowances[worst]),
-        seen=sum(ratio < 1 for ratio in limits),
+        seen=sum(ratio < A_DIGIT for ratio in limits),
         allowed_most=float(_largest(allowances)),
     )
 
@@ -112,7 +116,7 @@ def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor:
         expected=_show(arb(float(expected[at])), arb(float(errors[at]))),
         error=float(errors[at]),
         allowed=float(allowed[at]),
-        seen=int(np.sum(seen & (allowed < sizes))),
+        seen=int(np.sum(seen & (allowed < A_DIGIT * sizes))),
         allowed_most=float(allowed.max()),
     )
 

@@ -72,7 +72,7 @@ class _Sight(NamedTuple):
     """What the deciding oracles could see of an input."""
 
     seen: int = 0
-    """Elements, or directions, of which an error of their own size would have been caught."""
+    """Elements, or directions, of which at least a digit is compared."""
     zero: bool = False
     """The truth is zero as far as one of them sees; another may have no estimate of its own rounding."""
     allowed: float = 0.0

@@ -58,7 +58,7 @@ class InputReport:
     zeros: int = 0
     """Elements whose gradient is truly zero on this problem: it cannot tell a right term there from a missing one."""
     undecided: bool = False
-    """Neither right nor wrong: what has to be allowed for rounding is as large as the gradient itself, everywhere."""
+    """Neither right nor wrong: what has to be allowed for rounding leaves no digit of the gradient, everywhere."""
     constants: float | None = None
     """Digits to which it is equal, where the rest is the rounding of constants in the code; None where it is equal to
     all digits that were compared."""

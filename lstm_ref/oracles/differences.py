@@ -21,6 +21,9 @@ SHRINK = 2.0
 LEVELS = 8
 FIRST_STEPS = (0.05, 1e-4, 4e-7)
 """Of the first attempt, and of those for elements that it leaves in doubt: each begins below where the last ended."""
+LONG_STEP, BLURRED = 0.4, 1e-3
+"""Where the error is a larger part of the slope than that, a step eight times as long is tried: the noise of a float32
+is then an eighth, and eight halvings of the step still reach far below the function's own bends."""
 DOUBTFUL = 1e-7
 """An element with a larger error, relative to the largest, is tried again: smooth ordinary ones are at 1e-10."""
 CLEAR = 20.0
@@ -49,10 +52,11 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     # Of tiny inputs a longer step is taken where it gives the same: the function may not care how tiny they are.
     small = np.flatnonzero((phi.scales < 1) & ~found.kink)
     if small.size:
-        wide = _at(phi, small, FIRST_STEPS[0], centre, sigma, np.maximum(1.0, phi.scales))
-        same = np.abs(wide.slope - found.slope[small]) <= found.error[small]
-        same = same & (wide.error < found.error[small]) & ~wide.kink
-        found = _replaced(found, wide, small, same)
+        found = _longer(found, _at(phi, small, FIRST_STEPS[0], centre, sigma, np.maximum(1.0, phi.scales)), small)
+    # So it is where noise hides the slope: over a longer step the values differ by more of it.
+    hidden = np.flatnonzero((found.error > BLURRED * np.abs(found.slope)) & ~found.kink)
+    if hidden.size:
+        found = _longer(found, _at(phi, hidden, LONG_STEP, centre, sigma), hidden)
     at_kink = bool(np.any(found.kink))
     return Estimate(phi.unravel(found.slope), jax.tree.map(np.asarray, phi.unravel(found.error)), at_kink)
 
@@ -70,6 +74,12 @@ def _better(found: Slopes, new: Slopes, which: np.ndarray) -> Slopes:
     """At smaller steps a kink may be left behind; else the smaller error is believed."""
     take = (new.error < found.error[which]) | (found.kink[which] & ~new.kink & np.isfinite(new.error))
     return _replaced(found, new, which, take)
+
+
+def _longer(found: Slopes, wide: Slopes, which: np.ndarray) -> Slopes:
+    """At longer steps, where they give the same and see more of it."""
+    same = np.abs(wide.slope - found.slope[which]) <= found.error[which]
+    return _replaced(found, wide, which, same & (wide.error < found.error[which]) & ~wide.kink)
 
 
 def _replaced(found: Slopes, new: Slopes, which: np.ndarray, take: np.ndarray) -> Slopes:
