@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lstm_ref.checking.check import environment as core
+from lstm_ref.checking.checker import environment as core
 from lstm_ref.errors import BadInput
 
 Row = dict[str, Any]

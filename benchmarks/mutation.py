@@ -1,6 +1,6 @@
 """Does the check find every mistake, and do others? `python -m benchmarks.mutation`
 
-Every mistake that the rules make of every hand-written backward pass of this package (`lstm_ref.checking.mutants`) is
+Every mistake that the rules make of every hand-written backward pass of this package (`lstm_ref.selfcheck.mutants`) is
 checked at the built-in problems, and the same wrong functions at the same problem by torch's gradcheck, JAX's
 check_grads and chex's assert_numerical_grads at their defaults (in float64, and in float32), with the right functions
 beside them, and with gradients that are nearly right. Printed: how many each finds, what survives, and how often each
@@ -29,12 +29,12 @@ from rich.table import Table
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
-from lstm_ref.checking import builtin
-from lstm_ref.checking.check import check
-from lstm_ref.checking.mutants import Mutant, mutants
+from lstm_ref.checking.checker import check
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput
 from lstm_ref.oracles import ORACLES
+from lstm_ref.selfcheck import builtin
+from lstm_ref.selfcheck.mutants import Mutant, mutants
 
 RIGHT_SEEDS = 5
 VANISHING_STEPS = 30

@@ -19,8 +19,8 @@ import numpy as np
 
 import lstm_ref
 from lstm_ref.checking import Problem, problem
-from lstm_ref.checking.claim import cotangents_of
-from lstm_ref.checking.problem import paths
+from lstm_ref.checking.claim.evaluate import cotangents_of
+from lstm_ref.leaves import paths
 
 Rng = np.random.Generator
 ODD = (1, 2, 3, 5)

@@ -25,11 +25,11 @@ from benchmarks.harness import Contender, Row, Setting, beside, judged, measured
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
-from lstm_ref.checking import builtin
-from lstm_ref.checking.check import check
-from lstm_ref.checking.mutants import units
+from lstm_ref.checking.checker import check
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.oracles.reverse import pullback
+from lstm_ref.selfcheck import builtin
+from lstm_ref.selfcheck.mutants import units
 from lstm_ref.strategies import SHAPES, problems
 from lstm_ref.testing import assert_gradients
 from lstm_ref.through_time import fast_lstm

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lstm_ref.arithmetic.jaxpr import in_balls
     from lstm_ref.checking import Report, check_gradients
-    from lstm_ref.checking.adapters import custom_vjp, torch_function
+    from lstm_ref.checking.code.adapters import custom_vjp, torch_function
     from lstm_ref.errors import BadInput, LstmRefError
     from lstm_ref.testing import UndecidedGradient, WrongGradient, assert_gradients
 
@@ -26,9 +26,9 @@ _HOME = {
     "WrongGradient": "lstm_ref.testing",
     "assert_gradients": "lstm_ref.testing",
     "check_gradients": "lstm_ref.checking",
-    "custom_vjp": "lstm_ref.checking.adapters",
+    "custom_vjp": "lstm_ref.checking.code.adapters",
     "in_balls": "lstm_ref.arithmetic.jaxpr",
-    "torch_function": "lstm_ref.checking.adapters",
+    "torch_function": "lstm_ref.checking.code.adapters",
 }
 
 __all__ = [

@@ -132,9 +132,9 @@ class DerivationFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """A test for every input of every problem."""
-        from lstm_ref.checking.derivation_file import load
-        from lstm_ref.checking.problem import paths
+        from lstm_ref.checking.files.derivation_file import load
         from lstm_ref.errors import LstmRefError, defect, shown
+        from lstm_ref.leaves import paths
 
         try:
             problems = load(str(self.path), self.config.getoption("--gradients-seed"))
@@ -155,8 +155,8 @@ class DerivationFile(pytest.File):
     def report(self, problem: Any) -> Any:
         """The report on a problem; raises again what a check raised before."""
         if problem.name not in self.found:
-            from lstm_ref.checking.check import check
-            from lstm_ref.checking.derivation_file import naming_lines
+            from lstm_ref.checking.checker import check
+            from lstm_ref.checking.files.derivation_file import naming_lines
 
             option = self.config.getoption
             try:
@@ -214,7 +214,7 @@ class GradientOf(pytest.Item):
         mine = next((i for i in report.inputs if i.name == self.input_name), None)
         if mine is None:
             pytest.skip(f"no gradient is claimed for {self.input_name}")
-        from lstm_ref.checking.problem import paths
+        from lstm_ref.leaves import paths
 
         tested = paths(self.problem.inputs)
         whole = not report.right and all(i.right for i in report.inputs if i.name in tested)

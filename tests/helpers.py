@@ -1,7 +1,7 @@
 """What the gradient tests share: a recurrence's gradient by hand and by autodiff, its noise floor, and the comparison.
 
 No tolerance is picked by hand. The floor of a float gradient is the radius of the same equations in ball arithmetic, at
-the float's precision less `LIBRARY_BITS` (lstm_ref.checking.floor): it bounds how far rounding can take the floats from
+the float's precision less `LIBRARY_BITS` (checking.verdict.floor): it bounds how far rounding can take the floats from
 the truth. The truth is the middle of the same equations at 30 digits. Autodiff rounds too, in the same arithmetic and
 of the same products, so the two may differ by twice the floor.
 """
@@ -14,12 +14,13 @@ import numpy as np
 
 from lstm_ref import sequence
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, magnitudes, midpoints, precision, radii
+from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells.cell import arrays, in_domain
-from lstm_ref.checking.compare import compare
-from lstm_ref.checking.floor import LIBRARY_BITS, bits
-from lstm_ref.checking.problem import paths
+from lstm_ref.checking.verdict.compare import compare
+from lstm_ref.checking.verdict.floor import LIBRARY_BITS
+from lstm_ref.leaves import paths
 from lstm_ref.oracles.reverse import pullback
 from lstm_ref.strategies import SHAPES, Problem, values
 

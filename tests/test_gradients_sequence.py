@@ -32,10 +32,10 @@ from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays
-from lstm_ref.checking.probes import with_probes
-from lstm_ref.checking.problem import paths
 from lstm_ref.errors import BadInput, UndecidedComparison
+from lstm_ref.leaves import paths
 from lstm_ref.oracles.reverse import pullback
+from lstm_ref.pages.probes import with_probes
 from lstm_ref.strategies import KINDS, SHAPES, lengths, problems, values
 from lstm_ref.through_time import checkpointed, data_parallel, fast_lstm, persistent
 

@@ -220,9 +220,9 @@ def test_what_ends_a_process_or_has_no_words_is_one_line_a_file_and_the_others_a
 UNDECIDED = """
 from dataclasses import replace
 import sys
-import lstm_ref.checking.check
+import lstm_ref.checking.checker
 
-def undecided(*given, check=lstm_ref.checking.check.check, **options):
+def undecided(*given, check=lstm_ref.checking.checker.check, **options):
     report = check(*given, **options)
     w, v = report.inputs
     sentences = ("w: the loss is 1e-18, rescale it",)
@@ -232,8 +232,8 @@ def undecided(*given, check=lstm_ref.checking.check.check, **options):
 
 
 def test_what_could_not_be_decided_is_red_and_says_what_first_and_a_defect_of_ours_says_so(repository, tmp_path):
-    settings = UNDECIDED.replace("lstm_ref.checking.check.check", 'sys.modules["lstm_ref.checking.check"].check')
-    settings += 'sys.modules["lstm_ref.checking.check"].check = undecided\n'
+    settings = UNDECIDED.replace("lstm_ref.checking.checker.check", 'sys.modules["lstm_ref.checking.checker"].check')
+    settings += 'sys.modules["lstm_ref.checking.checker"].check = undecided\n'
     test = RIGHT + "\nfrom lstm_ref import assert_gradients, UndecidedGradient, WrongGradient\n\ndef test_it():\n"
     test += "    assert_gradients(inputs, loss=loss, gradients=gradients, name='mine')\n"
     settings += "import lstm_ref.checking.api\nlstm_ref.checking.api.check = undecided\n"
@@ -249,7 +249,7 @@ def test_what_could_not_be_decided_is_red_and_says_what_first_and_a_defect_of_ou
 
 
 def test_a_defect_of_ours_says_so(repository):
-    broken = "import sys, lstm_ref.checking.check\nsys.modules['lstm_ref.checking.check'].cotangents_of = 3\n"
+    broken = "import sys, lstm_ref.checking.checker\nsys.modules['lstm_ref.checking.checker'].cotangents_of = 3\n"
     done = repository("-k", "gradients[w]", conftest__py=broken, derivation_x__py=RIGHT)
     said = "this is a defect of lstm_ref, please report it: TypeError: 'int' object is not callable (lstm_ref/checking/"
     assert said in done.stdout

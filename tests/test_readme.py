@@ -17,7 +17,7 @@ def test_every_python_block_of_the_readme_runs():
 
 def test_the_readme_counts_as_the_package_does():
     from lstm_ref.cells import CELLS
-    from lstm_ref.checking.builtin import problems
+    from lstm_ref.selfcheck.builtin import problems
     from lstm_ref.tasks.batches import batch_problems
 
     assert f"each of its {len(problems()) + len(batch_problems())} problems" in README

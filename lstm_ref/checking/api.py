@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from lstm_ref.checking.check import check
+from lstm_ref.checking.checker import check
 from lstm_ref.checking.problem import Problem, problem, with_options
 from lstm_ref.checking.report import Report
 from lstm_ref.errors import BadInput

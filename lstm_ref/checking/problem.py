@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from lstm_ref.arithmetic.balls import as_balls, bits_of_precision
-from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
-from lstm_ref.checking.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
+from lstm_ref.checking.code.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
 from lstm_ref.errors import BadInput
-from lstm_ref.oracles.estimate import MANY_LEAVES, Memory, is_traceable, kinds_of, remembered
-
-TOO_MANY_TO_TRY = 20_000
-"""Elements: object arrays take microseconds for each, many times over."""
-FEW_ELEMENTS = 10
-"""Of an array, so few that it is tried however many there are of them."""
+from lstm_ref.leaves import places
 
 
 @dataclass(frozen=True)
@@ -203,18 +194,18 @@ def _require_inputs(name: str, inputs: Any) -> None:
             raise BadInput(f"{name}: the names of inputs must be strings, got {type(key).__name__}")
     try:
         _require_tree(name, "inputs", dict(inputs), ())
-        found = _leaves(dict(inputs))
+        found = places(dict(inputs))
     except RecursionError:
         raise BadInput(f"{name}: inputs are nested too deeply") from None
     if not found:
         raise BadInput(f"{name}: inputs hold no array")
-    places: dict[str, str] = {}
+    named: dict[str, str] = {}
     for path, place, value in found:
-        if path in places:
+        if path in named:
             raise BadInput(
-                f"{name}: two inputs have the path {path}: inputs{places[path]} and inputs{place}; rename one of them"
+                f"{name}: two inputs have the path {path}: inputs{named[path]} and inputs{place}; rename one of them"
             )
-        places[path] = place
+        named[path] = place
         try:
             _require_floats(name, path, value)
         except BadInput:
@@ -260,88 +251,3 @@ def _require_floats(name: str, path: str, value: Any) -> None:
     if not finite.all():
         where = tuple(int(k) for k in np.argwhere(~finite)[0])
         raise BadInput(f"{name}: input {path} is not finite at index {where}: {np.asarray(value)[where]}")
-
-
-def paths(tree: Any) -> dict[str, Any]:
-    """The leaves of a nested structure by path (`kernel`, `params.w_x`, `layers.0.b`), dicts in their own order."""
-    return {path: leaf for path, _, leaf in _leaves(tree)}
-
-
-def _leaves(tree: Any) -> list[tuple[str, str, Any]]:
-    """Path, place ("['a'][0]") and leaf of each: two leaves may have one path, never one place."""
-    if isinstance(tree, (np.ndarray, float)):
-        return [("", "", tree)]
-    if isinstance(tree, dict):
-        return [
-            (f"{key}.{path}" if path else str(key), f"[{key!r}]{place}", leaf)
-            for key in tree
-            for path, place, leaf in _leaves(tree[key])
-        ]
-    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
-    keys = jax.tree_util.keystr
-    return [(keys(path, simple=True, separator="."), keys(path), leaf) for path, leaf in flat]
-
-
-def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether the function is JAX code: JAX can trace it, and it does not run on NumPy's object arrays, which JAX does
-    not take. Low precision is JAX's too, and what is too large to try. Found once for a function and its arguments."""
-    if not is_traceable(function, *arguments):
-        return False
-    leaves = [np.asarray(v) for v in jax.tree.leaves(arguments)]
-    if any(v.dtype.itemsize < np.float32().itemsize for v in leaves) or is_too_much_to_try(leaves):
-        return True
-    key = kinds_of(arguments), b"".join(v.tobytes() for v in leaves)
-    return bool(remembered(_refusing, function, key, lambda: _refuses_objects(function, arguments)))
-
-
-def is_too_much_to_try(leaves: list[np.ndarray]) -> bool:
-    """Whether the elements are too many for balls; of many small arrays, JAX's trace takes longer still."""
-    size = sum(v.size for v in leaves)
-    return size > TOO_MANY_TO_TRY and size > FEW_ELEMENTS * len(leaves)
-
-
-_refusing: Memory = WeakKeyDictionary()
-
-
-def _refuses_objects(function: Callable[..., Any], arguments: Any) -> bool:
-    try:
-        with bits_of_precision(53):
-            given = function(*jax.tree.map(lambda v: as_balls(v).copy(), arguments))
-    except (Exception, SystemExit):
-        return True
-    return not all(isinstance(v, np.ndarray) for v in jax.tree.leaves(given))
-
-
-def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    """The function as it runs: JAX code jitted, with float64 switched on; NumPy code as it is.
-
-    Code of plain operators is NumPy code, given NumPy arrays: there `x += y` writes into its argument.
-    Results are NumPy arrays.
-    """
-    return as_it_runs(function, is_jax(function, *arguments))
-
-
-def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
-    """`in_own_arithmetic`, of a function that is known to be JAX code, or not to be."""
-    if not pure:
-        return lambda *given: jax.tree.map(np.asarray, function(*given))
-
-    jitted = jax.jit(function)
-
-    def call(*given: Any) -> Any:
-        if len(jax.tree.leaves(given)) > MANY_LEAVES:
-            return eagerly(function)(*given)
-        with x64():
-            return jax.tree.map(np.asarray, jitted(*given))
-
-    return call
-
-
-def eagerly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """JAX code as it stands, without `jax.jit`."""
-
-    def call(*given: Any) -> Any:
-        with x64():
-            return jax.tree.map(np.asarray, function(*jax.tree.map(jnp.asarray, given)))
-
-    return call

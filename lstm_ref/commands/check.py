@@ -72,8 +72,8 @@ def check(
 def _reports(target: str, say: Any, *, seed: int, **options: Any) -> list[Any]:
     """A report on each problem of the file; `say` is called with what is being done."""
     say(f"reading {target}")
-    from lstm_ref.checking.check import check as run
-    from lstm_ref.checking.derivation_file import load, naming_lines
+    from lstm_ref.checking.checker import check as run
+    from lstm_ref.checking.files.derivation_file import load, naming_lines
 
     found = []
     for problem in load(target, seed):

@@ -35,7 +35,7 @@ def conform(frameworks: tuple[str, ...], as_json: bool, seed: int, quiet: bool, 
     is not installed is left out, with a line that says so.
     Exit code: 0 all agree as far as their arithmetic allows, 1 some do not, 2 it could not be done.
     """
-    from lstm_ref.checking.check import environment
+    from lstm_ref.checking.checker import environment
     from lstm_ref.interop.conform.table import as_dict, chosen, measured
     from lstm_ref.reporting.terminal import console, escape
 

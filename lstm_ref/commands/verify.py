@@ -52,12 +52,12 @@ def verify(
     from rich.console import Console
     from rich.progress import track
 
-    from lstm_ref.checking.builtin import problems
     from lstm_ref.errors import BadInput
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import COLOURS, console, render, summary
     from lstm_ref.reporting.words import kind
+    from lstm_ref.selfcheck.builtin import problems
     from lstm_ref.tasks.batches import batch_problems, left_out
 
     started, out = time.perf_counter(), console(no_color)
@@ -125,8 +125,8 @@ def _seconds(started: float) -> float:
 def _prove(name: str, data: tuple[Path, ...], oracles: list[str] | None, digits: int, seed: int) -> Any:
     import numpy as np
 
-    from lstm_ref.checking.builtin import problems
-    from lstm_ref.checking.check import check
+    from lstm_ref.checking.checker import check
+    from lstm_ref.selfcheck.builtin import problems
     from lstm_ref.tasks.batches import ORACLES, batch_problem, batch_problems
 
     rng = np.random.default_rng(seed)

@@ -1,6 +1,6 @@
 """A model's complete gradient on a batch of its data, as a problem to be checked: against autodiff, in float64.
 
-The built-in problems (`checking.builtin`) are small and random, and proven in balls; here are texts as they come, of
+The built-in problems (`selfcheck.builtin`) are small and random, and proven in balls; here are texts as they come, of
 the lengths that they have, through the very functions that training calls.
 """
 

@@ -1,7 +1,7 @@
 """The elementary functions in every arithmetic, against a ball of 60 digits.
 
 How far a float may be off is derived, in units of eps·|truth|. A library function is right to LIBRARY of them
-(lstm_ref.checking.floor says which one needs so many); what is made of several operations adds their errors, each
+(checking.verdict.floor says which one needs so many); what is made of several operations adds their errors, each
 relative to its own result, and no terms of opposite sign are added, so that nothing is magnified but by the factors
 named at `ALLOWED`.
 """
@@ -16,7 +16,7 @@ from flint import arb
 from lstm_ref import arithmetic
 from lstm_ref.arithmetic.balls import Balls, as_balls, midpoints, precision, radii
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.checking.floor import LIBRARY_BITS
+from lstm_ref.checking.verdict.floor import LIBRARY_BITS
 from lstm_ref.strategies import values
 
 LIBRARY = 2**LIBRARY_BITS

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from benchmarks import false_alarms
 from benchmarks.strangers_code import STYLES, draw, planted
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.checking.claim import cotangents_of
-from lstm_ref.checking.problem import paths
+from lstm_ref.checking.claim.evaluate import cotangents_of
+from lstm_ref.leaves import paths
 
 
 def claimed(problem, bars):

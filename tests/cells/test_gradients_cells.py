@@ -25,10 +25,10 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.cells.lstm import from_separate, from_stacked_kernel, separate, split_gates, stacked_kernel
-from lstm_ref.checking.probes import with_probes
-from lstm_ref.checking.problem import paths
 from lstm_ref.errors import UndecidedComparison
+from lstm_ref.leaves import paths
 from lstm_ref.oracles.reverse import pullback
+from lstm_ref.pages.probes import with_probes
 from lstm_ref.strategies import Problem, Sizes, problems
 
 each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)

@@ -11,10 +11,10 @@ from helpers import an_ordinary_problem, assert_hand_equals_autodiff
 from toy import toy
 
 from lstm_ref.cells import CELLS
-from lstm_ref.checking import builtin
-from lstm_ref.checking.check import check
-from lstm_ref.checking.mutants import of_cell
+from lstm_ref.checking.checker import check
 from lstm_ref.cli import app
+from lstm_ref.selfcheck import builtin
+from lstm_ref.selfcheck.mutants import of_cell
 
 
 @pytest.fixture

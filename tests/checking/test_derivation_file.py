@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_ref.checking.derivation_file import load, naming_lines
-from lstm_ref.checking.home import Home
+from lstm_ref.checking.files.derivation_file import load, naming_lines
+from lstm_ref.checking.files.home import Home
 from lstm_ref.checking.problem import problem
 from lstm_ref.errors import BadInput
 

@@ -17,7 +17,7 @@ import pytest
 
 from lstm_ref import BadInput, check_gradients, custom_vjp, torch_function
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.checking.derivation_file import load
+from lstm_ref.checking.files.derivation_file import load
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 3))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lstm_ref import check_gradients
 from lstm_ref.arithmetic.balls import as_balls, is_balls
-from lstm_ref.checking.problem import paths
+from lstm_ref.leaves import paths
 
 X = np.array([0.5, -1.5, 0.3])
 FEW = {"x": X}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lstm_ref import check_gradients
-from lstm_ref.checking.known_cell import KnownCell
+from lstm_ref.checking.diagnosis.known_cell import KnownCell
+from lstm_ref.checking.diagnosis.symptoms import symptoms
 from lstm_ref.checking.problem import problem as problem_of
-from lstm_ref.checking.symptoms import symptoms
 
 RNG = np.random.default_rng(7)
 UNIT = 2.0**-53

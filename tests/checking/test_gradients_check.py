@@ -13,9 +13,9 @@ import pytest
 from lstm_ref import BadInput, WrongGradient, assert_gradients, check_gradients
 from lstm_ref.arithmetic.balls import as_balls, is_balls
 from lstm_ref.cells import lstm
-from lstm_ref.checking.builtin import problems, through_time
-from lstm_ref.checking.check import check
+from lstm_ref.checking.checker import check
 from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.selfcheck.builtin import problems, through_time
 
 RNG = np.random.default_rng(7)
 X = RNG.standard_normal((3, 2))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from lstm_ref import BadInput, check_gradients
-from lstm_ref.checking.check import check
-from lstm_ref.checking.derivation_file import load
+from lstm_ref.checking.checker import check
+from lstm_ref.checking.files.derivation_file import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RNG = np.random.default_rng(3)

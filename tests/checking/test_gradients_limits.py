@@ -10,8 +10,8 @@ import pytest
 from lstm_ref import check_gradients
 from lstm_ref.arithmetic.balls import is_balls
 from lstm_ref.cells import CELLS
-from lstm_ref.checking import builtin
-from lstm_ref.checking.check import check
+from lstm_ref.checking.checker import check
+from lstm_ref.selfcheck import builtin
 
 T, B, D, H = 30, 2, 3, 4
 

@@ -5,8 +5,8 @@ import weakref
 
 import numpy as np
 
-import lstm_ref.checking.claim as claim_home
-import lstm_ref.checking.easier as easier
+import lstm_ref.checking.claim.evaluate as claim_home
+import lstm_ref.checking.diagnosis.easier as easier
 from lstm_ref.checking import check, problem
 from lstm_ref.checking.report import EXACT, WRONG
 from lstm_ref.oracles.estimate import is_traceable, why_untraceable

@@ -164,7 +164,7 @@ def reporting(monkeypatch, tmp_path):
             bad = {"right": False, "undecided": verdict == "undecided"} if verdict != "exact gradient" else {}
             return replace(made, name=problem.name, verdict=verdict, inputs=(replace(made.inputs[0], **bad),))
 
-        monkeypatch.setattr(sys.modules["lstm_ref.checking.check"], "check", check)
+        monkeypatch.setattr(sys.modules["lstm_ref.checking.checker"], "check", check)
         return str(tmp_path / "mine.py")
 
     return reports

@@ -12,7 +12,7 @@ import pytest
 
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays, in_domain, named
-from lstm_ref.checking.problem import paths
+from lstm_ref.leaves import paths
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.conformance import VARIANTS, conformity
 from lstm_ref.mistakes.dictionary import Mistake, dictionary

@@ -11,8 +11,8 @@ from jax.sharding import Mesh, PartitionSpec
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays
-from lstm_ref.checking.problem import paths
 from lstm_ref.errors import BadInput
+from lstm_ref.leaves import paths
 from lstm_ref.through_time import checkpointed, data_parallel, fast_lstm, persistent
 from lstm_ref.through_time.checkpointed import in_scanned_pieces
 from lstm_ref.through_time.pieces import in_pieces

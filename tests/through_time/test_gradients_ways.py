@@ -12,9 +12,9 @@ from lstm_ref.arithmetic.balls import as_balls, magnitudes, precision
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
-from lstm_ref.checking.builtin import problems as builtin_problems
-from lstm_ref.checking.builtin.recurrences import JAX_CODE
 from lstm_ref.errors import BadInput
+from lstm_ref.selfcheck.builtin import problems as builtin_problems
+from lstm_ref.selfcheck.builtin.recurrences import JAX_CODE
 from lstm_ref.strategies import Sizes, problems
 from lstm_ref.through_time import (
     bidirectional,
@@ -307,7 +307,7 @@ def test_bad_input_is_said_at_once(call, message):
     "name", ["time/lstm-rtrl", "time/mlstm-chunkwise", "time/min_gru-parallel", "time/bidirectional-product"]
 )
 def test_a_way_that_forgets_a_term_is_found(name):
-    from lstm_ref.checking.check import check
+    from lstm_ref.checking.checker import check
 
     problem = builtin_problems()[name](np.random.default_rng(0))
     assert check(problem, oracles=["balls"], digits=20).right

@@ -15,13 +15,14 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, magnitudes, radii
+from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays
-from lstm_ref.checking.floor import LIBRARY_BITS, bits, modelled_error
-from lstm_ref.checking.problem import paths
+from lstm_ref.checking.verdict.floor import LIBRARY_BITS, modelled_error
 from lstm_ref.interop.layout import Layout, theirs, without_place
 from lstm_ref.interop.layout import ours as theirs_to_ours
+from lstm_ref.leaves import paths
 from lstm_ref.sequence import LOOP, Outputs
 from lstm_ref.through_time import bidirectional
 from lstm_ref.through_time.bidirectional import Both
@@ -134,7 +135,8 @@ def ours(given: Problem) -> Answer:
 
 
 def floor(given: Problem, right: Answer) -> Answer:
-    """How far rounding in the problem's dtype can take each element from the right answer, as checking/floor.py derives
+    """How far rounding in the problem's dtype can take each element from the right answer, as `checking.verdict.floor`
+    derives
     it: the radius of the same loop in ball arithmetic, at the dtype's precision less `LIBRARY_BITS`; where the model of
     sums (its way 4) allows less, that."""
     precision, info = bits(given.dtype) - LIBRARY_BITS, np.finfo(given.dtype)

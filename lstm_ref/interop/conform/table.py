@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstm_ref.checking.floor import bits
+from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.interop.conform.features import FEATURES, Answer, Feature, Problem, arranged, by_jax, floor, ours, problem
 from lstm_ref.interop.layout import their_gradients

@@ -1,7 +1,8 @@
 """Results of somebody's implementation beside the vectors: how far off is every array, and is that rounding?
 
 An element is right within the smaller of two bounds of what a right implementation loses in the results' own dtype,
-both of `checking.floor`, plus one unit in the last place of the right value (half for each of the two final roundings):
+both of `checking.verdict.floor`, plus one unit in the last place of the right value (half for each of the two final
+roundings):
 
 - *derived*: the radii of the same equations in balls of the float's size, less three bits for the elementary functions
   of float libraries. It holds for every order of the same sums, and is wide where balls are, over many steps.
@@ -22,9 +23,10 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.balls import bits_of_precision, radii
-from lstm_ref.checking.compare import compare_floats
-from lstm_ref.checking.floor import LIBRARY_BITS, bits, modelled
+from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.checking.problem import Problem
+from lstm_ref.checking.verdict.compare import compare_floats
+from lstm_ref.checking.verdict.floor import LIBRARY_BITS, modelled
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.interop.vectors.cases import ROLES, Case, cases, given
 from lstm_ref.interop.vectors.diagnosis import diagnosis

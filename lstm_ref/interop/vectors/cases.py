@@ -24,7 +24,6 @@ import numpy as np
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS, Cell, rnn_relu
 from lstm_ref.cells.cell import in_domain, is_shape
-from lstm_ref.checking.problem import paths
 from lstm_ref.layers import (
     attention,
     binary_cross_entropy,
@@ -34,6 +33,7 @@ from lstm_ref.layers import (
     mean_squared_error,
     softmax_cross_entropy,
 )
+from lstm_ref.leaves import paths
 from lstm_ref.padding import choose, keep_of
 
 T, B, D, H, K = 6, 2, 3, 4, 5

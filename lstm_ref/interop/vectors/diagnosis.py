@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.cells.cell import named
-from lstm_ref.checking.floor import bits
-from lstm_ref.checking.known_cell import KnownCell
-from lstm_ref.checking.localising import first_wrong_of
-from lstm_ref.checking.problem import Problem, paths
+from lstm_ref.checking.diagnosis.first_wrong import first_wrong_of
+from lstm_ref.checking.diagnosis.known_cell import KnownCell
+from lstm_ref.checking.diagnosis.symptoms import symptoms
+from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Finding, NodeReport
-from lstm_ref.checking.symptoms import symptoms
 from lstm_ref.errors import BadInput
 from lstm_ref.interop.vectors.cases import Case
+from lstm_ref.leaves import paths
 from lstm_ref.mistakes.conformance import conformity
 from lstm_ref.mistakes.layout import layout
 from lstm_ref.padding import keep_of

@@ -1,0 +1,1 @@
+"""The claimed gradient, evaluated."""

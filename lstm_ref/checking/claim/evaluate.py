@@ -1,0 +1,251 @@
+"""The function and the claim, evaluated at the problem's inputs: in their own arithmetic, and the claim in balls."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_ref.arithmetic.balls import Balls, as_balls, precision
+from lstm_ref.arithmetic.dtypes import bits
+from lstm_ref.arithmetic.lift import lift
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.checking.code.run import TOO_MANY_TO_TRY, as_it_runs, eagerly, is_jax
+from lstm_ref.checking.problem import Problem
+from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.leaves import paths
+from lstm_ref.oracles.balls import GUARD_DIGITS
+
+# Cotangents are drawn an order above the largest bound at which people clip (10): a gradient is linear in them, but one
+# that is clipped on its way is not, and would pass unseen with small ones. In float16, whose largest number is 65504,
+# sums of them would overflow.
+COTANGENT_SCALE = 100.0
+
+
+def cotangents_of(problem: Problem, seed: int) -> Any:
+    """1 for a loss; else every output gets its own random cotangent (ones would hide whatever cancels in a sum)."""
+    what = "loss" if problem.is_loss else "forward"
+    pure = is_jax(problem.function, problem.inputs)  # JAX code gives the same again
+    call = as_it_runs(problem.function, pure)
+    try:
+        outputs = call(_for(pure, problem.inputs))
+        again = outputs if pure else call(_for(pure, problem.inputs))
+    except BadInput:
+        raise
+    except (Exception, SystemExit) as error:
+        raise BadInput(f"{problem.name}: {what}(inputs) fails: {described(error)}") from error
+    named, named_again = paths(outputs), paths(again)
+    if not named:
+        raise BadInput(f"{problem.name}: {what}(inputs) returns no array")
+    for path, value in named.items():
+        label = f"{what}(inputs)" + (f" output {path}" if path else "")
+        if not np.issubdtype(value.dtype, np.floating) and value.dtype.name not in ("bfloat16",):
+            raise BadInput(f"{problem.name}: {label} must be floating, got {value.dtype}")
+        if not np.isfinite(value.astype(np.float64)).all():
+            raise BadInput(f"{problem.name}: {label} is not finite on finite inputs")
+        if not np.array_equal(value, named_again[path]):
+            raise BadInput(f"{problem.name}: {label} changes from call to call: pass its random numbers as inputs")
+    if problem.is_loss:
+        if len(named) != 1 or next(iter(named.values())).shape != ():
+            shapes = ", ".join(str(v.shape) for v in named.values())
+            raise BadInput(
+                f"{problem.name}: loss(inputs) must be one number, got shape {shapes} "
+                "(for arrays define forward(inputs) and backward(inputs, cotangents))"
+            )
+        return jax.tree.map(lambda v: np.ones((), v.dtype), outputs)
+    rng = np.random.default_rng(seed)
+
+    def drawn(v: np.ndarray) -> np.ndarray:
+        scale = COTANGENT_SCALE if bits(v.dtype) != bits(np.float16) else 1.0
+        return (scale * rng.standard_normal(v.shape)).astype(v.dtype)
+
+    return jax.tree.map(drawn, outputs)
+
+
+AGAIN = "gives other numbers for {path} when called again: state is left from the last call"
+
+
+def faults_as_written(problem: Problem, seed: int) -> tuple[str, ...]:
+    """What is wrong with calls of the author's code as it stands, before JAX traces any of it.
+
+    It runs first at inputs beside those of the problem, as the next batch would be, so that a tape which is never
+    renewed is a wrong one; then twice at the problem's. Code that fails here fails again, and is told, later.
+    """
+    rng = np.random.default_rng(seed)
+    beside = jax.tree.map(
+        lambda v: np.asarray(v * (1 + 0.05 * rng.standard_normal(np.shape(v))), v.dtype), _arrays(problem)
+    )
+    # NumPy's arrays, which JAX code takes too unless it asks for more.
+    for given in (np.array, jnp.asarray):
+        try:
+            with x64(), warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                call = _as_written(problem, given, np.random.default_rng(seed))
+                with suppress(Exception, SystemExit):
+                    call(beside)
+                (outputs, first), (again, second) = call(_arrays(problem)), call(_arrays(problem))
+        except (Exception, SystemExit):
+            continue
+        if not all(np.array_equal(outputs[path], again.get(path), equal_nan=True) for path in outputs):
+            return ()  # the forward draws random numbers, which is another matter
+        what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
+        return tuple(
+            f"{what} {AGAIN.format(path=path)}"
+            for path, value in first.items()
+            if path in second and not np.array_equal(value, second[path], equal_nan=True)
+        )
+    return ()
+
+
+def _arrays(problem: Problem) -> Any:
+    return jax.tree.map(np.asarray, problem.inputs)
+
+
+def _as_written(problem: Problem, given: Callable[[Any], Any], rng: np.random.Generator) -> Callable[[Any], Any]:
+    """Outputs and claim at inputs, both by path, with the same cotangents each time."""
+    bars: list[Any] = []
+
+    def call(inputs: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        outputs = problem.function(jax.tree.map(given, inputs))
+        if not bars:
+            bars.append(
+                jax.tree.map(lambda v: np.asarray(rng.standard_normal(np.shape(v)), np.result_type(v)), outputs)
+            )
+        found = problem.gradients(jax.tree.map(given, inputs), jax.tree.map(given, bars[0]))
+        return _copied(outputs), _copied(found)
+
+    return call
+
+
+def _copied(tree: Any) -> dict[str, np.ndarray]:
+    return {path: np.array(v) for path, v in paths(tree).items()}
+
+
+class InFloats(NamedTuple):
+    """The claimed gradients by path, and what is wrong with the calls that gave them."""
+
+    values: dict[str, np.ndarray]
+    faults: tuple[str, ...]
+
+
+def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) -> InFloats:
+    """The claim as it runs, called twice on copies: whether the gradients stay the same is part of it. JAX code is
+    called once as it stands and once jitted, as its author may do either; jitted alone where it is `stateless`."""
+    what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
+    pure = is_jax(problem.gradients, problem.inputs, cotangents)
+    faults: list[str] = []
+    known = paths(problem.inputs)
+
+    def once(call: Callable[..., Any], copied: bool) -> dict[str, np.ndarray]:
+        inputs, bars = _for(not copied, problem.inputs), _for(not copied, cotangents)
+        try:
+            result = call(inputs, bars)
+        except BadInput:
+            raise
+        except (Exception, SystemExit) as error:
+            raise BadInput(f"{problem.name}: {what} fails: {described(error)}") from error
+        if not isinstance(result, dict):
+            raise BadInput(
+                f"{problem.name}: {what} must return a dict of gradients by input name, got {type(result).__name__}"
+            )
+        for path, value in _with_none(result).items():
+            if value is None and path in known:
+                raise BadInput(
+                    f"{problem.name}: the gradient of {path} must be an array, got None (leave out what is not claimed)"
+                )
+        given = (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)) if copied else ()
+        for owner, before, after in given:
+            now = paths(after)
+            for path, old in paths(before).items():
+                if not np.array_equal(old, now[path], equal_nan=True):
+                    fault = f"{what} writes into its argument: {owner} {path} is changed after the call"
+                    if fault not in faults:
+                        faults.append(fault)
+        return paths(result)
+
+    first = once(as_it_runs(problem.gradients, pure), not pure)
+    second = first
+    if not pure:
+        second = once(as_it_runs(problem.gradients, False), True)
+    elif not stateless and sum(map(np.size, first.values())) <= TOO_MANY_TO_TRY:
+        second = once(eagerly(problem.gradients), False)
+    for path, value in first.items():
+        if path not in known:
+            raise BadInput(f"{problem.name}: {what} returns {path!r}, which is no input ({', '.join(known)})")
+        if value.shape != np.shape(known[path]):
+            raise BadInput(
+                f"{problem.name}: the gradient of {path} must have its shape {np.shape(known[path])}, got {value.shape}"
+            )
+        if not (np.issubdtype(value.dtype, np.number) or value.dtype.name == "bfloat16") or value.dtype.kind == "c":
+            raise BadInput(f"{problem.name}: the gradient of {path} must be an array of floats, got {value.dtype}")
+        if pure and not alike(value, second.get(path)):
+            faults.append(f"{what} gives other numbers for {path} under jax.jit than when it is called as it stands")
+        if not pure and not np.array_equal(value, second[path], equal_nan=True):
+            faults.append(f"{what} {AGAIN.format(path=path)}")
+    if not first:
+        raise BadInput(f"{problem.name}: {what} claims no gradient: it returns an empty dict")
+    return InFloats({path: first[path] for path in known if path in first}, tuple(faults))
+
+
+def _with_none(tree: Any) -> dict[str, Any]:
+    """The leaves by path, None among them, which JAX takes for an empty tree."""
+    marked = jax.tree.map(lambda v: _NOTHING if v is None else v, tree, is_leaf=lambda v: v is None)
+    return {path: None if v is _NOTHING else v for path, v in paths(marked).items()}
+
+
+_NOTHING = object()
+
+
+def alike(jitted: np.ndarray, eager: np.ndarray | None) -> bool:
+    """To half of the digits of the dtype: XLA orders operations as it likes, a branch of the author's is another thing.
+    The oracles tell which of the two is right to the last digit."""
+    if eager is None or eager.shape != jitted.shape:
+        return False
+    a, b = np.asarray(jitted, np.float64), np.asarray(eager, np.float64)
+    size = max(float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in (a, b))
+    unit = 2.0 ** -bits(jitted.dtype) if jitted.dtype.kind not in "iub" else 0.0
+    return bool(np.all((np.abs(a - b) <= unit**0.5 * size) | (~np.isfinite(a) & ~np.isfinite(b))))
+
+
+def _for(pure: bool, tree: Any) -> Any:
+    """What a function is called with: copies, where it could write into them."""
+    return tree if pure else jax.tree.map(np.copy, tree)
+
+
+class InBalls(NamedTuple):
+    """The claim as a function of balls, and its value at the inputs; None where it does not run on balls, and why."""
+
+    evaluate: Callable[..., Any] | None
+    values: dict[str, Balls] | None
+    why_not: str = ""
+
+
+def claim_in_balls(problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any, digits: int) -> InBalls:
+    """The claim in balls."""
+    evaluate = lift(problem.gradients, problem.inputs, cotangents)
+
+    def in_balls(inputs: Any, bars: Any) -> Any:
+        return evaluate(*(jax.tree.map(lambda v: as_balls(v).copy(), tree) for tree in (inputs, bars)))
+
+    try:
+        with precision(3 * digits // 2 + GUARD_DIGITS):
+            values = {path: as_balls(v) for path, v in paths(in_balls(problem.inputs, cotangents)).items()}
+    except CannotEvaluate as error:
+        return InBalls(None, None, f"{error}; lost: proof of the equations beyond 15 digits")
+    if values.keys() != claimed.keys() or any(values[k].shape != claimed[k].shape for k in claimed):
+        return InBalls(None, None, "the code takes another path for numbers that are not floats")
+    return InBalls(in_balls, values)
+
+
+def described(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says, whatever its author made of that."""
+    try:
+        text = (str(error).strip().split("\n") or [""])[0][:200]
+    except Exception:
+        text = "(it cannot say why)"
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,110 @@
+"""Fresh copies of somebody's code: no call sees what another one left, and nothing of the user's is written to."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from lstm_ref.checking.code.adapters.told import is_installed
+
+
+def duplicate(value: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy; of what cannot be copied (a lock, an open file), the thing itself.
+
+    Tensors that have a history, as states kept on `self` have after a step of training, are copied without it.
+    """
+    for tensor in _historic(value, set()):
+        memo[id(tensor)] = tensor.detach().clone()
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception:
+        return value
+
+
+def _historic(value: Any, seen: set[int]) -> Iterator[Any]:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, torch.Tensor):
+        if not value.is_leaf:
+            yield value
+        return
+    inside: Any = ()
+    if isinstance(value, torch.nn.Module) and not isinstance(value, torch.jit.ScriptModule):
+        inside = vars(value).values()
+    elif isinstance(value, Mapping):
+        inside = value.values()
+    elif isinstance(value, (list, tuple)):
+        inside = value
+    elif _holds_tensors(value):
+        inside = vars(value).values()
+    for v in inside:
+        yield from _historic(v, seen)
+
+
+def _holds_tensors(value: Any) -> bool:
+    """Whether it is an object of the user's with tensors or modules on it."""
+    if isinstance(value, (type, types.ModuleType, types.FunctionType)):
+        return False
+    return any(isinstance(v, (torch.Tensor, torch.nn.Module)) for v in getattr(value, "__dict__", {}).values())
+
+
+def fresh(function: Any, memo: dict[int, Any], closed_over: list[str], name: str = "") -> Any:
+    """The function with copies of the modules, tensors and containers that it closes over, or has as globals or `self`.
+
+    Adds to `closed_over` what of these has parameters of its own.
+    """
+    if id(function) in memo:
+        return memo[id(function)]
+    if isinstance(function, functools.partial):
+        given = [fresh(v, memo, closed_over, "partial") for v in (function.func, *function.args)]
+        made: Any = functools.partial(
+            given[0], *given[1:], **{k: fresh(v, memo, closed_over, k) for k, v in function.keywords.items()}
+        )
+        memo[id(function)] = made
+        return made
+    if isinstance(function, types.MethodType) and not isinstance(function.__self__, type):
+        return types.MethodType(function.__func__, fresh(function.__self__, memo, closed_over, "self"))
+    if isinstance(function, types.FunctionType) and _is_users(function):
+        return _fresh_function(function, memo, closed_over)
+    if isinstance(function, torch.nn.Module):
+        if any(p.requires_grad for p in function.parameters()):
+            closed_over.append(name)
+        return duplicate(function, memo)
+    if isinstance(function, (torch.Tensor, list, dict, set)) or _holds_tensors(function):
+        return duplicate(function, memo)
+    return function
+
+
+def _fresh_function(function: types.FunctionType, memo: dict[int, Any], closed_over: list[str]) -> Any:
+    code = function.__code__
+    cells = [types.CellType() for _ in function.__closure__ or ()]
+    namespace = dict(function.__globals__)
+    made = types.FunctionType(code, namespace, function.__name__, function.__defaults__, tuple(cells) or None)
+    made.__kwdefaults__ = function.__kwdefaults__
+    memo[id(function)] = made
+    for key, old, cell in zip(code.co_freevars, function.__closure__ or (), cells, strict=True):
+        try:
+            value = old.cell_contents
+        except ValueError:  # not assigned yet, and so not here either
+            continue
+        cell.cell_contents = fresh(value, memo, closed_over, key)
+    for key in _names_in(code):
+        if key in namespace:
+            namespace[key] = fresh(namespace[key], memo, closed_over, key)
+    return made
+
+
+def _names_in(code: types.CodeType) -> list[str]:
+    """The names that it, and the functions defined in it, may mean globals by."""
+    inner = [n for c in code.co_consts if isinstance(c, types.CodeType) for n in _names_in(c)]
+    return list(dict.fromkeys((*code.co_names, *inner)))
+
+
+def _is_users(function: types.FunctionType) -> bool:
+    return not is_installed(function.__code__.co_filename)

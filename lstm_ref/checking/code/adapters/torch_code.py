@@ -1,0 +1,287 @@
+"""The backward pass of torch code, in the precision in which it runs, as a problem."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.checking.code.adapters.signature import argument_names, name_of
+from lstm_ref.checking.code.adapters.told import told
+from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
+
+FLOATS_ALONE = "torch code runs on real arrays of floats alone"
+
+
+def torch_function(
+    function: Callable[..., Any],
+    *arguments: Any,
+    name: str | None = None,
+    estimator: str | None = None,
+    definition: Callable[..., Any] | None = None,
+) -> Problem:
+    """The backward pass of torch code against its forward in float64: its values, and the rules of torch's own parts.
+
+    `function` is a `torch.nn.Module` or a method of one, the `apply` of a `torch.autograd.Function`, or any function of
+    tensors that gives a tensor or tensors in tuples, lists, dicts or dataclasses. `arguments` are what it is called
+    with; the floating tensors in them, and the module's parameters that require a gradient, are the inputs, by name. A
+    complex tensor is two inputs, its real and its imaginary part. Outputs that are no floats, or have no gradient, are
+    left out, as the report notes.
+
+    The backward pass is judged in the arithmetic of its tensors, float64 to float16. The forward is run in float64 too,
+    with float64 for whatever lower precision it asks for; where that fails it is run as it is, which the report notes.
+    Everything is copied, never written to, and each call begins with the state that modules have now: call `eval()`
+    first if it draws random numbers.
+
+    `estimator` names what the gradients are declared to be where they are not meant to be exact; `definition` is then
+    torch code of the same arguments and parameters whose autograd gradient it is, with `.detach()` at its cuts.
+
+    Raises BadInput where torch is not installed, or where the code fails, in torch's words.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise BadInput("torch code cannot be checked: torch is not installed")
+    from lstm_ref.checking.code.adapters.torch_run import Code
+
+    called = name_of(function, name or _own_name(function))
+    names = _names(function, len(arguments))
+    code = _Judged(Code(function, arguments, names), called)
+    if definition is not None:
+        name_of(definition, None)
+        cut = Code(definition, arguments, names)
+        if cut.inputs.keys() != code.code.inputs.keys():
+            differing = ", ".join(sorted(cut.inputs.keys() ^ code.code.inputs.keys()))
+            raise BadInput(f"{called}: the definition of the estimator must have the same inputs: {differing} differ")
+        definition = _Judged(cut, f"{called}, the definition of {estimator}").forward()
+    made = problem(
+        code.values,
+        forward=code.forward(),
+        backward=code.backward,
+        name=called,
+        estimator=estimator,
+        definition=definition,
+    )
+    return replace(made, remarks=tuple(code.remarks))
+
+
+class _Judged:
+    """The code on NumPy arrays: its outputs and its claim, of the outputs that have a gradient."""
+
+    def __init__(self, code: Any, called: str) -> None:
+        import torch
+
+        self.torch, self.code, self.called = torch, code, called
+        self.values: dict[str, np.ndarray] = {}
+        self.complex: list[str] = []
+        for n, v in code.inputs.items():
+            if torch.nn.parameter.is_lazy(v):
+                raise BadInput(f"{called}: its parameter {n} has no shape yet: call the module once before")
+            if v.dtype.is_complex:
+                self.complex.append(n)
+                self.values |= {f"{n}.real": _to_numpy(torch, v.real), f"{n}.imag": _to_numpy(torch, v.imag)}
+            else:
+                self.values[n] = _to_numpy(torch, v)
+        if not self.values:
+            raise BadInput(f"{called}: neither arguments nor parameters are floating tensors that require a gradient")
+        self._dtypes = {n: v.dtype for n, v in self.values.items()}
+        self.remarks = [
+            *_held(code),
+            *([f"complex, so two inputs each: {', '.join(self.complex)}"] * bool(self.complex)),
+        ]
+        self.no_double = ""
+        self.kept = self._kept()
+        self.no_double = self._why_no_double()
+        if self.no_double:
+            self.remarks.append(f"the code does not run in float64: {self.no_double}; its forward was run as it is")
+
+    def forward(self) -> Callable[[Any], Any]:
+        """A function of NumPy arrays: as the code runs in their own dtypes, in float64 for such where that can be.
+
+        Its attribute `torch` is the same function of float64 tensors, for `oracles.torch_autograd`.
+        """
+
+        def forward(values: Any) -> Any:
+            tensors, double = self._tensors(values)
+            outputs = {k: _to_numpy(self.torch, v) for k, v in self._outputs(tensors, double).items()}
+            if self._is_own(values) or double:
+                return _alone(outputs)
+            return _alone({k: v.astype(np.float64) for k, v in outputs.items()})
+
+        def in_double(tensors: dict[str, Any]) -> Any:
+            if self.no_double:
+                raise CannotEvaluate(f"the code does not run in float64: {self.no_double}")
+            return _alone(self._outputs(tensors, double=True))
+
+        forward.torch = in_double  # type: ignore[attr-defined]
+        return forward
+
+    def backward(self, values: Any, bars: Any) -> Any:
+        """The claim: what torch's backward pass gives. Where that is None, the framework reads zero."""
+        from lstm_ref.checking.code.adapters.in_double import one_thread
+
+        tensors, double = self._tensors(values)
+        outputs = self._outputs(tensors, double)
+        bars = bars if len(outputs) > 1 else dict.fromkeys(outputs, bars)
+        reached = [(v, _to_torch(self.torch, bars[k]).to(v)) for k, v in outputs.items() if v.requires_grad]
+        try:
+            with one_thread():
+                found = self.torch.autograd.grad(
+                    [v for v, _ in reached], list(tensors.values()), [b for _, b in reached], allow_unused=True
+                )
+        except Exception as error:
+            raise BadInput(f"{self.called}: its backward pass fails: {told(error)}") from error
+        return {
+            n: np.zeros_like(values[n]) if g is None else _to_numpy(self.torch, g)
+            for n, g in zip(tensors, found, strict=True)
+        }
+
+    def _is_own(self, values: Any) -> bool:
+        return all(np.asarray(values[n]).dtype == dtype for n, dtype in self._dtypes.items())
+
+    def _tensors(self, values: Any) -> tuple[dict[str, Any], bool]:
+        """The values as tensors, and whether they are to be taken in float64 though the code is not."""
+        _numpy_alone(values)
+        double = not self._is_own(values) and not self.no_double
+        tensors = {
+            n: _to_torch(self.torch, np.asarray(values[n], np.float64 if double else dtype)).to(self._device(n))
+            for n, dtype in self._dtypes.items()
+        }
+        # Also where values alone are asked: some code takes a gradient on its way (a penalty, a force).
+        return {n: v.requires_grad_() for n, v in tensors.items()}, double
+
+    def _device(self, name: str) -> Any:
+        inputs = self.code.inputs
+        return inputs[name if name in inputs else name.rpartition(".")[0]].device
+
+    def _outputs(self, tensors: dict[str, Any], double: bool) -> dict[str, Any]:
+        outputs = _parted(self._run(tensors, double))
+        for k in self.kept:
+            if k not in outputs:
+                raise BadInput(f"{self.called}: its output {k} is not there in every call")
+        return {k: outputs[k] for k in self.kept}
+
+    def _run(self, tensors: dict[str, Any], double: bool) -> dict[str, Any]:
+        whole = {n: v for n, v in tensors.items() if n in self.code.inputs}
+        whole |= {n: self.torch.complex(tensors[f"{n}.real"], tensors[f"{n}.imag"]) for n in self.complex}
+        try:
+            return self.code.run(whole, double=double)
+        except LstmRefError:
+            raise
+        except Exception as error:
+            raise BadInput(f"{self.called} fails: {told(error)}") from error
+
+    def _kept(self) -> list[str]:
+        """The outputs that are compared: floating, and with a gradient. Raises BadInput where there is none."""
+        outputs = _parted(self._run(self._tensors(self.values)[0], False))
+        floating = {k: v for k, v in outputs.items() if isinstance(v, self.torch.Tensor) and v.dtype.is_floating_point}
+        if not floating:
+            given = ", ".join(sorted({_kind(v) for v in outputs.values()}))
+            raise BadInput(f"{self.called}: outputs must be floating tensors, got {given or 'none'}")
+        kept = [k for k, v in floating.items() if v.requires_grad]
+        if not kept:
+            raise BadInput(f"{self.called}: in torch nothing that it returns depends on its inputs")
+        left = [f"{k or 'the output'} ({_kind(v)})" for k, v in outputs.items() if k not in floating and v is not None]
+        if left:
+            self.remarks.append(f"outputs left out, as they are no floats: {', '.join(left)}")
+        if len(kept) < len(floating):
+            without = ", ".join(k for k in floating if k not in kept)
+            self.remarks.append(f"outputs left out, as in torch they have no gradient: {without}")
+        return kept
+
+    def _why_no_double(self) -> str:
+        """In torch's words, why the code does not run in float64; empty where it does."""
+        try:
+            given = {n: v.astype(np.float64) for n, v in self.values.items()}
+            outputs = _parted(self._run(self._tensors(given)[0], True))
+        except BadInput as error:
+            return str(error).removeprefix(f"{self.called} fails: ")
+        lower = [k for k in self.kept if k not in outputs or outputs[k].dtype != self.torch.float64]
+        return f"{lower[0] or 'its output'} stays {outputs[lower[0]].dtype}" if lower and lower[0] in outputs else ""
+
+
+def _own_name(function: Any) -> str | None:
+    """What the user calls it, where that is not its `__name__`: the class of an `apply`, and of TorchScript's."""
+    owner = getattr(function, "__self__", None)
+    return owner.__name__ if isinstance(owner, type) else getattr(function, "original_name", None)
+
+
+def _names(function: Any, count: int) -> list[str]:
+    """Of a module, its forward's parameters; of a Function's `apply`, its forward's without `ctx`."""
+    import torch
+
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+        takes_ctx = owner.setup_context is torch.autograd.Function.setup_context
+        return argument_names(owner.forward, count + takes_ctx)[takes_ctx:]
+    if isinstance(function, torch.nn.Module):
+        function = function.forward
+    schema = getattr(function, "schema", None)
+    if schema is not None:  # of TorchScript, which has no signature
+        names = [a.name for a in schema.arguments if a.name != "self"]
+        return [names[k] if k < len(names) else f"argument_{k}" for k in range(count)]
+    return argument_names(inspect.unwrap(function), count)
+
+
+def _held(code: Any) -> list[str]:
+    """In words, the parameters that are no inputs."""
+    remarks = []
+    if code.frozen:
+        remarks.append(f"held fixed, as they require no gradient: {', '.join(code.frozen)}")
+    if code.padding:
+        rows = ", ".join(f"row {k} of {n}" for n, k in code.padding.items())
+        remarks.append(f"held fixed, as torch gives a padding_idx no gradient: {rows}")
+    if code.held:
+        remarks.append(
+            f"held fixed, parameters and all: {', '.join(dict.fromkeys(code.held))} (to have a module's parameters "
+            "checked, give the module, or a method of it, as the function)"
+        )
+    return remarks
+
+
+def _kind(v: Any) -> str:
+    return f"{type(v).__name__} of {v.dtype}" if hasattr(v, "dtype") else type(v).__name__
+
+
+def _parted(outputs: dict[str, Any]) -> dict[str, Any]:
+    """The outputs, a complex one as two: its real and its imaginary part; a sparse one in full."""
+    found: dict[str, Any] = {}
+    for k, v in outputs.items():
+        if hasattr(v, "dtype") and getattr(v.dtype, "is_complex", False):
+            found |= {f"{k}.real" if k else "real": v.real, f"{k}.imag" if k else "imag": v.imag}
+        else:
+            found[k] = v.to_dense() if getattr(v, "is_sparse", False) else v
+    return found
+
+
+def _alone(outputs: dict[str, Any]) -> Any:
+    """The one output that there is, or all by path."""
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def _numpy_alone(values: Any) -> None:
+    """Torch code cannot be traced by JAX, and knows no balls."""
+    for v in jax.tree.leaves(values):
+        if isinstance(v, jax.core.Tracer):
+            raise TypeError(FLOATS_ALONE)
+        if np.asarray(v).dtype.kind in "Oc":
+            raise CannotEvaluate(FLOATS_ALONE)
+
+
+def _to_numpy(torch: Any, tensor: Any) -> np.ndarray:
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
+    if tensor.dtype == torch.bfloat16:  # which NumPy has from ml_dtypes, through JAX
+        return np.asarray(tensor.float().numpy()).astype(jax.numpy.bfloat16)
+    return np.array(tensor.numpy())
+
+
+def _to_torch(torch: Any, array: Any) -> Any:
+    array = np.asarray(array)
+    if array.dtype == jax.numpy.bfloat16:
+        return torch.tensor(array.astype(np.float32)).to(torch.bfloat16)
+    return torch.tensor(array)

@@ -1,0 +1,151 @@
+"""Somebody's torch code, run as its author runs it, on copies; and the same code in float64, whatever it is written in.
+
+In float64 means: parameters, buffers, arguments and every tensor that the code closes over or makes are float64, and
+where it asks for a lower precision (`.float()`, `dtype=torch.float32`) it gets float64 too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import jax
+import torch
+
+from lstm_ref.checking.code.adapters.copies import duplicate, fresh
+from lstm_ref.checking.code.adapters.in_double import in_double, one_thread
+
+
+class Code:
+    """A module, one of its methods, or a function; with the arguments that it is called with.
+
+    `inputs` are the floating tensors by name: a module's parameters that require a gradient, then the arguments'
+    leaves. `run` calls fresh copies with other tensors in their place.
+    """
+
+    def __init__(self, function: Any, arguments: tuple[Any, ...], names: list[str]) -> None:
+        self.module, self._method, self._function = _parts(function)
+        self.parameters = {}
+        self.frozen: list[str] = []
+        if self.module is not None:
+            own = dict(self.module.named_parameters())
+            self.parameters = {n: p for n, p in own.items() if p.requires_grad}
+            self.frozen = [n for n in own if n not in self.parameters]
+        self.padding = {} if self.module is None else _padding_rows(self.module, self.parameters)
+        names = [f"argument_{k}" if n in self.parameters else n for k, n in enumerate(names)]
+        self._trees: list[tuple[Any, list[str]]] = []
+        self._leaves: dict[str, Any] = {}
+        for n, value in zip(names, arguments, strict=True):
+            flat, tree = jax.tree_util.tree_flatten_with_path(value, is_leaf=lambda v: v is None)
+            paths = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in flat]
+            paths = [f"{n}.{path}" if path else n for path in paths]
+            self._trees.append((tree, paths))
+            self._leaves |= dict(zip(paths, (v for _, v in flat), strict=True))
+        floating = {n: v for n, v in self._leaves.items() if is_number(v)}
+        self.inputs: dict[str, Any] = {**self.parameters, **floating}
+        # Copies of now, without history: what the user does with them later, or a state that hangs on the graph of a
+        # training step, is nothing to us.
+        memo: dict[int, Any] = {}
+        closed: list[str] = []
+        if self.module is None:
+            self._function = fresh(self._function, memo, closed)
+        else:
+            with torch.no_grad():
+                self.module = duplicate(self.module, memo)
+                self._in_double = duplicate(self.module, {}).double()
+        self._leaves = {n: duplicate(v, memo) for n, v in self._leaves.items()}
+        self.held = [*closed, *(n for n, v in self._leaves.items() if isinstance(v, torch.nn.Module))]
+
+    def run(self, tensors: Mapping[str, Any], *, double: bool) -> dict[str, Any]:
+        """The outputs by path, what is no tensor included; nothing of the user's is written to."""
+        memo: dict[int, Any] = {}
+        if self.module is None:
+            function = fresh(self._function, memo, [])
+        else:
+            module = self._in_double if double else self.module
+            # What is going to be replaced need not be copied.
+            memo |= {id(p): p for n, p in module.named_parameters() if n in self.parameters}
+            function = duplicate(module, memo)
+        # Clones, because code that writes into its argument may not write into a leaf of the graph.
+        leaves = {n: tensors[n].clone() if n in tensors else duplicate(v, memo) for n, v in self._leaves.items()}
+        given = [jax.tree.unflatten(tree, [leaves[path] for path in paths]) for tree, paths in self._trees]
+        with one_thread(), torch.enable_grad(), in_double() if double else nullcontext():
+            if self.module is None:
+                return dict(_flat(function(*given)))
+            own = {n: tensors[n] for n in self.parameters}
+            own |= {n: _with_fixed_row(own[n], k, self.inputs[n]) for n, k in self.padding.items()}
+            if isinstance(function, torch.jit.ScriptModule):
+                for path, tensor in own.items():  # which functional_call does not take
+                    *parents, leaf = path.split(".")
+                    setattr(functools.reduce(getattr, parents, function), leaf, tensor)
+                return dict(_flat(getattr(function, self._method)(*given)))
+            if self._method == "__call__":
+                return dict(_flat(torch.func.functional_call(function, own, tuple(given))))
+            caller = _Caller(function, self._method)
+            own = {f"module.{n}": v for n, v in own.items()}
+            return dict(_flat(torch.func.functional_call(caller, own, tuple(given))))
+
+
+class _Caller(torch.nn.Module):
+    """A module whose call is another one's method."""
+
+    def __init__(self, module: Any, method: str) -> None:
+        super().__init__()
+        self.module, self.method = module, method
+
+    def forward(self, *arguments: Any) -> Any:
+        return getattr(self.module, self.method)(*arguments)
+
+
+def _parts(function: Any) -> tuple[Any, str, Any]:
+    """The module and the name of what is called of it; or None, and the function."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(function, torch.nn.Module):
+        return function, "__call__", None
+    if isinstance(owner, torch.nn.Module) and isinstance(function, types.MethodType):
+        return owner, function.__name__, None
+    return None, "", function
+
+
+def _padding_rows(module: Any, parameters: Mapping[str, Any]) -> dict[str, int]:
+    """The rows of embeddings that torch gives no gradient, because they stand for padding, by parameter."""
+    found = {}
+    for name, part in module.named_modules():
+        weight = f"{name}.weight" if name else "weight"
+        if getattr(part, "padding_idx", None) is not None and weight in parameters:
+            found[weight] = int(part.padding_idx)
+    return found
+
+
+def _with_fixed_row(weight: Any, row: int, given: Any) -> Any:
+    """The weight with a row that stays as it was given, whatever the weight moves by."""
+    moves = torch.ones_like(weight, requires_grad=False)
+    moves[row] = 0.0
+    return weight * moves + given.detach().to(weight) * (1 - moves)
+
+
+def is_number(v: Any) -> bool:
+    """Whether it is a tensor of floats, real or complex."""
+    return isinstance(v, torch.Tensor) and (v.dtype.is_floating_point or v.dtype.is_complex)
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """What code returns, by path: tuples, lists, dicts, named tuples and dataclasses are walked into."""
+    inside: Any = None
+    if isinstance(value, Mapping):
+        inside = value.items()
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        inside = zip(value._fields, value, strict=True)
+    elif isinstance(value, (list, tuple)):
+        inside = enumerate(value)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        inside = vars(value).items()
+    if inside is None:
+        yield path, value
+        return
+    for key, v in inside:
+        yield from _flat(v, f"{path}.{key}" if path else str(key))

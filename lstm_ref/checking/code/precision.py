@@ -1,0 +1,149 @@
+"""Does code compute in less than its inputs' dtype on the way? Measured on its values, and looked up in its source."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.dtypes import bits
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.checking.code.run import in_own_arithmetic
+from lstm_ref.leaves import paths
+from lstm_ref.oracles.estimate import is_traceable, scales
+from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
+
+FLOAT32_BITS, FLOAT16_BITS = 24, 11
+NOTHING = 2.0**-40
+"""Of the largest output: far below what float32 leaves of a zero, far above what float64 does."""
+FLOAT32 = 2.0**-16
+"""Noise relative to the values, above which it is not that of a few hundred roundings in float32."""
+FLOAT16 = 2.0**-3
+"""Likewise, in float16."""
+
+
+_known: WeakKeyDictionary[Any, dict[Any, int]] = WeakKeyDictionary()
+
+
+def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
+    """Bits of the least precise float that a function of the inputs computes with, told by the noise of its values:
+    53, 24 or 11. `others` are further arguments, held fixed."""
+    key = tuple(str(np.result_type(v)) for v in jax.tree.leaves((inputs, others)))
+    try:
+        found = _known.setdefault(function, {})  # a diagnosis asks again and again, of the same code
+    except TypeError:
+        return _measured(function, inputs, *others)
+    if key not in found:
+        found[key] = _measured(function, inputs, *others)
+    return found[key]
+
+
+def _measured(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
+    """By 135 evaluations."""
+    leaves, tree = jax.tree.flatten(inputs)
+    flat = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves])
+    sizes = np.cumsum([np.size(v) for v in leaves])[:-1]
+    call = in_own_arithmetic(function, inputs, *others)
+
+    def at(points: np.ndarray) -> np.ndarray:
+        given_back = []
+        for point in points:
+            parts = zip(np.split(point, sizes), leaves, strict=True)
+            given = jax.tree.unflatten(tree, [p.reshape(np.shape(v)).astype(np.result_type(v)) for p, v in parts])
+            outputs = paths(call(given, *jax.tree.map(np.copy, others)))
+            given_back.append([np.ravel(np.asarray(v, np.float64)) for v in outputs.values()])
+        return _relative([np.array(output) for output in zip(*given_back, strict=True)])
+
+    try:
+        found = noise(at, flat, scales(leaves), staircase_of)
+    except (Exception, SystemExit):  # it fails beside its inputs: nothing is known
+        return 53
+    # The same of single elements: what is noisier than a float16 explains is nothing but noise.
+    worst = float(np.max(found, initial=0.0, where=found <= FLOAT16))
+    return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
+
+
+def bits_of_program(function: Callable[..., Any], inputs: Any) -> int:
+    """Bits of the least precise float in a JAX function's program; 53 of code that is none. XLA may compile a cast to
+    float32 and back away, and autodiff all the same compute in float32 there."""
+    if not is_traceable(function, inputs):
+        return 53
+    with x64():
+        return _least_bits(jax.make_jaxpr(function)(inputs).jaxpr)
+
+
+def _least_bits(jaxpr: Any) -> int:
+    found = [53]
+    for eqn in jaxpr.eqns:
+        dtypes = [getattr(v.aval, "dtype", None) for v in eqn.outvars]
+        found += [bits(d) for d in dtypes if d is not None and jax.numpy.issubdtype(d, np.floating)]
+        for value in eqn.params.values():
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    found.append(_least_bits(inner))
+    return min(found)
+
+
+def _relative(outputs: list[np.ndarray]) -> np.ndarray:
+    """Each output at all points, relative to its largest element at any. One that is nothing beside the others is
+    left out: a zero that its terms leave is all noise, whatever they are rounded to."""
+    sizes = [float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in outputs]
+    least = NOTHING * max(sizes)
+    kept = [v / size for v, size in zip(outputs, sizes, strict=True) if size > least]
+    return np.concatenate(kept or [np.zeros((len(outputs[0]), 1))], axis=1)
+
+
+def name_of(float_bits: int) -> str:
+    """Of the dtype."""
+    return {24: "float32", 11: "float16", 8: "bfloat16"}.get(float_bits, "float64")
+
+
+def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> str:
+    """The sentence on code that computes in less than its inputs' precision."""
+    line = line_of(function)
+    return (
+        f"the {which} computes in {name_of(float_bits)} inside{f' ({line})' if line else ''}: it is judged at the "
+        "digits that remain"
+    )
+
+
+def line_of(function: Callable[..., Any]) -> str | None:
+    """Where the source of a function, or of its file, first names float32 or less: "line 7: np.zeros((T, H), 'f')"."""
+    own = inspect.unwrap(function)
+    return _first_low(own) or _first_low(sys.modules.get(getattr(own, "__module__", "")) or inspect.getmodule(own))
+
+
+def _first_low(code: Any) -> str | None:
+    try:
+        lines, start = inspect.getsourcelines(code)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and any(_is_low(part) for part in _names(node)):
+            return f"line {node.lineno + max(start, 1) - 1}: {ast.unparse(node):.60}"
+    return None
+
+
+LOW = {"float32", "float16", "half", "single", "bfloat16", "f", "f4", "<f4", "f2", "<f2", "e"}
+
+
+def _names(call: ast.Call) -> Iterator[Any]:
+    """What a call names: its own last name, and its arguments."""
+    yield call.func
+    yield from call.args
+    yield from (k.value for k in call.keywords)
+
+
+def _is_low(node: Any) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in {"float32", "float16", "half", "single", "bfloat16"}
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in LOW

@@ -1,0 +1,85 @@
+"""Somebody's function as it runs: JAX code jitted in float64, NumPy code as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_ref.arithmetic.balls import as_balls, bits_of_precision
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.oracles.estimate import MANY_LEAVES, Memory, is_traceable, kinds_of, remembered
+
+TOO_MANY_TO_TRY = 20_000
+"""Elements: object arrays take microseconds for each, many times over."""
+FEW_ELEMENTS = 10
+"""Of an array, so few that it is tried however many there are of them."""
+
+
+def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether the function is JAX code: JAX can trace it, and it does not run on NumPy's object arrays, which JAX does
+    not take. Low precision is JAX's too, and what is too large to try. Found once for a function and its arguments."""
+    if not is_traceable(function, *arguments):
+        return False
+    leaves = [np.asarray(v) for v in jax.tree.leaves(arguments)]
+    if any(v.dtype.itemsize < np.float32().itemsize for v in leaves) or is_too_much_to_try(leaves):
+        return True
+    key = kinds_of(arguments), b"".join(v.tobytes() for v in leaves)
+    return bool(remembered(_refusing, function, key, lambda: _refuses_objects(function, arguments)))
+
+
+def is_too_much_to_try(leaves: list[np.ndarray]) -> bool:
+    """Whether the elements are too many for balls; of many small arrays, JAX's trace takes longer still."""
+    size = sum(v.size for v in leaves)
+    return size > TOO_MANY_TO_TRY and size > FEW_ELEMENTS * len(leaves)
+
+
+_refusing: Memory = WeakKeyDictionary()
+
+
+def _refuses_objects(function: Callable[..., Any], arguments: Any) -> bool:
+    try:
+        with bits_of_precision(53):
+            given = function(*jax.tree.map(lambda v: as_balls(v).copy(), arguments))
+    except (Exception, SystemExit):
+        return True
+    return not all(isinstance(v, np.ndarray) for v in jax.tree.leaves(given))
+
+
+def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """The function as it runs: JAX code jitted, with float64 switched on; NumPy code as it is.
+
+    Code of plain operators is NumPy code, given NumPy arrays: there `x += y` writes into its argument.
+    Results are NumPy arrays.
+    """
+    return as_it_runs(function, is_jax(function, *arguments))
+
+
+def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
+    """`in_own_arithmetic`, of a function that is known to be JAX code, or not to be."""
+    if not pure:
+        return lambda *given: jax.tree.map(np.asarray, function(*given))
+
+    jitted = jax.jit(function)
+
+    def call(*given: Any) -> Any:
+        if len(jax.tree.leaves(given)) > MANY_LEAVES:
+            return eagerly(function)(*given)
+        with x64():
+            return jax.tree.map(np.asarray, jitted(*given))
+
+    return call
+
+
+def eagerly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """JAX code as it stands, without `jax.jit`."""
+
+    def call(*given: Any) -> Any:
+        with x64():
+            return jax.tree.map(np.asarray, function(*jax.tree.map(jnp.asarray, given)))
+
+    return call

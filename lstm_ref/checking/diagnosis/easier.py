@@ -1,0 +1,328 @@
+"""On which easier problems a wrong claim is right: fewer time steps, one row of the batch, an input that is zero.
+
+A claim is right there only if something could be wrong there: where the true gradients of all the inputs that were
+wrong vanish, nothing has been seen.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.checking.code.run import in_own_arithmetic
+from lstm_ref.checking.problem import Problem
+from lstm_ref.checking.report import WRONG, Finding, Report
+from lstm_ref.errors import LstmRefError
+from lstm_ref.leaves import paths
+from lstm_ref.mistakes.source import CANNOT
+
+Named = Mapping[str, np.ndarray]
+Check = Callable[[Problem], Report]
+MANY_ROWS = 8
+"""Batches with more rows are not taken apart: each row is a check of its own."""
+MANY_SLICES = 300
+"""Slices of a sequence that are moved to see where its rows end: each is a run of the forward."""
+
+MANY_INPUTS = 24
+"""Inputs that are made zero, one after another: each is a check of its own."""
+
+
+def when_right(problem: Problem, wrong: Named, check: Check) -> Iterator[Finding]:
+    """On which easier problems the claim is right. `wrong` tells which elements of it are, by path."""
+    names = frozenset(k for k, mask in wrong.items() if np.any(mask) and k.split(".")[0] not in problem.nodes)
+    asked = _Asked(check, names)
+    time = _first_steps(problem)
+    ends = {} if time is None else _ends(problem, time.name, time.axis)
+    if time is not None:
+        yield from _over_time(time, ends, time.name in wrong and time.name not in names, asked)
+    yield from _over_rows(problem, ends, asked)
+    leaves = {k: v for k, v in paths(problem.inputs).items() if k.split(".")[0] not in problem.nodes and np.any(v)}
+    if len(leaves) > MANY_INPUTS:
+        few = f"the first {MANY_INPUTS} of {len(leaves)} inputs"
+        yield Finding("not searched", f"whether the claim is right where an input is zero was tried of {few} alone")
+    for name, leaf in itertools.islice(leaves.items(), MANY_INPUTS):
+        if asked.is_right(replace(problem, inputs=_with(problem.inputs, name, np.zeros_like(leaf)))):
+            yield Finding("zero", f"right when {name} is zero: what is wrong or missing is multiplied by it")
+
+
+class _Asked(NamedTuple):
+    """The check of easier problems, of a claim that is wrong in the gradients of these inputs."""
+
+    check: Check
+    names: frozenset[str]
+
+    def report(self, problem: Problem) -> Report | None:
+        """None where the claim cannot be checked there: it need not take every input."""
+        try:
+            return self.check(problem)
+        except (LstmRefError, *CANNOT):
+            return None
+
+    def is_right(self, problem: Problem) -> bool | None:
+        """None where that cannot be told: nothing is decided, or the true gradients of what was wrong all vanish."""
+        report = self.report(problem)
+        if report is None or report.verdict == WRONG:
+            return None if report is None else False
+        return True if self.tells(report) else None
+
+    def tells(self, report: Report) -> bool:
+        """Whether a claim that could be wrong is right: not all that was wrong has a gradient that vanishes here."""
+        return report.right and any(one.zeros < one.elements for one in report.inputs if one.name in self.names)
+
+
+class _Time(NamedTuple):
+    """An input that is a sequence."""
+
+    name: str
+    axis: int
+    steps: int
+    first: Callable[[int], Problem]
+    """The problem of its first k steps."""
+
+
+def _over_time(time: _Time, ends: Mapping[str, int], is_sequence_right: bool, asked: _Asked) -> Iterator[Finding]:
+    """Up to which number of steps the claim is right. A row that ends there is another cause than a cut."""
+    at_one = asked.report(time.first(1))
+    if at_one is not None and at_one.verdict == WRONG:
+        yield _wrong_at_one(time, asked, at_one)
+    if at_one is None or not asked.tells(at_one):
+        return
+    right = 1
+    while right + 1 < time.steps and asked.is_right(time.first(right + 1)):
+        right += 1
+    beyond = asked.report(time.first(right + 1))
+    if beyond is None or beyond.verdict != WRONG:
+        return  # not wrong there either, or not to be told: no border
+    ended = ", ".join(row for row, steps in ends.items() if steps == right)
+    if ended:
+        kind, why = "ends", f"there {ended} ends: look at how the steps after the end of a row are treated"
+    elif right == 1 and is_sequence_right:
+        kind = "recurrence"
+        why = f"the gradient of {time.name} is right at every step, so it is how the steps' parts are made or added up"
+    elif right == 1:
+        kind, why = "recurrence", "what is wrong or missing goes from step to step"
+    else:
+        kind, why = "truncation", _cut(time, right, beyond)
+    steps, then = ("one time step", "two") if right == 1 else (f"up to {right} time steps", f"{right + 1}")
+    yield Finding(kind, f"right for {steps}, wrong from {then} on: {why}".replace("right for up", "right up"))
+
+
+def _wrong_at_one(time: _Time, asked: _Asked, report: Report) -> Finding:
+    """Wrong for one step: in the gradient of the sequence, or in a part of what is wrong for more steps, as in an
+    initial state alone, to which the first step hands back."""
+    wrong = [one.name for one in report.inputs if one.name in asked.names and not one.right]
+    later = [one.name for one in report.inputs if one.name in asked.names and one.right and one.zeros < one.elements]
+    if wrong and time.name in later:
+        text = f"for one time step wrong in {', '.join(wrong)} alone, from two on in {', '.join(later)} too"
+        return Finding("recurrence", f"{text}: what is wrong or missing goes from step to step")
+    return Finding("time", "wrong for one time step already: the mistake lies within a step")
+
+
+def _cut(time: _Time, right: int, beyond: Report) -> str:
+    """Whether one step more is wrong as a gradient that is cut off is: in what reaches the sequence's first steps."""
+    pattern = next((one.pattern or "" for one in beyond.inputs if one.name == time.name), None)
+    if pattern is None:
+        return f"perhaps it is cut off after {right}"
+    if pattern.startswith(f"axis {time.axis}: right from index"):
+        return f"it is cut off after {right}"
+    return f"what comes in with step {right + 1} is wrong or missing"
+
+
+def _ends(problem: Problem, name: str, time: int) -> dict[str, int]:
+    """After how many steps a row of a sequence ends, of those rows that end early: later steps of it are padding,
+    which changes no output. "row 1 of x's axis 1" -> 2. `time` is the sequence's axis."""
+    leaf = np.asarray(paths(problem.inputs)[name])
+    steps, others = leaf.shape[time], [a for a in range(leaf.ndim) if a != time]
+    if steps * sum(leaf.shape[a] for a in others) > MANY_SLICES:
+        return {}
+    run = in_own_arithmetic(problem.function, problem.inputs)
+
+    def outputs(v: np.ndarray) -> list[np.ndarray]:
+        return list(paths(run(jax.tree.map(np.copy, _with(problem.inputs, name, v)))).values())
+
+    found: dict[str, int] = {}
+    try:
+        full = outputs(leaf)
+        for axis, row in ((a, row) for a in others for row in range(leaf.shape[a])):
+            for step in reversed(range(steps)):
+                at: list[Any] = [slice(None)] * leaf.ndim
+                at[time], at[axis] = step, row
+                moved = np.array(leaf)
+                moved[tuple(at)] = 1.25 * moved[tuple(at)] + np.asarray(0.125, leaf.dtype)
+                if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(outputs(moved), full, strict=True)):
+                    if step + 1 < steps:
+                        found[f"row {row} of {name}'s axis {axis}"] = step + 1
+                    break
+    except CANNOT:  # the user's code need not take every number
+        return {}
+    return found
+
+
+def _over_rows(problem: Problem, ends: Mapping[str, int], asked: _Asked) -> Iterator[Finding]:
+    """Which rows of the batch are right by themselves, where some are: axes of outputs as long as an input's second."""
+    full = _outputs(problem)
+    rows = {np.shape(v)[a] for v in paths(problem.inputs).values() if np.ndim(v) == 3 for a in (0, 1)}
+    if problem.is_loss or full is None:
+        return
+    for size in sorted(rows - {1}):
+        axes = {p: next((a for a in range(v.ndim - 1) if v.shape[a] == size), None) for p, v in full.items()}
+        if all(a is None for a in axes.values()) or size > MANY_ROWS or not _are_rows(problem, size, axes, full):
+            continue
+        ended = ends or _ends_of_rows(problem, size)
+        right = [asked.is_right(_masked(problem, axes, full, slice(r, r + 1))) for r in range(size)]
+        if True in right and False in right:
+            which = ", ".join(str(r) for r, ok in enumerate(right) if ok)
+            early = any(row.startswith(f"row {r} of ") for r, ok in enumerate(right) if ok is False for row in ended)
+            why = "the others end early" if early else "rows are mixed up, or left out"
+            yield Finding("batch", f"right for row {which} of the batch alone, of {size}: {why}")
+
+
+def _ends_of_rows(problem: Problem, size: int) -> dict[str, int]:
+    """Where rows end in the sequences of a batch of this size, whose axis of time could not be told by cutting it."""
+    found: dict[str, int] = {}
+    for name, v in paths(problem.inputs).items():
+        if np.ndim(v) == 3 and size in np.shape(v)[:2]:
+            found |= _ends(problem, name, 1 - np.shape(v).index(size))
+    return found
+
+
+def _are_rows(problem: Problem, size: int, axes: Mapping[str, int | None], full: Named) -> bool:
+    """Whether the first and the last along axes of this length say nothing to the others: steps in time do."""
+    for r, others in ((0, slice(1, None)), (-1, slice(-1))):
+        inputs = problem.inputs
+        for name, v in paths(inputs).items():
+            if np.ndim(v) == 3 and size in v.shape[:2]:
+                moved = np.array(v)
+                moved[(slice(None),) * v.shape.index(size) + (r,)] *= 1.25
+                inputs = _with(inputs, name, moved)
+        found = _outputs(replace(problem, inputs=inputs))
+        if found is None or found.keys() != full.keys():
+            return False
+        for path, axis in axes.items():
+            rest = (slice(None),) * (axis or 0) + (others,)
+            if axis is not None and not np.allclose(found[path][rest], full[path][rest]):
+                return False
+    return True
+
+
+def _first_steps(problem: Problem) -> _Time | None:
+    """The sequence among the inputs, and the problem of its first k steps; None where no axis behaves like time.
+
+    An axis of an input is time where the function takes the input cut along it, and where the outputs of the steps that
+    are left stay what they were. Of arrays the later outputs are masked, so that the code sees all of its steps; a loss
+    is taken of the shorter input, where its slices act on one another: those of a batch each add a loss of their own.
+    """
+    leaves = paths(problem.inputs)
+    probes = [n for n in leaves if n.split(".")[0] in problem.nodes]
+    candidates = [(n, axis) for n, v in leaves.items() if n not in probes and np.ndim(v) >= 3 for axis in (0, 1)]
+    if not candidates:
+        candidates = [(n, 0) for n, v in leaves.items() if n not in probes and n.split(".")[-1].lower() in ("x", "xs")]
+    full = _outputs(problem)
+    for name, axis in candidates:
+        T = leaves[name].shape[axis]
+        if T < 2 or any(leaves[n].shape[0] != T for n in probes):
+            continue
+
+        def shorter(k: int, name: str = name, axis: int = axis) -> Problem:
+            inputs = _with(problem.inputs, name, np.take(leaves[name], range(k), axis))
+            for probe in probes:
+                inputs = _with(inputs, probe, leaves[probe][:k])
+            return replace(problem, inputs=inputs)
+
+        cut = _outputs(shorter(T - 1))
+        if cut is None or full is None or cut.keys() != full.keys():
+            continue
+        if problem.is_loss:
+            if _act_on_one_another(problem, name, axis):
+                return _Time(name, axis, T, shorter)
+            continue
+        axes = {p: _time_axis(cut[p], full[p]) for p in full}
+        late = _outputs(replace(problem, inputs=_with(problem.inputs, name, np.take(leaves[name], range(1, T), axis))))
+        if late is not None and any(_is_end(late[p], full[p], a) for p, a in axes.items()):
+            continue  # what comes first does not matter to what comes later: rows of a batch, not steps
+        if any(a is not None for a in axes.values()):
+            return _Time(name, axis, T, lambda k: _masked(problem, axes, full, slice(k)))  # noqa: B023  (returned at once)
+    return None
+
+
+def _act_on_one_another(problem: Problem, name: str, axis: int) -> bool:
+    """Whether a loss is no sum over the first slice of an input along this axis and the rest."""
+    leaf = paths(problem.inputs)[name]
+    first: list[Any] = [slice(None)] * leaf.ndim
+    first[axis] = 0
+    rest = [*first]
+    rest[axis] = slice(1, None)
+    values = []
+    for which in ((), (first,), (rest,), (first, rest)):
+        moved = np.array(leaf)
+        for at in which:
+            moved[tuple(at)] *= np.asarray(1.25, moved.dtype)
+        found = _outputs(replace(problem, inputs=_with(problem.inputs, name, moved)))
+        if found is None:
+            return False
+        values.append(float(next(iter(found.values()))))
+    none, one, other, both = values
+    digits = float(np.finfo(np.result_type(leaf, np.float32)).eps) ** 0.75
+    return abs(both - one - other + none) > digits * max(map(abs, values))
+
+
+def _masked(problem: Problem, axes: Mapping[str, int | None], full: Named, part: slice) -> Problem:
+    """The problem of a part of the outputs along these axes: the rest is multiplied by zero, and so are cotangents."""
+    masks = {}
+    for path, axis in axes.items():
+        mask = np.zeros_like(full[path])
+        if axis is not None:
+            mask[(slice(None),) * axis + (part,)] = 1
+        masks[path] = mask
+
+    def masked(outputs: Any) -> Any:
+        in_order = iter([masks[path] for path in _paths_of(outputs)])
+        return jax.tree.map(lambda v: v * next(in_order), outputs)
+
+    function, gradients = problem.function, problem.gradients
+    return replace(
+        problem,
+        function=lambda inputs: masked(function(inputs)),
+        gradients=lambda inputs, bars: gradients(inputs, masked(bars)),
+    )
+
+
+def _paths_of(tree: Any) -> list[str]:
+    """Paths in the order in which `jax.tree.map` visits the leaves."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in flat]
+
+
+def _outputs(problem: Problem) -> Named | None:
+    try:
+        return paths(in_own_arithmetic(problem.function, problem.inputs)(jax.tree.map(np.copy, problem.inputs)))
+    except (Exception, SystemExit):
+        return None
+
+
+def _time_axis(cut: np.ndarray, full: np.ndarray) -> int | None:
+    """The axis along which `cut` is the beginning of `full`; None if it is not."""
+    axes = [a for a in range(full.ndim) if cut.ndim == full.ndim and cut.shape[a] != full.shape[a]]
+    if len(axes) != 1:
+        return None
+    first = np.take(full, range(cut.shape[axes[0]]), axes[0])
+    return axes[0] if first.shape == cut.shape and np.allclose(first, cut, rtol=1e-6, atol=0) else None
+
+
+def _is_end(late: np.ndarray, full: np.ndarray, axis: int | None) -> bool:
+    """Whether `late` is `full` without its first slice along the axis."""
+    if axis is None:
+        return False
+    rest = np.take(full, range(1, full.shape[axis]), axis)
+    return rest.shape == late.shape and bool(np.allclose(rest, late, rtol=1e-6, atol=0))
+
+
+def _with(inputs: Any, name: str, value: np.ndarray) -> Any:
+    leaves = paths(inputs)
+    path_of = {id(v): path for path, v in leaves.items()}
+    return jax.tree.map(lambda v: value if path_of[id(v)] == name else v, inputs)

@@ -1,0 +1,270 @@
+"""A claim about a cell of ours: does its forward conform, which mistake is it, which adjoints and gates are wrong?"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import CELLS
+from lstm_ref.cells.cell import named
+from lstm_ref.checking.code.run import in_own_arithmetic
+from lstm_ref.checking.problem import Problem
+from lstm_ref.checking.report import Conformance, Finding, NodeReport
+from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.leaves import paths
+from lstm_ref.mistakes import search
+from lstm_ref.mistakes.conformance import Conformity, conformity, conformity_of_loss
+from lstm_ref.mistakes.dictionary import Mistake, dictionary
+from lstm_ref.mistakes.guess import guess
+from lstm_ref.mistakes.layout import Layout, layout
+from lstm_ref.mistakes.recurrence import backward
+from lstm_ref.oracles import ORACLES
+from lstm_ref.oracles.estimate import Function
+
+Named = Mapping[str, np.ndarray]
+MOST_SECONDS = 60.0
+"""Longer than this nobody waits for a name: a smaller problem has the same mistakes."""
+
+
+def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
+    """The claim as one about a cell of ours, if it names one. Raises BadInput where the mapping does not fit."""
+    if problem.cell is None:
+        return _found_by_itself(problem, inputs, outputs, cotangents)
+    cell = CELLS[problem.cell]
+    arrays = layout(cell, inputs, problem.mapping, paths(inputs))
+    if not problem.is_loss:
+        return KnownCell(problem, arrays, conformity(cell, arrays, outputs), cotangents)
+    readout = problem.readout
+    if readout is None:
+        return KnownCell(problem, arrays, None, cotangents)
+    loss = float(next(iter(outputs.values())))
+    found = conformity_of_loss(cell, arrays, loss, lambda hs: _number(problem, readout(inputs, hs)))
+    if found is None:
+        return KnownCell(problem, arrays, None, cotangents)
+    hs_bar = _gradient(lambda v: readout(inputs, v["hs"]), {"hs": found.states.h})
+    return KnownCell(problem, arrays, found, {"hs": hs_bar["hs"]})
+
+
+def _found_by_itself(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
+    """A cell of ours, told by nobody, whose states the outputs are."""
+    if problem.is_loss:
+        return None
+    own = {path: v for path, v in paths(inputs).items() if path.split(".")[0] not in problem.nodes}
+    found = guess(own, outputs)
+    return (
+        None
+        if found is None
+        else KnownCell(replace(problem, cell=found.cell.name), found.layout, found, cotangents, is_told=False)
+    )
+
+
+def _number(problem: Problem, value: Any) -> float:
+    if np.shape(value) != ():
+        raise BadInput(f"{problem.name}: readout(inputs, hs) must be one number, got shape {np.shape(value)}")
+    return float(value)
+
+
+def _gradient(function: Function, at: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """By the first oracle that can be asked; all of them see more than half of the digits of a float."""
+    for name in ("reverse", "complex", "balls", "differences"):
+        try:
+            found = ORACLES[name](function, at, np.ones(()))
+        except CannotEvaluate:
+            continue
+        return {k: np.asarray(v, dtype=np.float64) for k, v in found.gradients.items()}
+    raise BadInput("readout: no oracle could be asked for its gradient")
+
+
+class KnownCell(NamedTuple):
+    """The claim, the arrays in our layout, and how the outputs are states of the cell."""
+
+    problem: Problem
+    layout: Layout
+    found: Conformity | None
+    bars: Any
+    """Cotangents of what `found` knows as outputs."""
+    is_told: bool = True
+    """The author names the cell; else it was found by its values."""
+
+    def conformance(self) -> Conformance:
+        """Whether the forward is the cell, or which variant of it."""
+        cell, found = str(self.problem.cell), self.found
+        if found is None:
+            return Conformance(cell, False, self._strange(cell))
+        if not self.is_told:
+            return Conformance(cell, True, f"the forward is {cell}, to all digits (told by its values)")
+        order = ""
+        if found.gates is not None:
+            letters = CELLS[cell].gates
+            order = ", ".join(letters[found.gates.index(k)] for k in range(len(found.gates)))
+        if found.variant is None and not order:
+            return Conformance(cell, True, f"the forward is {cell}, to all digits")
+        what = found.variant or f"{cell} with its gate blocks in the order {order}"
+        text = f"the forward is not {cell} as mapped, but: {what}"
+        if found.variant and order:
+            text += f"; its gate blocks stand in the order {order}"
+        return Conformance(cell, False, text, what)
+
+    def _strange(self, cell: str) -> str:
+        if self.problem.is_loss and self.problem.readout is None:
+            return f"the function is a loss: without `readout` it cannot be told whether its recurrence is {cell}"
+        what = "readout of its outputs is not the loss" if self.problem.is_loss else "states are not the outputs"
+        return f"the forward is not {cell}, nor a variant of it that is known: its {what}"
+
+    def mistakes(self, claimed: Named, truth: Named, wrong: Named, unit: float) -> Iterator[Finding]:
+        """Entries of the dictionary that explain the claim to all digits, alone or in pairs.
+
+        They explain what is wrong on the way through the cell. What is wrong besides, where the cell has no part in it
+        (a readout's weights), is named with them.
+        """
+        if self.found is None or self.found.variant is not None:
+            return
+        entries = dictionary(str(self.problem.cell))
+        started = time.perf_counter()
+        full = self._whole(claimed, truth)
+        expected = (time.perf_counter() - started) * len(entries.mistakes(full.recurrence.T))
+        if expected > MOST_SECONDS:
+            text = f"the dictionary was not searched, which would take {expected:.0f} s here: check a smaller problem"
+            yield Finding("not searched", text)
+            return
+        besides = self._besides(full, wrong)
+        found = search.single(search.tried(entries, self._in_layout, full), full, unit)
+        if found:
+            yield _finding(found[0], besides)
+            if found[1:]:
+                also = "; ".join(m.sentence for m in found[1:4])
+                yield Finding("the same", f"the same on this problem: {also}", exact=not besides)
+            return
+        looks, bars = [full], self._at_the_first_step()
+        if bars is not None:
+            claim = in_own_arithmetic(self.problem.gradients, self.problem.inputs, bars)
+            looks.insert(0, self._look(bars, paths(claim(jax.tree.map(np.copy, self.problem.inputs), bars))))
+        both = search.pair(entries, self._in_layout, looks, unit)
+        if both is not None:
+            yield _finding(both, besides)
+
+    def _look(self, bars: Any, claimed: Named) -> search.Look:
+        """The claim at these cotangents of the outputs, beside the truth, which is our own backward pass."""
+        assert self.found is not None
+        r = self.found.recurrence(paths(bars))
+        truth = self._in_layout(backward(r, r.tapes()))
+        return search.Look(r, {k: np.asarray(v, np.float64) for k, v in claimed.items() if k in truth}, truth)
+
+    def _whole(self, claimed: Named, truth: Named) -> search.Look:
+        """The claim at its own cotangents, without what a loss gives an input on another way than through the cell:
+        by a penalty on its size, or where the readout reads it too."""
+        look = self._look(self.bars, claimed)
+        if not self.problem.is_loss:
+            return look
+        return look._replace(claimed={k: v - (truth[k] - look.truth[k]) for k, v in look.claimed.items()})
+
+    def _besides(self, look: search.Look, wrong: Named) -> str:
+        """What is wrong of what the dictionary cannot see, in words: "this explains W, b; V is wrong besides"."""
+        known = {k: np.isfinite(v) for k, v in look.truth.items()}
+        own = {k: mask for k, mask in wrong.items() if k.split(".")[0] not in self.problem.nodes}
+        seen = [k for k, mask in own.items() if np.any(mask & known.get(k, np.zeros((), bool)))]
+        besides = [k for k, mask in own.items() if np.any(mask & ~known.get(k, np.zeros((), bool)))]
+        are = "is" if len(besides) == 1 else "are"
+        return f"this explains {', '.join(seen)}; {', '.join(besides)} {are} wrong besides" if besides else ""
+
+    def _at_the_first_step(self) -> Any:
+        """The cotangents with all set to zero but those of the first step's state; None if it is no output."""
+        assert self.found is not None
+        if self.problem.is_loss or self.layout.xs.shape[0] == 1:
+            return None
+        leaves = paths(self.bars)
+        kept = {id(v): (v * (self.found.step_of(path) == 1)).astype(v.dtype) for path, v in leaves.items()}
+        if not any(np.any(v) for v in kept.values()):
+            return None
+        return jax.tree.map(lambda v: kept[id(v)], self.bars)
+
+    def _in_layout(self, ours: Any) -> Named:
+        if self.found is not None and self.found.gates is not None:
+            back = np.argsort(self.found.gates)
+            ours = ours._replace(params=jax.tree.map(lambda v: _permuted(v, back), ours.params))
+        return self.layout.gradients(ours)
+
+    def gates(self, wrong: Named) -> Iterator[Finding]:
+        """Which gates are wrong in some parameter, and which are right in all."""
+        gates = CELLS[str(self.problem.cell)].gates
+        params, H = self.layout.params, self.layout.initial.h.shape[-1]
+        if not gates or any(v.shape[-1] != len(gates) * H for v in jax.tree.leaves(params)):
+            return
+        flat = np.concatenate([np.ravel(wrong.get(p, np.zeros(s))).astype(bool) for p, s in self.layout.shapes.items()])
+        bad = dict.fromkeys(gates, False)
+        for name, value in named(params).items():
+            at, come_from, _ = self.layout.sources[name]
+            mask = np.zeros(value.size, bool)
+            mask[at] = flat[come_from]
+            for gate, block in zip(gates, np.split(mask.reshape(value.shape), len(gates), -1), strict=True):
+                bad[gate] = bad[gate] or bool(block.any())
+        wrong_gates, right_gates = [k for k in gates if bad[k]], [k for k in gates if not bad[k]]
+        if wrong_gates and right_gates:
+            where = {"ifg": "c", "o": "o, from h"}.get("".join(wrong_gates), " and ".join(wrong_gates) + " alone")
+            yield Finding(
+                "gates",
+                f"wrong in the gates {', '.join(wrong_gates)}, right in {', '.join(right_gates)}: the fault lies on "
+                f"the path through {where}",
+            )
+
+    def adjoints(self, unit: float) -> tuple[NodeReport, ...]:
+        """The author's adjoints beside those of the right backward pass. Raises BadInput where they do not fit."""
+        if self.problem.adjoints is None or self.found is None or self.found.variant is not None:
+            return ()
+        r = self.found.recurrence(paths(self.bars))
+        nodes = backward(r, r.tapes()).nodes
+        read = (self.problem.inputs,) if self.problem.is_loss else (self.problem.inputs, self.bars)
+        given = self.problem.adjoints(*jax.tree.map(np.copy, read))
+        if not isinstance(given, Mapping):
+            raise BadInput(f"{self.problem.name}: adjoints must return a dict of arrays, got {type(given).__name__}")
+        known = _with_gates(nodes, CELLS[str(self.problem.cell)].gates)
+        for name in given:
+            if name not in known:
+                raise BadInput(f"{self.problem.name}: adjoints names {name!r}; {r.cell.name} has {', '.join(known)}")
+        return tuple(self._adjoint(name, given[name], known[name], unit) for name in known if name in given)
+
+    def _adjoint(self, name: str, given: Any, right: np.ndarray, unit: float) -> NodeReport:
+        given = np.asarray(given, dtype=np.float64)
+        orders = [p for p in itertools.permutations(range(right.ndim)) if right.transpose(p).shape == given.shape]
+        if not orders:
+            raise BadInput(
+                f"{self.problem.name}: the adjoint of {name} must have shape {right.shape} in some order of its axes, "
+                f"got {given.shape}"
+            )
+        size = float(np.max(np.abs(right), initial=0.0)) or 1.0
+        errors = min((np.abs(given.transpose(np.argsort(p)) - right) / size for p in orders), key=np.max)
+        by_step = np.max(errors.reshape(len(right), -1), axis=1, initial=0.0)
+        # Half of the digits, as everywhere in the diagnosis: an adjoint that is wrong is off by far more.
+        return NodeReport(name, tuple(map(float, by_step)), tuple(bool(e > unit**0.5) for e in by_step))
+
+
+def _with_gates(nodes: Any, gates: str) -> dict[str, np.ndarray]:
+    """The named values by name, and the gates' blocks of pre-activations as a_i, a_f … before them."""
+    known = nodes._asdict()
+    if gates:
+        blocks = zip(gates, np.split(known["a"], len(gates), -1), strict=True)
+        known = {f"a_{gate}": block for gate, block in blocks} | known
+    return known
+
+
+def _permuted(v: np.ndarray, order: Any) -> np.ndarray:
+    blocks = np.split(v, len(order), axis=-1)
+    return np.concatenate([blocks[k] for k in order], axis=-1)
+
+
+def _finding(mistake: Mistake, besides: str) -> Finding:
+    return Finding(
+        "mistake",
+        f"{mistake.sentence}; {besides}" if besides else mistake.sentence,
+        exact=not besides,
+        tags=tuple(dict.fromkeys(e.tag for e in mistake.edits)) or (mistake.tag,),
+        right=mistake.right,
+        wrong=mistake.wrong,
+        place=mistake.place,
+    )

@@ -1,0 +1,234 @@
+"""What a wrong gradient looks like beside the right one: tests that need no dictionary and no known cell.
+
+Each is a relation that would give the claim from the truth. It counts only if it says how the elements that are wrong
+came to be: what holds of the truth as well (a symmetric array is its own transpose) explains nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from lstm_ref.checking.problem import Problem
+from lstm_ref.checking.report import Finding
+from lstm_ref.leaves import paths
+
+Named = Mapping[str, np.ndarray]
+
+
+def symptoms(
+    problem: Problem, claimed: Named, truth: Named, wrong: Named, outputs: Named, unit: float
+) -> Iterator[Finding]:
+    """Every simple relation between the claim and the truth, both by path, in arithmetic of this unit roundoff.
+
+    `wrong` tells which elements are; `outputs` are the function's, by path: an activation's derivative may hide there.
+    """
+    paths_wrong = [path for path in claimed if path in truth and np.any(wrong[path])]
+    finite = [path for path in paths_wrong if np.isfinite(claimed[path]).all() and np.isfinite(truth[path]).all()]
+    sides = {path: _Sides(claimed[path], truth[path], wrong[path], unit) for path in finite}
+    factors, inputs = _factors(sides), paths(problem.inputs)
+    moved: dict[str, list[tuple[str, str]]] = {}
+    for path, side in sides.items():
+        if path not in factors:
+            ways = (_rearranged(path, side, truth), _activation(side, outputs), _penalty(path, side, inputs[path]))
+            moved[path] = next((found for way in ways if (found := [*way])), [])
+    moved = {path: found for path, found in moved.items() if found}
+    exact = len(factors) + len(moved) == len(paths_wrong)
+    for kind, sentence in (*_scales(problem, sides, factors), *(_said(path, found) for path, found in moved.items())):
+        yield Finding(kind, sentence, exact=exact)
+
+
+class _Sides:
+    """A claim that is wrong somewhere, and the truth: what explains the one from the other?"""
+
+    def __init__(self, claim: np.ndarray, right: np.ndarray, wrong: np.ndarray, unit: float) -> None:
+        self.claim, self.right = (np.asarray(v, dtype=np.float64) for v in (claim, right))
+        self.wrong = np.broadcast_to(wrong, self.claim.shape)
+        self.digits = unit**0.5
+        """Half of the digits of the arithmetic: chance does not agree to so many, and rounding leaves them."""
+        self.noise = unit * 1000
+
+    def explained_by(self, given: np.ndarray, wanted: np.ndarray | None = None) -> bool:
+        """Whether `given` is the claim (or what else is wanted) to half of the digits, and nearer to it than the truth
+        is: a thousand times as a whole, ten times in every element that is wrong."""
+        claim = self.claim if wanted is None else wanted
+        if given.shape != claim.shape or not claim.size:
+            return False
+        size = max(float(np.max(np.abs(claim))), float(np.max(np.abs(self.right))))
+        distance, error = np.abs(claim - given), np.abs(self.claim - self.right)
+        return bool(
+            np.max(distance) <= self.digits * size
+            and np.max(distance) * 1000 <= np.max(error)
+            and np.max(error) > 0
+            and np.all(distance[self.wrong] <= np.maximum(error[self.wrong] / 10, self.noise * size))
+        )
+
+    def same(self, a: np.ndarray, b: np.ndarray) -> bool:
+        """Whether two parts of the claim or of the truth agree to half of the digits, as parts of the whole."""
+        size = max(float(np.max(np.abs(self.claim))), float(np.max(np.abs(self.right))))
+        return bool(a.shape == b.shape and np.all(np.abs(a - b) <= self.digits * size))
+
+    def varies(self) -> bool:
+        """Whether elements differ, in the claim and in the truth: equal ones are the same wherever they are moved."""
+        return all(v.size > 1 and not self.same(v, np.full_like(v, v.flat[0])) for v in (self.claim, self.right))
+
+
+# ------------------------------------------------------------------------------------------------ a constant factor
+
+
+def _factors(sides: Mapping[str, _Sides]) -> dict[str, float]:
+    """By which number a claim is the truth multiplied, where it is, and where that says something: one element is
+    always a multiple of another, so there must be several that are not zero, or another input with the same factor.
+    That nothing arrives at all is plain of one."""
+    found, many = {}, set()
+    for path, side in sides.items():
+        norm = float(np.sum(side.right * side.right))
+        k = float(np.sum(side.claim * side.right)) / norm if norm > 0 else math.nan
+        if side.explained_by(k * side.right):
+            found[path] = k
+            if np.sum(np.abs(side.right) > side.digits * np.max(np.abs(side.right))) > 1:
+                many.add(path)
+    near = lambda a, b: abs(a - b) <= 1e-6 * abs(b)  # noqa: E731
+    return {
+        path: k
+        for path, k in found.items()
+        if k == 0 or path in many or any(other != path and near(k, found[other]) for other in found)
+    }
+
+
+def _scales(problem: Problem, sides: Mapping[str, _Sides], factors: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    if len(factors) == len(sides) > 1 and len({_number(k) for k in factors.values()}) == 1:
+        k = next(iter(factors.values()))
+        yield "scale", f"every wrong gradient is {_times(k, problem)} ({', '.join(sides)})"
+        return
+    for path, k in factors.items():
+        yield "scale", f"the gradient of {path} is {_times(k, problem)}"
+
+
+def _number(k: float) -> str:
+    """To six digits; what is nearly one by its distance from one."""
+    return f"{k:.6g}" if f"{k:.6g}" != "1" else f"1 {'+' if k > 1 else '-'} {abs(k - 1):.2g}"
+
+
+def _times(k: float, problem: Problem) -> str:
+    if k == 0:
+        return "zero throughout: nothing reaches it"
+    names = list(dict.fromkeys(name for value, name in _likely(problem) if abs(k - value) <= 1e-6 * abs(value)))
+    return f"{_number(k)} times what it should be" + (f": {'; or '.join(names[:2])}" if names else "")
+
+
+def _likely(problem: Problem) -> Iterator[tuple[float, str]]:
+    """Factors that gradients are wrong by, with the likely reason; sizes of the inputs' axes among them."""
+    yield -1.0, "the sign"
+    yield 2.0, "a factor 2 too much, as of a square or of a term added twice"
+    yield 0.5, "a factor ½ too much, as of ½(y − t)² without the half in the loss"
+    sizes: dict[int, str] = {}
+    for path, value in paths(problem.inputs).items():
+        for axis, size in enumerate(np.shape(value)):
+            if size > 1:
+                sizes.setdefault(size, f"{size} is the size of axis {axis} of {path}")
+    for size, where in sizes.items():
+        yield float(size), f"perhaps a sum stands for a mean ({where})"
+        yield 1 / size, f"perhaps a mean stands for a sum ({where})"
+    for (a, where_a), (b, where_b) in itertools.combinations(sizes.items(), 2):
+        yield float(a * b), f"perhaps sums stand for means ({where_a}, {where_b})"
+        yield 1 / (a * b), f"perhaps means stand for sums ({where_a}, {where_b})"
+    for size, where in sizes.items():
+        yield -float(size), f"the sign, and perhaps a sum for a mean ({where})"
+        yield -1 / size, f"the sign, and perhaps a mean for a sum ({where})"
+
+
+# --------------------------------------------------------------------------------------------- elements moved about
+
+
+def _said(path: str, found: list[tuple[str, str]]) -> tuple[str, str]:
+    """Kind and sentence; where several relations hold, they are the same on this problem."""
+    (kind, first), *others = found
+    also = next((f", or (the same here) {text}" for other, text in others if other != kind), "")
+    return kind, f"the gradient of {path} {first}{also}"
+
+
+def _rearranged(path: str, side: _Sides, truth: Named) -> Iterator[tuple[str, str]]:
+    """(kind, what the gradient is said to be) of every rearrangement of the truth that is the claim."""
+    claim, right = side.claim, side.right
+    if not side.varies():
+        return
+    if claim.ndim == 2:
+        if claim.shape[0] == claim.shape[1] and side.explained_by(right.T):
+            yield "transposed", "is transposed"
+        elif claim.shape[0] != claim.shape[1] and side.explained_by(right.T.reshape(claim.shape)):
+            yield "transposed", f"is transposed, and reshaped to {claim.shape}"
+    if claim.ndim >= 1 and side.explained_by(right[::-1]):
+        yield "reversed", "is reversed along axis 0" + " (time?)" * (claim.ndim > 2)
+    for axis, by in itertools.product(range(claim.ndim), (1, -1)):
+        if claim.shape[axis] > 2 and any(side.explained_by(moved) for moved in _shifted(claim, right, axis, by)):
+            yield "shifted", f"is shifted along axis {axis}, one {'late' if by == 1 else 'early'}"
+    for axis, blocks in itertools.product(reversed(range(claim.ndim)), (4, 3, 2)):
+        order = _blocks(side, axis, blocks)
+        if order is not None:
+            which = ", ".join(f"{k} holds what belongs to {n}" for k, n in enumerate(order) if n != k)
+            gates = " (the gates?)" * (claim.shape[axis] > blocks)
+            yield "permuted", f"is mixed up: of its {blocks} blocks along axis {axis}{gates}, number {which}"
+    for other, value in truth.items():
+        if other != path and side.explained_by(value):
+            yield "another's", f"is that of {other}"
+
+
+def _shifted(claim: np.ndarray, right: np.ndarray, axis: int, by: int) -> Iterator[np.ndarray]:
+    """The truth moved along the axis; at the end that is left empty it wraps around, is zero, or stays."""
+    moved, end = np.roll(right, by, axis), [slice(None)] * right.ndim
+    end[axis] = slice(0, 1) if by == 1 else slice(-1, None)
+    yield moved
+    for left in (0.0, right[tuple(end)]):
+        kept = moved.copy()
+        kept[tuple(end)] = left
+        yield kept
+
+
+def _blocks(side: _Sides, axis: int, count: int) -> list[int] | None:
+    """Which block of the truth each block of the claim is; None where one is none of them or could be several, or
+    nothing is moved."""
+    if side.claim.shape[axis] % count:
+        return None
+    theirs, ours = np.split(side.claim, count, axis), np.split(side.right, count, axis)
+    order = []
+    for k, block in enumerate(theirs):
+        places = [k] if side.same(block, ours[k]) else [n for n in range(count) if side.same(block, ours[n])]
+        if len(places) != 1:
+            return None
+        order += places
+    return order if side.explained_by(np.concatenate([ours[n] for n in order], axis)) else None
+
+
+def _activation(side: _Sides, outputs: Named) -> Iterator[tuple[str, str]]:
+    """A factor that is, element by element, the derivative of an activation of which an output is the value."""
+    for name, y in outputs.items():
+        for slope, what in (
+            (1 - y * y, f"1 − y² of y = output {name or 'y'}"),
+            (y * (1 - y), f"y(1 − y) of y = output {name or 'y'}"),
+        ):
+            for axes in itertools.permutations(range(y.ndim)) if y.ndim == side.right.ndim else ():
+                factor = slope.transpose(axes)
+                if factor.shape != side.right.shape:
+                    continue
+                if side.explained_by(side.claim * factor, side.right):
+                    yield "activation", f"lacks the factor {what}"
+                if side.explained_by(side.right * factor):
+                    yield "activation", f"has the factor {what} too much"
+
+
+def _penalty(path: str, side: _Sides, value: np.ndarray) -> Iterator[tuple[str, str]]:
+    """A multiple of the input itself that is missing or too much: 2λ·w is the gradient of a penalty λ·Σw², and what
+    normalising w projects out is such a multiple too."""
+    value = np.asarray(value, dtype=np.float64)
+    norm = float(np.sum(value * value))
+    if norm == 0 or np.count_nonzero(value) < 2:
+        return
+    k = float(np.sum((side.claim - side.right) * value)) / norm
+    if side.explained_by(side.right + k * value):
+        what = f"{abs(k):.6g} times {path} itself"
+        why = "(a penalty on its size, or its normalisation?)"
+        yield "penalty", f"lacks {what} {why}" if k < 0 else f"has {what} too much {why}"

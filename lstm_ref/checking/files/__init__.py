@@ -1,0 +1,1 @@
+"""Derivation files: plain Python files that hold a claim."""

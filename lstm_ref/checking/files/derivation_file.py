@@ -1,0 +1,201 @@
+"""A derivation file: plain Python that defines inputs, a function and its hand-written gradient, under fixed names.
+
+Whatever its code does, it does at home (`checking.home`), and whatever goes wrong in it is one line with its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from lstm_ref.checking.files.home import PREFIX, Home
+from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.errors import BadInput, LstmRefError, text_of
+
+FUNCTIONS = ("loss", "gradients", "forward", "backward", "definition", "mapping", "readout", "adjoints")
+FIELDS = (*FUNCTIONS, "nodes", "estimator", "reverse_time", "cell")
+
+_PACKAGE = Path(__file__).parents[2]
+
+
+def load(target: str, seed: int = 0) -> list[Problem]:
+    """The problems of FILE, or the one of FILE::NAME, where NAME is a class in the file that holds the definitions.
+
+    A file that defines `inputs` itself is one problem, and one whose `problem` was made by `lstm_ref.torch_function` or
+    `lstm_ref.custom_vjp` is that; else every class with `inputs` is one. Raises BadInput.
+    """
+    file, _, name = target.partition("::")
+    path = Path(file)
+    _require_file(path)
+    home = Home(path)
+    with naming_lines(target):
+        module = _import(path, home)
+        with home:
+            return _problems(path, name, module, home, seed)
+
+
+def _problems(path: Path, name: str, module: ModuleType, home: Home, seed: int) -> list[Problem]:
+    if name:
+        namespace = getattr(module, name, None)
+        if namespace is None:
+            raise BadInput(f"{path}: nothing is called {name!r}")
+        return [_problem(f"{path.stem}::{name}", path, namespace, home, seed)]
+    made = getattr(module, "problem", None)
+    if isinstance(made, Problem):
+        return [_at_home(replace(made, name=path.stem), home)]
+    if hasattr(module, "inputs"):
+        return [_problem(path.stem, path, module, home, seed)]
+    classes = [
+        (key, value)
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and value.__module__ == module.__name__ and hasattr(value, "inputs")
+    ]
+    if not classes:
+        raise BadInput(
+            f"{path}: defines no `inputs`; a derivation file defines inputs, and loss and gradients (or forward and "
+            "backward)"
+        )
+    return [_problem(f"{path.stem}::{key}", path, value, home, seed) for key, value in classes]
+
+
+def _require_file(path: Path) -> None:
+    try:
+        if not path.exists():
+            raise BadInput(f"{path}: no such file")
+        if not path.is_file() or path.suffix != ".py":
+            raise BadInput(f"{path}: a derivation file is a Python file (.py)")
+        if not path.read_bytes().strip():
+            raise BadInput(f"{path}: the file is empty")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _import(path: Path, home: Home) -> ModuleType:
+    """The module, under a name that no other has. It stays in `sys.modules`, where dataclasses and pickle look for the
+    module of a class."""
+    place = hashlib.sha256(str(home.file).encode(errors="replace")).hexdigest()[:12]
+    unique = PREFIX + re.sub(r"\W", "_", f"{path.stem}_{place}")
+    spec = importlib.util.spec_from_file_location(unique, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    importlib.invalidate_caches()
+    sys.modules[module.__name__] = module
+    try:
+        with home:
+            spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        sys.modules.pop(module.__name__, None)
+        raise BadInput(f"{path}: cannot be imported: {_told(error, path)}") from error
+    return module
+
+
+def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Problem:
+    if not hasattr(namespace, "inputs"):
+        raise BadInput(f"{path}: {name} defines no `inputs`")
+    fields: dict[str, Any] = {key: getattr(namespace, key) for key in FIELDS if hasattr(namespace, key)}
+    inputs: Any = namespace.inputs
+    if callable(inputs):
+        inputs = _drawn(name, path, inputs, seed)
+    if "nodes" in fields and not (
+        isinstance(fields["nodes"], (list, tuple)) and all(isinstance(n, str) for n in fields["nodes"])
+    ):
+        raise BadInput(f"{name}: nodes must be a list of input names, got {type(fields['nodes']).__name__}")
+    return _at_home(problem(inputs, name=name, **fields), home)
+
+
+def _drawn(name: str, path: Path, inputs: Callable[[np.random.Generator], Any], seed: int) -> Any:
+    try:
+        return inputs(np.random.default_rng(seed))
+    except (LstmRefError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise BadInput(f"{name}: inputs(generator) fails: {_told(error, path)}") from error
+
+
+def _at_home(found: Problem, home: Home) -> Problem:
+    """The problem, whose functions find their neighbours whenever they are called."""
+    functions = {key: getattr(found, key, None) for key in ("function", *FUNCTIONS)}
+    changes: dict[str, Any] = {key: home.at_home(f) for key, f in functions.items() if callable(f)}
+    if found.other_convention is not None:
+        changes["other_convention"] = _at_home(found.other_convention, home)
+    return replace(found, **changes)
+
+
+# ------------------------------------------------------------------------------------------------- what went wrong
+
+
+@contextmanager
+def naming_lines(target: str) -> Iterator[None]:
+    """For calls that run a derivation file's code: a failure of that code is BadInput with its file and line, whatever
+    class of error it is; a failure of this package's is raised as it came."""
+    path = Path(target.partition("::")[0])
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except LstmRefError as error:
+        place = (
+            "" if re.search(r"line \d+\)$", str(error)) or error.__cause__ is None else _place(error, path, whole=True)
+        )
+        if not place:
+            raise
+        raise type(error)(f"{error}{place}") from error
+    except BaseException as error:
+        if not _is_theirs(error, path):
+            raise
+        raise BadInput(f"{path.stem}: its code fails: {_told(error, path, whole=True)}") from error
+
+
+def _told(error: BaseException, path: Path, whole: bool = False) -> str:
+    """The error in one line, with the line of the user's code that it came through."""
+    return f"{type(error).__name__}: {text_of(error)}{_place(error, path, whole)}"
+
+
+def _place(error: BaseException, path: Path, whole: bool = False) -> str:
+    """ " (line 3)" of the user's file, or " (helper.py, line 3)" of one beside it, where that is where it happened."""
+    at = [(f.filename, f.lineno) for f in _frames(error) if _is_beside(f.filename, path)]
+    if isinstance(error, SyntaxError) and error.filename and _is_beside(error.filename, path):
+        at.append((error.filename, error.lineno))
+    if not at or at[-1][1] is None:
+        return ""
+    file, line = Path(at[-1][0]), at[-1][1]
+    return f" ({file.name}, line {line})" if whole or file.name != path.name else f" (line {line})"
+
+
+def _frames(error: BaseException | None) -> list[traceback.FrameSummary]:
+    """Of an error and, after them, of what caused it."""
+    found: list[traceback.FrameSummary] = []
+    while error is not None:
+        found += traceback.extract_tb(error.__traceback__)
+        error = error.__cause__
+    return found
+
+
+def _is_beside(file: str, path: Path) -> bool:
+    return not file.startswith("<") and Path(file).resolve().parent == path.resolve().parent
+
+
+def _is_theirs(error: BaseException, path: Path) -> bool:
+    """Whether it happened in the user's code or below it, and not in this package's."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_beside(frame.filename, path):
+            return True
+        if _PACKAGE in Path(frame.filename).resolve().parents:
+            return False
+    return False

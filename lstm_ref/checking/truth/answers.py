@@ -1,0 +1,241 @@
+"""The oracles' answers to a problem: of every element, or of large problems along random directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints, precision
+from lstm_ref.arithmetic.lift import lift
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.checking.code.named_values import has_own_rules, without_custom_rules
+from lstm_ref.checking.problem import Problem
+from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
+from lstm_ref.leaves import paths
+from lstm_ref.oracles import ORACLES, Estimate
+from lstm_ref.oracles.balls import GUARD_DIGITS
+from lstm_ref.oracles.estimate import is_traceable
+from lstm_ref.oracles.reverse import pullback, reverse
+from lstm_ref.oracles.torch_autograd import torch_estimator
+
+# Oracles that need one or more evaluations an element; larger problems are checked along random directions instead.
+BY_ELEMENT = {"balls", "complex", "forward", "differences"}
+BY_RULES = {"reverse", "forward"}
+BY_VALUES = {"balls", "complex"}
+FLOAT64_ALONE = {"complex", "differences"}
+MANY_ELEMENTS = 1000
+DIRECTIONS = 4
+MANY_DIRECTED = 200
+"""Inputs, each with directions of its own, that a large problem may have for an answer from values."""
+
+# Beyond this many elements an evaluation in balls takes minutes (some 10 us an operation and element, T·B·H² of them):
+# where autodiff sees every element, the others are asked only by name.
+VERY_MANY_ELEMENTS = 20_000
+
+
+def asked(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """The oracles to ask, of those named or of all, and why any are left out. Raises BadInput for an unknown name."""
+    names = tuple(ORACLES) if oracles is None else tuple(oracles)
+    for name in names:
+        if name not in ORACLES:
+            raise BadInput(f"unknown oracle {name!r}: there are {', '.join(ORACLES)}")
+    if not names:
+        raise BadInput(f"no oracle named: there are {', '.join(ORACLES)}")
+    if oracles is None and is_very_large(problem):
+        why = (
+            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, autodiff alone "
+            "compares every one; name this oracle to ask it too"
+        )
+        return ("reverse",), [(name, why) for name in names if name != "reverse"]
+    return names, []
+
+
+def is_very_large(problem: Problem, traced: bool = True) -> bool:
+    """Whether the problem is too large for balls, and autodiff can see all of it (or might: JAX is not to trace it). Of
+    many small inputs it is sooner: each asks for evaluations of its own, element by element or along directions."""
+    leaves = jax.tree.leaves(problem.inputs)
+    size = sum(int(np.size(v)) for v in leaves)
+    is_too_large = size > VERY_MANY_ELEMENTS or (size > MANY_ELEMENTS and len(leaves) > MANY_DIRECTED)
+    if not is_too_large or problem.definition is not None:
+        return False
+    return not traced or is_traceable(problem.function, problem.inputs)
+
+
+class Answer(NamedTuple):
+    """An oracle's gradients by path, of every element or along directions, as float64 arrays or balls; its doubt."""
+
+    gradients: dict[str, Any]
+    doubt: dict[str, Any]
+    at_kink: bool
+    directions: dict[str, np.ndarray] | None
+    """Where the oracle was asked along directions: (DIRECTIONS, ...) for every path."""
+
+
+class Asked(NamedTuple):
+    """What the oracles say, and which could not be asked."""
+
+    answers: dict[str, Answer]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def ask_all(
+    problem: Problem, cotangents: Any, wanted: list[str], oracles: Iterable[str] | None, digits: int, seed: int
+) -> Asked:
+    """Every oracle, or those named, about the `wanted` paths. Raises BadInput for an unknown name, and where none can
+    be asked."""
+    names, left_out = asked(problem, oracles)
+    if problem.definition is not None:
+        found = ask_definition(problem, cotangents, digits)
+    else:
+        found = _ask(names, problem, cotangents, digits, seed, wanted)
+        if not found.answers and oracles is None:  # what sees all of a large problem cannot be asked
+            others = _ask(tuple(n for n, _ in left_out), problem, cotangents, digits, seed, wanted)
+            found, left_out = Asked(others.answers, found.skipped + others.skipped), []
+    found = found._replace(skipped=(*left_out, *found.skipped))
+    if not found.answers:
+        raise BadInput(
+            f"{problem.name}: no oracle could be asked: " + "; ".join(f"{name}: {why}" for name, why in found.skipped)
+        )
+    return found
+
+
+def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Asked:
+    answers: dict[str, Answer] = {}
+    skipped = []
+    for name in names:
+        judges = not any(a.directions is None for n, a in answers.items() if n in BY_VALUES)
+        try:
+            answers[name] = ask(name, problem, cotangents, digits, seed, wanted, judges)
+        except CannotEvaluate as error:
+            skipped.append((name, str(error)))
+    return Asked(answers, tuple(skipped))
+
+
+def ask(
+    name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str], judges: bool = True
+) -> Answer:
+    """One oracle's answer; of the `wanted` paths alone where it goes along directions.
+
+    Autodiff that `judges` is taken of the function's values: a derivative rule of the user's must not be its own judge.
+    Raises CannotEvaluate, also where the function fails at the oracle's own inputs, which are float64.
+    """
+    try:
+        return _answer_of(name, problem, cotangents, digits, seed, wanted, judges)
+    except LstmRefError:
+        raise
+    except Exception as error:
+        text = (str(error).strip().split("\n") or [""])[0][:200]
+        raise CannotEvaluate(f"the function fails in float64: {type(error).__name__}: {text}") from error
+
+
+def _answer_of(
+    name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str], judges: bool
+) -> Answer:
+    oracle: Callable[..., Estimate] = ORACLES[name]
+    extra = {"digits": digits} if name == "balls" else {}
+    if problem.single and name in FLOAT64_ALONE:
+        raise CannotEvaluate("JAX can trace the function in float32 alone")
+    function = problem.function
+    inputs = jax.tree.map(lambda v: np.asarray(v, np.float32 if problem.single else np.float64), problem.inputs)
+    if judges and name in BY_RULES and has_rules_of_its_own(problem):
+        function = without_custom_rules(function, but_jaxs_own=True)
+    if not (is_large(problem) and name in BY_ELEMENT):
+        return _answer(oracle(function, inputs, cotangents, **extra))
+    directions = directions_of(problem, seed, wanted)
+    at = {p: np.zeros(DIRECTIONS) for p in wanted}
+    return _answer(oracle(_along(function, inputs, directions), at, cotangents, **extra))._replace(
+        directions=directions
+    )
+
+
+def has_rules_of_its_own(problem: Problem) -> bool:
+    """Whether the function is JAX code with derivative rules of the user's in it, or with a stop_gradient."""
+    if not is_traceable(problem.function, problem.inputs):
+        return False
+    with x64():
+        return has_own_rules(jax.make_jaxpr(problem.function)(problem.inputs).jaxpr)
+
+
+def is_large(problem: Problem) -> bool:
+    """Whether one evaluation an element is too many."""
+    return sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs)) > MANY_ELEMENTS
+
+
+def directions_of(problem: Problem, seed: int, wanted: list[str]) -> dict[str, np.ndarray]:
+    """Random directions (DIRECTIONS, ...) by path. No two numbers are alike: along ±1 two elements that are exchanged
+    would show in every second direction only."""
+    rng, known = np.random.default_rng(seed), paths(problem.inputs)
+    shapes = {p: (DIRECTIONS, *np.shape(known[p])) for p in wanted}
+    return {p: rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape) for p, shape in shapes.items()}
+
+
+def _along(function: Callable[[Any], Any], inputs: Any, directions: dict[str, np.ndarray]) -> Callable[[Any], Any]:
+    """The function of step lengths t[path] (DIRECTIONS,) along the directions, in any arithmetic."""
+    places = {id(leaf): path for path, leaf in paths(inputs).items()}
+
+    def moved(t: dict[str, Any]) -> Any:
+        def step(leaf: Any) -> Any:
+            path = places[id(leaf)]
+            if path not in directions:
+                return leaf
+            return leaf + sum(t[path][k] * directions[path][k] for k in range(DIRECTIONS))
+
+        return function(jax.tree.map(step, inputs))
+
+    return moved
+
+
+def _answer(estimate: Estimate) -> Answer:
+    gradients = paths(estimate.gradients)
+    doubt = dict.fromkeys(gradients, 0.0) if estimate.error is None else paths(estimate.error)
+    return Answer(gradients, doubt, estimate.at_kink, None)
+
+
+def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Asked:
+    """A declared estimator is held to its definition: autodiff of a function that cuts where the author cuts."""
+    definition = problem.definition
+    assert definition is not None
+    answers, skipped = {}, []
+    inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
+    if hasattr(definition, "torch"):
+        try:
+            return Asked({"torch": _answer(torch_estimator(definition, inputs, cotangents))}, ())
+        except CannotEvaluate as error:
+            return Asked({}, (("torch", str(error)),))
+    try:
+        autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
+        with precision(3 * digits // 2 + GUARD_DIGITS):
+            answers["balls"] = _answer(Estimate(autodiff(jax.tree.map(as_balls, inputs))))
+    except CannotEvaluate as error:
+        skipped.append(("balls", str(error)))
+    try:
+        answers["reverse"] = _answer(reverse(definition, inputs, cotangents))
+    except CannotEvaluate as error:
+        skipped.append(("reverse", f"the definition of the estimator must be JAX code: {error}"))
+    return Asked(answers, tuple(skipped))
+
+
+def decisive_of(answers: dict[str, Answer]) -> set[str]:
+    """The sharpest oracle that uses values only decides, if it saw every element.
+
+    If it went along directions, whatever saw every element decides with it. Without such an oracle all decide together.
+    """
+    for name in ("balls", "complex"):
+        if name in answers:
+            whole = {n for n, a in answers.items() if a.directions is None}
+            return {name} if name in whole else {name, *whole}
+    return set(answers)
+
+
+def truth_of(answers: dict[str, Answer], decisive: set[str]) -> dict[str, np.ndarray] | None:
+    """The gradients by path, in floats, of the sharpest oracle that saw every element; None without one."""
+    for name in (*(n for n in answers if n in decisive), *answers):
+        if name in answers and answers[name].directions is None:
+            return {
+                path: midpoints(v) if is_balls(v) else np.asarray(v, np.float64)
+                for path, v in answers[name].gradients.items()
+            }
+    return None

@@ -1,0 +1,1 @@
+"""The claim beside the truth: what rounding explains, and what it does not."""

@@ -1,0 +1,392 @@
+"""Where a claim is off by little, what else may it be but a mistake? Each cause is measured, and allowed for in turn.
+
+1. *Large numbers on the way*: the model of the noise floor knows of none. What one unit in the last place of inputs and
+   cotangents changes shows them, as it does for low precision (`checking.floor`, way 3). Where the claim runs in balls
+   its equations are judged there, and its numbers may lose all that the derived floor bounds.
+2. *Constants that are rounded in two ways*, 2/3 here and a division by 3 there. In balls, forward and claim are
+   evaluated again with every constant moved (`arithmetic.constants`); by what the difference of the two changes, the
+   rounding of constants explains a difference. A constant that is computed is off by more than its own rounding:
+   1/np.sqrt(2·np.pi), by four operations, by 2.5 units, and the same written otherwise by as many to the other side.
+   ROUNDED units are allowed each; and an error that is far smaller than any rounding would make it is none of it.
+3. *A loop that stops at a tolerance*, and a gradient that is derived as if it did not: the error falls with it.
+4. *Less than the inputs' precision inside*: buffers of float32 in float64 code. The noise of the claim's values tells.
+
+The other way round, where the model allows as much as a gradient, or an element of it, is large, cause 1 is the
+sharper look: who agrees by it is right, and who is far off by it is undecided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.balls import as_balls, ball, magnitudes, midpoints, precision
+from lstm_ref.arithmetic.constants import ROWS, Constants, noted
+from lstm_ref.arithmetic.dtypes import bits
+from lstm_ref.arithmetic.lift import lift
+from lstm_ref.checking.code.precision import bits_inside, bits_of_program, name_of, says_inside
+from lstm_ref.checking.code.run import in_own_arithmetic
+from lstm_ref.checking.problem import Problem
+from lstm_ref.checking.report import InputReport
+from lstm_ref.checking.truth.answers import Answer, ask, directions_of, is_large
+from lstm_ref.checking.verdict.floor import Floors, least_bits, measured, modelled, smallest
+from lstm_ref.checking.verdict.judgement import Allowed, Claimed, Judged, judge_all
+from lstm_ref.errors import CannotEvaluate, LstmRefError
+from lstm_ref.leaves import paths
+
+ROUNDED = 4.0
+"""Unit roundoffs by which a constant may be off: its own, and those of up to three operations that made it."""
+TOO_SMALL = 1e-9
+"""Part of what rounded constants can explain, below which an error is not theirs: by chance one in 1e9 is."""
+SECOND_ORDER = 2.0**-51
+"""Of what they can explain to first order. 0.1 and 2/3 are rounded by the same part of themselves, one up, one down: to
+first order 1 / 0.1 / 15 is 2 / 3."""
+DIGITS, SIZE = 40, 1e-15
+"""Of the differences with moved constants, and by how many unit roundoffs they are moved: far above the truncation,
+1e-40, and so little that the change is linear in it."""
+IS_ROUNDING = 0.01
+"""Relative change of a claim at inputs moved by 1e-6, above which it is no smooth function of them but rounding."""
+BLURRED = 1e-2
+"""Part of an element that may be missing unseen, above which it is looked at more closely."""
+FAR = 1e3
+"""Times what was measured: a right claim is off by less, whatever its roundings."""
+EXPLAINABLE = 1e-6
+"""Relative to the largest element: a larger error is not that of rounded constants, float32 among them."""
+
+
+SHARPER, STEP = 1e-10, 1e-3
+"""By what tolerances are multiplied, and by what at least an error must be that comes of them: a loop that converges
+linearly stops that much later, and one that converges quadratically more."""
+STOPS_EARLY = (
+    "right but for a tolerance in the code, at which a loop stops: with a smaller one forward and claim agree to more "
+    "digits"
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a claim was judged with."""
+
+    problem: Problem
+    cotangents: Any
+    claimed: Claimed
+    answers: Mapping[str, Answer]
+    decisive: set[str]
+    digits: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """On every input, with what was allowed; and what is to be said of it."""
+
+    by_input: dict[str, Judged]
+    floor: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        """No input is wrong; some may be undecided."""
+        return not any(_is_wrong(j) for j in self.by_input.values())
+
+
+def _is_wrong(judged: Judged) -> bool:
+    return not judged.report.right and not judged.report.undecided
+
+
+def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = True) -> Verdicts:
+    """The verdicts, by the strict floor; where it calls a claim wrong, and `excusing`, by each further cause that makes
+    it right."""
+    problem, claimed = setting.problem, setting.claimed
+    double = bits(np.float64)
+    oracle = modelled(problem, dict(claimed.floats), setting.cotangents, 24 if problem.single else double)
+    strict = Allowed(floors.strict.by_input, oracle)
+    found = _zeros_settled(setting, Verdicts(_judge(setting, strict), floors.strict.how))
+    if excusing:
+        found = _seen_closer(setting, floors, found)
+    if found.right or not excusing or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
+        return found
+    best = found
+    try:
+        for attempt in _attempts(setting, floors, strict, found):
+            if attempt.right:
+                return _zeros_settled(setting, attempt)
+            best = min(best, attempt, key=_wrong_in)  # what is wrong beside a mistake is not told as another
+    except LstmRefError:
+        raise
+    except (Exception, SystemExit):  # the author's code, at inputs beside theirs
+        return best
+    return best
+
+
+def _wrong_in(verdicts: Verdicts) -> tuple[int, int]:
+    """Inputs that are wrong, and elements."""
+    wrong = [j.report.wrong_elements for j in verdicts.by_input.values() if _is_wrong(j)]
+    return len(wrong), sum(wrong)
+
+
+def _judge(setting: Setting, allowed: Allowed) -> dict[str, Judged]:
+    cotangent = max((float(np.max(np.abs(v), initial=0.0)) for v in jax.tree.leaves(setting.cotangents)), default=0.0)
+    return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits, cotangent)
+
+
+def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts) -> Iterator[Verdicts]:
+    problem, floats = setting.problem, dict(setting.claimed.floats)
+    float_bits = least_bits(problem)
+    if floors.derived is not None and setting.claimed.balls is not None:
+        # The equations are proven or refuted in balls; no rounding of a right one is beyond what is derived from them.
+        wide = {k: np.maximum(v, floors.derived[k]) for k, v in strict.floor.items()}
+        how = "derived: the claim in balls of float size"
+    else:
+        wide = _widened(floors, strict.floor, measured(problem, floats, setting.cotangents, float_bits))
+        how = "measured: twice the change by one unit in the last place"
+    allowed = Allowed(wide, strict.oracle)
+    yield Verdicts(_judge(setting, allowed), how)
+    constants = _of_constants(setting, [path for path, judged in found.by_input.items() if _is_wrong(judged)])
+    if constants is not None:
+        moved = _judge(setting, Allowed(wide, strict.oracle, constants))
+        yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
+    stopping = _of_tolerances(setting, wide)
+    if stopping is not None:
+        yield Verdicts(_judge(setting, Allowed(wide, strict.oracle, stopping)), how, (STOPS_EARLY,))
+    inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
+    forward = min(bits_inside(problem.function, problem.inputs), bits_of_program(problem.function, problem.inputs))
+    if min(inside, forward) < float_bits:
+        low = measured(problem, floats, setting.cotangents, inside)
+        model = modelled(problem, floats, setting.cotangents, inside)
+        least = smallest(problem)
+        floor = {k: np.maximum(wide[k], np.maximum(low[k], model[k]) + least) for k in floats}
+        oracle = modelled(problem, floats, setting.cotangents, forward)
+        which = "backward" if inside < float_bits else "forward"
+        remark = says_inside(
+            which, problem.gradients if which == "backward" else problem.function, min(inside, forward)
+        )
+        how = f"measured in {name_of(min(inside, forward))}: twice the change by one unit in its last place"
+        yield Verdicts(_judge(setting, Allowed(floor, oracle, constants)), how, (remark,))
+
+
+def _seen_closer(setting: Setting, floors: Floors, verdicts: Verdicts) -> Verdicts:
+    """Where the model allows so much that of an input, or of its smaller elements, nothing is seen.
+
+    The model multiplies the largest numbers of all arrays. What one unit in the last place changes is mostly far less,
+    but no bound: who is as near to the truth as that is right. Who is off by far more, among elements of which the
+    model would let pass anything, is not called right, though not wrong either.
+    """
+    problem, floats = setting.problem, dict(setting.claimed.floats)
+    blurred = [p for p, j in verdicts.by_input.items() if _is_blurred(j.report)]
+    if not blurred:
+        return verdicts
+    try:
+        low = measured(problem, floats, setting.cotangents, least_bits(problem))
+    except LstmRefError:
+        raise
+    except (Exception, SystemExit):  # the author's code, at inputs beside theirs
+        return verdicts
+    floor = {k: np.minimum(v, floors.strict.by_input[k]) + smallest(problem) for k, v in low.items()}
+    closer, far = (_judge(setting, Allowed(f, f)) for f in (floor, {k: FAR * v for k, v in floor.items()}))
+    found = dict(verdicts.by_input)
+    for path in blurred:
+        if closer[path].report.right:
+            found[path] = closer[path]
+        elif found[path].report.right and _is_wrong(far[path]):
+            judged = found[path]
+            found[path] = judged._replace(report=replace(judged.report, right=False, undecided=True))
+    if all(found[p] is j for p, j in verdicts.by_input.items()):
+        return verdicts
+    return replace(verdicts, by_input=found, floor="measured: twice the change by one unit in the last place")
+
+
+def _is_blurred(report: InputReport) -> bool:
+    """Nothing is decided, or a large part of some element could be missing unseen, in floats as in balls."""
+    return report.undecided or (report.right and report.digits_in_balls is None and report.limit_in_floats > BLURRED)
+
+
+def _widened(floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """At least the strict floor, and what was measured, but not more than the derived one."""
+    most = floors.derived
+    return {k: np.maximum(v, low[k] if most is None else np.minimum(low[k], most[k])) for k, v in strict.items()}
+
+
+def _zeros_settled(setting: Setting, verdicts: Verdicts) -> Verdicts:
+    """Where the truth is zero as far as values tell, and the claim is tiny: is that rounding, or a tiny gradient?
+
+    A gradient hardly changes at inputs moved by a millionth; rounding is drawn anew.
+    """
+    in_doubt = [path for path, judged in verdicts.by_input.items() if judged.may_be_zero]
+    if not in_doubt:
+        return verdicts
+    problem, rng = setting.problem, np.random.default_rng(setting.seed)
+    call = in_own_arithmetic(problem.gradients, problem.inputs, setting.cotangents)
+    changes = dict.fromkeys(in_doubt, 0.0)
+    for _ in range(3):
+        moved = jax.tree.map(
+            lambda v: (np.asarray(v) * (1 + 1e-6 * rng.standard_normal(np.shape(v)))).astype(np.result_type(v)),
+            problem.inputs,
+        )
+        given = paths(call(moved, jax.tree.map(np.copy, setting.cotangents)))
+        for path in in_doubt:
+            change = np.max(np.abs(np.asarray(given[path], float) - setting.claimed.floats[path].astype(float)))
+            changes[path] = max(changes[path], float(change))
+    found = dict(verdicts.by_input)
+    for path in in_doubt:
+        judged, size = found[path], float(np.max(np.abs(setting.claimed.floats[path].astype(float))))
+        if changes[path] > IS_ROUNDING * size:
+            found[path] = Judged(replace(judged.report, right=True, undecided=False), judged.wrong)
+    return replace(verdicts, by_input=found)
+
+
+# ------------------------------------------------------------------------------------------------------ constants
+
+
+def _by_constants(judged: Judged, allowed: np.ndarray) -> Judged:
+    """The verdict on an input that is right by what its constants' rounding explains, with the digits that leaves."""
+    report = judged.report
+    if not report.right or report.digits_in_balls is None or not np.any(allowed):
+        return judged
+    if report.digits_in_balls >= DIGITS:  # this input is not touched by them
+        return judged
+    return Judged(replace(report, constants=report.digits_in_balls), judged.wrong)
+
+
+def _of_constants(setting: Setting, wrong: list[str]) -> dict[str, np.ndarray] | None:
+    """By path, what the rounding of constants can explain; None where it explains nothing, or cannot be evaluated."""
+    balls = setting.answers.get("balls")
+    if balls is None or setting.problem.definition is not None:
+        return None
+    if not any(_may_be_constants(setting, balls, path) for path in wrong):
+        return None
+    kept = _numbers_of(setting)
+    try:
+        counted = Constants(kept)
+        with noted(counted):
+            here = _difference(setting)
+        rows = next((n for n in (1, 2, 4, ROWS) if n >= len(counted.column)), ROWS) if counted.column else 0
+        if not rows:
+            return None
+        squares = {p: np.zeros(np.shape(v)) for p, v in here.items()}
+        for row in range(rows):
+            moved = Constants(kept)
+            moved.column, moved.row, moved.size = counted.column, row, SIZE
+            with noted(moved):
+                there = _difference(setting)
+            for path in squares:
+                with precision(2 * DIGITS):
+                    change = midpoints((there[path] - here[path]) / ball(SIZE))
+                squares[path] = squares[path] + change**2
+    except CannotEvaluate:
+        return None
+    # Each constant moves by one unit: all of up to ROWS of them by at most √n times the root of the mean square.
+    each = ROUNDED * math.sqrt(min(len(counted.column), ROWS))
+    allowed = {p: each * np.sqrt(v / rows) for p, v in squares.items()}
+    return _in_shape(setting, allowed)
+
+
+def _of_tolerances(setting: Setting, floor: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+    """By path, the error where it falls in step with the small powers of ten in the code, at which its loops stop; None
+    where none does. What is wrong for another reason stays as wrong as it is. An error that shows in floats is not
+    excused: there a small power of ten is an epsilon that the claim leaves out."""
+    if setting.claimed.balls is None or "balls" not in setting.answers or setting.problem.definition is not None:
+        return None
+    kept = _numbers_of(setting)
+    try:
+        with noted(Constants(kept)):
+            here = _difference(setting)
+        sharper = Constants(kept)
+        sharper.tolerances_times = SHARPER
+        with noted(sharper):
+            there = _difference(setting)
+    except CannotEvaluate:
+        return None
+    found = {}
+    for path, error in here.items():
+        before, after = (np.max(magnitudes(v), initial=0.0) for v in (error, there[path]))
+        is_excused = after <= STEP * before and 2 * before <= np.min(floor[path], initial=np.inf)
+        allowed = 2 * before if is_excused else 0.0
+        found[path] = np.full(np.shape(setting.claimed.floats[path]), allowed)
+    return found if any(np.any(v) for v in found.values()) else None
+
+
+def _may_be_constants(setting: Setting, balls: Answer, path: str) -> bool:
+    """Whether the claim is off by as little as rounding makes it."""
+    size = np.max(np.abs(midpoints(balls.gradients[path])), initial=0.0)
+    return bool(np.all(_errors(setting, balls, path) <= EXPLAINABLE * size))
+
+
+def _errors(setting: Setting, balls: Answer, path: str) -> np.ndarray:
+    """Of the claim, in balls where it runs in them: of every element, or along the directions."""
+    claimed: Mapping[str, Any] = setting.claimed.floats if setting.claimed.balls is None else setting.claimed.balls
+    with precision(setting.digits + 20):
+        value = _as_asked(as_balls(claimed[path]), balls, path)
+        return np.abs(midpoints(as_balls(value - as_balls(balls.gradients[path]))))
+
+
+def _as_asked(value: Any, answer: Answer, path: str) -> Any:
+    """A gradient as an answer has it: along directions, its sums."""
+    if answer.directions is None:
+        return value
+    along = as_balls(answer.directions[path])
+    return as_balls((value[None] * along).sum(axis=tuple(range(1, along.ndim))))
+
+
+def _numbers_of(setting: Setting) -> set[float]:
+    """The numbers of a large problem, which a function of steps along directions meets as if they were constants."""
+    if not is_large(setting.problem):
+        return set()
+    directions = directions_of(setting.problem, setting.seed, list(setting.claimed.floats))
+    trees = (setting.problem.inputs, directions)
+    return {float(x) for v in jax.tree.leaves(trees) for x in np.ravel(np.asarray(v, dtype=np.float64))}
+
+
+def _difference(setting: Setting) -> dict[str, Any]:
+    """Claim less truth, in balls, by path; of a claim that does not run in balls, the truth alone is seen to move."""
+    problem, wanted = setting.problem, list(setting.claimed.floats)
+    answer = ask("balls", problem, setting.cotangents, DIGITS, setting.seed, wanted)
+    claimed: Mapping[str, Any] = {p: np.zeros(np.shape(v)) for p, v in setting.claimed.floats.items()}
+    with precision(2 * DIGITS):
+        if setting.claimed.balls is not None:
+            evaluate = lift(problem.gradients, problem.inputs, setting.cotangents)
+            read = (jax.tree.map(lambda v: as_balls(v).copy(), t) for t in (problem.inputs, setting.cotangents))
+            claimed = paths(evaluate(*read))
+        return {
+            path: as_balls(_as_asked(as_balls(claimed[path]), answer, path) - as_balls(answer.gradients[path]))
+            for path in wanted
+        }
+
+
+def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Of every element: along directions, what is allowed to a sum is shared by its elements. Nothing where the claim
+    in balls is off by far less than the rounding of constants makes it."""
+    balls = setting.answers["balls"]
+    found = {}
+    for path, most in allowed.items():
+        if balls.directions is not None:
+            along = balls.directions[path]
+            weight = np.min(np.abs(along).sum(axis=tuple(range(1, along.ndim))))
+            most = np.full(np.shape(setting.claimed.floats[path]), np.max(most, initial=0.0) / weight)
+        # What is left of the truncation of differences of so many digits is no constant's.
+        sizes = magnitudes(as_balls(balls.gradients[path]))
+        size = np.max(sizes, initial=0.0)
+        found[path] = np.where(most > 10.0**-DIGITS * size, most, 0.0)
+        if balls.directions is None and np.any(found[path]):
+            found[path] = np.maximum(found[path], _of_the_tiny(sizes, size))
+        doubt = np.max(magnitudes(as_balls(balls.doubt[path])), initial=0.0)
+        error = np.max(_errors(setting, balls, path), initial=0.0)
+        largest = np.max(found[path], initial=0.0)
+        orders = (largest, SECOND_ORDER * largest)
+        is_of_an_order = error <= doubt or error > largest or any(TOO_SMALL * k <= error <= k for k in orders)
+        if setting.claimed.balls is not None and not is_of_an_order:
+            found[path] = np.zeros(np.shape(most))
+    return found
+
+
+def _of_the_tiny(sizes: np.ndarray, largest: float) -> np.ndarray:
+    """What rounded constants explain of elements so small beside the largest that differences of DIGITS digits do not
+    see them change: they are exponentials or powers, and the rounding of an exponent counts as often as it is long."""
+    tiny = (sizes > 0) & (sizes < 10.0 ** -(DIGITS // 2) * largest)
+    logarithm = np.abs(np.log(sizes / largest, where=tiny, out=np.zeros(np.shape(sizes))))
+    return np.where(tiny, ROUNDED * math.sqrt(ROWS) * 2.0**-53 * sizes * (1 + logarithm), 0.0)

@@ -1,0 +1,154 @@
+"""Two gradients side by side: how many digits agree, which element is worst, which are beyond what is allowed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import arb
+
+from lstm_ref.arithmetic.balls import Balls, as_balls
+
+
+class Comparison(NamedTuple):
+    """A claimed gradient against one oracle's, for one input."""
+
+    digits: float
+    """−log10 of the largest error, relative to the array's largest element, as far as the oracle can see."""
+    limit: float
+    """Relative error of the largest element that the comparison would have let pass: its detection limit."""
+    limit_each: float
+    """The same of any one element, relative to its own size; of those that are not truly zero."""
+    zeros: int
+    """Elements that are truly zero, as far as the oracle can see."""
+    right: np.ndarray
+    """Bool, in the array's shape: which elements agree within what is allowed for each."""
+    worst: tuple[int, ...]
+    """Index of the element furthest beyond (or nearest to) what is allowed."""
+    claimed: str
+    expected: str
+    error: float
+    allowed: float
+    seen: int
+    """Elements of which an error as large as the element itself would have been caught."""
+    allowed_most: float
+    """The largest error that was allowed to any element."""
+
+
+def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparison:
+    """Element by element: right where |claimed − expected| <= doubt + floor + both radii. NaN is never right.
+
+    `doubt` is the oracle's own error, `floor` what the claim's arithmetic may lose; each of the gradients' shape
+    or a scalar. Everything agrees where there are no elements.
+    """
+    shape = expected.shape
+    each = [np.broadcast_to(as_balls(v), shape).ravel().tolist() for v in (claimed, expected, doubt, floor)]
+    if not each[0]:
+        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0, 0, 0.0)
+    errors, doubts, allowances, limits, zeros = [], [], [], [], 0
+    for value, truth, unsure, lost in zip(*each, strict=True):
+        distance = abs(value.real - truth.real)
+        errors.append(distance.mid())
+        doubts.append(distance.rad() + unsure.real.abs_upper())
+        allowances.append(doubts[-1] + lost.real.abs_upper())
+        if truth.is_finite() and not abs(truth.real).mid() > doubts[-1]:
+            zeros += 1
+        else:
+            limits.append(_ratio(allowances[-1], abs(truth.real).mid()))
+    right = [bool(error <= allowed) for error, allowed in zip(errors, allowances, strict=True)]  # False for NaN
+    worst = max(range(len(errors)), key=lambda n: _excess(errors[n], allowances[n]))
+    scale = _largest([abs(truth.real).mid() for truth in each[1]])
+    error = _largest(errors)
+    return Comparison(
+        digits=math.inf if error == 0 and all(right) else _digits(error.max(_largest(doubts)), scale, all(right)),
+        limit=_ratio(_largest(allowances), scale),
+        limit_each=max(limits, default=0.0),
+        zeros=zeros,
+        right=np.array(right).reshape(shape),
+        worst=tuple(int(k) for k in np.unravel_index(worst, shape)),
+        claimed=_show(each[0][worst].real, errors[worst]),
+        expected=_show(each[1][worst].real, errors[worst]),
+        error=float(errors[worst]),
+        allowed=float(allowances[worst]),
+        seen=sum(ratio < 1 for ratio in limits),
+        allowed_most=float(_largest(allowances)),
+    )
+
+
+def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor: Any) -> Comparison:
+    """The same of float arrays, whole arrays at a time."""
+    claimed, expected = np.asarray(claimed, np.float64), np.asarray(expected, np.float64)
+    shape = expected.shape
+    if not expected.size:
+        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0, 0, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = np.abs(claimed - expected)
+        doubts = np.broadcast_to(np.asarray(doubt, np.float64), shape)
+        allowed = doubts + np.asarray(floor, np.float64)
+        right = errors <= allowed  # False for NaN
+        excess = np.where(np.isnan(errors), np.inf, errors / allowed)
+        excess = np.where(errors == 0, 0.0, excess)
+    at = tuple(int(k) for k in np.unravel_index(int(np.argmax(excess)), shape))
+    sizes = np.abs(expected)
+    seen = sizes > doubts
+    scale, largest = float(sizes.max()), float(errors.max())
+    finite = math.isfinite(largest) and math.isfinite(scale)
+    if largest == 0 and right.all():
+        digits = math.inf
+    elif not finite:
+        digits = 0.0
+    else:
+        digits = _digits(arb(max(largest, float(doubts.max()))), arb(scale), bool(right.all()))
+    limits = np.divide(allowed, sizes, out=np.zeros(shape), where=seen)
+    return Comparison(
+        digits=digits,
+        limit=float(allowed.max()) / scale if scale > 0 else math.inf,
+        limit_each=float(limits.max()),
+        zeros=int(np.sum(~seen)),
+        right=right,
+        worst=at,
+        claimed=_show(arb(float(claimed[at])), arb(float(errors[at]))),
+        expected=_show(arb(float(expected[at])), arb(float(errors[at]))),
+        error=float(errors[at]),
+        allowed=float(allowed[at]),
+        seen=int(np.sum(seen & (allowed < sizes))),
+        allowed_most=float(allowed.max()),
+    )
+
+
+def _largest(values: list[arb]) -> arb:
+    if not all(v.is_finite() for v in values):
+        return arb("nan")
+    return max(v.mid() for v in values)
+
+
+def _excess(error: arb, allowed: arb) -> float:
+    """Orders of magnitude by which the error is beyond what is allowed."""
+    if not error.is_finite() or (error > 0 and allowed == 0):
+        return math.inf
+    return -math.inf if error == 0 else _log10(error / allowed)
+
+
+def _digits(error: arb, scale: arb, right: bool) -> float:
+    if not error.is_finite() or not scale.is_finite():
+        return 0.0
+    if error == 0 or (scale == 0 and right):
+        return math.inf
+    return max(0.0, -_log10(error / scale)) if scale > 0 else 0.0
+
+
+def _ratio(allowed: arb, scale: arb) -> float:
+    return float(allowed / scale) if scale > 0 and allowed.is_finite() else math.inf
+
+
+def _log10(x: arb) -> float:
+    return float(x.log().mid()) / math.log(10)
+
+
+def _show(value: arb, error: arb) -> str:
+    """The number, with enough digits (6 to 40) to show the error."""
+    digits = 6
+    if value.is_finite() and error.is_finite() and error > 0 and value.mid() != 0:
+        digits = min(40, max(6, 3 + math.ceil(_log10(abs(value.mid()) / error))))
+    return str(value.str(digits, radius=False))

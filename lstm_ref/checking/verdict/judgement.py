@@ -1,0 +1,235 @@
+"""The verdict on one input: the claim beside every oracle's answer, which oracle decides, and whether any could."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstm_ref.arithmetic.balls import Balls, as_balls, is_balls, midpoints, precision
+from lstm_ref.arithmetic.dtypes import bits
+from lstm_ref.checking.diagnosis.first_wrong import pattern_of
+from lstm_ref.checking.report import InputReport, OracleReport
+from lstm_ref.checking.truth.answers import Answer
+from lstm_ref.checking.verdict.compare import Comparison, compare, compare_floats
+from lstm_ref.oracles.balls import GUARD_DIGITS
+
+# An extrapolated difference estimates its own error, it does not bound it: it counts as disagreeing beyond ten times.
+DIFFERENCE_DOUBT = 10.0
+# What is smaller by this than the largest gradient is zero beside it; and by its square than the cotangents, by itself.
+ZERO_BESIDE = 1e-3
+
+
+class Claimed(NamedTuple):
+    """What the author's code gave, by path."""
+
+    floats: Mapping[str, np.ndarray]
+    balls: Mapping[str, Balls] | None
+    """None where it does not run in balls."""
+
+
+class Allowed(NamedTuple):
+    """What may be lost without a mistake, by path, each an array of the gradient's shape."""
+
+    floor: Mapping[str, np.ndarray]
+    """By the claim's arithmetic."""
+    oracle: Mapping[str, np.ndarray]
+    """By that of an oracle that computes in floats."""
+    constants: Mapping[str, np.ndarray] | None = None
+    """By the rounding of constants, on either side; None where nothing was allowed for it."""
+
+
+class Judged(NamedTuple):
+    """The verdict on one input."""
+
+    report: InputReport
+    wrong: np.ndarray
+    """Which elements are."""
+    may_be_zero: bool = False
+    """Undecided, but for the question whether the claim is zero but for rounding, as the truth may be."""
+
+
+def judge_all(
+    claimed: Claimed,
+    allowed: Allowed,
+    answers: Mapping[str, Answer],
+    decisive: set[str],
+    digits: int,
+    cotangent: float = 0.0,
+) -> dict[str, Judged]:
+    """By path, the verdict on every input, in the claim's order; `cotangent` is the size of the largest."""
+    found = {path: _judge(path, claimed, allowed, answers, decisive, digits) for path in claimed.floats}
+    sizes = (float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values()))
+    largest = max(ZERO_BESIDE * cotangent, max(sizes, default=0.0))
+    is_proven = claimed.balls is not None and "balls" in answers
+    return {path: _undecided(one, largest, claimed.floats[path], is_proven) for path, one in found.items()}
+
+
+class _Sight(NamedTuple):
+    """What the deciding oracles could see of an input."""
+
+    seen: int = 0
+    """Elements, or directions, of which an error of their own size would have been caught."""
+    zero: bool = False
+    """The truth is zero as far as one of them sees; another may have no estimate of its own rounding."""
+    allowed: float = 0.0
+
+
+def _judge(
+    path: str, claimed: Claimed, allowed: Allowed, answers: Mapping[str, Answer], decisive: set[str], digits: int
+) -> tuple[Judged, _Sight]:
+    value = claimed.floats[path]
+    cap = bits(value.dtype) * math.log10(2) if value.dtype.kind != "i" else 16.0
+    constants = 0.0 if allowed.constants is None else allowed.constants[path]
+    oracles, wrong, pattern_mask = [], 0, np.zeros(value.shape, bool)
+    digits_balls: float | None = None
+    limits: list[float] = []
+    limit_balls: float | None = None
+    zeros = 0
+    digits_floats = cap
+    sight = _Sight()
+    vetoed = False
+    for name, answer in answers.items():
+        with precision(3 * digits // 2 + GUARD_DIGITS):
+            doubt: Any = answer.doubt[path] * (DIFFERENCE_DOUBT if name == "differences" else 1)
+            # What computes in floats loses digits of its own, oracle and claim alike.
+            floor = allowed.floor[path] + constants
+            lost = floor if name == "balls" else floor + allowed.oracle[path]
+            compared = _compare(value, answer, path, doubt, lost)
+            proven = None
+            if name == "balls" and claimed.balls is not None:
+                proven = _compare(claimed.balls[path], answer, path, doubt, constants)
+        decides = name in decisive
+        agrees = bool(compared.right.all()) and (proven is None or bool(proven.right.all()))
+        shown = compared if proven is None or not compared.right.all() else proven
+        along = 0 if answer.directions is None else len(answer.directions[path])
+        mask = ~compared.right if proven is None else ~(compared.right & proven.right)
+        if decides or len(answers) == 1:
+            wrong = max(wrong, int(mask.sum()) if not along else 0)
+            if mask.shape == value.shape and not along:
+                pattern_mask |= mask
+            digits_floats = min(digits_floats, compared.digits)
+            limits.append(_limit_each(compared, answer, value, path))
+            zeros = max(zeros, compared.zeros if not along else 0)
+            for one in (compared, proven):
+                if one is not None:
+                    sight = _seen(sight, one, value)
+            if proven is not None:
+                digits_balls = min(proven.digits, float(digits))
+                limit_balls = _limit_each(proven, answer, value, path)
+        elif name == "differences" and "complex" in decisive and not agrees and not along:
+            # Values do not change as the complex step says: it is the function that is not analytic there.
+            vetoed, wrong = True, max(wrong, int(mask.sum()))
+            pattern_mask |= mask
+        oracles.append(
+            OracleReport(
+                oracle=name,
+                digits=min(shown.digits, digits if shown is proven else cap),
+                agrees=agrees,
+                decides=decides or (vetoed and name == "differences"),
+                limit=shown.limit,
+                worst=shown.worst,
+                claimed=shown.claimed,
+                expected=shown.expected,
+                error=shown.error,
+                allowed=shown.allowed,
+                directions=along,
+                wrong_directions=int(mask.sum()) if along else 0,
+            )
+        )
+    right = all(o.agrees for o in oracles if o.decides)
+    report = InputReport(
+        name=path,
+        shape=value.shape,
+        dtype=str(value.dtype),
+        right=right,
+        wrong_elements=wrong,
+        digits_in_balls=digits_balls,
+        digits_in_floats=digits_floats,
+        oracles=tuple(oracles),
+        pattern=None if right or not pattern_mask.any() else pattern_of(pattern_mask),
+        limit_in_floats=min(limits, default=math.inf),
+        limit_in_balls=limit_balls,
+        zeros=zeros,
+    )
+    if not right and not pattern_mask.any():
+        pattern_mask = np.ones(value.shape, bool)
+    return Judged(report, pattern_mask), sight
+
+
+def _seen(before: _Sight, compared: Comparison, value: np.ndarray) -> _Sight:
+    zero = compared.seen == 0 and compared.zeros == compared.right.size
+    return _Sight(before.seen + compared.seen, before.zero or zero, max(before.allowed, compared.allowed_most))
+
+
+def _undecided(judged: tuple[Judged, _Sight], largest: float, value: np.ndarray, is_proven: bool) -> Judged:
+    """Undecided, where nothing speaks against a claim because nothing could: what is allowed for is as large as the
+    gradient, everywhere, or not one digit agrees. A gradient of zero is decided all the same beside others that are far
+    larger than that, where the claim is zero too."""
+    (report, wrong, _), sight = judged
+    if not report.right or not report.elements:
+        return Judged(report, wrong)
+    if sight.seen:
+        digits = report.digits_in_floats if report.digits_in_balls is None else report.digits_in_balls
+        return Judged(report if digits >= 1 else replace(report, right=False, undecided=True), wrong)
+    is_zero = sight.zero and sight.allowed <= ZERO_BESIDE * largest
+    if is_zero and (is_proven or not np.any(value)):
+        return Judged(report, wrong)
+    return Judged(replace(report, right=False, undecided=True), wrong, is_zero)
+
+
+def _floats(v: np.ndarray) -> np.ndarray:
+    v = np.asarray(v, dtype=np.float64)
+    return np.where(np.isfinite(v), v, 0.0)
+
+
+def _limit_each(compared: Comparison, answer: Answer, value: np.ndarray, path: str) -> float:
+    """The detection limit of any one element, relative to its own size.
+
+    Along a direction at least half of an element's error shows, in a sum that is allowed for as a sum: the smallest
+    element that is claimed decides.
+    """
+    if answer.directions is None:
+        return compared.limit_each
+    sizes = np.abs(value.astype(np.float64))
+    expected = answer.gradients[path]
+    scale = max((abs(v) for v in np.ravel(midpoints(expected) if is_balls(expected) else expected)), default=0.0)
+    smallest = float(np.min(sizes, where=sizes > 0, initial=math.inf))
+    return 2 * compared.limit * float(scale) / smallest if math.isfinite(smallest) and scale > 0 else math.inf
+
+
+def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) -> Comparison:
+    """In balls where either is; else in floats, whose one rounding of a difference is far below any floor."""
+    expected = answer.gradients[path]
+    if answer.directions is not None:
+        along = answer.directions[path]
+        axes = tuple(range(1, along.ndim))
+        claimed = as_balls((as_balls(claimed)[None] * along).sum(axis=axes))
+        floor = (np.abs(along) * np.broadcast_to(floor, along.shape[1:])).sum(axis=axes)
+    elif not is_balls(claimed) and not is_balls(expected):
+        return compare_floats(claimed, expected, doubt, floor)
+    return compare(as_balls(claimed), as_balls(expected), doubt, floor)
+
+
+def _contradicts(oracle: OracleReport, report: InputReport) -> bool:
+    """Whether its word is another than the verdict; it does not see an error within what has to be allowed to it."""
+    if oracle.decides or report.undecided or oracle.agrees == report.right or not oracle.limit < 1:
+        return False
+    found = max((o.error for o in report.oracles if o.decides and not o.agrees), default=math.inf)
+    return report.right or not found <= oracle.allowed
+
+
+def contradictions_in(reports: list[InputReport]) -> list[str]:
+    """An oracle that differs where the deciding one agrees, or the other way round, is worth a word."""
+    found = []
+    for name in dict.fromkeys(o.oracle for r in reports for o in r.oracles):
+        differing = [r.name for r in reports for o in r.oracles if o.oracle == name and _contradicts(o, r)]
+        if differing:
+            found.append(
+                f"{name} contradicts the deciding oracle for {', '.join(differing)}: a custom derivative rule, "
+                "a stop_gradient or a kink in the function makes its derivative and its values differ"
+            )
+    return found

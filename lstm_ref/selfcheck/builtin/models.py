@@ -1,0 +1,139 @@
+"""The models for text, whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.cells import CELLS
+from lstm_ref.checking.problem import Problem, problem
+from lstm_ref.layers import dense
+from lstm_ref.models import char_lm, classifier, hmm, spelling, tagger, translation
+from lstm_ref.selfcheck.builtin.common import B, H, Random, T, like, numpy_alone, on_jax
+
+
+def character_model(rng: Random) -> Problem:
+    """The character model whole: LSTM, final gate and cross-entropy over a sequence, and the initial state."""
+    V = 5
+    inputs = {
+        "lstm": like(rng, CELLS["lstm"].parameter_shapes(V, H)),
+        "head": like(rng, dense.Params((H, V), (V,))),
+        "initial": like(rng, CELLS["lstm"].state_shapes(B, H)),
+    }
+    ids = rng.integers(0, V, (T + 1, B))
+    loss, gradients = char_lm.for_checking(ids[:-1], ids[1:], through=sequence.SCAN)
+    return problem(inputs, loss=loss, gradients=gradients, name="models/char-lm")
+
+
+IDS = np.array([[0, 3, 1], [2, 2, 4], [2, 0, 0], [1, 3, 0]])
+"""Three texts of four symbols and fewer: some repeated, of five none that does not occur."""
+TEXT_LENGTHS = np.array([4, 2, 1])
+
+
+def through_of(params: Any) -> sequence.Through:
+    """The jitted scan for JAX arrays, the plain loop for all others."""
+    return sequence.SCAN if on_jax(params) else sequence.LOOP
+
+
+READ: dict[str, tuple[classifier.Read, int]] = {
+    "end": ("end", 3),
+    "padding": ("padding", 3),
+    "flat": ("flat", 3),
+    "binary": ("end", 1),
+}
+"""By kind of classifier: what is read of the recurrence, and the number of outputs."""
+
+
+def text_classifier(kind: str, rng: Random, layer: Any = classifier) -> Problem:
+    """A classifier whole: embedding, LSTM, head and loss."""
+    read, K = READ[kind]
+    shapes = classifier.parameter_shapes(5, 3, 2, K, steps=4 if read == "flat" else 1)
+    batch = classifier.Batch(IDS, TEXT_LENGTHS, rng.integers(0, max(K, 2), 3))
+
+    def loss(inputs: Any) -> Any:
+        return classifier.forward(inputs["params"], batch, read, through=through_of(inputs))[0]
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        numpy_alone(inputs["params"])
+        _, tape = classifier.forward(inputs["params"], batch, read, through=sequence.LOOP)
+        return {"params": layer.backward(inputs["params"], batch, tape, read, through=sequence.LOOP)}
+
+    return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/classifier-{kind}")
+
+
+def spelled_words(rng: Random, layer: Any = spelling) -> Problem:
+    """Words from their characters, one of them padding."""
+    ids, lengths = rng.integers(0, 5, (3, 4)), np.array([3, 1, 0, 2])
+
+    def forward(inputs: Any, through: sequence.Through) -> Any:
+        return spelling.forward(inputs["params"], ids, lengths, through=through)
+
+    def backward(inputs: Any, bar: Any) -> dict[str, Any]:
+        tape = forward(inputs, sequence.LOOP)[1]
+        return {"params": layer.backward(inputs["params"], tape, lengths, bar, through=sequence.LOOP)}
+
+    return problem(
+        {"params": like(rng, spelling.parameter_shapes(5, 2))},
+        forward=lambda inputs: forward(inputs, through_of(inputs))[0],
+        backward=backward,
+        name="models/spelling",
+    )
+
+
+TAGGERS = ("softmax", "crf", "spelling")
+
+
+def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
+    """A tagger whole: embedding, LSTMs in both directions, head, and either loss; words may be read by character."""
+    K, spelled = 5, kind == "spelling"
+    shapes = tagger.parameter_shapes(5, 3, 2, K, chain=kind == "crf", A=4 if spelled else 0, C=2 if spelled else 0)
+    batch = tagger.Batch(IDS, TEXT_LENGTHS, rng.integers(0, K, IDS.shape))
+    if spelled:
+        word_lengths = np.array([[2, 1, 2], [1, 2, 0], [2, 0, 0], [1, 0, 0]])
+        batch = batch._replace(characters=rng.integers(0, 4, (2, *IDS.shape)), word_lengths=word_lengths)
+
+    def loss(inputs: Any) -> Any:
+        return tagger.forward(inputs["params"], batch, through=through_of(inputs))[0]
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        numpy_alone(inputs["params"])
+        _, tape = tagger.forward(inputs["params"], batch, through=sequence.LOOP)
+        return {"params": layer.backward(inputs["params"], batch, tape, through=sequence.LOOP)}
+
+    return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/tagger-{kind}")
+
+
+def hidden_markov_model(rng: Random, layer: Any = hmm) -> Problem:
+    """A hidden Markov model's likelihood, of symbols alone, of which one never occurs."""
+    K, V = 5, 6
+
+    def forward(inputs: Any) -> Any:
+        return hmm.forward(inputs["params"], IDS, TEXT_LENGTHS)
+
+    return problem(
+        {"params": like(rng, hmm.Params((K,), (K, K), (K, V)))},
+        forward=lambda inputs: forward(inputs)[0],
+        backward=lambda inputs, bar: {"params": layer.backward(inputs["params"], forward(inputs)[1], bar)},
+        name="models/hmm",
+    )
+
+
+def translator(kind: str, rng: Random, layer: Any = translation) -> Problem:
+    """Encoder, decoder and attention whole; sources and targets of several lengths."""
+    K = 4
+    shapes = translation.parameter_shapes(5, K, 2, 2, kind == "additive")
+    targets = rng.integers(0, K, (3, 3))
+    inputs = np.concatenate((np.zeros((1, 3), int), targets[:-1]))
+    batch = translation.Batch(IDS, TEXT_LENGTHS, inputs, targets, np.array([2, 3, 1]))
+
+    def loss(inputs: Any) -> Any:
+        return translation.forward(inputs["params"], batch, through_of(inputs))[0]
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        numpy_alone(inputs["params"])
+        _, tape = translation.forward(inputs["params"], batch, sequence.LOOP)
+        return {"params": layer.backward(inputs["params"], batch, tape, sequence.LOOP)}
+
+    return problem({"params": like(rng, shapes)}, loss=loss, gradients=gradients, name=f"models/translation-{kind}")

@@ -1,0 +1,392 @@
+"""Every mistake that the rules make of every hand-written backward pass of this package, as a claim to be refuted.
+
+The suite tests itself with them: each must turn the check of a built-in problem red.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, NamedTuple, get_args
+
+import jax
+import numpy as np
+
+from lstm_ref import sequence
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.cells import CELLS, Cell
+from lstm_ref.checking.problem import Problem
+from lstm_ref.layers import (
+    attention,
+    binary_cross_entropy,
+    crf,
+    dense,
+    embedding,
+    mean_squared_error,
+    softmax_cross_entropy,
+)
+from lstm_ref.mistakes.dictionary import dictionary
+from lstm_ref.mistakes.edits import edits_of
+from lstm_ref.mistakes.recurrence import Recurrence
+from lstm_ref.mistakes.source import Edit, Source
+from lstm_ref.models import classifier, hmm, spelling, tagger, translation
+from lstm_ref.padding import keep_of
+from lstm_ref.selfcheck import builtin
+from lstm_ref.through_time import (
+    bidirectional,
+    checkpointed,
+    fast_lstm,
+    initial_state,
+    linear,
+    mlstm_parallel,
+    parallel,
+    persistent,
+    pieces,
+    rtrl,
+)
+from lstm_ref.through_time.checkpointed import in_scanned_pieces
+from lstm_ref.through_time.pieces import in_pieces
+
+Builder = Callable[[np.random.Generator], Problem]
+
+
+HOW = ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True))
+"""Lengths and direction by which a way through time is held against the definition."""
+
+
+class Mutant(NamedTuple):
+    """One wrong backward pass."""
+
+    unit: str
+    """File or part of the package whose backward pass it is, as "cells/lstm"."""
+    kind: str
+    tag: str
+    sentence: str
+    wrong: str
+    """The wrong line, as source; empty for a mistake between the steps."""
+    problems: tuple[Builder, ...]
+    """Built-in problems with the wrong backward pass in the place of ours, the plainest first."""
+
+
+Maker = Callable[..., Iterator[Mutant]]
+"""Makes the mutants of one part, all or every n-th of them; one whose code does not run is none."""
+
+
+def units() -> dict[str, Maker]:
+    """What makes the mutants of every part: the cells' steps, what happens between the steps, the loop, the layers."""
+    makers: dict[str, Maker] = {}
+    for cell in CELLS.values():
+        makers[f"cells/{cell.name}"] = partial(of_cell, cell)
+        makers[f"between steps/{cell.name}"] = partial(between_steps, cell)
+    makers |= {f"through_time/{name}": partial(of_way, name) for name in WAYS}
+    makers |= {unit: partial(of_layer, unit) for unit in LAYERS}
+    return makers | {"sequence": partial(of_sequence, CELLS["lstm"])}
+
+
+def mutants(only: str = "", every: int = 1) -> Iterator[Mutant]:
+    """All of them, or those of the units whose name contains `only`, or every n-th of each unit."""
+    for unit, make in units().items():
+        if only in unit:
+            yield from make(every)
+
+
+def of_cell(cell: Cell, every: int = 1) -> Iterator[Mutant]:
+    """The mistakes within one step."""
+    entries = dictionary(cell.name)
+    for edit in entries.edits[::every]:
+        wrong = cell._replace(backward=entries.step_with([edit]))
+        builders = (partial(builtin.through_time, wrong), partial(builtin.cell_step, wrong))
+        yield _mutant(f"cells/{cell.name}", edit, builders)
+
+
+def between_steps(cell: Cell, every: int = 1) -> Iterator[Mutant]:
+    """The mistakes between the steps, as made by a loop of T steps."""
+    for mistake in [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits][::every]:
+
+        def loop_backward(
+            cell: Cell, p: Any, initial: Any, xs: Any, tapes: Any, bar: Any, *_: Any, wrong: Any = mistake.gradients
+        ) -> Any:
+            builtin.numpy_alone(xs)
+            zeros = jax.tree.map(lambda v: 0 * v, bar.final)
+            each = jax.tree.map(lambda v: np.zeros((len(bar.hs), *v.shape)), initial)._replace(h=bar.hs)
+            given = wrong(Recurrence(cell, p, initial, xs, each, bar.final, zeros))
+            return sequence.Gradients(given.params, given.initial, given.xs)
+
+        build = partial(builtin.through_time, cell, through=sequence.LOOP._replace(backward=loop_backward))
+        yield Mutant(f"between steps/{cell.name}", mistake.kind, mistake.tag, mistake.sentence, "", (build,))
+
+
+def of_sequence(cell: Cell, every: int = 1) -> Iterator[Mutant]:
+    """The mistakes of the loop itself, with padding, and of truncated BPTT."""
+    rng = np.random.default_rng(0)
+    inputs = builtin.recurrence(cell, rng)
+    read = inputs["params"], inputs["initial"], inputs["xs"]
+    outputs, tapes = sequence.loop(cell, *read, builtin.LENGTHS)
+    bar = jax.tree.map(lambda v: rng.standard_normal(v.shape), outputs)
+    keep = np.array([[True], [False]])
+    loop, step = Source(sequence.loop_backward), Source(sequence._step_backward)
+    cut = Source(sequence.truncated)
+    for source, arguments in (
+        (loop, (cell, *read, tapes, bar, builtin.LENGTHS)),
+        (step, (cell, read[0], tapes[0], bar.hs[0], bar.final, keep)),
+        (cut, (cell, *read, tapes, bar, 2, 3)),
+    ):
+        mine = [e for e in edits_of(source, *arguments) if not e.helper]  # the step has its own turn
+        for edit in mine[::every]:
+            edited = source.with_edits([edit])
+            if source is step:
+                edited = loop.with_edits([], {"_step_backward": edited})
+            if source is cut:
+                builders: tuple[Any, ...] = (partial(builtin.truncated, cell, estimate=edited),)
+            else:
+                way = sequence.LOOP._replace(backward=edited)
+                builders = tuple(
+                    partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, through=way)
+                    for lengths, reverse in HOW
+                )
+            if all(map(_runs, builders)):
+                yield _mutant(f"sequence.{source.name.lstrip('_')}", edit, builders)
+
+
+class Way(NamedTuple):
+    """A way through time, with an example of what its backward is called with."""
+
+    backward: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    wronged: Callable[[Any], tuple[Builder, ...]]
+    """The problems with another backward in its place."""
+    options: dict[str, Any] = {}  # noqa: RUF012
+
+
+def _through(cell: Cell, way: sequence.Through, backward: Any = None, **options: Any) -> Way:
+    """A way that has the loop's arguments."""
+    inputs = builtin.recurrence(cell, np.random.default_rng(0))
+    read = inputs["params"], inputs["initial"], inputs["xs"]
+    outputs, tape = way.forward(cell, *read, builtin.LENGTHS)
+    bar = jax.tree.map(lambda v: np.ones(v.shape, v.dtype), outputs)
+
+    def wronged(edited: Any) -> tuple[Builder, ...]:
+        wrong = way._replace(backward=partial(edited, **options))
+        return tuple(
+            partial(builtin.through_time, cell, lengths=lengths, reverse=reverse, through=wrong)
+            for lengths, reverse in HOW
+        )
+
+    return Way(backward or way.backward, (cell, *read, tape, bar, builtin.LENGTHS), wronged, options)
+
+
+def _both_directions() -> Way:
+    cells = bidirectional.Both(CELLS["lstm"], CELLS["gru"])
+    each = [builtin.recurrence(cell, np.random.default_rng(0)) for cell in cells]
+    params, initial = (bidirectional.Both(*(inputs[k] for inputs in each)) for k in ("params", "initial"))
+    read = cells, params, initial, each[0]["xs"]
+    outputs, tape = bidirectional.forward(*read, builtin.LENGTHS)
+    return Way(
+        bidirectional.backward,
+        (*read, tape, jax.tree.map(np.ones_like, outputs), builtin.LENGTHS),
+        lambda edited: tuple(
+            partial(builtin.both_directions, merge, layer=_layer(bidirectional.forward, edited))
+            for merge in get_args(bidirectional.Merge)
+        ),
+    )
+
+
+def _layer(forward: Any, backward: Any) -> Any:
+    return SimpleNamespace(forward=forward, backward=backward)
+
+
+def _rtrl() -> Way:
+    inputs = builtin.recurrence(CELLS["lstm"], np.random.default_rng(0))
+    read = inputs["params"], inputs["initial"], inputs["xs"]
+    bar = jax.tree.map(np.ones_like, sequence.loop(CELLS["lstm"], *read)[0])
+    return Way(
+        rtrl.gradients,
+        (*read, bar, builtin.LENGTHS),
+        lambda edited: (partial(builtin.real_time_recurrent_learning, gradients=edited),),
+    )
+
+
+def _learned() -> Way:
+    initial = builtin.recurrence(CELLS["lstm"], np.random.default_rng(0))["initial"]
+    return Way(
+        initial_state.backward,
+        (initial,),
+        lambda edited: (
+            partial(builtin.learned_initial_state, CELLS["lstm"], layer=_layer(initial_state.forward, edited)),
+        ),
+    )
+
+
+def _scan() -> Way:
+    """The scan of the total cotangents, within the parallel form."""
+    within = Source(parallel.backward)
+    way = _through(CELLS["min_gru"], parallel.PARALLEL)
+    values = np.ones((6, 2, 4))
+    return Way(
+        linear.adjoints,
+        (values, values),
+        lambda edited: way.wronged(
+            within.with_edits([], {"linear": SimpleNamespace(**{**vars(linear), "adjoints": edited})})
+        ),
+    )
+
+
+def _kernel() -> Way:
+    """A step of the backward kernel, within the kernel, within the pass that runs it."""
+    kernel, within = Source(persistent.backward_kernel), Source(persistent.backward)
+    way = _through(CELLS["lstm"], persistent.PERSISTENT)
+    kept, bar = way.arguments[4:6]
+    t = builtin.T - 1  # the second row is padded there, and the first is not
+    gates, keep = [kept.gates[t, :, n] for n in range(4)], np.array([[True], [False]])
+
+    def wronged(edited: Any) -> tuple[Builder, ...]:
+        wrong = kernel.with_edits([], {"step_backward": edited})
+        return way.wronged(within.with_edits([], {"backward_kernel": wrong}))
+
+    step = gates, kept.cs[t], kept.cs[t + 1], *bar.final, bar.hs[t], keep
+    return Way(persistent.step_backward, step, wronged)
+
+
+def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, its loops run step by step: each mutant runs twice or thrice, and would be compiled for it."""
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        with jax.disable_jit():
+            return function(*arguments, **options)
+
+    return run
+
+
+def _checkpointed() -> Way:
+    """A piece whose tapes are held, within pieces of pieces."""
+    within = Source(checkpointed.backward)
+    way = _through(CELLS["lstm"], in_scanned_pieces(4, 3), checkpointed.backward, pieces=(4, 3))
+    cell, p, initial, xs, _, bar, lengths = way.arguments
+    after = sequence.Gradients(p, bar.final, xs)
+    return Way(
+        checkpointed._by_tapes,
+        (
+            checkpointed.Recurrence(cell, p, xs, lengths, False),
+            *(bar.hs, initial, checkpointed.Span(0, len(xs)), after),
+        ),
+        lambda edited: way.wronged(_uncompiled(within.with_edits([], {"_by_tapes": edited}))),
+    )
+
+
+def _fast(part: str) -> Way:
+    """A piece, or a step of one, of the LSTM arranged for speed."""
+    whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
+    way = _through(CELLS["lstm"], fast_lstm.in_pieces(4), fast_lstm.backward, every=4)
+    cell, p, _, xs, tape, bar, lengths = way.arguments
+    keep, times_w_h = keep_of(builtin.T, lengths), fast_lstm._times(p.w_h.T, len(bar.final.h))
+    arguments: dict[str, Any] = {  # at the last steps the second row is padded, and the first is not
+        "_piece_backward": ((xs, bar.hs, keep), 4, (builtin.T, sequence.Gradients(p, bar.final, xs))),
+        "_step_backward": (bar.hs, keep, (builtin.T, bar.final)),
+    }
+
+    def wronged(edited: Any) -> tuple[Builder, ...]:
+        if part == "_step_backward":
+            edited = piece.with_edits([], {part: edited})
+        wrong = within.with_edits([], {"_piece_backward": edited})
+        return way.wronged(_uncompiled(whole.with_edits([], {"_backward": wrong})))
+
+    return Way(getattr(fast_lstm, part), (cell, p, times_w_h, tape, *arguments[part], None), wronged)
+
+
+WAYS: dict[str, Callable[[], Way]] = {
+    "initial_state": _learned,
+    "pieces": lambda: _through(CELLS["lstm"], in_pieces(4), pieces.backward, every=4),
+    "checkpointed": _checkpointed,
+    "fast piece": lambda: _fast("_piece_backward"),
+    "fast step": lambda: _fast("_step_backward"),
+    "bidirectional": _both_directions,
+    "rtrl": _rtrl,
+    "linear": _scan,
+    "parallel": lambda: _through(CELLS["qrnn_fo"], parallel.PARALLEL),
+    "persistent": lambda: _through(CELLS["lstm"], persistent.PERSISTENT),
+    "persistent kernel": _kernel,
+    "mlstm_parallel": lambda: _through(CELLS["mlstm"], mlstm_parallel.PARALLEL),
+}
+"""The other ways through time."""
+
+
+def of_way(name: str, every: int = 1) -> Iterator[Mutant]:
+    """The mistakes of another way through time."""
+    way = WAYS[name]()
+    source = Source(way.backward)
+    for edit in edits_of(source, *way.arguments, **way.options)[::every]:
+        builders = way.wronged(source.with_edits([edit]))
+        if all(map(_runs, builders)):
+            yield _mutant(f"through_time/{name}", edit, builders)
+
+
+def _losses_of(layer: Any) -> list[Callable[..., Problem]]:
+    return [b for b in builtin.losses().values() if b.keywords["layer"] is layer]  # type: ignore[attr-defined]
+
+
+LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
+    "layers/dense": (dense, lambda: [builtin.dense_layer]),
+    "layers/embedding": (embedding, lambda: [builtin.embedding_layer]),
+    "layers/crf": (crf, lambda: [builtin.crf_layer]),
+    "layers/attention": (
+        attention,
+        lambda: [partial(builtin.attention_layer, kind) for kind in ("additive", "dot")],
+    ),
+    "layers/softmax_cross_entropy": (softmax_cross_entropy, lambda: _losses_of(softmax_cross_entropy)),
+    "layers/binary_cross_entropy": (binary_cross_entropy, lambda: _losses_of(binary_cross_entropy)),
+    "layers/mean_squared_error": (mean_squared_error, lambda: _losses_of(mean_squared_error)),
+    "models/classifier": (classifier, lambda: [partial(builtin.text_classifier, kind) for kind in builtin.READ]),
+    "models/tagger": (tagger, lambda: [partial(builtin.sequence_tagger, kind) for kind in builtin.TAGGERS]),
+    "models/spelling": (spelling, lambda: [builtin.spelled_words]),
+    "models/hmm": (hmm, lambda: [builtin.hidden_markov_model]),
+    "models/translation": (
+        translation,
+        lambda: [partial(builtin.translator, kind) for kind in ("additive", "dot")],
+    ),
+}
+"""By unit: a module with a hand-written `backward`, and the problems that take one in its place as `layer`."""
+
+
+def of_layer(unit: str, every: int = 1) -> Iterator[Mutant]:
+    """The mistakes of a layer, of a loss, or of a model's way from its loss to its parameters."""
+    module, builders = LAYERS[unit]
+    source = Source(module.backward)
+    arguments, options = _called_with(module, builders()[0])
+    for edit in edits_of(source, *arguments, **options)[::every]:
+        wrong = _layer(module.forward, source.with_edits([edit]))
+        wronged = tuple(partial(build, layer=wrong) for build in builders())
+        if all(map(_runs, wronged)):
+            yield _mutant(unit, edit, wronged)
+
+
+def _called_with(module: Any, build: Callable[..., Problem]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What the module's backward is called with in the problem."""
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        calls.append((arguments, options))
+        return module.backward(*arguments, **options)
+
+    problem = build(np.random.default_rng(0), layer=_layer(module.forward, noted))
+    outputs = problem.function(problem.inputs)
+    problem.gradients(problem.inputs, jax.tree.map(lambda v: np.ones(np.shape(v)), outputs))
+    return calls[0]
+
+
+def _mutant(unit: str, edit: Edit, builders: tuple[Any, ...]) -> Mutant:
+    return Mutant(unit, edit.kind, edit.tag, edit.sentence, edit.wrong, builders)
+
+
+def _runs(build: Builder) -> bool:
+    """Whether the edited code runs and gives arrays of the inputs' shapes: else it is no mistake that anyone keeps."""
+    problem = build(np.random.default_rng(0))
+    outputs = problem.function(problem.inputs)
+    bar = jax.tree.map(lambda v: np.ones(np.shape(v)), outputs)
+    try:
+        with x64(), np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+            given = problem.gradients(problem.inputs, bar)
+    except (ValueError, TypeError, AttributeError, IndexError, NameError):
+        return False
+    mine, theirs = (jax.tree.leaves({k: tree[k] for k in given}) for tree in (problem.inputs, given))
+    return [np.shape(v) for v in mine] == [np.shape(v) for v in theirs]
