@@ -3,6 +3,7 @@ is made one line."""
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def text_of(error: BaseException) -> str:
     return (str(error).strip().split("\n") or [""])[0][:200]
 
 
+def described(error: BaseException) -> str:
+    """The kind of an error and its first line; of one of this package the line alone."""
+    return text_of(error) if isinstance(error, LstmRefError) else f"{type(error).__name__}: {text_of(error)}"
+
+
 def is_readable(error: BaseException) -> bool:
     """Whether its text can be had: `__str__` is anybody's code."""
     try:
@@ -55,6 +61,19 @@ def is_readable(error: BaseException) -> bool:
     except BaseException:
         return False
     return True
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether it comes of this package's own lines: the innermost that are no library's are ours, not the user's."""
+    libraries = sysconfig.get_paths()
+    outside = tuple(str(Path(libraries[k])) for k in ("stdlib", "purelib", "platlib"))
+    here = str(Path(__file__).parent)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(here):
+            return True
+        if not frame.filename.startswith((*outside, "<frozen")):
+            return False
+    return False
 
 
 def defect(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import jax
 
 from lstm_ref.arithmetic.balls import as_balls
 from lstm_ref.arithmetic.jaxpr import trace
-from lstm_ref.errors import CannotEvaluate, LstmRefError
+from lstm_ref.errors import CannotEvaluate, LstmRefError, text_of
 
 
 def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
@@ -35,12 +35,8 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:  # of whatever class: scipy.signal raises NotImplementedError
             raise CannotEvaluate(
                 "the NumPy code does not keep numbers of arbitrary precision "
-                f"({_first_line(error)}); the usual cause is an accumulator made with np.zeros(shape): "
+                f"({text_of(error)}); the usual cause is an accumulator made with np.zeros(shape): "
                 "np.zeros(shape, dtype=x.dtype) or np.zeros_like(x) keeps them"
             ) from error
 
     return evaluate
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:160]

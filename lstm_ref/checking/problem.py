@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import CELLS
-from lstm_ref.checking.code.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
+from lstm_ref.checking.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
 from lstm_ref.errors import BadInput
 from lstm_ref.leaves import places
 

@@ -10,6 +10,7 @@ that at 1e110 as many digits are left of the change as at 1.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -29,6 +30,11 @@ ROOM = 10
 GUARD_DIGITS = 10
 BATCH = 64
 """Points at which JAX code is evaluated at once, at most: more need memory, and gain nothing."""
+
+
+def comparison_precision(digits: int) -> AbstractContextManager[None]:
+    """In which a claim is held against this oracle's `digits`: half as many again, for what cancels in the claim."""
+    return precision(3 * digits // 2 + GUARD_DIGITS)
 
 
 def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> Estimate:

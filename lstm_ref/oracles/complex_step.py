@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_ref.errors import CannotEvaluate
+from lstm_ref.errors import CannotEvaluate, text_of
 from lstm_ref.oracles.estimate import Estimate, Function, Line
 
 STEP = 1e-200
@@ -36,7 +36,9 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
             "np.zeros(shape, dtype=x.dtype) keeps it)"
         ) from error
     except Exception as error:
-        raise CannotEvaluate(f"the function does not take complex numbers: {_first_line(error)}") from error
+        raise CannotEvaluate(
+            f"the function does not take complex numbers: {text_of(error) or type(error).__name__}"
+        ) from error
     gradient = np.array(values).imag / STEP
     # A function that is not analytic (abs, conj, a comparison of moduli) gives itself away element by element: its
     # values do not change as its complex step says. eps/h of rounding and h² of truncation are both about 1e-10.
@@ -53,7 +55,3 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
             f"its complex step gives {gradient[n]:.6g} where its values change by {change[n]:.6g}"
         )
     return Estimate(phi.unravel(gradient))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:160] or type(error).__name__

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstm_ref.errors import CannotEvaluate, LstmRefError
+from lstm_ref.errors import CannotEvaluate, LstmRefError, described
 from lstm_ref.oracles.estimate import Estimate, Function, inner
 
 DIRECTIONS = 2
@@ -65,7 +65,7 @@ def _reverse(function: Function, inputs: Any, cotangent: Any, laid_open: bool) -
         except LstmRefError:
             raise
         except Exception as error:
-            raise CannotEvaluate(f"torch's autograd fails: {_first_line(error)}") from error
+            raise CannotEvaluate(f"torch's autograd fails: {described(error)}") from error
     zeros = [np.zeros(np.shape(v)) for v in leaves]
     return [z if g is None else g.to_dense().numpy() for g, z in zip(found, zeros, strict=True)], tree
 
@@ -82,7 +82,7 @@ def _outputs(function: Function, tensors: Any, laid_open: bool) -> Any:
     except Exception as error:
         if forward is None:
             raise CannotEvaluate("the function does not take torch tensors") from error
-        raise CannotEvaluate(f"the code fails under torch's autograd: {_first_line(error)}") from error
+        raise CannotEvaluate(f"the code fails under torch's autograd: {described(error)}") from error
 
 
 def _doubt(function: Function, inputs: Any, cotangent: Any, gradients: list[np.ndarray]) -> float:
@@ -191,8 +191,3 @@ def _is_followed(v: Any) -> bool:
     return getattr(v, "requires_grad", False) or (
         forward_ad._current_level >= 0 and forward_ad.unpack_dual(v).tangent is not None
     )
-
-
-def _first_line(error: BaseException) -> str:
-    text = (str(error).strip().split("\n") or [""])[0][:200]
-    return text if isinstance(error, LstmRefError) else f"{type(error).__name__}: {text}"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from lstm_ref.arithmetic.balls import Balls, as_balls, precision
+from lstm_ref.arithmetic.balls import Balls, as_balls
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.arithmetic.lift import lift
-from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.checking.code.run import TOO_MANY_TO_TRY, as_it_runs, eagerly, is_jax
+from lstm_ref.checking.code.as_written import AGAIN
+from lstm_ref.checking.code.run import TOO_MANY_TO_TRY, as_it_runs, eagerly, in_own_arithmetic, is_jax
 from lstm_ref.checking.problem import Problem
-from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.errors import BadInput, CannotEvaluate, described
 from lstm_ref.leaves import paths
-from lstm_ref.oracles.balls import GUARD_DIGITS
+from lstm_ref.oracles.balls import comparison_precision
 
 # Cotangents are drawn an order above the largest bound at which people clip (10): a gradient is linear in them, but one
 # that is clipped on its way is not, and would pass unseen with small ones. In float16, whose largest number is 65504,
@@ -67,63 +65,28 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
     return jax.tree.map(drawn, outputs)
 
 
-AGAIN = "gives other numbers for {path} when called again: state is left from the last call"
+@dataclass(frozen=True)
+class Claim:
+    """What the author's code gives, and what is wrong with the calls that gave it."""
+
+    cotangents: Any
+    floats: dict[str, np.ndarray]
+    """The claimed gradients by path, as the code runs."""
+    in_balls: InBalls
+    faults: tuple[str, ...]
 
 
-def faults_as_written(problem: Problem, seed: int) -> tuple[str, ...]:
-    """What is wrong with calls of the author's code as it stands, before JAX traces any of it.
-
-    It runs first at inputs beside those of the problem, as the next batch would be, so that a tape which is never
-    renewed is a wrong one; then twice at the problem's. Code that fails here fails again, and is told, later.
-    """
-    rng = np.random.default_rng(seed)
-    beside = jax.tree.map(
-        lambda v: np.asarray(v * (1 + 0.05 * rng.standard_normal(np.shape(v))), v.dtype), _arrays(problem)
-    )
-    # NumPy's arrays, which JAX code takes too unless it asks for more.
-    for given in (np.array, jnp.asarray):
-        try:
-            with x64(), warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                call = _as_written(problem, given, np.random.default_rng(seed))
-                with suppress(Exception, SystemExit):
-                    call(beside)
-                (outputs, first), (again, second) = call(_arrays(problem)), call(_arrays(problem))
-        except (Exception, SystemExit):
-            continue
-        if not all(np.array_equal(outputs[path], again.get(path), equal_nan=True) for path in outputs):
-            return ()  # the forward draws random numbers, which is another matter
-        what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
-        return tuple(
-            f"{what} {AGAIN.format(path=path)}"
-            for path, value in first.items()
-            if path in second and not np.array_equal(value, second[path], equal_nan=True)
-        )
-    return ()
-
-
-def _arrays(problem: Problem) -> Any:
-    return jax.tree.map(np.asarray, problem.inputs)
-
-
-def _as_written(problem: Problem, given: Callable[[Any], Any], rng: np.random.Generator) -> Callable[[Any], Any]:
-    """Outputs and claim at inputs, both by path, with the same cotangents each time."""
-    bars: list[Any] = []
-
-    def call(inputs: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        outputs = problem.function(jax.tree.map(given, inputs))
-        if not bars:
-            bars.append(
-                jax.tree.map(lambda v: np.asarray(rng.standard_normal(np.shape(v)), np.result_type(v)), outputs)
-            )
-        found = problem.gradients(jax.tree.map(given, inputs), jax.tree.map(given, bars[0]))
-        return _copied(outputs), _copied(found)
-
-    return call
-
-
-def _copied(tree: Any) -> dict[str, np.ndarray]:
-    return {path: np.array(v) for path, v in paths(tree).items()}
+def evaluate_claim(
+    problem: Problem, digits: int, seed: int, *, in_balls: bool, stateless: bool, say: Callable[[str], None]
+) -> Claim:
+    """The claim in floats and, where told so, in balls. Raises BadInput where its code fails."""
+    cotangents = cotangents_of(problem, seed)
+    floats = claim_in_floats(problem, cotangents, stateless)
+    balls = InBalls(None, None)
+    if in_balls:
+        say("running the backward pass in balls")
+        balls = claim_in_balls(problem, floats.values, cotangents, digits)
+    return Claim(cotangents, floats.values, balls, floats.faults + faults_of_rule(problem))
 
 
 class InFloats(NamedTuple):
@@ -217,6 +180,22 @@ def _for(pure: bool, tree: Any) -> Any:
     return tree if pure else jax.tree.map(np.copy, tree)
 
 
+def faults_of_rule(problem: Problem) -> tuple[str, ...]:
+    """Where a derivative rule's own forward pass gives other values than the function it is the derivative of."""
+    if problem.rule_outputs is None:
+        return ()
+    plain, ruled = (
+        paths(in_own_arithmetic(f, problem.inputs)(jax.tree.map(np.copy, problem.inputs)))
+        for f in (problem.function, problem.rule_outputs)
+    )
+    found = []
+    for path, value in plain.items():
+        if path not in ruled or not alike(value, ruled[path]):
+            label = f"output {path}" if path else "its output"
+            found.append(f"the rule's own forward pass gives another value than the function: {label} differs")
+    return tuple(found)
+
+
 class InBalls(NamedTuple):
     """The claim as a function of balls, and its value at the inputs; None where it does not run on balls, and why."""
 
@@ -233,19 +212,10 @@ def claim_in_balls(problem: Problem, claimed: dict[str, np.ndarray], cotangents:
         return evaluate(*(jax.tree.map(lambda v: as_balls(v).copy(), tree) for tree in (inputs, bars)))
 
     try:
-        with precision(3 * digits // 2 + GUARD_DIGITS):
+        with comparison_precision(digits):
             values = {path: as_balls(v) for path, v in paths(in_balls(problem.inputs, cotangents)).items()}
     except CannotEvaluate as error:
         return InBalls(None, None, f"{error}; lost: proof of the equations beyond 15 digits")
     if values.keys() != claimed.keys() or any(values[k].shape != claimed[k].shape for k in claimed):
         return InBalls(None, None, "the code takes another path for numbers that are not floats")
     return InBalls(in_balls, values)
-
-
-def described(error: BaseException) -> str:
-    """The kind of an error and the first line of what it says, whatever its author made of that."""
-    try:
-        text = (str(error).strip().split("\n") or [""])[0][:200]
-    except Exception:
-        text = "(it cannot say why)"
-    return f"{type(error).__name__}: {text}"

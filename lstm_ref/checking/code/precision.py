@@ -7,6 +7,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,8 +17,9 @@ import numpy as np
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.run import in_own_arithmetic
+from lstm_ref.checking.problem import Problem
 from lstm_ref.leaves import paths
-from lstm_ref.oracles.estimate import is_traceable, scales
+from lstm_ref.oracles.estimate import is_traceable, scales, why_untraceable
 from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
@@ -147,3 +149,22 @@ def _is_low(node: Any) -> bool:
     if isinstance(node, ast.Attribute):
         return node.attr in {"float32", "float16", "half", "single", "bfloat16"}
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in LOW
+
+
+def in_its_precision(problem: Problem) -> Problem:
+    """The problem, in float32 where JAX can trace its function so and not in float64, with a remark that says so."""
+    if problem.definition is not None:
+        return problem
+    error = why_untraceable(problem.function, problem.inputs)
+    with np.errstate(over="ignore"):
+        low = jax.tree.map(lambda v: np.asarray(v).astype(np.float32), problem.inputs)
+    stays = any(np.result_type(v) == np.float32 for v in jax.tree.leaves(problem.inputs))
+    if stays and error is None:
+        double = jax.tree.map(lambda v: np.asarray(v).astype(np.float64), problem.inputs)
+        error = why_untraceable(problem.function, double)
+        return replace(problem, single=error is not None)
+    if error is None or not error.is_type_error or why_untraceable(problem.function, low) is not None:
+        return problem
+    why = " ".join(error.text.split())[:300]
+    note = f"JAX can trace the function in float32 alone, and it is judged in float32; in float64: {why}"
+    return replace(problem, inputs=low, single=True, remarks=(*problem.remarks, note))

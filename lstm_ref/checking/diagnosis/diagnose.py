@@ -22,6 +22,7 @@ from lstm_ref.checking.diagnosis.known_cell import known_cell
 from lstm_ref.checking.diagnosis.symptoms import symptoms
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
+from lstm_ref.errors import LstmRefError, defect, described, is_ours
 from lstm_ref.leaves import paths
 
 Named = Mapping[str, np.ndarray]
@@ -45,6 +46,20 @@ class Diagnosis(NamedTuple):
     conformance: Conformance | None = None
     adjoints: tuple[NodeReport, ...] = ()
     """Of the adjoints that the author gave for a known cell, in forward order."""
+    why_not: str = ""
+    """Why there is none, where one was asked for."""
+
+
+def explain_claim(evidence: Evidence, check: Check) -> Diagnosis:
+    """The diagnosis, or why there is none: the verdict stands without it."""
+    try:
+        return diagnose(evidence, check)
+    except LstmRefError:
+        raise
+    except KeyboardInterrupt:
+        return Diagnosis(why_not="interrupted")
+    except Exception as error:  # of the user's own code, at inputs of ours; or a defect of ours, which is not hidden
+        return Diagnosis(why_not=defect(error) if is_ours(error) else described(error))
 
 
 def diagnose(evidence: Evidence, check: Check) -> Diagnosis:

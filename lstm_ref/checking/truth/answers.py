@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints, precision
+from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints
 from lstm_ref.arithmetic.lift import lift
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.named_values import has_own_rules, without_custom_rules
+from lstm_ref.checking.code.size import MANY_DIRECTED, MANY_ELEMENTS, VERY_MANY_ELEMENTS, is_large, is_very_large
 from lstm_ref.checking.problem import Problem
-from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
+from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError, described
 from lstm_ref.leaves import paths
 from lstm_ref.oracles import ORACLES, Estimate
-from lstm_ref.oracles.balls import GUARD_DIGITS
+from lstm_ref.oracles.balls import comparison_precision
 from lstm_ref.oracles.estimate import is_traceable
 from lstm_ref.oracles.reverse import pullback, reverse
 from lstm_ref.oracles.torch_autograd import torch_estimator
@@ -26,17 +27,10 @@ BY_ELEMENT = {"balls", "complex", "forward", "differences"}
 BY_RULES = {"reverse", "forward"}
 BY_VALUES = {"balls", "complex"}
 FLOAT64_ALONE = {"complex", "differences"}
-MANY_ELEMENTS = 1000
 DIRECTIONS = 4
-MANY_DIRECTED = 200
-"""Inputs, each with directions of its own, that a large problem may have for an answer from values."""
-
-# Beyond this many elements an evaluation in balls takes minutes (some 10 us an operation and element, T·B·H² of them):
-# where autodiff sees every element, the others are asked only by name.
-VERY_MANY_ELEMENTS = 20_000
 
 
-def asked(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
     """The oracles to ask, of those named or of all, and why any are left out. Raises BadInput for an unknown name."""
     names = tuple(ORACLES) if oracles is None else tuple(oracles)
     for name in names:
@@ -53,17 +47,6 @@ def asked(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, .
     return names, []
 
 
-def is_very_large(problem: Problem, traced: bool = True) -> bool:
-    """Whether the problem is too large for balls, and autodiff can see all of it (or might: JAX is not to trace it). Of
-    many small inputs it is sooner: each asks for evaluations of its own, element by element or along directions."""
-    leaves = jax.tree.leaves(problem.inputs)
-    size = sum(int(np.size(v)) for v in leaves)
-    is_too_large = size > VERY_MANY_ELEMENTS or (size > MANY_ELEMENTS and len(leaves) > MANY_DIRECTED)
-    if not is_too_large or problem.definition is not None:
-        return False
-    return not traced or is_traceable(problem.function, problem.inputs)
-
-
 class Answer(NamedTuple):
     """An oracle's gradients by path, of every element or along directions, as float64 arrays or balls; its doubt."""
 
@@ -74,26 +57,55 @@ class Answer(NamedTuple):
     """Where the oracle was asked along directions: (DIRECTIONS, ...) for every path."""
 
 
-class Asked(NamedTuple):
-    """What the oracles say, and which could not be asked."""
+class Truth(NamedTuple):
+    """What the oracles say, and which could not be asked, and why."""
 
     answers: dict[str, Answer]
     skipped: tuple[tuple[str, str], ...]
 
+    @property
+    def decisive(self) -> set[str]:
+        """The sharpest oracle that uses values only decides, if it saw every element.
 
-def ask_all(
+        If it went along directions, whatever saw every element decides with it. Without such an oracle all decide
+        together.
+        """
+        for name in ("balls", "complex"):
+            if name in self.answers:
+                whole = {n for n, a in self.answers.items() if a.directions is None}
+                return {name} if name in whole else {name, *whole}
+        return set(self.answers)
+
+    def gradients(self) -> dict[str, np.ndarray] | None:
+        """The gradients by path, in floats, of the sharpest oracle that saw every element; None without one."""
+        decisive = self.decisive
+        for name in (*(n for n in self.answers if n in decisive), *self.answers):
+            if self.answers[name].directions is None:
+                return {
+                    path: midpoints(v) if is_balls(v) else np.asarray(v, np.float64)
+                    for path, v in self.answers[name].gradients.items()
+                }
+        return None
+
+    @property
+    def at_kink(self) -> bool:
+        """Balls see every comparison of equal numbers; differences may take a bend for a kink."""
+        return any(a.at_kink for name, a in self.answers.items() if name == "balls" or "balls" not in self.decisive)
+
+
+def ask_oracles(
     problem: Problem, cotangents: Any, wanted: list[str], oracles: Iterable[str] | None, digits: int, seed: int
-) -> Asked:
+) -> Truth:
     """Every oracle, or those named, about the `wanted` paths. Raises BadInput for an unknown name, and where none can
     be asked."""
-    names, left_out = asked(problem, oracles)
+    names, left_out = oracles_to_ask(problem, oracles)
     if problem.definition is not None:
         found = ask_definition(problem, cotangents, digits)
     else:
         found = _ask(names, problem, cotangents, digits, seed, wanted)
         if not found.answers and oracles is None:  # what sees all of a large problem cannot be asked
             others = _ask(tuple(n for n, _ in left_out), problem, cotangents, digits, seed, wanted)
-            found, left_out = Asked(others.answers, found.skipped + others.skipped), []
+            found, left_out = Truth(others.answers, found.skipped + others.skipped), []
     found = found._replace(skipped=(*left_out, *found.skipped))
     if not found.answers:
         raise BadInput(
@@ -102,7 +114,7 @@ def ask_all(
     return found
 
 
-def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Asked:
+def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Truth:
     answers: dict[str, Answer] = {}
     skipped = []
     for name in names:
@@ -111,7 +123,7 @@ def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int,
             answers[name] = ask(name, problem, cotangents, digits, seed, wanted, judges)
         except CannotEvaluate as error:
             skipped.append((name, str(error)))
-    return Asked(answers, tuple(skipped))
+    return Truth(answers, tuple(skipped))
 
 
 def ask(
@@ -127,8 +139,7 @@ def ask(
     except LstmRefError:
         raise
     except Exception as error:
-        text = (str(error).strip().split("\n") or [""])[0][:200]
-        raise CannotEvaluate(f"the function fails in float64: {type(error).__name__}: {text}") from error
+        raise CannotEvaluate(f"the function fails in float64: {described(error)}") from error
 
 
 def _answer_of(
@@ -157,11 +168,6 @@ def has_rules_of_its_own(problem: Problem) -> bool:
         return False
     with x64():
         return has_own_rules(jax.make_jaxpr(problem.function)(problem.inputs).jaxpr)
-
-
-def is_large(problem: Problem) -> bool:
-    """Whether one evaluation an element is too many."""
-    return sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs)) > MANY_ELEMENTS
 
 
 def directions_of(problem: Problem, seed: int, wanted: list[str]) -> dict[str, np.ndarray]:
@@ -194,7 +200,7 @@ def _answer(estimate: Estimate) -> Answer:
     return Answer(gradients, doubt, estimate.at_kink, None)
 
 
-def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Asked:
+def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Truth:
     """A declared estimator is held to its definition: autodiff of a function that cuts where the author cuts."""
     definition = problem.definition
     assert definition is not None
@@ -202,12 +208,12 @@ def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Asked:
     inputs = jax.tree.map(lambda v: np.asarray(v, dtype=np.float64), problem.inputs)
     if hasattr(definition, "torch"):
         try:
-            return Asked({"torch": _answer(torch_estimator(definition, inputs, cotangents))}, ())
+            return Truth({"torch": _answer(torch_estimator(definition, inputs, cotangents))}, ())
         except CannotEvaluate as error:
-            return Asked({}, (("torch", str(error)),))
+            return Truth({}, (("torch", str(error)),))
     try:
         autodiff = lift(lambda x: pullback(definition, x, cotangents), inputs)
-        with precision(3 * digits // 2 + GUARD_DIGITS):
+        with comparison_precision(digits):
             answers["balls"] = _answer(Estimate(autodiff(jax.tree.map(as_balls, inputs))))
     except CannotEvaluate as error:
         skipped.append(("balls", str(error)))
@@ -215,27 +221,4 @@ def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Asked:
         answers["reverse"] = _answer(reverse(definition, inputs, cotangents))
     except CannotEvaluate as error:
         skipped.append(("reverse", f"the definition of the estimator must be JAX code: {error}"))
-    return Asked(answers, tuple(skipped))
-
-
-def decisive_of(answers: dict[str, Answer]) -> set[str]:
-    """The sharpest oracle that uses values only decides, if it saw every element.
-
-    If it went along directions, whatever saw every element decides with it. Without such an oracle all decide together.
-    """
-    for name in ("balls", "complex"):
-        if name in answers:
-            whole = {n for n, a in answers.items() if a.directions is None}
-            return {name} if name in whole else {name, *whole}
-    return set(answers)
-
-
-def truth_of(answers: dict[str, Answer], decisive: set[str]) -> dict[str, np.ndarray] | None:
-    """The gradients by path, in floats, of the sharpest oracle that saw every element; None without one."""
-    for name in (*(n for n in answers if n in decisive), *answers):
-        if name in answers and answers[name].directions is None:
-            return {
-                path: midpoints(v) if is_balls(v) else np.asarray(v, np.float64)
-                for path, v in answers[name].gradients.items()
-            }
-    return None
+    return Truth(answers, tuple(skipped))

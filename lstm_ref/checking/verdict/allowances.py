@@ -90,6 +90,16 @@ class Verdicts:
     remarks: tuple[str, ...] = ()
 
     @property
+    def reports(self) -> list[InputReport]:
+        """Of every input, in the claim's order."""
+        return [judged.report for judged in self.by_input.values()]
+
+    @property
+    def wrong(self) -> dict[str, np.ndarray]:
+        """Which elements are, by path."""
+        return {path: judged.wrong for path, judged in self.by_input.items()}
+
+    @property
     def right(self) -> bool:
         """No input is wrong; some may be undecided."""
         return not any(_is_wrong(j) for j in self.by_input.values())

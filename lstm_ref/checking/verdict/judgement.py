@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_ref.arithmetic.balls import Balls, as_balls, is_balls, midpoints, precision
+from lstm_ref.arithmetic.balls import Balls, as_balls, is_balls, midpoints
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.checking.diagnosis.first_wrong import pattern_of
 from lstm_ref.checking.report import InputReport, OracleReport
 from lstm_ref.checking.truth.answers import Answer
 from lstm_ref.checking.verdict.compare import Comparison, compare, compare_floats
-from lstm_ref.oracles.balls import GUARD_DIGITS
+from lstm_ref.checking.verdict.pattern import pattern_of
+from lstm_ref.oracles.balls import comparison_precision
 
 # An extrapolated difference estimates its own error, it does not bound it: it counts as disagreeing beyond ten times.
 DIFFERENCE_DOUBT = 10.0
@@ -93,7 +93,7 @@ def _judge(
     sight = _Sight()
     vetoed = False
     for name, answer in answers.items():
-        with precision(3 * digits // 2 + GUARD_DIGITS):
+        with comparison_precision(digits):
             doubt: Any = answer.doubt[path] * (DIFFERENCE_DOUBT if name == "differences" else 1)
             # What computes in floats loses digits of its own, oracle and claim alike.
             floor = allowed.floor[path] + constants

@@ -14,7 +14,7 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.adapters.signature import argument_names, name_of
 from lstm_ref.checking.code.named_values import without_custom_rules
 from lstm_ref.checking.problem import Problem, problem
-from lstm_ref.errors import BadInput
+from lstm_ref.errors import BadInput, described
 
 
 def custom_vjp(function: Callable[..., Any], *arguments: Any, name: str | None = None) -> Problem:
@@ -92,8 +92,7 @@ def _outputs_of(whole: Callable[[Any], Any], inputs: Any, called: str) -> Any:
         with x64():
             return jax.eval_shape(whole, inputs)
     except Exception as error:
-        text = (str(error).strip().split("\n") or [""])[0][:200]
-        raise BadInput(f"{called} fails: {type(error).__name__}: {text}") from error
+        raise BadInput(f"{called} fails: {described(error)}") from error
 
 
 def _left_out(outputs: Any, called: str) -> list[str]:
