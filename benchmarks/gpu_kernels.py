@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.gradient_speed import GRADIENT, OURS, PEERS, by_scan, contenders, jitted, problem, truth
 from benchmarks.harness import Contender, Elsewhere, Row, Setting, beside, measured, near
 from lstm_ref.interop import cudnn
-from lstm_ref.interop.conform.features import Problem
+from lstm_ref.interop.conform.features import FeatureCase
 from lstm_ref.sequence import Outputs
 from lstm_ref.through_time import persistent
 
@@ -67,7 +67,7 @@ def multiplied(products: str) -> Iterator[None]:
         yield
 
 
-def everyone(given: Problem) -> dict[str, Contender]:
+def everyone(given: FeatureCase) -> dict[str, Contender]:
     """By name: what is timed, and how the gradient of the inputs is taken out of what it gives."""
     found = {name: one for name, one in contenders(given).items() if name not in PEERS}
     more = {KERNELS: jitted(partial(by_scan, persistent.bptt), given, given.params)}
@@ -76,7 +76,7 @@ def everyone(given: Problem) -> dict[str, Contender]:
     return found | {name: (run, lambda found: found[2]) for name, run in more.items()}
 
 
-def by_cudnn(given: Problem, buffer: Any, initial: Any, xs: Any) -> Outputs:
+def by_cudnn(given: FeatureCase, buffer: Any, initial: Any, xs: Any) -> Outputs:
     """JAX's own call of cuDNN; batch first, and one flat buffer of weights."""
     from jax.experimental import rnn
 

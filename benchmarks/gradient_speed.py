@@ -26,7 +26,7 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
 from lstm_ref.cells.cell import arrays
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.interop.conform.features import FEATURES, Problem, arranged
+from lstm_ref.interop.conform.features import FEATURES, FeatureCase, arranged
 from lstm_ref.interop.conform.table import module_of
 from lstm_ref.interop.layout import theirs
 from lstm_ref.interop.layouts import LAYOUTS
@@ -59,7 +59,7 @@ PROCESSES = 3
 Gradient = Callable[[], Any]
 
 
-def problem(T: int, B: int, D: int, H: int, dtype: Any = np.float32) -> Problem:
+def problem(T: int, B: int, D: int, H: int, dtype: Any = np.float32) -> FeatureCase:
     """Kernels of the size that they are initialised with, everything else normal."""
     rng = np.random.default_rng(0)
     drawn = lambda shape, scale=1.0: (scale * rng.standard_normal(shape)).astype(dtype)  # noqa: E731
@@ -68,16 +68,16 @@ def problem(T: int, B: int, D: int, H: int, dtype: Any = np.float32) -> Problem:
     )
     state = lambda: arrays(lstm.state_shapes(B, H), drawn)  # noqa: E731
     bar = Outputs(drawn((T, B, H)), [state()])
-    return Problem(FEATURES["lstm"], lstm, [params], [state()], drawn((T, B, D)), bar, None)
+    return FeatureCase(FEATURES["lstm"], lstm, [params], [state()], drawn((T, B, D)), bar, None)
 
 
-def by_scan(recurrence: Any, given: Problem, weights: Any, initial: Any, xs: Any) -> Outputs:
+def by_scan(recurrence: Any, given: FeatureCase, weights: Any, initial: Any, xs: Any) -> Outputs:
     """Ours, as a framework's forward is called."""
     hs, final = recurrence(lstm, weights[0], initial[0], xs)
     return Outputs(hs, [final])
 
 
-def jitted(forward: Any, given: Problem, weights: Any) -> Gradient:
+def jitted(forward: Any, given: FeatureCase, weights: Any) -> Gradient:
     """Gradients of (weights, initial states, inputs) by a JAX function, compiled."""
     gradients = jax.jit(partial(pullback, partial(forward, given)))
     read = jax.tree.map(jax.numpy.asarray, (weights, given.initial, given.xs, given.bar))
@@ -90,7 +90,7 @@ def pullback(forward: Any, weights: Any, initial: Any, xs: Any, bar: Any) -> Any
 
 
 def fast(
-    given: Problem, backward: bool = True, way: Through = fast_lstm.FAST, over: Sequence[Any] | None = None
+    given: FeatureCase, backward: bool = True, way: Through = fast_lstm.FAST, over: Sequence[Any] | None = None
 ) -> Gradient:
     """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs.
 
@@ -117,7 +117,7 @@ def fast(
     return lambda: jax.block_until_ready(run(read, bar))
 
 
-def devices(given: Problem) -> int:
+def devices(given: FeatureCase) -> int:
     """On how many the rows are split."""
     (B, H), all_devices = given.initial[0].h.shape, jax.device_count()
     worth = 4 * B * H * given.dtype.itemsize >= WORTH and H * all_devices <= UNITS_A_ROW * B
@@ -128,7 +128,7 @@ def _fast_bptt(cell: Any, *read: Any) -> Outputs:
     return fast_lstm.bptt(*read)
 
 
-def torchs(given: Problem, backward: bool = True) -> Gradient:
+def torchs(given: FeatureCase, backward: bool = True) -> Gradient:
     """torch's native layer: its gradients, or its outputs. Raises ImportError where it cannot use the device."""
     import torch
 
@@ -155,12 +155,12 @@ def torchs(given: Problem, backward: bool = True) -> Gradient:
     return run
 
 
-def of_torch(given: Problem) -> Callable[[Any], Any]:
+def of_torch(given: FeatureCase) -> Callable[[Any], Any]:
     """The last of torch's results as a NumPy array."""
     return lambda found: found[-1].detach().cpu().double().numpy().astype(given.dtype)
 
 
-def peers(given: Problem) -> dict[str, tuple[Callable[..., Any], Any]]:
+def peers(given: FeatureCase) -> dict[str, tuple[Callable[..., Any], Any]]:
     """By name: another framework's forward, and its weights; those that are installed."""
     found = {}
     for name, (framework, layout) in PEERS.items():
@@ -169,7 +169,7 @@ def peers(given: Problem) -> dict[str, tuple[Callable[..., Any], Any]]:
     return found
 
 
-def contenders(given: Problem) -> dict[str, Contender]:
+def contenders(given: FeatureCase) -> dict[str, Contender]:
     """By name: what is timed, and how the gradient of the inputs is taken out of what it gives."""
     of_xs = lambda found: found[2]  # noqa: E731
     found: dict[str, Contender] = {
@@ -185,7 +185,7 @@ def contenders(given: Problem) -> dict[str, Contender]:
     return found
 
 
-def truth(given: Problem, recurrence: Any = sequence.scan) -> Any:
+def truth(given: FeatureCase, recurrence: Any = sequence.scan) -> Any:
     """Outputs, and gradients of (parameters, initial states, inputs), in float64, of the problem's numbers: by autodiff
     of the scan, if by nothing else."""
     read = given.params, given.initial, given.xs, given.bar

@@ -11,7 +11,7 @@ from unittest import mock
 
 from benchmarks.gradient_speed import GRADIENT, SIZES, devices, fast, problem, truth
 from benchmarks.harness import Contender, Row, Setting, beside, measured, near
-from lstm_ref.interop.conform.features import Problem
+from lstm_ref.interop.conform.features import FeatureCase
 from lstm_ref.sequence import Through
 from lstm_ref.through_time import fast_lstm
 
@@ -20,7 +20,7 @@ TIMES = (0.25, 0.5, 2, 4)
 SECONDS = 3.0
 
 
-def contenders(given: Problem) -> dict[str, Contender]:
+def contenders(given: FeatureCase) -> dict[str, Contender]:
     """By name: gradients in pieces of that length."""
     T, B, H = given.bar.hs.shape
     chosen = fast_lstm.piece_length(T, B // devices(given), H, given.dtype.itemsize)

@@ -30,7 +30,7 @@ from benchmarks.gradient_speed import (
 )
 from benchmarks.harness import Contender, Row, Setting, beside, measured, near
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.interop.conform.features import Problem
+from lstm_ref.interop.conform.features import FeatureCase
 
 SIZES = (
     (5, 1, 4, 4),
@@ -49,7 +49,7 @@ FORWARD = "forward"
 SECONDS = 1.0
 
 
-def forwards(given: Problem) -> dict[str, Contender]:
+def forwards(given: FeatureCase) -> dict[str, Contender]:
     """By name: the outputs alone."""
 
     def jitted(forward: Callable[..., Any], weights: Any) -> Contender:

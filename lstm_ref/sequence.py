@@ -25,7 +25,7 @@ import numpy as np
 
 from lstm_ref.arithmetic import stack
 from lstm_ref.cells import Cell, Cotangents, Tape
-from lstm_ref.cells.cell import named, solved
+from lstm_ref.cells.cell import named, solve_sizes
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import check_lengths, choose, integers, keep_of
 
@@ -344,7 +344,7 @@ def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: Any 
         if x.shape[0] != _steps(xs):
             raise BadInput(f"{cell.name}: xs must all have as many steps, got {_steps(xs)} and {x.shape[0]}")
     T = _steps(xs)
-    sizes = solved(
+    sizes = solve_sizes(
         (f"{cell.name}: a step of xs", cell.x, {k: tuple(v.shape[1:]) for k, v in named(xs).items()}),
         (f"{cell.name}: initial state", cell.state, {k: tuple(v.shape) for k, v in named(initial).items()}),
         (f"{cell.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(p).items()}),

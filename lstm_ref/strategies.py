@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from hypothesis import strategies as st
 
-from lstm_ref.cells.cell import Cell, arrays, in_domain, named, solved
+from lstm_ref.cells.cell import Cell, arrays, in_domain, named, solve_sizes
 from lstm_ref.sequence import Outputs
 
 
@@ -85,7 +85,7 @@ def kinds_for(cell: Cell) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class SequenceProblem:
     """One recurrence to differentiate: plain NumPy arrays of one floating dtype, time-major."""
 
     cell: Cell
@@ -107,7 +107,7 @@ class Problem:
     def sizes(self) -> Sizes:
         """T, B, D, H; D is H where the cell's input has as many numbers as its output."""
         steps = {k: tuple(v.shape) for k, v in named(self.xs).items()}
-        found = solved(
+        found = solve_sizes(
             ("xs", self.cell.x, {k: shape[1:] for k, shape in steps.items()}),
             ("initial", self.cell.state, {k: tuple(v.shape) for k, v in named(self.initial).items()}),
             ("params", self.cell.params, {k: tuple(v.shape) for k, v in named(self.params).items()}),
@@ -124,7 +124,7 @@ class Problem:
         sizes = ", ".join(f"{k}={v}" for k, v in self.sizes._asdict().items())
         lengths = None if self.lengths is None else self.lengths.tolist()
         dtype = self.initial.h.dtype
-        head = f"Problem({self.cell.name}, {sizes}, lengths={lengths}, reverse={self.reverse}, {dtype}"
+        head = f"SequenceProblem({self.cell.name}, {sizes}, lengths={lengths}, reverse={self.reverse}, {dtype}"
         return "\n    ".join([head, *(f"{name} = {call}" for name, call in self.how.items())]) + ")"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -221,8 +221,8 @@ def problems(
     lengths: st.SearchStrategy[Any] | None = None,
     reverse: st.SearchStrategy[bool] | None = None,
     kinds: Sequence[str] | None = None,
-) -> Problem:
-    """A `Problem` for the cell: any of the shapes, all arrays of one dtype, of any of the `kinds` (`kinds_for(cell)`).
+) -> SequenceProblem:
+    """A problem for the cell: any of the shapes, all arrays of one dtype, of any of the `kinds` (`kinds_for(cell)`).
 
     `lengths` and `reverse` are strategies; None means the widest: `lengths(T, B)` and both directions.
     """
@@ -241,7 +241,7 @@ def problems(
     initial = each(cell.state_shapes(B, H, D=D), initial_kinds, 50)
     bar = draw(_cotangent_recipes(cell, sizes, dtype))
     drawn = {"params": params, "initial": initial, "xs": xs, "bar": bar}
-    return Problem(
+    return SequenceProblem(
         cell,
         _make(params),
         in_domain(cell, _make(initial)),

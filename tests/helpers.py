@@ -22,7 +22,7 @@ from lstm_ref.checking.verdict.compare import compare
 from lstm_ref.checking.verdict.floor import LIBRARY_BITS
 from lstm_ref.leaves import paths
 from lstm_ref.oracles.reverse import pullback
-from lstm_ref.strategies import SHAPES, Problem, values
+from lstm_ref.strategies import SHAPES, SequenceProblem, values
 
 PROOF_DIGITS = 70
 """What equations in balls have to agree to; they are computed with 50 digits more."""
@@ -44,7 +44,7 @@ def an_ordinary_problem(cell, sizes=SHAPES[0], seed=0, lengths=None, reverse=Fal
         return arrays(shapes, lambda shape: values("ordinary", next(seeds), shape))
 
     state = cell.state_shapes(B, H, D=D)
-    return Problem(
+    return SequenceProblem(
         cell,
         like(cell.parameter_shapes(D, H)),
         in_domain(cell, like(state)),

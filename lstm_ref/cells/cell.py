@@ -161,7 +161,7 @@ def filled(shapes: Any, sizes: Mapping[str, int]) -> Any:
     return jax.tree.map(one, shapes)
 
 
-def solved(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict[str, int]:
+def solve_sizes(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict[str, int]:
     """The sizes by which shapes are as they came. A group is what it is called, its shapes, and what came, by name.
 
     Raises BadInput, saying which is not. What comes first is believed first.

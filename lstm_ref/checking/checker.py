@@ -41,7 +41,7 @@ NOT_SEEN = f"no oracle saw every element: check a problem of at most {MANY_ELEME
 
 
 @dataclass(frozen=True)
-class Asked:
+class Options:
     """How the caller wants the check made."""
 
     oracles: tuple[str, ...] | None
@@ -69,44 +69,44 @@ def check(
     be made.
     """
     named = None if oracles is None else tuple(oracles)
-    wanted = Asked(named, digits, seed, explain, progress or (lambda _: None), stateless)
+    options = Options(named, digits, seed, explain, progress or (lambda _: None), stateless)
     if digits < 20:
         raise BadInput(f"digits must be at least 20, got {digits}: below that balls see less than floats do")
     with _few_collections() if len(jax.tree.leaves(problem.inputs)) > MANY_LEAVES else nullcontext():
         started = time.perf_counter()
-        return replace(_check(problem, wanted), seconds=time.perf_counter() - started)
+        return replace(_check(problem, options), seconds=time.perf_counter() - started)
 
 
-def _check(problem: Problem, wanted: Asked) -> Report:
+def _check(problem: Problem, options: Options) -> Report:
     """The life of a check; CONTRIBUTING.md draws it."""
     # The code: does it give the same at every call, in which precision does JAX trace it, which values does it name?
-    wanted.say("running the forward and the backward pass")
-    is_tried = not wanted.stateless and not is_very_large(problem, traced=False)
-    faults = faults_as_written(problem, wanted.seed) if is_tried else ()
+    options.say("running the forward and the backward pass")
+    is_tried = not options.stateless and not is_very_large(problem, traced=False)
+    faults = faults_as_written(problem, options.seed) if is_tried else ()
     if faults:
-        return _report_on_faults(problem, faults, wanted)
+        return _report_on_faults(problem, faults, options)
     problem = with_named_nodes(in_its_precision(problem))
     in_balls = not is_very_large(problem)
     # The claim.
     claim = evaluate_claim(
-        problem, wanted.digits, wanted.seed, in_balls=in_balls, stateless=wanted.stateless, say=wanted.say
+        problem, options.digits, options.seed, in_balls=in_balls, stateless=options.stateless, say=options.say
     )
     # The truth.
-    wanted.say(f"asking the oracles about {sum(v.size for v in claim.floats.values())} elements")
-    truth = ask_oracles(problem, claim.cotangents, list(claim.floats), wanted.oracles, wanted.digits, wanted.seed)
+    options.say(f"asking the oracles about {sum(v.size for v in claim.floats.values())} elements")
+    truth = ask_oracles(problem, claim.cotangents, list(claim.floats), options.oracles, options.digits, options.seed)
     # The floor, below which rounding hides everything.
     floors = noise_floor(problem, claim.in_balls.evaluate, claim.floats, claim.cotangents, in_balls)
     # The verdict.
     claimed = Claimed(claim.floats, claim.in_balls.values)
-    setting = Setting(problem, claim.cotangents, claimed, truth.answers, truth.decisive, wanted.digits, wanted.seed)
+    setting = Setting(problem, claim.cotangents, claimed, truth.answers, truth.decisive, options.digits, options.seed)
     verdicts = judge_with_allowances(setting, floors, excusing=not claim.faults)
     verdict = _verdict_of(problem, verdicts, claim)
-    elsewhere = _made_elsewhere(problem, claim, truth, verdict, wanted)
+    elsewhere = _made_elsewhere(problem, claim, truth, verdict, options)
     if elsewhere is not None:
         return elsewhere
     # The diagnosis, and the report.
-    diagnosis = _diagnose(problem, claim, truth, verdicts, verdict, wanted)
-    return _report(problem, claim, truth, verdicts, verdict, diagnosis, wanted)
+    diagnosis = _diagnose(problem, claim, truth, verdicts, verdict, options)
+    return _report(problem, claim, truth, verdicts, verdict, diagnosis, options)
 
 
 def _verdict_of(problem: Problem, verdicts: Verdicts, claim: Claim) -> str:
@@ -118,15 +118,15 @@ def _verdict_of(problem: Problem, verdicts: Verdicts, claim: Claim) -> str:
     return EXACT if problem.estimator is None else ESTIMATOR
 
 
-def _made_elsewhere(problem: Problem, claim: Claim, truth: Truth, verdict: str, wanted: Asked) -> Report | None:
+def _made_elsewhere(problem: Problem, claim: Claim, truth: Truth, verdict: str, options: Options) -> Report | None:
     """The report on the same claim beside a kink that lies at these inputs, or read in the other convention for complex
     numbers, where it is right; None where the check holds as it was made."""
     if not claim.faults and verdict in (WRONG, UNDECIDED) and not problem.moved and truth.at_kink:
-        wanted.say("a kink lies at these inputs: the check is made again beside it")
-        beside = _check(moved_off_the_kink(problem, wanted.seed), replace(wanted, stateless=False))
+        options.say("a kink lies at these inputs: the check is made again beside it")
+        beside = _check(moved_off_the_kink(problem, options.seed), replace(options, stateless=False))
         return replace(beside, notes=(*beside.notes, AT_KINK))
     if verdict == WRONG and problem.other_convention is not None:
-        quiet = replace(wanted, explain=False, say=lambda _: None, stateless=False)
+        quiet = replace(options, explain=False, say=lambda _: None, stateless=False)
         conjugate = _check(problem.other_convention, quiet)
         if conjugate.right:
             return conjugate
@@ -134,21 +134,21 @@ def _made_elsewhere(problem: Problem, claim: Claim, truth: Truth, verdict: str, 
 
 
 def _diagnose(
-    problem: Problem, claim: Claim, truth: Truth, verdicts: Verdicts, verdict: str, wanted: Asked
+    problem: Problem, claim: Claim, truth: Truth, verdicts: Verdicts, verdict: str, options: Options
 ) -> Diagnosis:
     """What is wrong with a wrong claim; of a right one of a known cell, whether its forward is that cell."""
     right = truth.gradients()
-    if not wanted.explain or (verdict != WRONG and problem.cell is None):
+    if not options.explain or (verdict != WRONG and problem.cell is None):
         return Diagnosis()
     if right is None:
         return Diagnosis(why_not=NOT_SEEN if verdict == WRONG else "")
     if problem.estimator is not None:
         return Diagnosis()
     if verdict == WRONG:
-        wanted.say(f"verdict: {verdict}; looking for the cause …")
+        options.say(f"verdict: {verdict}; looking for the cause …")
 
     def check_another(other: Problem) -> Report:
-        return check(other, oracles=sorted(truth.decisive), digits=20, seed=wanted.seed, explain=False, stateless=True)
+        return check(other, oracles=sorted(truth.decisive), digits=20, seed=options.seed, explain=False, stateless=True)
 
     return explain_claim(Evidence(problem, claim.cotangents, claim.floats, right, verdicts.wrong), check_another)
 
@@ -160,7 +160,7 @@ def _report(
     verdicts: Verdicts,
     verdict: str,
     diagnosis: Diagnosis,
-    wanted: Asked,
+    options: Options,
 ) -> Report:
     if diagnosis.adjoints:
         first, inherited = first_wrong_of(diagnosis.adjoints, problem.reverse_time)
@@ -179,8 +179,8 @@ def _report(
         skipped=(*not_in_balls, *truth.skipped, *not_explained),
         notes=(*problem.remarks, *notes_on(problem, truth.decisive, verdicts), *claim.faults),
         floor=verdicts.floor,
-        seed=wanted.seed,
-        digits=wanted.digits,
+        seed=options.seed,
+        digits=options.digits,
         seconds=0.0,
         environment=environment(),
         nodes=diagnosis.adjoints or nodes_of(problem, claim.floats, truth.gradients(), verdicts.wrong),
@@ -190,7 +190,7 @@ def _report(
     )
 
 
-def _report_on_faults(problem: Problem, faults: tuple[str, ...], wanted: Asked) -> Report:
+def _report_on_faults(problem: Problem, faults: tuple[str, ...], options: Options) -> Report:
     """Of code that gives other numbers at every call: which of them is a gradient cannot be asked."""
     return Report(
         name=problem.name,
@@ -203,8 +203,8 @@ def _report_on_faults(problem: Problem, faults: tuple[str, ...], wanted: Asked) 
         skipped=(),
         notes=faults,
         floor="not needed",
-        seed=wanted.seed,
-        digits=wanted.digits,
+        seed=options.seed,
+        digits=options.digits,
         seconds=0.0,
         environment=environment(),
         findings=_findings_of(faults),

@@ -20,7 +20,7 @@ from einops import EinopsError, rearrange
 
 from lstm_ref.arithmetic import concatenate, stack
 from lstm_ref.cells import CELLS
-from lstm_ref.cells.cell import named, solved
+from lstm_ref.cells.cell import named, solve_sizes
 from lstm_ref.errors import BadInput
 from lstm_ref.through_time.bidirectional import Both
 
@@ -94,7 +94,7 @@ def ours(layout: Layout, arrays: Mapping[str, Any], layer: int = 0, back: bool =
         found[of][gate] = 0 * found["b"][gate]
     params = _of_gates(layout, _moved(layout, found, layout.added))
     cell = CELLS[layout.cell]
-    solved((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(params).items()}))
+    solve_sizes((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(params).items()}))
     return params
 
 
@@ -180,7 +180,7 @@ def _gates_of(layout: Layout, params: Any) -> ByGate:
         raise BadInput(
             f"{layout.name}: the parameters must be {cell.name}'s, {', '.join(wanted)}, got {', '.join(given)}"
         )
-    sizes = solved((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in given.items()}))
+    sizes = solve_sizes((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in given.items()}))
     return {name: _blocks(layout, name, v, sizes) for name, v in given.items()}
 
 

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import CELLS
-from lstm_ref.cells.cell import named, solved
+from lstm_ref.cells.cell import named, solve_sizes
 from lstm_ref.cells.lstm import Params as LstmParams
 from lstm_ref.cells.lstm import split_gates
 from lstm_ref.cells.peephole import Params as PeepholeParams
@@ -159,4 +159,4 @@ def _attributes(operator: Operator, directions: int) -> dict[str, Any]:
 def _input_size(cell: str, layer: Any) -> int:
     p = layer.onward if isinstance(layer, Both) else layer
     shapes = {k: tuple(v.shape) for k, v in named(p).items()}
-    return solved((f"{cell}: parameter", CELLS[cell].params, shapes))["D"]
+    return solve_sizes((f"{cell}: parameter", CELLS[cell].params, shapes))["D"]

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.mistakes.recurrence import Gradients, Recurrence, backward, run
+from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward, run
 
-Claim = Callable[[Recurrence], Gradients]
+Claim = Callable[[Recurrence], Adjoints]
 CLIPPING_BOUNDS = (0.1, 0.5, 1.0, 5.0, 10.0)
 """Bounds that tutorials clip at; another one is not recognised as clipping."""
 
@@ -178,7 +178,7 @@ def _wrong(
 ) -> Structural:
     """BPTT with another recurrence, other tapes, another step, another carry or another sum."""
 
-    def gradients(r: Recurrence) -> Gradients:
+    def gradients(r: Recurrence) -> Adjoints:
         return backward(prepare(r), tapes(r, r.tapes()), step(r), carried, collect)
 
     return Structural(kind, sentence, gradients)
@@ -192,7 +192,7 @@ def _at_steps(which: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _truncated(k: int) -> Claim:
     """BPTT(1, k): what each output sends back is followed through k steps."""
 
-    def gradients(r: Recurrence) -> Gradients:
+    def gradients(r: Recurrence) -> Adjoints:
         tapes, parts = r.tapes(), []
         for s in range(r.T):
             alone = replace(
@@ -231,18 +231,18 @@ def _prev_through(r: Recurrence, change: Callable[[Any], Any]) -> Any:
 
 
 def _scaled(factor: Callable[[Recurrence], int], power: int) -> Claim:
-    def gradients(r: Recurrence) -> Gradients:
+    def gradients(r: Recurrence) -> Adjoints:
         right = backward(r, r.tapes())
         return right._replace(params=jax.tree.map(lambda v: v * float(factor(r)) ** power, right.params))
 
     return gradients
 
 
-def _without_initial(r: Recurrence) -> Gradients:
+def _without_initial(r: Recurrence) -> Adjoints:
     right = backward(r, r.tapes())
     return right._replace(initial=_zero(right.initial))
 
 
-def _reversed_xs(r: Recurrence) -> Gradients:
+def _reversed_xs(r: Recurrence) -> Adjoints:
     right = backward(r, r.tapes())
     return right._replace(xs=jax.tree.map(lambda v: v[::-1], right.xs))

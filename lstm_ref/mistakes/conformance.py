@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import Cell
-from lstm_ref.mistakes.layout import Layout
+from lstm_ref.mistakes.arrangement import Arrangement
 from lstm_ref.mistakes.recurrence import Recurrence, run
 from lstm_ref.mistakes.source import CANNOT, Source
 
@@ -63,7 +63,7 @@ class Conformity(NamedTuple):
     """The cell, or the variant of it; of a variant the forward alone."""
     params: Any
     """With the gates in our order."""
-    layout: Layout
+    layout: Arrangement
     states: Any
     """State of arrays (T, B, H) that the cell goes through."""
     places: Mapping[str, np.ndarray]
@@ -102,7 +102,7 @@ class Conformity(NamedTuple):
 
 
 def conformity(
-    cell: Cell, layout: Layout, outputs: Mapping[str, np.ndarray], variants: bool = True
+    cell: Cell, layout: Arrangement, outputs: Mapping[str, np.ndarray], variants: bool = True
 ) -> Conformity | None:
     """The cell, or (if asked for) the variant of it, that goes through these outputs; or None."""
     for variant, gates, candidate, params in _candidates(cell, layout, variants):
@@ -121,7 +121,7 @@ def _tells(places: Mapping[str, np.ndarray], states: Any, initial: Any) -> bool:
 
 
 def conformity_of_loss(
-    cell: Cell, layout: Layout, loss: float, readout: Callable[[np.ndarray], float]
+    cell: Cell, layout: Arrangement, loss: float, readout: Callable[[np.ndarray], float]
 ) -> Conformity | None:
     """The cell, or the variant of it, of whose outputs hs (T, B, H) the readout makes this loss; or None.
 
@@ -136,7 +136,7 @@ def conformity_of_loss(
 
 
 def _candidates(
-    cell: Cell, layout: Layout, variants: bool = True
+    cell: Cell, layout: Arrangement, variants: bool = True
 ) -> Iterator[tuple[str | None, tuple[int, ...] | None, Cell, Any]]:
     """The cell; its variants; and each of these with the gates in another order."""
     known = VARIANTS.get(cell.name, {}) if variants else {}
@@ -148,7 +148,7 @@ def _candidates(
             yield name, order, candidate, _in_order(layout.params, order)
 
 
-def _states(variant: str | None, cell: Cell, params: Any, layout: Layout) -> Any:
+def _states(variant: str | None, cell: Cell, params: Any, layout: Arrangement) -> Any:
     """The states that the cell goes through; None of a variant that cannot be computed at these sizes."""
     try:
         states, _ = run(cell, params, layout.initial, layout.xs)
@@ -159,7 +159,7 @@ def _states(variant: str | None, cell: Cell, params: Any, layout: Layout) -> Any
     return states
 
 
-def _orders(cell: Cell, layout: Layout) -> list[tuple[int, ...]]:
+def _orders(cell: Cell, layout: Arrangement) -> list[tuple[int, ...]]:
     H, gates = layout.initial.h.shape[-1], len(cell.gates)
     if not 1 < gates <= 4 or any(v.shape[-1] != gates * H for v in jax.tree.leaves(layout.params)):
         return []

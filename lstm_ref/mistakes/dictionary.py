@@ -16,7 +16,7 @@ from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.mistakes.between_steps import mistakes_between_steps
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.latex import latex, with_letters
-from lstm_ref.mistakes.recurrence import Gradients, Recurrence, backward
+from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward
 from lstm_ref.mistakes.source import CANNOT, Edit, Source
 
 BETWEEN = "T1*"
@@ -32,7 +32,7 @@ class Mistake:
     tag: str
     page: str
     """The derivation page, `derivations/<page>.md`."""
-    gradients: Callable[[Recurrence], Gradients]
+    gradients: Callable[[Recurrence], Adjoints]
     edits: tuple[Edit, ...] = ()
     """The edits of the cell's backward pass that make it; empty for one made between the steps."""
     gates: str = ""

@@ -43,7 +43,7 @@ class Recurrence:
         return run(self.cell, self.params, self.initial, self.xs)[1]
 
 
-class Gradients(NamedTuple):
+class Adjoints(NamedTuple):
     """What a backward pass claims of a recurrence."""
 
     params: Any
@@ -74,7 +74,7 @@ def backward(
     step: Callable[[Any, Tape, Any], Cotangents] | None = None,
     carried: Callable[[int, Any], Any] = lambda t, bar: bar,
     collect: Callable[[list[Any]], Any] | None = None,
-) -> Gradients:
+) -> Adjoints:
     """BPTT. `step` is the cell's backward; `carried(t, bar)` is what step t receives of the cotangent that step t + 1
     handed back; `collect` makes one of the steps' parameter cotangents, which stand in the order of time."""
     step = step or r.cell.backward
@@ -89,4 +89,4 @@ def backward(
     xs, nodes = (
         jax.tree.map(lambda *v: np.stack(v), *parts) for parts in zip(*((g.x, g.nodes) for g in given), strict=True)
     )
-    return Gradients(total, add(state_bar, r.initial_bar), xs, nodes)
+    return Adjoints(total, add(state_bar, r.initial_bar), xs, nodes)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from lstm_ref.mistakes.dictionary import Dictionary, Mistake
-from lstm_ref.mistakes.recurrence import Gradients, Recurrence
+from lstm_ref.mistakes.recurrence import Adjoints, Recurrence
 from lstm_ref.mistakes.source import CANNOT
 
 Named = Mapping[str, np.ndarray]
@@ -70,13 +70,13 @@ Tried = Sequence[tuple[Mistake, Named]]
 """Entries of the dictionary, and what each gives at one look."""
 
 
-def tried(dictionary: Dictionary, show: Callable[[Gradients], Named], look: Look) -> Tried:
+def tried(dictionary: Dictionary, show: Callable[[Adjoints], Named], look: Look) -> Tried:
     """The gradients of every single entry that can be computed at these sizes, shown in the claim's layout."""
     every = ((m, given_by(m, look.recurrence)) for m in dictionary.mistakes(look.recurrence.T))
     return [(m, show(given)) for m, given in every if given is not None]
 
 
-def given_by(mistake: Mistake, r: Recurrence) -> Gradients | None:
+def given_by(mistake: Mistake, r: Recurrence) -> Adjoints | None:
     """The gradients of who makes the mistake; None where edited equations do not fit the sizes, or each other."""
     try:
         with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
@@ -100,7 +100,7 @@ def single(entries: Tried, look: Look, unit: float) -> list[Mistake]:
 
 
 def pair(
-    dictionary: Dictionary, show: Callable[[Gradients], Named], looks: Sequence[Look], unit: float
+    dictionary: Dictionary, show: Callable[[Adjoints], Named], looks: Sequence[Look], unit: float
 ) -> Mistake | None:
     """Two edits of the step, or one with a mistake between the steps, that explain the claim together.
 
@@ -142,7 +142,7 @@ def _seen(named: Named, look: Look) -> np.ndarray:
     return np.concatenate([named[path][np.isfinite(look.truth[path])] for path in look.claimed])
 
 
-def _explains_all(mistake: Mistake, looks: Sequence[Look], show: Callable[[Gradients], Named], unit: float) -> bool:
+def _explains_all(mistake: Mistake, looks: Sequence[Look], show: Callable[[Adjoints], Named], unit: float) -> bool:
     """Whether it contradicts no look, and explains the last one: what goes from step to step is right at the first."""
     found = None
     for look in looks:

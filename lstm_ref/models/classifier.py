@@ -165,9 +165,9 @@ def _zero_state(cell: Cell, params: Params, B: int) -> Any:
 
 def cell_size(cell: Cell, p: Any) -> int:
     """H, of a cell's parameters."""
-    from lstm_ref.cells.cell import named, solved
+    from lstm_ref.cells.cell import named, solve_sizes
 
-    return solved((cell.name, cell.params, {k: tuple(v.shape) for k, v in named(p).items()}))["H"]
+    return solve_sizes((cell.name, cell.params, {k: tuple(v.shape) for k, v in named(p).items()}))["H"]
 
 
 def _dtype(params: Params) -> Any:

@@ -21,7 +21,7 @@ _VERTEX_HEIGHT, _LABEL_HEIGHT, _BEND_HEIGHT = 0.74, 0.42, 0.26
 _SWEEPS = 24
 
 
-class Layout(NamedTuple):
+class Placement(NamedTuple):
     """Places of everything, in inches."""
 
     width: float
@@ -39,7 +39,7 @@ class _Place(NamedTuple):
     height: float
 
 
-def layout(graph: Graph) -> Layout:
+def place(graph: Graph) -> Placement:
     """Coordinates in inches, origin at the lower left."""
     depth = _depths(graph)
     places = [_Place(2 * depth[v.name], _VERTEX_HEIGHT) for v in graph.vertices]
@@ -55,7 +55,7 @@ def layout(graph: Graph) -> Layout:
     ys = _heights(places, links, columns)
     middles = _middles(len(columns))
     points = [(middles[place.column], y) for place, y in zip(places, ys, strict=True)]
-    return Layout(
+    return Placement(
         width=middles[-1] + VERTEX_WIDTH,
         height=float(max(ys)) + _VERTEX_HEIGHT,
         vertices={v.name: points[n] for n, v in enumerate(graph.vertices)},

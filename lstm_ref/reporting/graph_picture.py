@@ -8,7 +8,7 @@ from typing import Any
 
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.graph import Graph, Vertex
-from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, layout
+from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, place
 from lstm_ref.writing import target, write_whole
 
 OURS = b"lstm_ref"
@@ -61,7 +61,7 @@ def draw(graph: Graph, path: str | Path) -> None:
 
 
 def _figure(graph: Graph, new_figure: Any) -> Any:
-    plan = layout(graph)
+    plan = place(graph)
     width, height = plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN + _HEAD
     figure = new_figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))

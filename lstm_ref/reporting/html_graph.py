@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.report import NodeReport, Report
 from lstm_ref.reporting.graph import Graph, graph_of_step
-from lstm_ref.reporting.graph_layout import Layout, layout
+from lstm_ref.reporting.graph_layout import Placement, place
 from lstm_ref.reporting.html_mark import Mark, mark
 
 _X, _Y = 50, 60  # an inch of a layout, in pixels
@@ -55,7 +55,7 @@ def graph(report: Report) -> Picture | None:
 
 
 @cache
-def _step(cell: str) -> tuple[Graph, Layout]:
+def _step(cell: str) -> tuple[Graph, Placement]:
     """One step of the cell, without its parameters and its surroundings."""
     whole = graph_of_step(CELLS[cell])
     kept = {v.name for v in whole.vertices if v.kind in ("input", "node")}
@@ -64,10 +64,10 @@ def _step(cell: str) -> tuple[Graph, Layout]:
         tuple(v for v in whole.vertices if v.name in kept),
         tuple(e for e in whole.edges if {e.source, e.target} <= kept),
     )
-    return drawn, layout(drawn)
+    return drawn, place(drawn)
 
 
-def _of_cell(report: Report, by_name: dict[str, NodeReport], drawn: Graph, plan: Layout) -> Picture:
+def _of_cell(report: Report, by_name: dict[str, NodeReport], drawn: Graph, plan: Placement) -> Picture:
     def at(point: tuple[float, float]) -> tuple[float, float]:
         return float(point[0]) * _X + 10, float(plan.height - point[1]) * _Y
 

@@ -29,7 +29,7 @@ from lstm_ref.errors import UndecidedComparison
 from lstm_ref.leaves import paths
 from lstm_ref.oracles.reverse import pullback
 from lstm_ref.pages.probes import with_probes
-from lstm_ref.strategies import Problem, Sizes, problems
+from lstm_ref.strategies import SequenceProblem, Sizes, problems
 
 each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 
@@ -98,7 +98,7 @@ class Step(NamedTuple):
     nodes: object
 
 
-def step_of(problem: Problem) -> tuple[Step, object]:
+def step_of(problem: SequenceProblem) -> tuple[Step, object]:
     """The first step of a problem, and the cotangent of the state after it."""
     x = jax.tree.map(lambda v: v[0], problem.xs)
     _, tape = problem.cell.forward(problem.params, problem.initial, x)

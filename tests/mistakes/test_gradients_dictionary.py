@@ -14,11 +14,11 @@ from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes import search
+from lstm_ref.mistakes.arrangement import arrange
 from lstm_ref.mistakes.conformance import VARIANTS, conformity
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
 from lstm_ref.mistakes.guess import guess
 from lstm_ref.mistakes.latex import latex
-from lstm_ref.mistakes.layout import layout
 from lstm_ref.mistakes.recurrence import Recurrence, backward
 from lstm_ref.mistakes.source import Source
 
@@ -55,7 +55,7 @@ def case(name):
     cell, rng = CELLS[name], np.random.default_rng(seed)
     inputs = drawn(cell, rng)
     outputs = outputs_of(cell, inputs)
-    found = conformity(cell, layout(cell, inputs, None, paths(inputs)), outputs)
+    found = conformity(cell, arrange(cell, inputs, None, paths(inputs)), outputs)
     assert found is not None
     bars = {k: 100 * rng.standard_normal(v.shape) for k, v in outputs.items()}
     r = found.recurrence(bars)
@@ -289,7 +289,7 @@ def test_gradients_go_back_through_a_mapping_to_the_users_own_layout():
     cell, rng = CELLS["lstm"], np.random.default_rng(0)
     ours = drawn(cell, rng)
     theirs = columns(ours)
-    arrays = layout(cell, theirs, from_columns, paths(theirs))
+    arrays = arrange(cell, theirs, from_columns, paths(theirs))
     assert all(np.array_equal(getattr(arrays.params, k), ours[k]) for k in ("w_x", "w_h", "b"))
     assert np.array_equal(arrays.initial.h, ours["h"])
     outputs = outputs_of(cell, ours)
@@ -333,7 +333,7 @@ def test_a_mapping_that_does_not_fit_is_one_clear_error(mapping, message):
 
     inputs = drawn(CELLS["lstm"], np.random.default_rng(0))
     with pytest.raises(BadInput, match=message):
-        layout(CELLS["lstm"], inputs, mapping, paths(inputs))
+        arrange(CELLS["lstm"], inputs, mapping, paths(inputs))
 
 
 # ------------------------------------------------------------------------------------------------- conformance
@@ -344,7 +344,7 @@ def test_a_forward_that_is_a_known_variant_is_named(cell, variant):
     ours = CELLS[cell]
     inputs = drawn(ours, np.random.default_rng(0))
     outputs = outputs_of(ours, inputs, Source(ours.forward).with_text(VARIANTS[cell][variant]))
-    found = conformity(ours, layout(ours, inputs, None, paths(inputs)), outputs)
+    found = conformity(ours, arrange(ours, inputs, None, paths(inputs)), outputs)
     assert found is not None
     assert (found.variant, found.gates) == (variant, None)
 
@@ -356,7 +356,7 @@ def test_a_variant_that_cannot_be_computed_is_left_out_and_no_other_with_it(monk
     monkeypatch.setitem(VARIANTS, "lstm", fails | VARIANTS["lstm"])
     inputs = drawn(ours, np.random.default_rng(0))
     changed = Source(ours.forward).with_text(VARIANTS["lstm"]["no input gate"])
-    found = conformity(ours, layout(ours, inputs, None, paths(inputs)), outputs_of(ours, inputs, changed))
+    found = conformity(ours, arrange(ours, inputs, None, paths(inputs)), outputs_of(ours, inputs, changed))
     assert found is not None
     assert found.variant == "no input gate"
 
@@ -367,7 +367,7 @@ def test_gate_blocks_in_another_order_are_named():
     inputs = drawn(cell, np.random.default_rng(0))
     order = [0, 1, 3, 2]
     swapped = {k: np.concatenate([np.split(inputs[k], 4, -1)[n] for n in order], -1) for k in ("w_x", "w_h", "b")}
-    found = conformity(cell, layout(cell, inputs | swapped, None, paths(inputs | swapped)), outputs_of(cell, inputs))
+    found = conformity(cell, arrange(cell, inputs | swapped, None, paths(inputs | swapped)), outputs_of(cell, inputs))
     assert found is not None
     assert found.gates == (0, 1, 3, 2)
 
@@ -376,7 +376,7 @@ def test_a_forward_that_is_another_cell_conforms_to_nothing():
     cell, rng = CELLS["lstm"], np.random.default_rng(0)
     inputs = drawn(cell, rng)
     outputs = jax.tree.map(np.sin, outputs_of(cell, inputs))
-    assert conformity(cell, layout(cell, inputs, None, paths(inputs)), outputs) is None
+    assert conformity(cell, arrange(cell, inputs, None, paths(inputs)), outputs) is None
 
 
 # --------------------------------------------------------------------------------- a cell that nobody has named

@@ -13,7 +13,7 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays
 from lstm_ref.errors import BadInput
-from lstm_ref.strategies import Problem, Sizes
+from lstm_ref.strategies import SequenceProblem, Sizes
 from lstm_ref.through_time import persistent
 
 LSTM = CELLS["lstm"]
@@ -27,7 +27,7 @@ class KERNELS:
 
 def cast(problem, dtype):
     values = jax.tree.map(lambda v: v.astype(dtype), (problem.params, problem.initial, problem.xs, problem.bar))
-    return Problem(LSTM, *values, problem.lengths, problem.reverse)
+    return SequenceProblem(LSTM, *values, problem.lengths, problem.reverse)
 
 
 def by_pallas(problem):

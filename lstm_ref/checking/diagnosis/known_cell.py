@@ -19,10 +19,10 @@ from lstm_ref.checking.report import Conformance, Finding, NodeReport
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes import search
+from lstm_ref.mistakes.arrangement import Arrangement, arrange
 from lstm_ref.mistakes.conformance import Conformity, conformity, conformity_of_loss
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
 from lstm_ref.mistakes.guess import guess
-from lstm_ref.mistakes.layout import Layout, layout
 from lstm_ref.mistakes.recurrence import backward
 from lstm_ref.oracles import ORACLES
 from lstm_ref.oracles.estimate import Function
@@ -37,7 +37,7 @@ def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -
     if problem.cell is None:
         return _found_by_itself(problem, inputs, outputs, cotangents)
     cell = CELLS[problem.cell]
-    arrays = layout(cell, inputs, problem.mapping, paths(inputs))
+    arrays = arrange(cell, inputs, problem.mapping, paths(inputs))
     if not problem.is_loss:
         return KnownCell(problem, arrays, conformity(cell, arrays, outputs), cotangents)
     readout = problem.readout
@@ -85,7 +85,7 @@ class KnownCell(NamedTuple):
     """The claim, the arrays in our layout, and how the outputs are states of the cell."""
 
     problem: Problem
-    layout: Layout
+    layout: Arrangement
     found: Conformity | None
     bars: Any
     """Cotangents of what `found` knows as outputs."""

@@ -72,7 +72,7 @@ SIZES = {"P": 4}
 LENGTHS = (6, 3)
 
 
-class Problem(NamedTuple):
+class FeatureCase(NamedTuple):
     """A feature, with numbers of one dtype."""
 
     feature: Feature
@@ -108,7 +108,7 @@ class Answer(NamedTuple):
         return paths(outputs | (gradients if self.params is not None else {}))
 
 
-def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> Problem:
+def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> FeatureCase:
     """Normal numbers of scale ½, rounded to the dtype; the same ones for the same seed."""
     cell, rng = CELLS[layout.cell], np.random.default_rng(seed)
     drawn = lambda shape: np.asarray(rng.standard_normal(shape) / 2, dtype)  # noqa: E731
@@ -123,18 +123,18 @@ def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> Problem:
     xs = drawn((T, *cell.input_shapes(B, D, H=H)))
     hs_bar = drawn((T, *shapes.h[:-1], merged if feature.both else shapes.h[-1]))
     lengths = np.array(LENGTHS) if feature.lengths else None
-    return Problem(feature, cell, params, initial, xs, Outputs(hs_bar, final_bar), lengths)
+    return FeatureCase(feature, cell, params, initial, xs, Outputs(hs_bar, final_bar), lengths)
 
 
 # --------------------------------------------------------------------------------------------------------- ours
 
 
-def ours(given: Problem) -> Answer:
+def ours(given: FeatureCase) -> Answer:
     """By the plain loop in float64, of the problem's numbers as they are."""
     return _by_loop(_mapped(given, lambda v: np.asarray(v, np.float64)))
 
 
-def floor(given: Problem, right: Answer) -> Answer:
+def floor(given: FeatureCase, right: Answer) -> Answer:
     """How far rounding in the problem's dtype can take each element from the right answer, as `checking.verdict.floor`
     derives
     it: the radius of the same loop in ball arithmetic, at the dtype's precision less `LIBRARY_BITS`; where the model of
@@ -158,13 +158,13 @@ def in_pairs(feature: Feature, values: list[Any]) -> list[Any]:
     return [Both(*values[k : k + 2]) for k in range(0, len(values), 2)] if feature.both else list(values)
 
 
-def _mapped(given: Problem, change: Callable[[Any], Any]) -> Problem:
+def _mapped(given: FeatureCase, change: Callable[[Any], Any]) -> FeatureCase:
     """With each array changed."""
     changed = jax.tree.map(change, (given.params, given.initial, given.xs, given.bar))
     return given._replace(**dict(zip(("params", "initial", "xs", "bar"), changed, strict=True)))
 
 
-def _by_loop(given: Problem) -> Answer:
+def _by_loop(given: FeatureCase) -> Answer:
     """Layer upon layer, and back."""
     feature = given.feature
     cell, forward, backward = given.cell, LOOP.forward, LOOP.backward
@@ -194,18 +194,20 @@ def _by_loop(given: Problem) -> Answer:
 
 # ------------------------------------------------------------------------------------------------------- theirs
 
-Forward = Callable[[Problem, list[dict[str, Any]], list[Any], Any], Outputs]
+Forward = Callable[[FeatureCase, list[dict[str, Any]], list[Any], Any], Outputs]
 """(problem, weights, initial, xs) -> outputs, of a framework's own arrays: what is to be differentiated."""
 
 
-def arranged(layout: Layout, given: Problem, of: Callable[..., dict[str, Any]] = theirs, values: Any = None) -> list:
+def arranged(
+    layout: Layout, given: FeatureCase, of: Callable[..., dict[str, Any]] = theirs, values: Any = None
+) -> list:
     """The framework's arrays by name, of the parameters of each layer and direction; or of their gradients."""
     n = given.feature.directions
     values = given.params if values is None else values
     return [of(layout, v, k // n, bool(k % n)) for k, v in enumerate(values)]
 
 
-def by_jax(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> Answer:
+def by_jax(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
     """The answer of a JAX function, differentiated by JAX."""
     with x64() if given.dtype == np.float64 else nullcontext():
         read, bar = jax.tree.map(jax.numpy.asarray, ((weights, given.initial, given.xs), given.bar))

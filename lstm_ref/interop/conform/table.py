@@ -19,7 +19,17 @@ import numpy as np
 
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.errors import BadInput, CannotEvaluate
-from lstm_ref.interop.conform.features import FEATURES, Answer, Feature, Problem, arranged, by_jax, floor, ours, problem
+from lstm_ref.interop.conform.features import (
+    FEATURES,
+    Answer,
+    Feature,
+    FeatureCase,
+    arranged,
+    by_jax,
+    floor,
+    ours,
+    problem,
+)
 from lstm_ref.interop.layout import their_gradients
 from lstm_ref.interop.layouts import LAYOUTS
 
@@ -199,7 +209,7 @@ def compared(
     return found
 
 
-def _beside(answer: Answer, given: Problem, in_layout: Callable[..., Any]) -> Iterable[Compared]:
+def _beside(answer: Answer, given: FeatureCase, in_layout: Callable[..., Any]) -> Iterable[Compared]:
     found = ours(given)
     right, allowed = (
         v._replace(params=in_layout(of=their_gradients, values=v.params)).arrays() for v in (found, floor(given, found))

@@ -8,7 +8,7 @@ from typing import Any
 import equinox
 import jax
 
-from lstm_ref.interop.conform.features import Problem, by_jax
+from lstm_ref.interop.conform.features import FeatureCase, by_jax
 from lstm_ref.sequence import Outputs
 
 VERSION = equinox.__version__
@@ -33,7 +33,7 @@ LACKS = {
 TRAPS = ("a cell is for one row: jax.vmap it over the batch", "new parameters go in by equinox.tree_at")
 
 
-def _cell(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
+def _cell(kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
     made = kind(xs.shape[-1], initial[0].h.shape[-1], key=jax.random.key(0))
     cell = equinox.tree_at(lambda m: [getattr(m, k) for k in weights[0]], made, list(weights[0].values()))
 

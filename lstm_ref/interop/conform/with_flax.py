@@ -9,7 +9,7 @@ import flax
 import jax
 from flax import linen, nnx
 
-from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, Forward, Problem, by_jax, nested
+from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax, nested
 from lstm_ref.sequence import Outputs
 
 VERSION = flax.__version__
@@ -37,7 +37,7 @@ def _state(like: Any, carry: Any) -> Any:
     return type(like)(*reversed(carry)) if len(like) == 2 else type(like)(carry)
 
 
-def _linen(cell: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
+def _linen(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
     """Layer upon layer; `cell(features)` makes the cell."""
     features, lengths = initial[0].h.shape[-1], given.lengths
     how: Any = {"time_major": True, "return_carry": True, "seq_lengths": lengths}
@@ -58,7 +58,7 @@ def _linen(cell: Any, given: Problem, weights: list[dict[str, Any]], initial: li
     return Outputs(xs, final)
 
 
-def _nnx(cell: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
+def _nnx(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
     """A cell, step by step."""
     module, (state,), hs = cell(xs.shape[-1], initial[0].h.shape[-1], rngs=nnx.Rngs(0)), initial, []
     for name, v in weights[0].items():

@@ -7,7 +7,7 @@ from typing import Any
 
 import haiku
 
-from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, Forward, Problem, by_jax
+from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax
 from lstm_ref.sequence import Outputs
 
 VERSION = haiku.__version__
@@ -29,7 +29,7 @@ TRAPS = ("VanillaRNN has two biases unless double_bias=False", CONVOLUTION_IN_A_
 
 
 def _core(
-    kind: Any, places: bool, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
+    kind: Any, places: bool, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
 ) -> Any:
     """One core a layer; a convolutional one is told the shape of its input."""
     sizes = (xs.shape[2:], initial[0].h.shape[-1], 3) if places else (initial[0].h.shape[-1],)

@@ -9,7 +9,7 @@ import jax
 import jax.experimental.rnn as rnn
 import numpy as np
 
-from lstm_ref.interop.conform.features import Problem, by_jax, in_pairs
+from lstm_ref.interop.conform.features import FeatureCase, by_jax, in_pairs
 from lstm_ref.interop.cudnn import flat
 from lstm_ref.interop.layout import Layout, theirs
 from lstm_ref.sequence import Outputs
@@ -33,13 +33,13 @@ TRAPS = (
 
 
 def arranged(
-    layout: Layout, given: Problem, of: Callable[..., dict[str, Any]] = theirs, values: Any = None
+    layout: Layout, given: FeatureCase, of: Callable[..., dict[str, Any]] = theirs, values: Any = None
 ) -> list[dict[str, Any]]:
     """All parameters as one buffer; or their gradients."""
     return [{"weights": flat(in_pairs(given.feature, given.params if values is None else values), of)}]
 
 
-def _lstm(given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
+def _lstm(given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
     T, B, D = xs.shape
     H, layers, both = initial[0].h.shape[-1], given.feature.layers, given.feature.both
     lengths = np.full(B, T) if given.lengths is None else given.lengths

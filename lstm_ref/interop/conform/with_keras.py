@@ -12,7 +12,7 @@ import jax
 import keras
 
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.interop.conform.features import Forward, Problem, by_jax
+from lstm_ref.interop.conform.features import FeatureCase, Forward, by_jax
 from lstm_ref.sequence import Outputs
 
 if keras.backend.backend() != "jax":
@@ -32,7 +32,9 @@ ORDER = ("kernel", "recurrent_kernel", "bias")
 MERGES = {"mean": "ave", "product": "mul"}
 
 
-def _layer(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any) -> Any:
+def _layer(
+    kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
+) -> Any:
     feature, final, each = given.feature, [], given.feature.directions
     xs = xs.swapaxes(0, 1)
     options: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from lstm_ref.interop.conform.features import Answer, Forward, Problem
+from lstm_ref.interop.conform.features import Answer, FeatureCase, Forward
 from lstm_ref.sequence import Outputs
 
 VERSION = onnxruntime.__version__
@@ -31,7 +31,9 @@ TRAPS = (
 )
 
 
-def _node(kind: str, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any) -> Any:
+def _node(
+    kind: str, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
+) -> Any:
     both = lambda name: np.concatenate([one[name] for one in weights])  # noqa: E731
     inputs = {"X": xs, "W": both("W"), "R": both("R"), "B": both("B"), "sequence_lens": None}
     if given.lengths is not None:
@@ -80,6 +82,6 @@ RUNS = {
 }
 
 
-def answer(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> Answer:
+def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
     """Outputs."""
     return Answer(forward(given, weights, given.initial, given.xs))

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import torch
 
-from lstm_ref.interop.conform.features import Answer, Forward, Problem
+from lstm_ref.interop.conform.features import Answer, FeatureCase, Forward
 from lstm_ref.sequence import Outputs
 
 VERSION = torch.__version__
@@ -27,7 +27,9 @@ TRAPS = (
 )
 
 
-def _module(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any) -> Any:
+def _module(
+    kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
+) -> Any:
     """A module with all its layers, in the place of whose parameters these stand."""
     sizes = {"num_layers": given.feature.layers, "bidirectional": given.feature.both}
     width = initial[0][-1].shape[-1]
@@ -43,7 +45,7 @@ def _module(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: l
     return Outputs(hs, [type(s)(*(v[n] for v in last)) for n, s in enumerate(initial)])
 
 
-def _cell(kind: Any, given: Problem, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
+def _cell(kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
     """A cell, step by step."""
     module, (state,), hs = kind(xs.shape[-1], initial[0].h.shape[-1]).to(xs.dtype), initial, []
     for x in xs:
@@ -74,7 +76,7 @@ RUNS = {
 }
 
 
-def answer(forward: Forward, given: Problem, weights: list[dict[str, Any]]) -> Answer:
+def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
     """Outputs and gradients."""
     read = jax.tree.map(lambda v: torch.tensor(v).requires_grad_(), (weights, given.initial, given.xs))
     outputs = forward(given, *read)

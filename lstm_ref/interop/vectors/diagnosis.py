@@ -17,8 +17,8 @@ from lstm_ref.checking.report import Finding, NodeReport
 from lstm_ref.errors import BadInput
 from lstm_ref.interop.vectors.cases import Case
 from lstm_ref.leaves import paths
+from lstm_ref.mistakes.arrangement import arrange
 from lstm_ref.mistakes.conformance import conformity
-from lstm_ref.mistakes.layout import layout
 from lstm_ref.padding import keep_of
 
 Named = Mapping[str, np.ndarray]
@@ -88,7 +88,7 @@ def _known_cell(case: Case, problem: Problem, outputs: Named) -> KnownCell | Non
         keep = keep_of(len(bars["hs"]), case.constants["lengths"])[..., 0]
         outputs, bars = (v | {"hs": v["hs"][keep]} for v in (dict(outputs), bars))
     try:
-        arrays = layout(cell, case.inputs, mapping, paths(case.inputs))
+        arrays = arrange(cell, case.inputs, mapping, paths(case.inputs))
     except BadInput:  # its input is several arrays
         return None
     of_cell = Problem(**{**vars(problem), "cell": cell.name})

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lstm_ref.checking.code.adapters.told import is_installed
+from lstm_ref.checking.code.adapters.one_line import is_installed
 
 
 def duplicate(value: Any, memo: dict[int, Any]) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from lstm_ref.checking.code.adapters.one_line import one_line
 from lstm_ref.checking.code.adapters.signature import argument_names, name_of
-from lstm_ref.checking.code.adapters.told import told
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
 
@@ -134,7 +134,7 @@ class _Judged:
                     [v for v, _ in reached], list(tensors.values()), [b for _, b in reached], allow_unused=True
                 )
         except Exception as error:
-            raise BadInput(f"{self.called}: its backward pass fails: {told(error)}") from error
+            raise BadInput(f"{self.called}: its backward pass fails: {one_line(error)}") from error
         return {
             n: np.zeros_like(values[n]) if g is None else _to_numpy(self.torch, g)
             for n, g in zip(tensors, found, strict=True)
@@ -173,7 +173,7 @@ class _Judged:
         except LstmRefError:
             raise
         except Exception as error:
-            raise BadInput(f"{self.called} fails: {told(error)}") from error
+            raise BadInput(f"{self.called} fails: {one_line(error)}") from error
 
     def _kept(self) -> list[str]:
         """The outputs that are compared: floating, and with a gradient. Raises BadInput where there is none."""

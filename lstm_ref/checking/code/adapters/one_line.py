@@ -10,7 +10,7 @@ from pathlib import Path
 OWN_FILES = str(Path(__file__).parents[3])
 
 
-def told(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """The error in torch's words, in one line, with the line of the user's code that it came through."""
     lines = [line.strip() for line in str(error).strip().split("\n") if line.strip()] or [""]
     # TorchScript tells the cause last.

@@ -14,14 +14,14 @@ import jax
 import numpy as np
 
 from lstm_ref.cells import Cell
-from lstm_ref.cells.cell import filled, named, solved
+from lstm_ref.cells.cell import filled, named, solve_sizes
 from lstm_ref.errors import BadInput
-from lstm_ref.mistakes.recurrence import Gradients
+from lstm_ref.mistakes.recurrence import Adjoints
 
 MappingLike = Callable[[Any], Mapping[str, Any]] | Mapping[str, str]
 
 
-class Layout(NamedTuple):
+class Arrangement(NamedTuple):
     """The user's inputs as ours, and the way back for gradients."""
 
     params: Any
@@ -32,7 +32,7 @@ class Layout(NamedTuple):
     shapes: dict[str, tuple[int, ...]]
     """The user's inputs by path, in the order in which their elements are counted."""
 
-    def gradients(self, ours: Gradients) -> dict[str, np.ndarray]:
+    def gradients(self, ours: Adjoints) -> dict[str, np.ndarray]:
         """Our gradients in the user's layout, by path; NaN where the mapping does not reach."""
         sizes = [int(np.prod(s)) for s in self.shapes.values()]
         total, reached = np.zeros(sum(sizes)), np.zeros(sum(sizes), bool)
@@ -85,7 +85,7 @@ class Combination:
         return -self + other
 
 
-def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[str, Any]) -> Layout:
+def arrange(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[str, Any]) -> Arrangement:
     """The layout that the mapping tells; `flat` are the leaves of `inputs` by path. Raises BadInput if it tells none.
 
     A mapping gives the cell's parameters, its initial state and `xs` by name; an initial state left out is zero.
@@ -106,7 +106,7 @@ def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[s
         raise BadInput(f"cell = {cell.name!r}: the mapping must give xs as ({wanted}), got shape {numbers['xs'].shape}")
     where = f"cell = {cell.name!r}: of what the mapping gives,"
     came = {k: v.shape for k, v in numbers.items()}
-    sizes = solved((where, cell.x, {"": came["xs"][1:]}), (where, cell.params, came), (where, cell.state, came))
+    sizes = solve_sizes((where, cell.x, {"": came["xs"][1:]}), (where, cell.params, came), (where, cell.state, came))
     expected = {**named(filled(cell.params, sizes)), **named(filled(cell.state, sizes))}
     unknown = set(numbers) - set(expected) - {"xs"}
     if unknown:
@@ -121,7 +121,7 @@ def layout(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[s
     path_of = {id(v): path for path, v in flat.items()}
     symbolic = jax.tree.map(lambda v: symbols[path_of[id(v)]], inputs)
     sources = {name: _sources(cell, name, v) for name, v in _call(cell, mapping, symbolic, symbols).items()}
-    return Layout(
+    return Arrangement(
         jax.tree.unflatten(jax.tree.structure(cell.params), [numbers[f] for f in parameters]),
         jax.tree.unflatten(jax.tree.structure(cell.state), [numbers.get(f, np.zeros(expected[f])) for f in fields]),
         numbers["xs"],
