@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax.extend.core import Literal, Var
 
+from lstm_ref.arithmetic.walk import by_jax, walk
 from lstm_ref.cells import Cell, Tape
 
 
@@ -23,18 +23,12 @@ def with_probes(cell: Cell) -> Callable[[Any, Any, Any, Any], tuple[Any, Tape]]:
         added: dict[Any, Any] = {}
         for var, probe in zip(jax.tree.leaves(outputs[1].nodes), jax.tree.leaves(probes), strict=True):
             added[var] = added[var] + probe if var in added else probe  # one value may have two names
-        values: dict[Var, Any] = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
-        values.update(zip(closed.jaxpr.invars, jax.tree.leaves((p, state, x)), strict=True))
 
-        def read(atom: Any) -> Any:
-            return atom.val if isinstance(atom, Literal) else values[atom]
+        def step(eqn: Any, operands: list[Any]) -> list[Any]:
+            results = by_jax(closed.jaxpr, eqn, operands)
+            return [v + added[var] if var in added else v for var, v in zip(eqn.outvars, results, strict=True)]
 
-        for eqn in closed.jaxpr.eqns:
-            known = [var for var in eqn.invars if not isinstance(var, Literal)]
-            alone = closed.jaxpr.replace(constvars=[], invars=known, outvars=eqn.outvars, eqns=[eqn])
-            results = jax.core.eval_jaxpr(alone, (), *map(read, known))
-            for var, value in zip(eqn.outvars, results, strict=True):
-                values[var] = value + added[var] if var in added else value
-        return jax.tree.unflatten(jax.tree.structure(shape), list(map(read, closed.jaxpr.outvars)))
+        flat = walk(closed.jaxpr, closed.consts, jax.tree.leaves((p, state, x)), step)
+        return jax.tree.unflatten(jax.tree.structure(shape), flat)
 
     return forward

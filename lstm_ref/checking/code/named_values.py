@@ -14,9 +14,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr
 
 from lstm_ref.arithmetic.jaxpr import name_in_jax, scan_counts
+from lstm_ref.arithmetic.walk import by_jax, walk
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
@@ -193,11 +194,7 @@ def _run(
     """The jaxpr with the probes added where it names values; without any, with all that it calls laid open, except
     the equations that are kept."""
     probes = given_probes or {}
-    values = dict(zip(jaxpr.constvars, consts, strict=True)) | dict(zip(jaxpr.invars, arguments, strict=True))
     used = dict.fromkeys(probes, 0)
-
-    def read(atom: Any) -> Any:
-        return atom.val if isinstance(atom, Literal) else values[atom]
 
     def take(inner: Any) -> Probes:
         """The probes of an inner jaxpr's own values."""
@@ -207,12 +204,11 @@ def _run(
             used[name] += times
         return taken
 
-    for eqn in jaxpr.eqns:
-        given = list(map(read, eqn.invars))
+    def step(eqn: Any, given: list[Any]) -> Any:
         inner = _inner(eqn)
         if eqn.primitive.name == "name" and given_probes is not None:
             name = eqn.params["name"]
-            results = [given[0] + probes[name][used[name]].astype(given[0].dtype)]
+            results: Any = [given[0] + probes[name][used[name]].astype(given[0].dtype)]
             used[name] += 1
         elif eqn.primitive.name == "stop_gradient" and given_probes is None:
             results = given
@@ -226,11 +222,10 @@ def _run(
             mine = None if given_probes is None else take(body)
             results = _run(body, inner_consts, given[len(given) - len(body.invars) :], mine, where, is_kept)
         else:
-            known = [var for var in eqn.invars if not isinstance(var, Literal)]
-            alone = jaxpr.replace(constvars=[], invars=known, outvars=eqn.outvars, eqns=[eqn])
-            results = jax.core.eval_jaxpr(alone, (), *map(read, known))
-        values.update(zip(eqn.outvars, results, strict=True))
-    return list(map(read, jaxpr.outvars))
+            results = by_jax(jaxpr, eqn, given)
+        return results
+
+    return walk(jaxpr, consts, arguments, step)
 
 
 def _branch(jaxpr: Any, consts: Any, where: str, is_kept: Callable[[Any], bool], *operands: Any) -> list[Any]:
