@@ -115,7 +115,7 @@ SLIPS = [
         ("shifted in time", "dWz += zs[t].T @ da", "dWz += zs[t + 1].T @ da", CORNN_A),
         ("a value where zero belongs", 'dz = np.zeros_like(p["z0"])', "dz = dy", CORNN_Z),
         (
-            "mean for sum",
+            "sum for mean",
             "dlogits = (prob - TARGET) / B",
             "dlogits = prob - TARGET",
             "return -np.mean(np.sum(TARGET * np.log(prob), axis=1))",
