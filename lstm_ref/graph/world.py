@@ -1,0 +1,169 @@
+"""What a function reaches beside its inputs: module globals, what it closes over, objects and their attributes.
+
+For a traced run the float arrays there become constants that can hold traced numbers (a buffer made in `__init__`, data
+of the module), as copies; after it everything is as it was, so that no traced number is left behind in the user's state.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from lstm_ref.graph.array import Array, session
+from lstm_ref.graph.places import is_installed, is_internal, users_line
+
+MANY = 20_000
+"""Objects looked at, of a state that may be without end."""
+
+
+
+
+def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any]]]:
+    """The containers that can be written (dicts, lists, deques, cells) and, of them, the names of modules."""
+    seen: dict[int, Any] = {}
+    containers: list[Any] = []
+    modules: list[dict[str, Any]] = []
+    waiting = collections.deque([function])
+
+    def names_of(f: Any) -> None:
+        names = f.__globals__
+        if id(names) not in seen and not is_installed(f.__code__.co_filename):
+            seen[id(names)] = names
+            if not str(names.get("__name__", "")).startswith("lstm_ref."):
+                containers.append(names)
+                waiting.extend(names.values())
+            modules.append(names)
+
+    while waiting and len(seen) < MANY:
+        x: Any = waiting.popleft()
+        kind = type(x)
+        if id(x) in seen or kind in (str, int, float, bool, bytes, np.ndarray, Array) or x is None:
+            continue
+        seen[id(x)] = x
+        if kind is FunctionType:
+            names_of(x)
+            waiting.extend(x.__defaults__ or ())
+            waiting.extend((x.__kwdefaults__ or {}).values())
+            waiting.extend(vars(x).values())
+            for cell in x.__closure__ or ():
+                waiting.append(cell)
+        elif kind is CellType:
+            try:
+                waiting.append(x.cell_contents)
+            except ValueError:
+                continue
+            containers.append(x)
+        elif kind is MethodType:
+            waiting.extend((x.__self__, x.__func__))
+        elif kind in (dict, collections.OrderedDict, collections.defaultdict):
+            containers.append(x)
+            waiting.extend(x.values())
+        elif kind in (list, collections.deque):
+            containers.append(x)
+            waiting.extend(x)
+        elif isinstance(x, tuple):
+            waiting.extend(x)
+        elif isinstance(x, (ModuleType, np.generic)):
+            continue
+        elif isinstance(x, type):
+            if _is_users(x):
+                waiting.extend(v for v in vars(x).values() if isinstance(v, (FunctionType, staticmethod, classmethod)))
+        elif isinstance(x, (staticmethod, classmethod)):
+            waiting.append(x.__func__)
+        elif hasattr(x, "func") and hasattr(x, "keywords"):  # functools.partial
+            waiting.extend((x.func, x.args, x.keywords))
+        elif hasattr(x, "__wrapped__") and callable(x):
+            waiting.append(x.__wrapped__)
+        elif _is_users(kind):
+            waiting.append(kind)
+            if isinstance(getattr(x, "__dict__", None), dict):
+                containers.append(x.__dict__)
+                waiting.extend(x.__dict__.values())
+    return containers, modules
+
+
+def _is_users(kind: Any) -> bool:
+    import sys
+
+    module = sys.modules.get(getattr(kind, "__module__", ""))
+    file = getattr(module, "__file__", None)
+    name = getattr(kind, "__module__", "")
+    if name == "builtins" or (module is not None and file is None and name != "__main__"):
+        return False
+    return file is None or not (is_installed(file) or is_internal(file))
+
+
+@contextmanager
+def kept(containers: list[Any]) -> Iterator[None]:
+    """What is in the containers is there again afterwards."""
+    saved = [_content(c) for c in containers]
+    try:
+        yield
+    finally:
+        for c, content in zip(containers, saved, strict=True):
+            _restore(c, content)
+
+
+def _content(c: Any) -> Any:
+    if isinstance(c, CellType):
+        return c.cell_contents
+    return dict(c) if isinstance(c, dict) else list(c)
+
+
+def _restore(c: Any, content: Any) -> None:
+    if isinstance(c, CellType):
+        c.cell_contents = content
+    elif isinstance(c, dict):
+        for key in [k for k in c if k not in content]:
+            del c[key]
+        for key, v in content.items():
+            if key not in c or c[key] is not v:
+                c[key] = v
+    elif list(map(id, c)) != list(map(id, content)):
+        c.clear()
+        c.extend(content)
+
+
+def adopt(containers: list[Any]) -> None:
+    """Every float array in the containers becomes a constant `Array`, one for one."""
+    arrays = [v for c in containers for v in _values(c) if type(v) is np.ndarray and v.dtype.kind == "f"]
+    by_memory: dict[int, set[int]] = {}
+    for v in arrays:
+        by_memory.setdefault(id(_base(v)), set()).add(id(v))
+    memo: dict[int, Array] = {}
+
+    def adopted(v: Any) -> Any:
+        if type(v) is not np.ndarray or v.dtype.kind != "f" or len(by_memory[id(_base(v))]) > 1:
+            return v  # two views of one memory: as they are
+        if id(v) not in memo:
+            if v.dtype != np.float64:
+                session().casts.setdefault(f"{v.dtype.name} in what the code at {users_line()} reads")
+            copy = np.array(v, dtype=np.float64, order="K")
+            copy.flags.writeable = v.flags.writeable
+            memo[id(v)] = Array(copy)
+        return memo[id(v)]
+
+    for c in containers:
+        if isinstance(c, CellType):
+            c.cell_contents = adopted(c.cell_contents)
+        elif isinstance(c, dict):
+            for key, v in list(c.items()):
+                c[key] = adopted(v)
+        else:
+            for i, v in enumerate(list(c)):
+                c[i] = adopted(v)
+
+
+def _values(c: Any) -> list[Any]:
+    return [c.cell_contents] if isinstance(c, CellType) else list(c.values()) if isinstance(c, dict) else list(c)
+
+
+def _base(v: Any) -> Any:
+    while isinstance(v.base, np.ndarray):
+        v = v.base
+    return v
