@@ -1,8 +1,9 @@
-"""While code is traced, the arrays it makes can hold traced numbers: NumPy's makers of arrays are replaced.
+"""While code is traced, the arrays it makes can hold traced numbers, and `float` and `math.exp` keep them traced.
 
-Each replacement does what NumPy does unless a line of the user's called it. Names that the user's modules imported
-(`from numpy import zeros`) are replaced as well, and there `float` keeps a traced number traced. What was replaced is
-put back whatever happens.
+NumPy itself is not touched. In the user's modules the names `np` and `math` stand for namespaces that hold the makers of
+arrays of this file and hand on all else; names that were imported from there (`from numpy import zeros`) stand for the
+same, and `float` does. They are put back whatever happens. What other code makes is plain, and writing a traced number
+into it is refused.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from jax import lax
 
 from lstm_ref.graph import functions
-from lstm_ref.graph.array import Array, is_traced, lifted, made, session, value_of, wrapped
-from lstm_ref.graph.places import is_installed, is_internal
+from lstm_ref.graph.array import Array, is_traced, made, session, value_of, wrapped
+from lstm_ref.graph.places import is_installed
 from lstm_ref.graph.ufuncs import elementwise, note_cast
 
 _float64_type = np.float64
@@ -56,9 +58,7 @@ def _joined(x: Any) -> Any:
     shape = shapes.pop()
 
     def build(*ps: Any) -> Any:
-        from jax import lax
-
-        return lax.concatenate([lax.reshape(lifted(p), (1, *shape)) for p in ps], 0)
+        return lax.concatenate([lax.reshape(p, (1, *shape)) for p in ps], 0)
 
     return made(value, build, *parts)
 
@@ -71,8 +71,6 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def make(*arguments: Any, **options: Any) -> Any:
-        if is_internal(sys._getframe(1).f_code.co_filename):
-            return original(*arguments, **options)
         if _holds(arguments) or _holds(list(options.values())):
             arguments, options = list(arguments), dict(options)  # type: ignore[assignment]
             if original is not np_full:
@@ -95,8 +93,6 @@ def _converter(original: Callable[..., Any], copies: bool) -> Callable[..., Any]
 
     @functools.wraps(original)
     def convert(x: Any, dtype: Any = None, *arguments: Any, **options: Any) -> Any:
-        if is_internal(sys._getframe(1).f_code.co_filename):
-            return original(x, dtype, *arguments, **options)
         if hasattr(x, "__next__"):
             x = list(x)
         copy = options.get("copy", arguments[0] if arguments else None)
@@ -210,7 +206,7 @@ def _fsum(xs: Any) -> Any:
 math_fsum = math.fsum
 
 
-class _Vectorized:
+class Vectorized:
     """np.vectorize, element by element."""
 
     def __init__(self, f: Any = None, *arguments: Any, **options: Any) -> None:
@@ -299,6 +295,10 @@ _MATH = {
 }  # fmt: skip
 
 
+_NUMBER_TYPES = ("float64", "float32", "float16", "double", "single", "half")
+_DECIDING = ("isnan", "isinf", "isfinite", "floor", "ceil", "trunc", "isclose")
+
+
 def _math_log(original: Callable[..., Any]) -> Callable[..., Any]:
     def log(x: Any, *base: Any) -> Any:
         if not any(type(v) is Array for v in (x, *base)):
@@ -308,33 +308,57 @@ def _math_log(original: Callable[..., Any]) -> Callable[..., Any]:
     return log
 
 
+class _Namespace(ModuleType):
+    """A module with some names of its own."""
+
+    def __init__(self, original: ModuleType, names: dict[str, Any]) -> None:
+        super().__init__(original.__name__)
+        vars(self).update(names)
+        vars(self)["_original"] = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["_original"], name)
+
+
 @functools.cache
-def replacements() -> list[tuple[Any, str, Any, Any]]:
-    """(module, name, what is there, what stands there while code is traced)."""
-    found: list[tuple[Any, str, Any]] = []
-    for name in _MAKERS:
-        original = getattr(np, name)
-        found.append((np, name, _dispatched(original)))
-    for name, copies in _CONVERTERS.items():
-        found.append((np, name, _converter(getattr(np, name), copies)))
-    for name in ("float64", "float32", "float16", "double", "single"):
-        found.append((np, name, _number_type(getattr(np, name))))
-    found += [(np, "vectorize", _Vectorized), (np, "ndenumerate", _ndenumerate)]
-    found += [
-        (np, "r_", _Joined(np.r_, functions.TABLE[np.hstack])),
-        (np, "c_", _Joined(np.c_, functions.TABLE[np.column_stack])),
-    ]
-    for name, ufunc in _MATH.items():
-        found.append((math, name, _of_scalars(getattr(math, name), getattr(np, ufunc))))
-    for name in ("isnan", "isinf", "isfinite", "floor", "ceil", "trunc", "isclose"):
-        found.append((math, name, _whole(getattr(math, name))))
-    found += [(math, "log", _math_log(math.log)), (math, "fsum", _fsum)]
-    found += [(math, "erf", _by_scipy(math.erf, "erf")), (math, "erfc", _by_scipy(math.erfc, "erfc"))]
-    special = sys.modules.get("scipy.special")
+def _of_numpy() -> dict[str, Any]:
+    found: dict[str, Any] = {name: _dispatched(getattr(np, name)) for name in _MAKERS}
+    found.update({name: _converter(getattr(np, name), copies) for name, copies in _CONVERTERS.items()})
+    found.update({name: _number_type(getattr(np, name)) for name in _NUMBER_TYPES})
+    found.update(vectorize=Vectorized, ndenumerate=_ndenumerate)
+    found["r_"] = _Joined(np.r_, functions.TABLE[np.hstack])
+    found["c_"] = _Joined(np.c_, functions.TABLE[np.column_stack])
+    return found
+
+
+@functools.cache
+def _of_math() -> dict[str, Any]:
+    found: dict[str, Any] = {name: _of_scalars(getattr(math, name), getattr(np, u)) for name, u in _MATH.items()}
+    found.update({name: _whole(getattr(math, name)) for name in _DECIDING})
+    found.update(log=_math_log(math.log), fsum=_fsum, erf=_by_lax(math.erf, "erf"), erfc=_by_lax(math.erfc, "erfc"))
+    return found
+
+
+def _of_special(special: Any) -> dict[str, Any]:
+    ours = {"softmax": _softmax, "log_softmax": _log_softmax, "logsumexp": _logsumexp}
+    return {name: _if_traced(getattr(special, name), f) for name, f in ours.items()}
+
+
+def replacements() -> dict[int, tuple[Any, Any]]:
+    """What stands for what while code is traced, by the identity of what is there."""
+    found: dict[int, tuple[Any, Any]] = {id(float): (float, _number_type(float))}
+    spaces = [(np, _of_numpy()), (math, _of_math())]
+    special: Any = sys.modules.get("scipy.special")
     if special is not None:
-        for name, ours in {"softmax": _softmax, "log_softmax": _log_softmax, "logsumexp": _logsumexp}.items():
-            found.append((special, name, _if_traced(getattr(special, name), ours)))
-    return [(module, name, getattr(module, name), new) for module, name, new in found]
+        names = _of_special(special)
+        spaces.append((special, names))
+        spaces.append((sys.modules["scipy"], {"special": _Namespace(special, names)}))
+    for module, names in spaces:
+        found[id(module)] = module, _Namespace(module, names)
+        for name, new in names.items():
+            if name != "special":
+                found[id(getattr(module, name))] = getattr(module, name), new
+    return found
 
 
 def _dispatched(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -349,16 +373,12 @@ def _if_array(maker: Callable[..., Any], ours: Callable[..., Any]) -> Callable[.
     def on(*arguments: Any, **options: Any) -> Any:
         if any(type(a) is Array for a in (*arguments, *options.values())):
             return ours(*arguments, **options)
-        if is_internal(sys._getframe(1).f_code.co_filename):
-            return maker.__wrapped__(*arguments, **options)  # type: ignore[attr-defined]
         return maker(*arguments, **options)
 
     return on
 
 
-def _by_scipy(original: Callable[..., Any], name: str) -> Callable[..., Any]:
-    from jax import lax
-
+def _by_lax(original: Callable[..., Any], name: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def on(x: Any) -> Any:
         return made(original(float(x.value)), getattr(lax, name), x) if type(x) is Array else original(x)
@@ -378,31 +398,27 @@ def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @contextmanager
 def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
-    """The replacements in force."""
-    pairs = replacements()
-    by_original = {id(old): new for _, _, old, new in pairs}
-    number = _number_type(builtins.float)
+    """The replacements in force in the user's modules, and where these names are."""
+    new = replacements()
     undo: list[tuple[dict[str, Any], str, Any]] = []
-    missing = object()
     try:
         for names in users_modules(more):
-            if names.get("__name__", "").startswith("lstm_ref.graph"):
+            if str(names.get("__name__", "")).startswith("lstm_ref.graph"):
                 continue
             for name, old in list(names.items()):
-                new = by_original.get(id(old))
-                if new is not None:
+                if id(old) in new:
                     undo.append((names, name, old))
-                    names[name] = new
-            if names.get("float", builtins.float) is builtins.float:
-                undo.append((names, "float", names.get("float", missing)))
-                names["float"] = number
-        for module, name, old, new in pairs:
-            undo.append((vars(module), name, old))
-            setattr(module, name, new)
+                    names[name] = new[id(old)][1]
+            if "float" not in names:
+                undo.append((names, "float", _missing))
+                names["float"] = new[id(float)][1]
         yield
     finally:
         for names, name, old in reversed(undo):
-            if old is missing:
+            if old is _missing:
                 names.pop(name, None)
             else:
                 names[name] = old
+
+
+_missing = object()

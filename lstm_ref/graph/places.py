@@ -14,6 +14,7 @@ import jaxlib
 import numpy as np
 
 _HERE = str(Path(__file__).parent) + "/"
+_PACKAGE = str(Path(__file__).parent.parent) + "/"
 _ARRAY_LIBRARIES = tuple(str(Path(m.__file__).parent) + "/" for m in (np, jax, jaxlib))
 _INSTALLED = tuple({p + "/" for k, p in sysconfig.get_paths().items() if k in ("stdlib", "platstdlib", "purelib")})
 
@@ -30,7 +31,7 @@ def is_internal(file: str) -> bool:
 @functools.cache
 def is_installed(file: str) -> bool:
     """Whether a file belongs to Python or to a package that is installed with it."""
-    return is_internal(file) or file.startswith(_INSTALLED)
+    return is_internal(file) or (file.startswith(_INSTALLED) and not file.startswith(_PACKAGE))
 
 
 def is_jaxs(file: str) -> bool:
@@ -38,17 +39,15 @@ def is_jaxs(file: str) -> bool:
     return file.startswith(_ARRAY_LIBRARIES[1:])
 
 
-def caller(depth: int = 2) -> FrameType:
-    """The frame that called whoever asks."""
-    return sys._getframe(depth)
-
-
 def users_frame() -> FrameType | None:
-    """The innermost frame of the user's code on the stack."""
+    """The innermost frame of the user's code on the stack; of a library's that is no array library, if there is none."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_internal(frame.f_code.co_filename):
+    library = None
+    while frame is not None and is_installed(file := frame.f_code.co_filename):
+        if library is None and not is_internal(file):
+            library = frame
         frame = frame.f_back
-    return frame
+    return frame or library
 
 
 def users_line() -> str:

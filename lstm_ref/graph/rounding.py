@@ -24,7 +24,7 @@ _EXACT = {
 """Primitives that round nothing."""
 
 
-def distance(graph: Any, others: list[Any], is_single: bool) -> tuple[float, float]:
+def distance(graph: Any, others: list[Any], casts: tuple[str, ...]) -> tuple[float, float]:
     """|Σ r · (the graph's outputs − others)| for one random r, and what rounding may make of it."""
     rng = np.random.default_rng(0)
     weights = [rng.uniform(0.5, 1, np.shape(v)) * rng.choice([-1.0, 1.0], np.shape(v)) for v in others]
@@ -36,8 +36,8 @@ def distance(graph: Any, others: list[Any], is_single: bool) -> tuple[float, flo
             off += float(np.sum(np.where((value == other) | np.isnan(value), 0.0, r * (value - other))))
     if off == 0.0:
         return 0.0, 0.0
-    unit = 2.0**-23 if is_single else 2.0**-52
-    return abs(off), 2 * unit * amount(sweep(graph, weights), is_single)
+    unit = max([2.0**-52, *(float(np.finfo(c.split()[0]).eps) for c in casts)])
+    return abs(off), 2 * unit * amount(sweep(graph, weights), bool(casts))
 
 
 def amount(adjoints: Adjoints, with_inputs: bool = False) -> float:

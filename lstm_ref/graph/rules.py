@@ -2,6 +2,9 @@
 
 A rule looks at an equation's kind once and returns a `Pull` for each operand, None where nothing comes back. Written on
 NumPy's operators, they run on floats and on object arrays of balls. What has no rule here has JAX's own.
+
+Convention that bites. What is differentiated is what is computed: `stop_gradient` computes the identity, and a custom
+derivative is not asked. Ties of max and min are shared, as in JAX.
 """
 
 from __future__ import annotations
@@ -115,6 +118,12 @@ def _to_own_shape(kind: Kind) -> Sequence[Pull | None]:
     if kind.params.get("dimensions") is not None and kind.primitive == "reshape":
         return _by_number(kind)
     return (lambda bar, xs, ys: bar.reshape(shape), *(None,) * (len(kind.shapes) - 1))
+
+
+def _handed_on(kind: Kind, k: int) -> Pull:
+    if not kind.several:
+        return lambda bar, xs, ys: bar
+    return lambda bars, xs, ys: _zeros(kind.shapes[k], np.zeros(0)) if bars[k] is None else bars[k]
 
 
 def _transpose(kind: Kind) -> Sequence[Pull]:
@@ -377,10 +386,10 @@ RULES: dict[str, Rule] = {
     "atanh": lambda kind: (lambda bar, xs, ys: bar / (1 - xs[0] * xs[0]),),
     "erf": _same(lambda x, y: _two_over_root_pi * np.exp(-x * x)),
     "erfc": _same(lambda x, y: -_two_over_root_pi * np.exp(-x * x)),
-    **dict.fromkeys(("sign", "floor", "ceil", "round", "iota", "stop_gradient"), _nothing),
+    **dict.fromkeys(("sign", "floor", "ceil", "round", "iota"), _nothing),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "is_finite", "argmax", "argmin"), _nothing),
-    **dict.fromkeys(("copy", "copy_p", "name", "reduce_precision", "convert_element_type", "device_put"),
-        lambda kind: (lambda bar, xs, ys: bar[0] if isinstance(bar, list) else bar,) * len(kind.shapes)),
+    **dict.fromkeys(("copy", "copy_p", "name", "stop_gradient", "optimization_barrier", "reduce_precision", "convert_element_type", "device_put"),
+        lambda kind: [_handed_on(kind, k) for k in range(len(kind.shapes))]),
     "clamp": _clamp,
     "dot_general": _dot_general,
     **dict.fromkeys(("reshape", "squeeze", "expand_dims"), _to_own_shape),

@@ -6,6 +6,7 @@ rounding can do; where the code decides something there otherwise than here, nea
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,10 +19,10 @@ import lstm_ref.graph.methods  # noqa: F401  # which makes `Array` whole
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, LeavesTheGraph, text_of
 from lstm_ref.graph import rounding
-from lstm_ref.graph.array import Array, Session, UsesJax, _sessions, is_traced, lifted, value_of
+from lstm_ref.graph.array import DRY, Array, Session, UsesJax, _sessions, lifted, value_of
 from lstm_ref.graph.creation import array_of, replaced
 from lstm_ref.graph.flatten import Equation, Flat, flatten
-from lstm_ref.graph.places import users_line
+from lstm_ref.graph.places import is_installed
 from lstm_ref.graph.world import adopt, kept, reached
 
 Function = Callable[[Any], Any]
@@ -69,19 +70,34 @@ def trace(function: Function, inputs: Any) -> Graph:
     Raises LeavesTheGraph with the line where numbers leave it, and CannotEvaluate with what is seen otherwise.
     """
     try:
-        found = _of_numpy(function, inputs)
-    except UsesJax:
-        return _of_jax(function, inputs)
-    except LeavesTheGraph:
+        return _of_numpy(function, inputs)
+    except CannotEvaluate:
         raise
-    except Exception as error:
-        if isinstance(error, CannotEvaluate) and not isinstance(error.__cause__, TypeError):
-            raise
-        try:
-            return _of_jax(function, inputs)
-        except Exception:
-            raise (error if isinstance(error, CannotEvaluate) else CannotEvaluate(text_of(error))) from None
-    return found
+    except (Exception, SystemExit) as error:  # code for JAX refuses what is not JAX's
+        return _of_jax_after(function, inputs, error)
+
+
+def _of_jax_after(function: Function, inputs: Any, error: BaseException) -> Graph:
+    """The graph by JAX, where the trace of NumPy code ended in this error."""
+    try:
+        return _of_jax(function, inputs)
+    except CannotEvaluate:
+        raise
+    except (Exception, SystemExit) as of_jax:
+        if isinstance(error, UsesJax):
+            raise CannotEvaluate(f"JAX cannot trace the function in float64: {text_of(of_jax)}") from None
+    try:
+        _plain(function, inputs)
+    except (Exception, SystemExit) as own:
+        raise CannotEvaluate(f"the function itself raises {type(own).__name__}: {text_of(own)}") from None
+    told = f"{type(error).__name__}: {text_of(error)}"
+    raise LeavesTheGraph(f"a traced number is not taken at {_line_of(error)}: {told}") from None
+
+
+def _line_of(error: BaseException) -> str:
+    """The innermost line of the user's code in an error's traceback."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_installed(f.filename)]
+    return f"{frames[-1].filename}:{frames[-1].lineno} ({frames[-1].name})" if frames else "an unknown line"
 
 
 def _of_jax(function: Function, inputs: Any) -> Graph:
@@ -104,7 +120,7 @@ def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any
     """The function's output on traced inputs."""
     leaves, tree = jax.tree.flatten(inputs)
     containers, modules = reached(function)
-    tracers = list(tracers) if tracers is not None else [_DRY if _is_float(v) else None for v in leaves]
+    tracers = list(tracers) if tracers is not None else [DRY if _is_float(v) else None for v in leaves]
     with ExitStack() as stack:
         stack.enter_context(kept(containers))
         _sessions.append(session)
@@ -113,16 +129,14 @@ def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any
         traced = [_input(v, t, session) for v, t in zip(leaves, tracers, strict=True)]
         stack.enter_context(replaced(modules))
         with np.errstate():
-            output = function(jax.tree.unflatten(tree, traced))
-        return output
-
-
-from lstm_ref.graph.array import DRY as _DRY  # noqa: E402
+            return function(jax.tree.unflatten(tree, traced))
 
 
 def _input(v: Any, tracer: Any, session: Session) -> Any:
+    if np.iscomplexobj(v):
+        raise CannotEvaluate("complex inputs are not traced")
     if not _is_float(v):
-        return v
+        return np.array(v) if isinstance(v, np.ndarray) else v
     if np.asarray(v).dtype != np.float64:
         session.casts.setdefault(f"{np.asarray(v).dtype.name} in the inputs")
     value = np.array(v, dtype=np.float64, order="K") if isinstance(v, np.ndarray) or hasattr(v, "devices") else np.float64(v)
@@ -131,14 +145,11 @@ def _input(v: Any, tracer: Any, session: Session) -> Any:
 
 def _of_numpy(function: Function, inputs: Any) -> Graph:
     leaves, tree = jax.tree.flatten(inputs)
-    floats = [i for i, v in enumerate(leaves) if _is_float(v)]
     session = Session(dry=False)
     found: dict[str, Any] = {}
 
     def traced(*tracers: Any) -> list[Any]:
-        by_leaf: list[Any] = [None] * len(leaves)
-        for i, t in zip(floats, tracers, strict=True):
-            by_leaf[i] = t
+        by_leaf = [t if _is_float(v) else None for t, v in zip(tracers, leaves, strict=True)]
         output = run(function, inputs, session, by_leaf)
         if session.refused is not None:
             raise session.refused
@@ -151,11 +162,9 @@ def _of_numpy(function: Function, inputs: Any) -> Graph:
             _sessions.pop()
 
     with x64():
-        closed = jax.make_jaxpr(traced)(*(np.asarray(leaves[i], dtype=np.float64) for i in floats))
-    flat = flatten(closed, [leaves[i] for i in floats])
+        closed = jax.make_jaxpr(traced)(*(np.asarray(v, dtype=np.float64) if _is_float(v) else v for v in leaves))
+    flat = flatten(closed, leaves)
     graph = _graph(flat, tree, found["tree"], closed, tuple(session.casts))
-    if len(floats) < len(leaves):
-        raise CannotEvaluate("inputs that are not floats are not traced: close over them")
     _compare(function, inputs, graph, session, found["values"])
     return graph
 
@@ -185,10 +194,7 @@ def _compare(function: Function, inputs: Any, graph: Graph, session: Session, va
             beside = [_moved(v, near, rng) for v in leaves]
             point = jax.tree.unflatten(tree, beside)
             seen = Session(dry=True)
-            try:
-                run(function, point, seen)
-            except (CannotEvaluate, UsesJax):
-                raise
+            run(function, point, seen)
             if seen.decisions == session.decisions:
                 _require_same(graph.at(point), _plain(function, point), session, "near the inputs")
                 return
@@ -227,12 +233,10 @@ def _require_same(graph: Graph, plain: list[Any], session: Session, where: str) 
             raise CannotEvaluate(f"output {k} has shape {np.shape(own)} {where}, and {np.shape(value)} when traced")
     if not all(np.array_equal(np.isnan(graph.values[n]), np.isnan(o)) for n, o in zip(graph.outputs, plain, strict=True)):
         raise CannotEvaluate(f"the code and its graph differ in what is NaN {where}")
-    off, allowed = rounding.distance(graph, plain, bool(session.casts))
+    off, allowed = rounding.distance(graph, plain, tuple(session.casts))
     if not off <= allowed:
         raise CannotEvaluate(
             f"the code and its graph differ by {off:.1e} {where}, where rounding makes {allowed:.1e} at most: "
             "something in the code is not seen by the trace, or it is not the same at each call"
         )
 
-
-__all__ = ["Graph", "is_traced", "trace", "users_line"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_ref.graph import creation
 from lstm_ref.graph.array import Array, session
 from lstm_ref.graph.places import is_installed, is_internal, users_line
 
@@ -58,6 +59,8 @@ def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any
             except ValueError:
                 continue
             containers.append(x)
+        elif kind is np.vectorize:
+            waiting.append(x.pyfunc)
         elif kind is MethodType:
             waiting.extend((x.__self__, x.__func__))
         elif kind in (dict, collections.OrderedDict, collections.defaultdict):
@@ -130,7 +133,7 @@ def _restore(c: Any, content: Any) -> None:
 
 
 def adopt(containers: list[Any]) -> None:
-    """Every float array in the containers becomes a constant `Array`, one for one."""
+    """Every float array in the containers becomes a constant `Array`, one for one; np.vectorize is ours."""
     arrays = [v for c in containers for v in _values(c) if type(v) is np.ndarray and v.dtype.kind == "f"]
     by_memory: dict[int, set[int]] = {}
     for v in arrays:
@@ -138,6 +141,8 @@ def adopt(containers: list[Any]) -> None:
     memo: dict[int, Array] = {}
 
     def adopted(v: Any) -> Any:
+        if type(v) is np.vectorize:
+            return creation.Vectorized(v.pyfunc, v.otypes)
         if type(v) is not np.ndarray or v.dtype.kind != "f" or len(by_memory[id(_base(v))]) > 1:
             return v  # two views of one memory: as they are
         if id(v) not in memo:
