@@ -130,7 +130,7 @@ class Array:
             assert node._view is not None
             new = node._view.put(node._parent.lifted(), new)
             node = node._parent
-        root._tracer = new if not isinstance(new, np.ndarray) else lax.asarray(new)
+        root._tracer = new
         root._version += 1
         if self._parent is not None:
             self._tracer, self._seen = content, root._version
@@ -262,7 +262,10 @@ def is_basic(key: Any) -> bool:
     """Whether indexing by it makes a view: integers, slices, None and ... alone."""
     parts = key if isinstance(key, tuple) else (key,)
     return all(
-        k is None or k is Ellipsis or isinstance(k, slice) or (isinstance(k, (int, np.integer)) and not isinstance(k, bool))
+        k is None
+        or k is Ellipsis
+        or isinstance(k, slice)
+        or (isinstance(k, (int, np.integer)) and not isinstance(k, bool))
         for k in parts
     )
 

@@ -154,7 +154,11 @@ class _NumberType(type):
             if cls.original is not builtins.float:
                 note_cast(cls.original)
             x = array_of(x)
-            return x[()] if np.ndim(x.value) == 0 else (x.item() if cls.original is builtins.float else functions.copied(x))
+            return (
+                x[()]
+                if np.ndim(x.value) == 0
+                else (x.item() if cls.original is builtins.float else functions.copied(x))
+            )
         return cls.original(*arguments, **options)
 
     def __instancecheck__(cls, x: Any) -> bool:
@@ -219,7 +223,9 @@ class Vectorized:
         xs = functions.broadcast_arrays(*map(array_of, xs))
         shape = np.shape(value_of(xs[0]))
         found = [self._f(*(x[i] for x in xs), **options) for i in np.ndindex(shape)]
-        return functions.reshape(array_of(found), shape) if is_traced(found) else np.array(value_of(found)).reshape(shape)
+        return (
+            functions.reshape(array_of(found), shape) if is_traced(found) else np.array(value_of(found)).reshape(shape)
+        )
 
 
 np_vectorize = np.vectorize

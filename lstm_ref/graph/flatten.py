@@ -15,13 +15,10 @@ import jax.extend.source_info_util
 import numpy as np
 from jax.extend.core import Literal
 
-from lstm_ref.arithmetic.jaxpr import BALLS, HIGHER_ORDER, Numbers, constant, name_in_jax, scan_counts
+from lstm_ref.arithmetic.jaxpr import HIGHER_ORDER, Numbers, name_in_jax, scan_counts
 from lstm_ref.arithmetic.movement import boxed, is_float
 from lstm_ref.arithmetic.uncompiled import FLOATS
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
-
-EXACT_FLOATS = Numbers(lambda aval, x: FLOATS.constant(aval, x), FLOATS.step_for)
-EXACT_BALLS = Numbers(constant, BALLS.step_for)
 
 
 class Place(NamedTuple):
@@ -171,6 +168,8 @@ class Flattener:
             raise type(error)(f"`{kind.primitive}` at {kind.place}: {error}") from None
         results = results if kind.several else [results]
         active = any(self.is_active[i] and f for i, f in zip(operands, kind.floats, strict=True))
+        if active and any(getattr(r, "dtype", None) == np.complex128 for r in results):
+            raise UnknownPrimitive(f"`{kind.primitive}` at {kind.place}: complex numbers are not swept")
         outs = [self.variable(r, active) for r in results]
         self.equations.append(Equation(kind, tuple(operands), tuple(outs)))
         return outs
@@ -180,7 +179,9 @@ class Flattener:
     def inner(self, closed: Any, operands: Sequence[int], caller: Any) -> list[int]:
         """A jaxpr with its constants."""
         jaxpr, consts = getattr(closed, "jaxpr", closed), getattr(closed, "consts", ())
-        numbers = [self.variable(self.numbers.constant(v.aval, c)) for v, c in zip(jaxpr.constvars, consts, strict=True)]
+        numbers = [
+            self.variable(self.numbers.constant(v.aval, c)) for v, c in zip(jaxpr.constvars, consts, strict=True)
+        ]
         return self.walk(jaxpr, numbers, operands, caller)
 
     def call(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
@@ -194,20 +195,35 @@ class Flattener:
         n_consts, n_carry = scan_counts(eqn)
         length, reverse, body = eqn.params["length"], eqn.params["reverse"], eqn.params["jaxpr"]
         consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
-        slices = [self._unstack(x, length, v, eqn, caller) for x, v in zip(xs, eqn.invars[n_consts + n_carry :], strict=True)]
+        slices = [
+            self._unstack(x, length, v, eqn, caller) for x, v in zip(xs, eqn.invars[n_consts + n_carry :], strict=True)
+        ]
         columns: list[list[int]] = [[] for _ in eqn.outvars[n_carry:]]
         for t in reversed(range(length)) if reverse else range(length):
             found = self.inner(body, [*consts, *carry, *(s[t] for s in slices)], caller)
             carry = found[:n_carry]
             for column, y in zip(columns, found[n_carry:], strict=True):
                 column.append(y)
-        ys = [self._stack(c[::-1] if reverse else c, v, eqn, caller) for c, v in zip(columns, eqn.outvars[n_carry:], strict=True)]
+        ys = [
+            self._stack(c[::-1] if reverse else c, v, eqn, caller)
+            for c, v in zip(columns, eqn.outvars[n_carry:], strict=True)
+        ]
         return [*carry, *ys]
 
     def _unstack(self, x: int, length: int, v: Any, eqn: Any, caller: Any) -> list[int]:
         shape = v.aval.shape
         one = lambda x: [boxed(x[i]) for i in range(length)]
-        kind = Kind("unstack", {"axis": 0}, caller or eqn.source_info, None, (shape,), (shape[1:],) * length, (is_float(v.aval),), one, True)
+        kind = Kind(
+            "unstack",
+            {"axis": 0},
+            caller or eqn.source_info,
+            None,
+            (shape,),
+            (shape[1:],) * length,
+            (is_float(v.aval),),
+            one,
+            True,
+        )
         return self.apply(kind, [x])
 
     def _stack(self, ys: list[int], v: Any, eqn: Any, caller: Any) -> int:
@@ -215,7 +231,17 @@ class Flattener:
         if not ys:
             return self.variable(self.numbers.constant(v.aval, np.empty(shape, v.aval.dtype)))
         join = lambda *ys: np.stack(ys)
-        kind = Kind("stack", {"axis": 0}, caller or eqn.source_info, None, (shape[1:],) * len(ys), (shape,), (f,) * len(ys), join, False)
+        kind = Kind(
+            "stack",
+            {"axis": 0},
+            caller or eqn.source_info,
+            None,
+            (shape[1:],) * len(ys),
+            (shape,),
+            (f,) * len(ys),
+            join,
+            False,
+        )
         return self.apply(kind, ys)[0]
 
     def while_(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
@@ -254,10 +280,13 @@ def _needed(jaxpr: Any) -> list[Any]:
     return kept[::-1]
 
 
-def flatten(closed: Any, leaves: Sequence[Any], numbers: Numbers = EXACT_FLOATS) -> Flat:
+def flatten(closed: Any, leaves: Sequence[Any], numbers: Numbers = FLOATS) -> Flat:
     """A closed jaxpr at these inputs; equations that no output needs are left out."""
     f = Flattener(numbers)
-    inputs = [f.variable(numbers.constant(v.aval, x), is_float(v.aval)) for v, x in zip(closed.jaxpr.invars, leaves, strict=True)]
+    inputs = [
+        f.variable(numbers.constant(v.aval, x), is_float(v.aval))
+        for v, x in zip(closed.jaxpr.invars, leaves, strict=True)
+    ]
     with np.errstate(all="ignore"):
         outputs = f.inner(closed, inputs, None)
     outputs = [int(i) for i in outputs]

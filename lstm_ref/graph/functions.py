@@ -490,8 +490,8 @@ def _reduction(ufunc: np.ufunc, *names: str) -> Callable[..., Any]:
 
 sum_ = _reduction(np.add, "sum")
 prod = _reduction(np.multiply, "prod")
-max_ = _reduction(np.maximum, "max", "nanmax")
-min_ = _reduction(np.minimum, "min", "nanmin")
+max_ = _reduction(np.maximum, "max", "amax", "nanmax")
+min_ = _reduction(np.minimum, "min", "amin", "nanmin")
 
 
 @_means("nansum")
@@ -853,7 +853,7 @@ def _like(f: Any) -> None:
 for _f in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
     _like(_f)
 
-HAVE_OUT = {np.sum, np.prod, np.max, np.min, np.mean, np.dot, np.outer, np.clip, np.var, np.std}
+HAVE_OUT = {np.sum, np.prod, np.max, np.min, np.mean, np.dot, np.outer, np.clip, np.var, np.std, np.amax, np.amin}
 """These have `out` among their own parameters."""
 WRITES = {np.copyto, np.put, np.putmask, np.place, np.fill_diagonal, np.put_along_axis}
 

@@ -345,6 +345,8 @@ class _Methods:
         self.value.setflags(**flags)
 
     def __getattr__(self: Any, name: str) -> Any:
+        if name == "at":  # x.at[i].set(y)
+            raise UsesJax
         if name.startswith("__") or not hasattr(self.value, name):
             raise AttributeError(f"'{type(self.value).__name__}' object has no attribute '{name}'")
         if name in functions.METHODS:
@@ -386,4 +388,3 @@ class _Flat:
     def copy(self) -> Any:
         """One axis."""
         return functions.ravel(functions.copied(self._array))
-

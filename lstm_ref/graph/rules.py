@@ -334,7 +334,11 @@ def _by_jax(kind: Kind) -> Sequence[Pull | None]:
 
         with x64():
             outs, vjp = jax.vjp(of_floats, *(xs[i] for i in at))
-            given = [b for b, v in zip(bars if kind.several else [bars], equation.outvars, strict=True) if movement.is_float(v.aval)]
+            given = [
+                b
+                for b, v in zip(bars if kind.several else [bars], equation.outvars, strict=True)
+                if movement.is_float(v.aval)
+            ]
             found = vjp([np.zeros(o.shape) if b is None else np.asarray(b) for b, o in zip(given, outs, strict=True)])
         result = dict(zip(at, map(np.asarray, found), strict=True))
         remembered[:] = bars, xs, result
@@ -411,5 +415,3 @@ RULES: dict[str, Rule] = {
     "scatter-add": _scatter_add,
 }  # fmt: skip
 """By the primitive's name."""
-
-

@@ -70,15 +70,30 @@ def _pulls(graph: Any) -> list[list[tuple[int, int, Pull]]]:
             if id(e.kind) not in by_kind:
                 by_kind[id(e.kind)] = pulls_of(e.kind)
             pulls = by_kind[id(e.kind)]
-            found.append([(k, i, p) for k, (i, p) in enumerate(zip(e.operands, pulls, strict=True)) if p is not None and graph.is_active[i]])
+            found.append(
+                [
+                    (k, i, p)
+                    for k, (i, p) in enumerate(zip(e.operands, pulls, strict=True))
+                    if p is not None and graph.is_active[i]
+                ]
+            )
         graph.memory["pulls"] = found
     return graph.memory["pulls"]  # type: ignore[no-any-return]
 
 
-def sweep(graph: Any, cotangent: Any, edits: Mapping[Where, Edit] | None = None, base: Adjoints | None = None) -> Adjoints:
-    """The adjoints of all variables, with edits; `base` is the sweep without, if it is at hand."""
+def sweep(
+    graph: Any,
+    cotangent: Any,
+    edits: Mapping[Where, Edit] | None = None,
+    base: Adjoints | None = None,
+    noise: Callable[[Any], Any] | None = None,
+) -> Adjoints:
+    """The adjoints of all variables, with edits; `base` is the sweep without, if it is at hand.
+
+    `noise` is done to every contribution, to see what rounding does.
+    """
     if base is None:
-        base = _unedited(graph, _seeds(graph, cotangent))
+        base = _unedited(graph, _seeds(graph, cotangent), noise)
     return _edited(graph, base, edits) if edits else base
 
 
@@ -115,7 +130,7 @@ class _Sums:
             self.bars[i] = total if isinstance(total, np.ndarray) else np.asarray(total)
 
 
-def _unedited(graph: Any, seeds: list[Any]) -> Adjoints:
+def _unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | None) -> Adjoints:
     sums = _Sums(len(graph.values))
     values = graph.values
     for i, bar in zip(graph.outputs, seeds, strict=True):
@@ -129,7 +144,8 @@ def _unedited(graph: Any, seeds: list[Any]) -> Adjoints:
             bar: Any = [bars[r] for r in e.results] if e.kind.several else bars[e.results[0]]
             xs, ys = [values[i] for i in e.operands], [values[r] for r in e.results]
             for _, i, pull in pulls:
-                sums.add(i, pull(bar, xs, ys))
+                contribution = pull(bar, xs, ys)
+                sums.add(i, contribution if noise is None else noise(contribution))
     return Adjoints(graph, bars, seeds)
 
 

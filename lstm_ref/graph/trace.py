@@ -22,8 +22,8 @@ from lstm_ref.graph import rounding
 from lstm_ref.graph.array import DRY, Array, Session, UsesJax, _sessions, lifted, value_of
 from lstm_ref.graph.creation import array_of, replaced
 from lstm_ref.graph.flatten import Equation, Flat, flatten
-from lstm_ref.graph.places import is_installed
-from lstm_ref.graph.world import adopt, kept, reached
+from lstm_ref.graph.places import is_installed, is_jaxs
+from lstm_ref.graph.world import copy, kept, reached
 
 Function = Callable[[Any], Any]
 NEAR = (2.0**-10, 2.0**-16, 2.0**-22)
@@ -52,7 +52,9 @@ class Graph:
 
     def at(self, inputs: Any) -> Graph:
         """The same computation at other inputs."""
-        return _graph(flatten(self.jaxpr, jax.tree.leaves(inputs)), self.input_tree, self.output_tree, self.jaxpr, self.casts)
+        return graph_of(
+            flatten(self.jaxpr, jax.tree.leaves(inputs)), self.input_tree, self.output_tree, self.jaxpr, self.casts
+        )
 
     @property
     def result(self) -> Any:
@@ -60,7 +62,8 @@ class Graph:
         return jax.tree.unflatten(self.output_tree, [self.values[i] for i in self.outputs])
 
 
-def _graph(flat: Flat, input_tree: Any, output_tree: Any, jaxpr: Any, casts: tuple[str, ...]) -> Graph:
+def graph_of(flat: Flat, input_tree: Any, output_tree: Any, jaxpr: Any, casts: tuple[str, ...]) -> Graph:
+    """A flat jaxpr, with what it is of."""
     return Graph(*flat, input_tree, output_tree, jaxpr, casts)
 
 
@@ -71,27 +74,30 @@ def trace(function: Function, inputs: Any) -> Graph:
     """
     try:
         return _of_numpy(function, inputs)
-    except CannotEvaluate:
-        raise
-    except (Exception, SystemExit) as error:  # code for JAX refuses what is not JAX's
-        return _of_jax_after(function, inputs, error)
-
-
-def _of_jax_after(function: Function, inputs: Any, error: BaseException) -> Graph:
-    """The graph by JAX, where the trace of NumPy code ended in this error."""
-    try:
+    except UsesJax:
         return _of_jax(function, inputs)
-    except CannotEvaluate:
-        raise
-    except (Exception, SystemExit) as of_jax:
-        if isinstance(error, UsesJax):
-            raise CannotEvaluate(f"JAX cannot trace the function in float64: {text_of(of_jax)}") from None
+    except _Raised as raised:
+        error = raised.error
     try:
         _plain(function, inputs)
     except (Exception, SystemExit) as own:
         raise CannotEvaluate(f"the function itself raises {type(own).__name__}: {text_of(own)}") from None
     told = f"{type(error).__name__}: {text_of(error)}"
     raise LeavesTheGraph(f"a traced number is not taken at {_line_of(error)}: {told}") from None
+
+
+class _Raised(Exception):
+    """What the user's code raised when its numbers were traced."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _is_of_jax(error: BaseException) -> bool:
+    """Whether JAX raised it, which does not take what is traced here. JAX may take its own lines out of a traceback."""
+    notes = "".join(getattr(error, "__notes__", ()))
+    return "JAX" in notes or any(is_jaxs(f.filename) for f in traceback.extract_tb(error.__traceback__))
 
 
 def _line_of(error: BaseException) -> str:
@@ -102,11 +108,15 @@ def _line_of(error: BaseException) -> str:
 
 def _of_jax(function: Function, inputs: Any) -> Graph:
     leaves, tree = jax.tree.flatten(inputs)
-    with x64():
-        examples = [jax.ShapeDtypeStruct(np.shape(v), np.float64) if _is_float(v) else v for v in leaves]
-        closed, shape = jax.make_jaxpr(function, return_shape=True)(jax.tree.unflatten(tree, examples))
-    flat = flatten(closed, leaves)
-    return _graph(flat, tree, jax.tree.structure(shape), closed, ())
+    containers, _ = reached(function)
+    try:
+        with x64(), kept(containers):
+            copy(containers, as_traced=False)
+            examples = [jax.ShapeDtypeStruct(np.shape(v), np.float64) if _is_float(v) else v for v in leaves]
+            closed, shape = jax.make_jaxpr(function, return_shape=True)(jax.tree.unflatten(tree, examples))
+    except (Exception, SystemExit) as error:
+        raise CannotEvaluate(f"JAX cannot trace the function in float64: {text_of(error)}") from None
+    return graph_of(flatten(closed, leaves), tree, jax.tree.structure(shape), closed, ())
 
 
 def _is_float(v: Any) -> bool:
@@ -125,11 +135,16 @@ def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any
         stack.enter_context(kept(containers))
         _sessions.append(session)
         stack.callback(_sessions.pop)
-        adopt(containers)
+        copy(containers, as_traced=True)
         traced = [_input(v, t, session) for v, t in zip(leaves, tracers, strict=True)]
         stack.enter_context(replaced(modules))
-        with np.errstate():
-            return function(jax.tree.unflatten(tree, traced))
+        try:
+            with np.errstate():
+                return function(jax.tree.unflatten(tree, traced))
+        except (CannotEvaluate, UsesJax):
+            raise
+        except (Exception, SystemExit) as error:
+            raise (UsesJax if _is_of_jax(error) else _Raised(error)) from None
 
 
 def _input(v: Any, tracer: Any, session: Session) -> Any:
@@ -139,7 +154,11 @@ def _input(v: Any, tracer: Any, session: Session) -> Any:
         return np.array(v) if isinstance(v, np.ndarray) else v
     if np.asarray(v).dtype != np.float64:
         session.casts.setdefault(f"{np.asarray(v).dtype.name} in the inputs")
-    value = np.array(v, dtype=np.float64, order="K") if isinstance(v, np.ndarray) or hasattr(v, "devices") else np.float64(v)
+    value = (
+        np.array(v, dtype=np.float64, order="K")
+        if isinstance(v, np.ndarray) or hasattr(v, "devices")
+        else np.float64(v)
+    )
     return Array(value, tracer)
 
 
@@ -164,7 +183,7 @@ def _of_numpy(function: Function, inputs: Any) -> Graph:
     with x64():
         closed = jax.make_jaxpr(traced)(*(np.asarray(v, dtype=np.float64) if _is_float(v) else v for v in leaves))
     flat = flatten(closed, leaves)
-    graph = _graph(flat, tree, found["tree"], closed, tuple(session.casts))
+    graph = graph_of(flat, tree, found["tree"], closed, tuple(session.casts))
     _compare(function, inputs, graph, session, found["values"])
     return graph
 
@@ -198,7 +217,9 @@ def _compare(function: Function, inputs: Any, graph: Graph, session: Session, va
             if seen.decisions == session.decisions:
                 _require_same(graph.at(point), _plain(function, point), session, "near the inputs")
                 return
-    changed = next((p for a, b, p in zip(seen.decisions, session.decisions, session.places, strict=False) if a != b), "")
+    changed = next(
+        (p for a, b, p in zip(seen.decisions, session.decisions, session.places, strict=False) if a != b), ""
+    )
     raise CannotEvaluate(f"the code decides otherwise at every point near the inputs{' at ' * bool(changed)}{changed}")
 
 
@@ -220,6 +241,7 @@ def _plain(function: Function, inputs: Any) -> list[Any]:
     containers, _ = reached(function)
     own = jax.tree.map(lambda v: np.array(v, order="K") if isinstance(v, np.ndarray) else v, inputs)
     with kept(containers):
+        copy(containers, as_traced=False)
         output = function(own)
     return [np.array(array_of(v) if isinstance(v, list) else v) for v in jax.tree.leaves(output)]
 
@@ -231,7 +253,9 @@ def _require_same(graph: Graph, plain: list[Any], session: Session, where: str) 
         value = graph.values[number]
         if np.shape(value) != np.shape(own):
             raise CannotEvaluate(f"output {k} has shape {np.shape(own)} {where}, and {np.shape(value)} when traced")
-    if not all(np.array_equal(np.isnan(graph.values[n]), np.isnan(o)) for n, o in zip(graph.outputs, plain, strict=True)):
+    if not all(
+        np.array_equal(np.isnan(graph.values[n]), np.isnan(o)) for n, o in zip(graph.outputs, plain, strict=True)
+    ):
         raise CannotEvaluate(f"the code and its graph differ in what is NaN {where}")
     off, allowed = rounding.distance(graph, plain, tuple(session.casts))
     if not off <= allowed:
@@ -239,4 +263,3 @@ def _require_same(graph: Graph, plain: list[Any], session: Session, where: str) 
             f"the code and its graph differ by {off:.1e} {where}, where rounding makes {allowed:.1e} at most: "
             "something in the code is not seen by the trace, or it is not the same at each call"
         )
-

@@ -69,8 +69,8 @@ def _logaddexp(a: Any, b: Any) -> Any:
 
 def _xlogy(a: Any, b: Any) -> Any:
     a, b = (broadcast(x, np.broadcast_shapes(np.shape(a), np.shape(b))) for x in (a, b))
-    zero = lax.eq(a, lax.zeros_like_array(a))
-    return lax.select(zero, lax.zeros_like_array(a), lax.mul(a, lax.log(lax.select(zero, lax.full_like(b, 1), b))))
+    zero = lax.eq(a, lax.full_like(a, 0))
+    return lax.select(zero, lax.full_like(a, 0), lax.mul(a, lax.log(lax.select(zero, lax.full_like(b, 1), b))))
 
 
 def _scaled(factor: float) -> Callable[..., Any]:
@@ -151,10 +151,12 @@ def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
     values = [_float64(value_of(x)) for x in inputs]
     if ufunc is np.matmul:
         return product(np.matmul, *inputs)
-    if ufunc.types and all(t.endswith("O") for t in ufunc.types) and len(ufunc.types) == 1:  # of np.frompyfunc
-        return _on_objects(ufunc, inputs)
-    if any(getattr(v, "dtype", None) == object for v in values):
-        return _with_objects(ufunc, inputs)
+    if (
+        len(ufunc.types) == 1
+        and ufunc.types[0].endswith("O")
+        or any(getattr(v, "dtype", None) == object for v in values)
+    ):
+        return ufunc(*map(as_objects, inputs))  # the first are those of np.frompyfunc
     value = ufunc(*values)
     if not any(map(is_traced, inputs)):
         return tuple(map(wrapped, value)) if isinstance(value, tuple) else wrapped(value)
@@ -174,19 +176,6 @@ def _float64(v: Any) -> Any:
     if getattr(v, "dtype", None) in (np.float32, np.float16):
         return v.astype(np.float64)
     return np.asarray(v) if isinstance(v, (list, tuple)) else v
-
-
-def _on_objects(ufunc: np.ufunc, inputs: Any) -> Any:
-    shape = np.broadcast_shapes(*map(np.shape, map(value_of, inputs)))
-    out = np.empty(shape, dtype=object)
-    objects = [as_objects(x) for x in inputs]
-    for where in np.ndindex(shape):
-        out[where] = ufunc(*(np.broadcast_to(x, shape)[where] for x in objects))
-    return out if shape else out[()]
-
-
-def _with_objects(ufunc: np.ufunc, inputs: Any) -> Any:
-    return ufunc(*map(as_objects, inputs))
 
 
 def as_objects(x: Any) -> Any:
@@ -333,4 +322,3 @@ def product(f: Callable[..., Any], a: Any, b: Any) -> Any:
         return lax.dot_general(p, q, (((n - 1,), (max(m - 2, 0),)), ((), ())))
 
     return made(value, build, a, b)
-

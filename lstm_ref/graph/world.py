@@ -1,7 +1,7 @@
 """What a function reaches beside its inputs: module globals, what it closes over, objects and their attributes.
 
-For a traced run the float arrays there become constants that can hold traced numbers (a buffer made in `__init__`, data
-of the module), as copies; after it everything is as it was, so that no traced number is left behind in the user's state.
+For a run the float arrays there become copies, which in a traced run are constants that can hold traced numbers (a buffer
+made in `__init__`, data of the module); after it everything is as it was. Nothing traced is left in the user's state.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import numpy as np
 
 from lstm_ref.graph import creation
 from lstm_ref.graph.array import Array, session
-from lstm_ref.graph.places import is_installed, is_internal, users_line
+from lstm_ref.graph.places import is_installed, is_internal
 
 MANY = 20_000
 """Objects looked at, of a state that may be without end."""
-
-
 
 
 def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any]]]:
@@ -132,36 +130,36 @@ def _restore(c: Any, content: Any) -> None:
         c.extend(content)
 
 
-def adopt(containers: list[Any]) -> None:
-    """Every float array in the containers becomes a constant `Array`, one for one; np.vectorize is ours."""
+def copy(containers: list[Any], as_traced: bool) -> None:
+    """Every float array in the containers becomes a copy, one for one; a constant `Array`, if code is to be traced."""
     arrays = [v for c in containers for v in _values(c) if type(v) is np.ndarray and v.dtype.kind == "f"]
     by_memory: dict[int, set[int]] = {}
     for v in arrays:
         by_memory.setdefault(id(_base(v)), set()).add(id(v))
-    memo: dict[int, Array] = {}
+    memo: dict[int, Any] = {}
 
-    def adopted(v: Any) -> Any:
-        if type(v) is np.vectorize:
+    def copied(v: Any) -> Any:
+        if type(v) is np.vectorize and as_traced:
             return creation.Vectorized(v.pyfunc, v.otypes)
         if type(v) is not np.ndarray or v.dtype.kind != "f" or len(by_memory[id(_base(v))]) > 1:
             return v  # two views of one memory: as they are
         if id(v) not in memo:
-            if v.dtype != np.float64:
-                session().casts.setdefault(f"{v.dtype.name} in what the code at {users_line()} reads")
-            copy = np.array(v, dtype=np.float64, order="K")
-            copy.flags.writeable = v.flags.writeable
-            memo[id(v)] = Array(copy)
+            own = np.array(v, dtype=np.float64 if as_traced else None, order="K")
+            own.flags.writeable = v.flags.writeable
+            if as_traced and v.dtype != np.float64:
+                session().casts.setdefault(f"{v.dtype.name} in what the code has beside its inputs")
+            memo[id(v)] = Array(own) if as_traced else own
         return memo[id(v)]
 
     for c in containers:
         if isinstance(c, CellType):
-            c.cell_contents = adopted(c.cell_contents)
+            c.cell_contents = copied(c.cell_contents)
         elif isinstance(c, dict):
             for key, v in list(c.items()):
-                c[key] = adopted(v)
+                c[key] = copied(v)
         else:
             for i, v in enumerate(list(c)):
-                c[i] = adopted(v)
+                c[i] = copied(v)
 
 
 def _values(c: Any) -> list[Any]:

@@ -20,9 +20,9 @@ positive: return np.sum(+x * x)
 abs builtin: return np.sum(abs(x))
 np.abs: return np.abs(x).sum()
 np.absolute: return np.absolute(x).sum()
-floor division: return np.sum(x * (x // 0.3))
-modulo: return np.sum(x * ((x + 5) % 0.7))
-divmod of arrays: q, r = divmod(x + 5, 0.7) ¦ return np.sum(r * x)
+floor division: return np.sum(x * (x // 0.37))
+modulo: return np.sum(x * ((x + 5) % 0.73))
+divmod of arrays: q, r = divmod(x + 5, 0.73) ¦ return np.sum(r * x)
 sigmoid by exp: return np.sum(1 / (1 + np.exp(-x)))
 sigmoid by tanh: return np.sum(0.5 * (1 + np.tanh(x / 2)))
 sigmoid by where: return np.sum(np.where(x >= 0, 1 / (1 + np.exp(-x)), np.exp(x) / (1 + np.exp(x))))
@@ -402,9 +402,9 @@ l2 penalty: return np.sum(x) ** 2 + 0.5 * 1e-2 * (np.sum(B * B) + np.sum(A * A))
 REFUSED = """
 # what comes after the colon is code; the words after ⟂ are in the refusal
 array.array: return array.array("d", x)[0] * x[1] ⟂ plain float
-ctypes: return ctypes.c_double(x[0]).value * x[1] ⟂ not taken
+ctypes: return ctypes.c_double(x[0]).value * x[1] ⟂ plain float
 decimal: return float(decimal.Decimal(x[0])) * x[1] ⟂ not taken
-struct: return struct.unpack("d", struct.pack("d", x[0]))[0] * x[1] ⟂ plain float
+struct: return struct.unpack("d", struct.pack("d", x[0]))[0] * x[1] ⟂ not taken
 text and back: return float("%.17g" % x[0]) * x[1] ⟂ differ
 text and back by str: return float(str(x[0])) * x[1] ⟂ differ
 text and back by repr: return eval(repr(float(x[0])), {"np": numpy_itself}) * x[1] ⟂ differ
@@ -414,7 +414,8 @@ memoryview: return memoryview(x)[0] * x[1] ⟂ not taken
 pickle: return pickle.loads(pickle.dumps(x))[0] * x[1] ⟂ pickled
 a key of a dict: return {x[0]: 1.0}[x[0]] * x[1] ⟂ key of a dict
 lru_cache: return cached(x[0]) * x[1] ⟂ key of a dict
-complex numbers: return (x * 1j).imag.sum() ⟂ complex
+complex numbers: return np.multiply(x, 1j).imag.sum() ⟂ complex
+complex numbers by operators: return (x * 1j).imag.sum() ⟂ complex
 complex number of one: return complex(x[0]).real ⟂ complex
 complex dtype: return np.sum(x.astype(complex).real) ⟂ complex
 fft: return np.sum(np.abs(np.fft.fft(x))) ⟂ np.fft
@@ -425,7 +426,7 @@ gradient: return np.sum(np.gradient(x)) ⟂ np.gradient
 nditer: return sum(float(v) for v in np.nditer(x)) ⟂ plain one
 scipy signal: return np.sum(signal.lfilter([1.0], [1.0, 0.5], x)) ⟂ plain one
 as_strided: return np.sum(np.lib.stride_tricks.as_strided(x, (2,), (8,))) ⟂ leaves the graph
-numpy itself: h = numpy_itself.zeros(4) ¦ h[0] = x[0] ¦ return h[0] ⟂ leaves the graph
+numpy itself: h = numpy_itself.zeros(4) ¦ h[0] = x[0] ¦ return h[0] ⟂ not taken
 numpy itself by out: h = numpy_itself.zeros(4) ¦ np.tanh(x, out=h) ¦ return h[0] ⟂ did not see made
 numpy itself augmented: h = numpy_itself.zeros(4) ¦ h += x ¦ return h[0] ⟂ did not see made
 a view of another dtype: return np.sum(x.view(np.int64)) ⟂ view
