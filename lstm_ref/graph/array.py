@@ -4,16 +4,16 @@ NumPy's own memory says what is a view of what. An `Array` that is a view knows 
 how the parent's newest tracer is read, and how what is written into the view is put into the parent. A write goes up to
 the root, whose version then is a new one, and every other view of that memory is read anew.
 
-Conventions that bite. What is traced is float64, whatever dtype the code asks for; each such place is noted. What is not
-a float (comparisons, masks, indices, `int(x)`) is a plain NumPy value, *decided* once and for all at the traced point.
-A number without a tracer is a constant. Scalars are immutable, as NumPy's are.
+Conventions that bite. What is traced is float64, whatever dtype the code asks for; each such place is noted. What is
+not a float (comparisons, masks, indices, `int(x)`) is a plain NumPy value, *decided* once and for all at the traced
+point. A number without a tracer is a constant. Scalars are immutable, as NumPy's are.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 from jax import lax
@@ -135,10 +135,17 @@ class Array:
         if self._parent is not None:
             self._tracer, self._seen = content, root._version
 
-    @property
-    def __class__(self) -> Any:
-        """What `isinstance` sees: an ndarray or a float64, and so a float."""
-        return type(self.value)
+    if TYPE_CHECKING:  # all of what `methods` adds
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
+
+    else:
+
+        @property
+        def __class__(self) -> Any:
+            """What `isinstance` sees: an ndarray or a float64, and so a float."""
+            return type(self.value)
 
 
 # ------------------------------------------------------------------------------------------------ values and arrays
@@ -326,7 +333,7 @@ def assign(x: Array, key: Any, new: Any) -> None:
 
         new = array_of(new)
         plain = value_of(new)
-    content = lifted(new) if is_traced(new) and not session().dry else DRY if is_traced(new) else None
+    content: Any = lifted(new) if is_traced(new) and not session().dry else DRY if is_traced(new) else None
     if not isinstance(x.value, np.ndarray):
         raise TypeError("'numpy.float64' object does not support item assignment")
     x.value[where] = plain

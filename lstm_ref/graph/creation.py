@@ -1,9 +1,9 @@
 """While code is traced, the arrays it makes can hold traced numbers, and `float` and `math.exp` keep them traced.
 
-NumPy itself is not touched. In the user's modules the names `np` and `math` stand for namespaces that hold the makers of
-arrays of this file and hand on all else; names that were imported from there (`from numpy import zeros`) stand for the
-same, and `float` does. They are put back whatever happens. What other code makes is plain, and writing a traced number
-into it is refused.
+NumPy itself is not touched. In the user's modules the names `np` and `math` stand for namespaces that hold the makers
+of arrays of this file and hand on all else; names that were imported from there (`from numpy import zeros`) stand for
+the same, and `float` does. They are put back whatever happens. What other code makes is plain, and writing a traced
+number into it is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jax import lax
 from lstm_ref.graph import functions
 from lstm_ref.graph.array import Array, is_traced, made, session, value_of, wrapped
 from lstm_ref.graph.places import is_installed
-from lstm_ref.graph.ufuncs import elementwise, note_cast
+from lstm_ref.graph.ufuncs import as_objects, elementwise, is_object, note_cast
 
 _float64_type = np.float64
 _asarray = np.asarray
@@ -35,7 +35,7 @@ def array_of(x: Any) -> Any:
     if type(x) is Array:
         return x
     if isinstance(x, np.ndarray):
-        return _joined(x.tolist()) if x.dtype == object and _holds(x.tolist()) else _float64(x)
+        return _joined(x.tolist()) if is_object(x) and _holds(x.tolist()) else _float64(x)
     if isinstance(x, (list, tuple)) and is_traced(x):
         return _joined(x)
     return _float64(_array(value_of(list(x) if isinstance(x, (list, tuple)) else x)))
@@ -101,7 +101,7 @@ def _converter(original: Callable[..., Any], copies: bool) -> Callable[..., Any]
         if dtype is not None and np.dtype(dtype).kind == "f":
             note_cast(dtype)
             dtype = _float64_type
-        if type(x) is Array or _holds(x) or (getattr(x, "dtype", None) == object and _holds(x.tolist())):
+        if type(x) is Array or _holds(x) or (is_object(x) and _holds(x.tolist())):
             made_of = array_of(x)
             if dtype is not None and np.dtype(dtype).kind != "f":
                 return made_of.astype(dtype)
@@ -126,12 +126,13 @@ def _converter(original: Callable[..., Any], copies: bool) -> Callable[..., Any]
 
 
 def _zero_dimensional(x: Array) -> Array:
-    return made(_array(x.value), lambda p: p, x)  # type: ignore[no-any-return]
+    found: Array = made(_array(x.value), lambda p: p, x)
+    return found
 
 
 def _objects(x: Any) -> Any:
     if not isinstance(x, (list, tuple)):
-        return x.astype(object) if type(x) is Array else _array(x, dtype=object)
+        return as_objects(x)
     out = np.empty(len(x), dtype=object)
     for i, v in enumerate(x):
         out[i] = v
@@ -218,6 +219,7 @@ class Vectorized:
         functools.update_wrapper(self, f)
 
     def __call__(self, *xs: Any, **options: Any) -> Any:
+        """The function of every element."""
         if not any(type(x) is Array for x in xs):
             return self._of_numpy(*xs, **options)
         xs = functions.broadcast_arrays(*map(array_of, xs))
@@ -234,7 +236,7 @@ np_vectorize = np.vectorize
 def _ndenumerate(x: Any) -> Any:
     if type(x) is not Array:
         return np_ndenumerate(x)
-    return ((i, x[i]) for i in np.ndindex(x.value.shape))
+    return zip(np.ndindex(x.value.shape), x.reshape(-1), strict=True)
 
 
 np_ndenumerate = np.ndenumerate

@@ -1,8 +1,8 @@
 """A jaxpr as one list of equations, with the value of everything: calls opened, loops unrolled, branches taken.
 
-Variables are numbers, counted from 0; equation after equation gives each of them once. A scan is an `unstack` of what runs over
-time, its body step by step, and a `stack` of what comes out; a while loop is as many bodies as its condition asks for
-at these values, and a cond is the branch that is taken.
+Variables are numbers, counted from 0, each given once. A scan is an `unstack` of what runs over time, its body step by
+step, and a `stack` of what comes out; a while loop is as many bodies as its condition asks for at these values, and a
+cond is the branch that is taken.
 """
 
 from __future__ import annotations
@@ -212,7 +212,6 @@ class Flattener:
 
     def _unstack(self, x: int, length: int, v: Any, eqn: Any, caller: Any) -> list[int]:
         shape = v.aval.shape
-        one = lambda x: [boxed(x[i]) for i in range(length)]
         kind = Kind(
             "unstack",
             {"axis": 0},
@@ -221,7 +220,7 @@ class Flattener:
             (shape,),
             (shape[1:],) * length,
             (is_float(v.aval),),
-            one,
+            lambda x: [boxed(x[i]) for i in range(length)],
             True,
         )
         return self.apply(kind, [x])
@@ -230,7 +229,6 @@ class Flattener:
         shape, f = v.aval.shape, is_float(v.aval)
         if not ys:
             return self.variable(self.numbers.constant(v.aval, np.empty(shape, v.aval.dtype)))
-        join = lambda *ys: np.stack(ys)
         kind = Kind(
             "stack",
             {"axis": 0},
@@ -239,7 +237,7 @@ class Flattener:
             (shape[1:],) * len(ys),
             (shape,),
             (f,) * len(ys),
-            join,
+            lambda *ys: np.stack(ys),
             False,
         )
         return self.apply(kind, ys)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import jax.numpy as jnp
@@ -25,6 +26,9 @@ from lstm_ref.graph.array import (
     value_of,
     wrapped,
 )
+
+NO_VALUE: Any = getattr(np, "_NoValue", None)
+"""What NumPy hands on for an argument that was not given."""
 
 TABLE: dict[Any, Callable[..., Any]] = {}
 """By NumPy's function."""
@@ -53,6 +57,9 @@ def call(function: Any, arguments: Any, options: Any) -> Any:
             session().refuse(f"what {function.__name__} writes in place")
         plain, named = value_of(tuple(arguments)), {k: value_of(v) for k, v in options.items()}
         result = function(*plain, **named)
+        for part in result if isinstance(result, tuple) else (result,):
+            if isinstance(part, np.ndarray) and any(np.may_share_memory(part, v) for v in _all(plain)):
+                session().refuse(f"a view by np.{function.__name__}, which is not traced,")
         return tuple(map(wrapped, result)) if isinstance(result, tuple) else wrapped(result)
     return session().refuse(f"np.{function.__name__}, which is not traced,")
 
@@ -114,17 +121,21 @@ def _axes(f: Callable[[Any], Any], x: Any) -> Any:
     return moved(x, f(x.value), transpose_view(order))
 
 
+def _in_order(order: Any) -> Callable[..., Any]:
+    return lambda v, shape: np.reshape(v, shape, order=order)
+
+
 @_means("reshape")
 def reshape(x: Any, shape: Any, order: str = "C", **_: Any) -> Any:
     """The elements in another shape."""
     x = array(x)
-    shape = value_of(shape)
+    shape, f = value_of(shape), _in_order(order)
     if type(x) is not Array:
-        return np.reshape(x, shape, order=order)
-    value = np.reshape(x.value, shape, order=order)
+        return f(x, shape)
+    value = f(x.value, shape)
     if order == "C" or (order == "A" and not np.isfortran(x.value)):
         return moved(x, value, reshape_view(np.shape(x.value), value.shape))
-    return _by_number(lambda v: np.reshape(v, shape, order=order), x, value)
+    return _by_number(lambda v: f(v, shape), x, value)
 
 
 @_means("ravel")
@@ -261,11 +272,12 @@ def copied(x: Any, *_: Any, **__: Any) -> Any:
 def pad(x: Any, widths: Any, mode: str = "constant", **options: Any) -> Any:
     """More elements at the ends."""
     x = array(x)
-    value = np.pad(x.value, widths, mode, **{k: value_of(v) for k, v in options.items()})  # type: ignore[arg-type]
+    numpy_pad: Any = np.pad
+    value = numpy_pad(x.value, widths, mode, **{k: value_of(v) for k, v in options.items()})
     if mode != "constant":
         if mode not in ("edge", "reflect", "wrap", "symmetric") or options:
             session().refuse(f"np.pad of mode {mode}")
-        return _by_number(lambda v: np.pad(v, widths, mode), x, value)  # type: ignore[arg-type, call-overload]
+        return _by_number(lambda v: numpy_pad(v, widths, mode), x, value)
     inside = np.pad(np.zeros(np.shape(x.value)), widths, constant_values=1) == 0
     where_inside = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(inside)) if inside.any() else ...
     outside = np.pad(np.zeros(np.shape(x.value)), widths, **options)
@@ -347,7 +359,7 @@ def array_split(x: Any, cuts: Any, axis: int = 0) -> Any:
     pieces = np.array_split(np.arange(n), value_of(cuts))
     rest = (slice(None),) * (axis % np.ndim(x.value))
     starts = np.cumsum([0, *map(len, pieces)])
-    return [x[(*rest, slice(int(a), int(b)))] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [x[(*rest, slice(int(a), int(b)))] for a, b in pairwise(starts)]
 
 
 @_means("split")
@@ -424,7 +436,7 @@ def _axes_of(axis: Any, rank: int) -> tuple[int, ...]:
 
 
 def _all_true(where: Any) -> bool:
-    return where is None or where is True or where is np._NoValue  # type: ignore[attr-defined]
+    return where is None or where is True or where is NO_VALUE
 
 
 def _reduced(value: Any, x: Any, axis: Any, reduce: Callable[[Any, tuple[int, ...]], Any]) -> Any:
@@ -432,7 +444,7 @@ def _reduced(value: Any, x: Any, axis: Any, reduce: Callable[[Any, tuple[int, ..
     return made(value, lambda p: reshaped(reduce(p, axes), np.shape(value)), x)
 
 
-_REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
+_REDUCTIONS: dict[Any, Callable[..., Any]] = {
     np.add: lambda p, axes: lax.reduce_sum(p, axes),
     np.multiply: lambda p, axes: lax.reduce_prod(p, axes),
     np.maximum: lambda p, axes: lax.reduce_max(p, axes),
@@ -443,30 +455,39 @@ _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
 def reduce(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: Any = False, where: Any = True, **options: Any) -> Any:
     """`ufunc.reduce`."""
     x = array(x)
-    initial = options.pop("initial", np._NoValue)  # type: ignore[attr-defined]
+    initial = options.pop("initial", NO_VALUE)
     for name, v in options.items():
         if name == "dtype" and v is not None:
             ufuncs.note_cast(v)
     if not _all_true(where):
-        neutral = {np.add: 0.0, np.multiply: 1.0, np.maximum: -np.inf, np.minimum: np.inf}.get(ufunc)
+        neutrals: dict[Any, float] = {np.add: 0.0, np.multiply: 1.0, np.maximum: -np.inf, np.minimum: np.inf}
+        neutral = neutrals.get(ufunc)
         if neutral is None:
             session().refuse(f"np.{ufunc.__name__}.reduce with where=")
         x = TABLE[np.where](value_of(where), x, neutral)
-    keep = bool(keepdims) and keepdims is not np._NoValue  # type: ignore[attr-defined]
+    keep = bool(keepdims) and keepdims is not NO_VALUE
     value = ufunc.reduce(value_of(x), axis=axis, keepdims=keep)
     if is_traced(x) and ufunc not in _REDUCTIONS:
         if value.dtype.kind in "bi":
             return session().decide(value)
         session().refuse(f"np.{ufunc.__name__}.reduce")
     result = _reduced(value, x, axis, _REDUCTIONS.get(ufunc, lambda p, axes: p))
-    if initial is not np._NoValue and initial is not None:  # type: ignore[attr-defined]
+    if initial is not NO_VALUE and initial is not None:
         result = ufuncs.elementwise(ufunc, result, initial)
     return result
 
 
+_ACCUMULATIONS: dict[Any, Callable[..., Any]] = {
+    np.add: lax.cumsum,
+    np.multiply: lax.cumprod,
+    np.maximum: lax.cummax,
+    np.minimum: lax.cummin,
+}
+
+
 def accumulate(ufunc: np.ufunc, x: Any, axis: int = 0, **_: Any) -> Any:
     """`ufunc.accumulate`."""
-    f = {np.add: lax.cumsum, np.multiply: lax.cumprod, np.maximum: lax.cummax, np.minimum: lax.cummin}.get(ufunc)
+    f = _ACCUMULATIONS.get(ufunc)
     x = array(x)
     if f is None:
         session().refuse(f"np.{ufunc.__name__}.accumulate")
@@ -647,10 +668,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = array(a), array(b)
     value = np.tensordot(value_of(a), value_of(b), axes)
     n = np.ndim(value_of(a))
+    over: Any
     if isinstance(axes, int):
         over = tuple(range(n - axes, n)), tuple(range(axes))
     else:
-        over = tuple(_axes_of(x, np.ndim(value_of(v))) for x, v in zip(axes, (a, b), strict=True))  # type: ignore[assignment]
+        over = tuple(_axes_of(x, np.ndim(value_of(v))) for x, v in zip(axes, (a, b), strict=True))
     return made(value, lambda p, q: lax.dot_general(p, q, (over, ((), ()))), a, b)
 
 
@@ -800,7 +822,7 @@ def apply_along_axis(f: Any, axis: int, x: Any, *arguments: Any, **options: Any)
     return moveaxis(joined, -1, axis) if np.ndim(value_of(found[0])) else joined
 
 
-# ------------------------------------------------------------------------------------ what is decided, or only looked at
+# ------------------------------------------------------------------------------ what is decided, or only looked at
 
 
 def _decision(f: Any) -> None:
@@ -814,11 +836,12 @@ def _decision(f: Any) -> None:
         return result
 
 
-for _f in (
+_DECIDING: tuple[Any, ...] = (
     np.argmax, np.argmin, np.argsort, np.argpartition, np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero,
     np.searchsorted, np.digitize, np.any, np.all, np.allclose, np.isclose, np.array_equal, np.nanargmax, np.isneginf,
     np.isposinf, np.array_equiv, np.bincount, np.lexsort,
-):  # fmt: skip
+)  # fmt: skip
+for _f in _DECIDING:
     _decision(_f)
 
 
@@ -828,12 +851,13 @@ def _looked_at(f: Any) -> None:
         return f(*value_of(tuple(arguments)), **options)
 
 
-for _f in (
+_LOOKED_AT: tuple[Any, ...] = (
     np.shape, np.ndim, np.size, np.array2string, np.array_repr, np.array_str, np.result_type, np.can_cast,
     np.min_scalar_type, np.common_type, np.iscomplexobj, np.isrealobj, np.isreal, np.iscomplex, np.savetxt, np.save,
     np.savez, np.shares_memory, np.may_share_memory, np.tril_indices_from, np.triu_indices_from, np.diag_indices_from,
     np.ix_, np.broadcast_shapes, np.isfortran,
-):  # fmt: skip
+)  # fmt: skip
+for _f in _LOOKED_AT:
     _looked_at(_f)
 
 
@@ -850,8 +874,8 @@ def _like(f: Any) -> None:
         return wrapped(f(value_of(x), *arguments, dtype=dtype, **options))
 
 
-for _f in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
-    _like(_f)
+for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+    _like(getattr(np, _name))
 
 HAVE_OUT = {np.sum, np.prod, np.max, np.min, np.mean, np.dot, np.outer, np.clip, np.var, np.std, np.amax, np.amin}
 """These have `out` among their own parameters."""

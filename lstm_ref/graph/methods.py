@@ -96,14 +96,14 @@ class _Methods:
             plain = np.asarray(self.value, dtype).view()
             plain.flags.writeable = False  # what is written by others would be missed here
             return plain
-        if dtype == object:
+        if dtype is not None and np.dtype(dtype).kind == "O":
             return ufuncs.as_objects(self)
         frame = sys._getframe(1)
         while places.is_internal(frame.f_code.co_filename) and frame.f_back is not None:
             if places.is_jaxs(frame.f_code.co_filename):
                 raise UsesJax
             frame = frame.f_back
-        session().refuse("a traced array that compiled code or another library makes a plain one of")
+        return session().refuse("a traced array that compiled code or another library makes a plain one of")
 
     def __jax_array__(self: Any) -> Any:
         raise UsesJax
@@ -277,7 +277,7 @@ class _Methods:
     def astype(self: Any, dtype: Any, *_: Any, copy: bool = True, **__: Any) -> Any:
         """A copy; in float64 where the dtype is a float's."""
         dtype = np.dtype(dtype)
-        if dtype == object:
+        if dtype.kind == "O":
             return ufuncs.as_objects(self)
         ufuncs.note_cast(dtype)
         if dtype.kind == "f":
@@ -353,7 +353,7 @@ class _Methods:
             return lambda *arguments, **options: functions.METHODS[name](self, *arguments, **options)
         if not self.is_traced:
             return getattr(self.value, name)
-        session().refuse(f"a traced array's .{name}")
+        return session().refuse(f"a traced array's .{name}")
 
 
 for _name, _method in list(vars(_Methods).items()):

@@ -23,7 +23,7 @@ from lstm_ref.oracles.estimate import Estimate, Function
 
 REPEATS = 4
 FACTOR = 2.0
-"""The error is this times the largest change of so few repeats; a larger one than that of all four is seldom twice it."""
+"""The error is this times the largest change of so few repeats, which is hardly ever exceeded twofold."""
 UNIT = 2.0**-52
 
 

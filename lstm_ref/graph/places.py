@@ -15,7 +15,7 @@ import numpy as np
 
 _HERE = str(Path(__file__).parent) + "/"
 _PACKAGE = str(Path(__file__).parent.parent) + "/"
-_ARRAY_LIBRARIES = tuple(str(Path(m.__file__).parent) + "/" for m in (np, jax, jaxlib))
+_ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, jax, jaxlib))
 _INSTALLED = tuple({p + "/" for k, p in sysconfig.get_paths().items() if k in ("stdlib", "platstdlib", "purelib")})
 
 # No line of this folder is a line of the user's function.
@@ -40,7 +40,7 @@ def is_jaxs(file: str) -> bool:
 
 
 def users_frame() -> FrameType | None:
-    """The innermost frame of the user's code on the stack; of a library's that is no array library, if there is none."""
+    """The innermost frame of the user's code on the stack; of another library's, if there is none."""
     frame: FrameType | None = sys._getframe(1)
     library = None
     while frame is not None and is_installed(file := frame.f_code.co_filename):

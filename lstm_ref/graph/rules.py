@@ -18,7 +18,7 @@ import numpy as np
 
 from lstm_ref.arithmetic import movement, primitives
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.errors import UnknownPrimitive
+from lstm_ref.errors import UnknownPrimitive, text_of
 from lstm_ref.graph.flatten import Kind
 
 Pull = Callable[..., Any]
@@ -250,16 +250,17 @@ def _select_n(kind: Kind) -> Sequence[Pull | None]:
 
 
 def _by_number(kind: Kind) -> Sequence[Pull | None]:
-    """Of what only moves elements: run on their numbers, it says where each came from (NaN: from nowhere)."""
+    """Of what only moves elements: run on their numbers, from 1 on, it says where each came from (0, NaN: nowhere)."""
     sizes = [math.prod(s) if f else 0 for s, f in zip(kind.shapes, kind.floats, strict=True)]
-    offsets = np.cumsum([0, *sizes])
+    offsets = np.cumsum([1, *sizes])
     numbers = [np.arange(float(n)) + o for n, o in zip(sizes, offsets, strict=False)]
     equation = kind.jaxpr_equation
+    params = equation.params | ({"fill_value": 0} if "fill_value" in equation.params else {})
 
     def origins(xs: Any) -> np.ndarray:
         stand_ins = [n.reshape(s) if f else x for n, s, f, x in zip(numbers, kind.shapes, kind.floats, xs, strict=True)]
         with x64():
-            return np.asarray(equation.primitive.bind(*stand_ins, **equation.params))
+            return np.asarray(equation.primitive.bind(*stand_ins, **params))
 
     def operand(k: int) -> Pull:
         def pull(bar: Any, xs: Any, ys: Any) -> Any:
@@ -333,7 +334,10 @@ def _by_jax(kind: Kind) -> Sequence[Pull | None]:
             return [o for o in outs if np.issubdtype(o.dtype, np.floating)]
 
         with x64():
-            outs, vjp = jax.vjp(of_floats, *(xs[i] for i in at))
+            try:
+                outs, vjp = jax.vjp(of_floats, *(xs[i] for i in at))
+            except NotImplementedError as error:
+                raise UnknownPrimitive(f"`{kind.primitive}` at {kind.place}: {text_of(error)}") from None
             given = [
                 b
                 for b, v in zip(bars if kind.several else [bars], equation.outvars, strict=True)
@@ -392,8 +396,19 @@ RULES: dict[str, Rule] = {
     "erfc": _same(lambda x, y: -_two_over_root_pi * np.exp(-x * x)),
     **dict.fromkeys(("sign", "floor", "ceil", "round", "iota"), _nothing),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "is_finite", "argmax", "argmin"), _nothing),
-    **dict.fromkeys(("copy", "copy_p", "name", "stop_gradient", "optimization_barrier", "reduce_precision", "convert_element_type", "device_put"),
-        lambda kind: [_handed_on(kind, k) for k in range(len(kind.shapes))]),
+    **dict.fromkeys(
+        (
+            "copy",
+            "copy_p",
+            "name",
+            "stop_gradient",
+            "optimization_barrier",
+            "reduce_precision",
+            "convert_element_type",
+            "device_put",
+        ),
+        lambda kind: [_handed_on(kind, k) for k in range(len(kind.shapes))],
+    ),
     "clamp": _clamp,
     "dot_general": _dot_general,
     **dict.fromkeys(("reshape", "squeeze", "expand_dims"), _to_own_shape),
@@ -413,5 +428,5 @@ RULES: dict[str, Rule] = {
     "cumsum": _cumsum,
     **dict.fromkeys(("gather", "pad", "tile", "scatter"), _by_number),
     "scatter-add": _scatter_add,
-}  # fmt: skip
+}
 """By the primitive's name."""

@@ -62,7 +62,7 @@ def _pulls(graph: Any) -> list[list[tuple[int, int, Pull]]]:
     """Of each equation: (which operand, its variable, how it is handed back), where anything is."""
     if "pulls" not in graph.memory:
         by_kind: dict[int, Any] = {}
-        found = []
+        found: list[Any] = []
         for e in graph.equations:
             if not any(graph.is_active[r] for r in e.results):
                 found.append([])
@@ -78,7 +78,8 @@ def _pulls(graph: Any) -> list[list[tuple[int, int, Pull]]]:
                 ]
             )
         graph.memory["pulls"] = found
-    return graph.memory["pulls"]  # type: ignore[no-any-return]
+    known: list[list[tuple[int, int, Pull]]] = graph.memory["pulls"]
+    return known
 
 
 def sweep(
@@ -106,7 +107,7 @@ def _seeds(graph: Any, cotangent: Any) -> list[Any]:
         shape = np.shape(graph.values[i])
         if np.shape(bar) != shape:
             raise BadInput(f"an output has shape {shape}, its cotangent {np.shape(bar)}")
-        seeds.append(bar if getattr(bar, "dtype", None) == object else np.asarray(bar, dtype=np.float64))
+        seeds.append(bar if getattr(bar, "dtype", np.dtype(float)).kind == "O" else np.asarray(bar, dtype=np.float64))
     return seeds
 
 
@@ -133,9 +134,9 @@ class _Sums:
 def _unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | None) -> Adjoints:
     sums = _Sums(len(graph.values))
     values = graph.values
-    for i, bar in zip(graph.outputs, seeds, strict=True):
+    for i, seed in zip(graph.outputs, seeds, strict=True):
         if graph.is_active[i]:
-            sums.add(i, bar)
+            sums.add(i, seed)
     bars = sums.bars
     with np.errstate(all="ignore"):
         for e, pulls in zip(reversed(graph.equations), reversed(_pulls(graph)), strict=True):
@@ -166,8 +167,8 @@ def _edited(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) -> Adjoints
             xs, ys = [values[i] for i in e.operands], [values[r] for r in e.results]
             delta: Any = [deltas[r] for r in e.results] if e.kind.several else deltas[e.results[0]]
             for k, i, pull in pulls:
-                edit = None if here is None else here.get(k)
-                if edit is None:
+                change = None if here is None else here.get(k)
+                if change is None:
                     if moved:
                         sums.add(i, pull(delta, xs, ys))
                     continue
@@ -177,7 +178,7 @@ def _edited(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) -> Adjoints
                     continue
                 bar = after if e.kind.several else after[0]
                 old = 0.0 if all(b is None for b in before) else pull(before if e.kind.several else before[0], xs, ys)
-                new = edit(pull(bar, xs, ys), Context(graph, number, k, bar, xs, ys))
+                new = change(pull(bar, xs, ys), Context(graph, number, k, bar, xs, ys))
                 if new is not None and np.shape(new) != np.shape(values[i]):
                     raise BadInput(f"an edit gave shape {np.shape(new)} for an operand of shape {np.shape(values[i])}")
                 sums.add(i, (0.0 if new is None else new) - old)

@@ -151,11 +151,7 @@ def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
     values = [_float64(value_of(x)) for x in inputs]
     if ufunc is np.matmul:
         return product(np.matmul, *inputs)
-    if (
-        len(ufunc.types) == 1
-        and ufunc.types[0].endswith("O")
-        or any(getattr(v, "dtype", None) == object for v in values)
-    ):
+    if (len(ufunc.types) == 1 and ufunc.types[0].endswith("O")) or any(map(is_object, values)):
         return ufunc(*map(as_objects, inputs))  # the first are those of np.frompyfunc
     value = ufunc(*values)
     if not any(map(is_traced, inputs)):
@@ -178,10 +174,15 @@ def _float64(v: Any) -> Any:
     return np.asarray(v) if isinstance(v, (list, tuple)) else v
 
 
+def is_object(x: Any) -> bool:
+    """Whether it is an array of Python objects."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "O"
+
+
 def as_objects(x: Any) -> Any:
     """An object array of scalars, each traced by itself."""
     if type(x) is not Array:
-        return np.asarray(x, dtype=object)
+        return np.array(x, dtype=object)
     out = np.empty(np.shape(x.value), dtype=object)
     for where in np.ndindex(out.shape):
         out[where] = x[where]

@@ -1,7 +1,8 @@
 """What a function reaches beside its inputs: module globals, what it closes over, objects and their attributes.
 
-For a run the float arrays there become copies, which in a traced run are constants that can hold traced numbers (a buffer
-made in `__init__`, data of the module); after it everything is as it was. Nothing traced is left in the user's state.
+For a run the float arrays there become copies, which in a traced run are constants that can hold traced numbers (a
+buffer made in `__init__`, data of the module); after it everything is as it was. Nothing traced is left in the user's
+state.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from lstm_ref.graph import creation
 from lstm_ref.graph.array import Array, session
 from lstm_ref.graph.places import is_installed, is_internal
 
+_OF_CLASSES: Any = (FunctionType, staticmethod, classmethod)
+
 MANY = 20_000
 """Objects looked at, of a state that may be without end."""
 
@@ -27,7 +30,7 @@ def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any
     seen: dict[int, Any] = {}
     containers: list[Any] = []
     modules: list[dict[str, Any]] = []
-    waiting = collections.deque([function])
+    waiting: collections.deque[Any] = collections.deque([function])
 
     def names_of(f: Any) -> None:
         names = f.__globals__
@@ -73,7 +76,7 @@ def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any
             continue
         elif isinstance(x, type):
             if _is_users(x):
-                waiting.extend(v for v in vars(x).values() if isinstance(v, (FunctionType, staticmethod, classmethod)))
+                waiting.extend(v for v in vars(x).values() if isinstance(v, _OF_CLASSES))
         elif isinstance(x, (staticmethod, classmethod)):
             waiting.append(x.__func__)
         elif hasattr(x, "func") and hasattr(x, "keywords"):  # functools.partial
