@@ -28,6 +28,10 @@ class UnknownPrimitive(CannotEvaluate):
     """A JAX primitive or NumPy function that ball arithmetic does not know."""
 
 
+class LeavesTheGraph(CannotEvaluate):
+    """A traced number became a plain one where its graph cannot follow: the line that did it is named."""
+
+
 # ----------------------------------------------------------------------------------------------------- in one line
 
 _UNSEEN = {ord(c): c.encode("unicode_escape").decode() for c in map(chr, (*range(32), *range(127, 160)))}

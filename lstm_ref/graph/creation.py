@@ -1,0 +1,432 @@
+"""While code is traced, the arrays it makes can hold traced numbers, and `float` and `math.exp` keep them traced.
+
+NumPy itself is not touched. In the user's modules the names `np` and `math` stand for namespaces that hold the makers
+of arrays of this file and hand on all else; names that were imported from there (`from numpy import zeros`) stand for
+the same, and `float` does. They are put back whatever happens. What other code makes is plain, and writing a traced
+number into it is refused.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jax import lax
+
+from lstm_ref.graph import functions
+from lstm_ref.graph.array import Array, is_traced, made, session, value_of, wrapped
+from lstm_ref.graph.places import is_installed
+from lstm_ref.graph.ufuncs import as_objects, elementwise, is_object, note_cast
+
+_float64_type = np.float64
+_asarray = np.asarray
+_array = np.array
+
+
+def array_of(x: Any) -> Any:
+    """What np.array makes of nested lists in which there may be arrays: `Array` for floats."""
+    if type(x) is Array:
+        return x
+    if isinstance(x, np.ndarray):
+        return _joined(x.tolist()) if is_object(x) and _holds(x.tolist()) else _float64(x)
+    if isinstance(x, (list, tuple)) and is_traced(x):
+        return _joined(x)
+    return _float64(_array(value_of(list(x) if isinstance(x, (list, tuple)) else x)))
+
+
+def _float64(x: Any) -> Any:
+    return x if x.dtype.kind != "f" else x.astype(_float64_type) if x.dtype != _float64_type else x
+
+
+def _holds(x: Any) -> bool:
+    return is_traced(x) or (isinstance(x, (list, tuple)) and any(map(_holds, x)))
+
+
+def _joined(x: Any) -> Any:
+    parts = [array_of(v) for v in x]
+    shapes = {np.shape(value_of(p)) for p in parts}
+    if len(shapes) > 1:
+        raise ValueError("setting an array element with a sequence. The requested array has an inhomogeneous shape")
+    value = np.stack([np.asarray(value_of(p), dtype=_float64_type) for p in parts])
+    shape = shapes.pop()
+
+    def build(*ps: Any) -> Any:
+        return lax.concatenate([lax.reshape(p, (1, *shape)) for p in ps], 0)
+
+    return made(value, build, *parts)
+
+
+# -------------------------------------------------------------------------------------------------- replacements
+
+
+def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
+    """zeros, eye, linspace and such: what they give is wrapped."""
+
+    @functools.wraps(original)
+    def make(*arguments: Any, **options: Any) -> Any:
+        if _holds(arguments) or _holds(list(options.values())):
+            arguments, options = list(arguments), dict(options)  # type: ignore[assignment]
+            if original is not np_full:
+                session().refuse(f"np.{original.__name__} of a traced number")
+            fill = options.pop("fill_value", None)
+            fill = arguments[1] if fill is None else fill
+            out = wrapped(np.zeros(value_of(arguments[0])))
+            out[...] = fill
+            return out
+        return wrapped(original(*value_of(tuple(arguments)), **{k: value_of(v) for k, v in options.items()}))
+
+    return make
+
+
+np_full = np.full
+
+
+def _converter(original: Callable[..., Any], copies: bool) -> Callable[..., Any]:
+    """array, asarray and such: of what is traced, and of what is not."""
+
+    @functools.wraps(original)
+    def convert(x: Any, dtype: Any = None, *arguments: Any, **options: Any) -> Any:
+        if hasattr(x, "__next__"):
+            x = list(x)
+        copy = options.get("copy", arguments[0] if arguments else None)
+        if dtype is not None and np.dtype(dtype) == object:
+            return _objects(x)
+        if dtype is not None and np.dtype(dtype).kind == "f":
+            note_cast(dtype)
+            dtype = _float64_type
+        if type(x) is Array or _holds(x) or (is_object(x) and _holds(x.tolist())):
+            made_of = array_of(x)
+            if dtype is not None and np.dtype(dtype).kind != "f":
+                return made_of.astype(dtype)
+            if type(made_of) is Array and not isinstance(made_of.value, np.ndarray):
+                made_of = _zero_dimensional(made_of)
+            elif copies and copy is not False and made_of is x:
+                made_of = functions.copied(made_of)
+            least = options.get("ndmin", 0)
+            while np.ndim(value_of(made_of)) < least:
+                made_of = functions.expand_dims(made_of, 0)
+            return made_of
+        if dtype is not None:
+            options["dtype"] = dtype
+        if arguments:
+            options["copy" if copies else "order"] = arguments[0]
+        plain = original(value_of(x), **options)
+        if plain is x:  # an array from before the trace: writing into it is writing into that
+            return x
+        return wrapped(plain)
+
+    return convert
+
+
+def _zero_dimensional(x: Array) -> Array:
+    found: Array = made(_array(x.value), lambda p: p, x)
+    return found
+
+
+def _objects(x: Any) -> Any:
+    if not isinstance(x, (list, tuple)):
+        return as_objects(x)
+    out = np.empty(len(x), dtype=object)
+    for i, v in enumerate(x):
+        out[i] = v
+    if all(isinstance(v, (list, tuple)) for v in x) and x and len({len(v) for v in x}) == 1:
+        rows = [_objects(v) for v in x]
+        out = np.empty((len(x), *rows[0].shape), dtype=object)
+        for i, row in enumerate(rows):
+            out[i] = row
+    return out
+
+
+class _NumberType(type):
+    """Stands for float, np.float32 … where the user's code names them: calling it keeps a traced number traced."""
+
+    original: Any
+
+    def __call__(cls, *arguments: Any, **options: Any) -> Any:
+        x = arguments[0] if arguments else None
+        if type(x) is Array or (isinstance(x, (list, tuple)) and is_traced(x)):
+            if cls.original is not builtins.float:
+                note_cast(cls.original)
+            x = array_of(x)
+            return (
+                x[()]
+                if np.ndim(x.value) == 0
+                else (x.item() if cls.original is builtins.float else functions.copied(x))
+            )
+        return cls.original(*arguments, **options)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, cls.original)
+
+    def __subclasscheck__(cls, c: Any) -> bool:
+        return issubclass(c, cls.original)
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is cls or other is cls.original or (other == cls.original if other is not cls else True)
+
+    def __hash__(cls) -> int:
+        return hash(cls.original)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(cls.original, name)
+
+
+def _number_type(original: Any) -> Any:
+    return _NumberType(original.__name__, (), {"original": original, "dtype": np.dtype(original)})
+
+
+def _of_scalars(original: Callable[..., Any], ufunc: np.ufunc) -> Callable[..., Any]:
+    """math.exp and such."""
+
+    @functools.wraps(original)
+    def on(*xs: Any) -> Any:
+        return elementwise(ufunc, *xs) if any(type(x) is Array for x in xs) else original(*xs)
+
+    return on
+
+
+def _whole(original: Callable[..., Any]) -> Callable[..., Any]:
+    """math.isnan, math.floor and such, which decide."""
+
+    @functools.wraps(original)
+    def on(*xs: Any, **options: Any) -> Any:
+        found = original(*map(value_of, xs), **options)
+        return session().decide(found) if any(map(is_traced, xs)) else found
+
+    return on
+
+
+def _fsum(xs: Any) -> Any:
+    xs = list(xs)
+    return functions.sum_(array_of(xs)) if is_traced(xs) else math_fsum(xs)
+
+
+math_fsum = math.fsum
+
+
+class Vectorized:
+    """np.vectorize, element by element."""
+
+    def __init__(self, f: Any = None, *arguments: Any, **options: Any) -> None:
+        self._f, self._of_numpy = f, np_vectorize(f, *arguments, **options)
+        functools.update_wrapper(self, f)
+
+    def __call__(self, *xs: Any, **options: Any) -> Any:
+        """The function of every element."""
+        if not any(type(x) is Array for x in xs):
+            return self._of_numpy(*xs, **options)
+        xs = functions.broadcast_arrays(*map(array_of, xs))
+        shape = np.shape(value_of(xs[0]))
+        found = [self._f(*(x[i] for x in xs), **options) for i in np.ndindex(shape)]
+        return (
+            functions.reshape(array_of(found), shape) if is_traced(found) else np.array(value_of(found)).reshape(shape)
+        )
+
+
+np_vectorize = np.vectorize
+
+
+def _ndenumerate(x: Any) -> Any:
+    if type(x) is not Array:
+        return np_ndenumerate(x)
+    return zip(np.ndindex(x.value.shape), x.reshape(-1), strict=True)
+
+
+np_ndenumerate = np.ndenumerate
+
+
+class _Joined:
+    """np.r_ and np.c_ of arrays."""
+
+    def __init__(self, original: Any, join: Callable[..., Any]) -> None:
+        self._original, self._join = original, join
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not any(type(p) is Array for p in parts):
+            return wrapped(self._original[key])
+        if any(isinstance(p, (str, slice)) for p in parts):
+            session().refuse("np.r_ or np.c_ with slices and words")
+        return self._join([array_of(p) for p in parts])
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _softmax(x: Any, axis: Any = None) -> Any:
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _log_softmax(x: Any, axis: Any = None) -> Any:
+    x = x - np.max(x, axis=axis, keepdims=True)
+    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+def _logsumexp(x: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+    top = np.max(x, axis=axis, keepdims=True)
+    e = np.exp(x - top) if b is None else b * np.exp(x - top)
+    found = np.log(np.sum(e, axis=axis, keepdims=True)) + top
+    return found if keepdims else np.squeeze(found, axis) if axis is not None else found.reshape(())[()]
+
+
+def _if_traced(original: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def on(*arguments: Any, **options: Any) -> Any:
+        of_traced = any(type(a) is Array or is_traced(a) for a in arguments)
+        return ours(*arguments, **options) if of_traced else original(*arguments, **options)
+
+    return on
+
+
+_MAKERS = (
+    *("zeros", "ones", "empty", "full", "eye", "identity", "linspace", "arange", "zeros_like", "ones_like"),
+    *("empty_like", "full_like", "logspace", "geomspace", "fromiter", "fromfunction", "tri", "loadtxt", "hanning"),
+    *("hamming", "blackman", "diag", "diagflat", "meshgrid"),
+)
+_CONVERTERS = {
+    "array": True, "asarray": False, "asanyarray": False, "ascontiguousarray": False, "asfortranarray": False,
+    "asarray_chkfinite": False,
+}  # fmt: skip
+_MATH = {
+    "exp": "exp", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt", "sin": "sin", "cos": "cos", "tan": "tan",
+    "tanh": "tanh", "sinh": "sinh", "cosh": "cosh", "asin": "arcsin", "acos": "arccos", "atan": "arctan",
+    "atan2": "arctan2", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "fabs": "absolute",
+    "pow": "power", "hypot": "hypot", "log2": "log2", "log10": "log10", "copysign": "copysign", "fmod": "fmod",
+}  # fmt: skip
+
+
+_NUMBER_TYPES = ("float64", "float32", "float16", "double", "single", "half")
+_DECIDING = ("isnan", "isinf", "isfinite", "floor", "ceil", "trunc", "isclose")
+
+
+def _math_log(original: Callable[..., Any]) -> Callable[..., Any]:
+    def log(x: Any, *base: Any) -> Any:
+        if not any(type(v) is Array for v in (x, *base)):
+            return original(x, *base)
+        return np.log(x) / np.log(base[0]) if base else np.log(x)
+
+    return log
+
+
+class _Namespace(ModuleType):
+    """A module with some names of its own."""
+
+    def __init__(self, original: ModuleType, names: dict[str, Any]) -> None:
+        super().__init__(original.__name__)
+        vars(self).update(names)
+        vars(self)["_original"] = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["_original"], name)
+
+
+@functools.cache
+def _of_numpy() -> dict[str, Any]:
+    found: dict[str, Any] = {name: _dispatched(getattr(np, name)) for name in _MAKERS}
+    found.update({name: _converter(getattr(np, name), copies) for name, copies in _CONVERTERS.items()})
+    found.update({name: _number_type(getattr(np, name)) for name in _NUMBER_TYPES})
+    found.update(vectorize=Vectorized, ndenumerate=_ndenumerate)
+    found["r_"] = _Joined(np.r_, functions.TABLE[np.hstack])
+    found["c_"] = _Joined(np.c_, functions.TABLE[np.column_stack])
+    return found
+
+
+@functools.cache
+def _of_math() -> dict[str, Any]:
+    found: dict[str, Any] = {name: _of_scalars(getattr(math, name), getattr(np, u)) for name, u in _MATH.items()}
+    found.update({name: _whole(getattr(math, name)) for name in _DECIDING})
+    found.update(log=_math_log(math.log), fsum=_fsum, erf=_by_lax(math.erf, "erf"), erfc=_by_lax(math.erfc, "erfc"))
+    return found
+
+
+def _of_special(special: Any) -> dict[str, Any]:
+    ours = {"softmax": _softmax, "log_softmax": _log_softmax, "logsumexp": _logsumexp}
+    return {name: _if_traced(getattr(special, name), f) for name, f in ours.items()}
+
+
+def replacements() -> dict[int, tuple[Any, Any]]:
+    """What stands for what while code is traced, by the identity of what is there."""
+    found: dict[int, tuple[Any, Any]] = {id(float): (float, _number_type(float))}
+    spaces = [(np, _of_numpy()), (math, _of_math())]
+    special: Any = sys.modules.get("scipy.special")
+    if special is not None:
+        names = _of_special(special)
+        spaces.append((special, names))
+        spaces.append((sys.modules["scipy"], {"special": _Namespace(special, names)}))
+    for module, names in spaces:
+        found[id(module)] = module, _Namespace(module, names)
+        for name, new in names.items():
+            if name != "special":
+                found[id(getattr(module, name))] = getattr(module, name), new
+    return found
+
+
+def _dispatched(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Those with an entry of their own where what they are given is traced."""
+    ours = functions.TABLE.get(original)
+    maker = _maker(original)
+    return _if_array(maker, ours) if ours is not None else maker
+
+
+def _if_array(maker: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(maker)
+    def on(*arguments: Any, **options: Any) -> Any:
+        if any(type(a) is Array for a in (*arguments, *options.values())):
+            return ours(*arguments, **options)
+        return maker(*arguments, **options)
+
+    return on
+
+
+def _by_lax(original: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def on(x: Any) -> Any:
+        return made(original(float(x.value)), getattr(lax, name), x) if type(x) is Array else original(x)
+
+    return on
+
+
+def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The names of every module that is nobody's library, and these."""
+    found = {id(names): names for names in more}
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(module, ModuleType) and isinstance(file, str) and not is_installed(file):
+            found[id(vars(module))] = vars(module)
+    return list(found.values())
+
+
+@contextmanager
+def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
+    """The replacements in force in the user's modules, and where these names are."""
+    new = replacements()
+    undo: list[tuple[dict[str, Any], str, Any]] = []
+    try:
+        for names in users_modules(more):
+            if str(names.get("__name__", "")).startswith("lstm_ref.graph"):
+                continue
+            for name, old in list(names.items()):
+                if id(old) in new:
+                    undo.append((names, name, old))
+                    names[name] = new[id(old)][1]
+            if "float" not in names:
+                undo.append((names, "float", _missing))
+                names["float"] = new[id(float)][1]
+        yield
+    finally:
+        for names, name, old in reversed(undo):
+            if old is _missing:
+                names.pop(name, None)
+            else:
+                names[name] = old
+
+
+_missing = object()

@@ -1,0 +1,300 @@
+"""A jaxpr as one list of equations, with the value of everything: calls opened, loops unrolled, branches taken.
+
+Variables are numbers, counted from 0, each given once. A scan is an `unstack` of what runs over time, its body step by
+step, and a `stack` of what comes out; a while loop is as many bodies as its condition asks for at these values, and a
+cond is the branch that is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax.extend.source_info_util
+import numpy as np
+from jax.extend.core import Literal
+
+from lstm_ref.arithmetic.jaxpr import HIGHER_ORDER, Numbers, name_in_jax, scan_counts
+from lstm_ref.arithmetic.movement import boxed, is_float
+from lstm_ref.arithmetic.uncompiled import FLOATS
+from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
+
+
+class Place(NamedTuple):
+    """Where in the user's code."""
+
+    file: str
+    line: int
+    column: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column} ({self.function})" if self.file else "an unknown line"
+
+
+class Kind(NamedTuple):
+    """What one equation of a jaxpr does, however often a loop does it."""
+
+    primitive: str
+    params: dict[str, Any]
+    source: Any
+    """JAX's source information."""
+    jaxpr_equation: Any
+    """Of JAX; None for the equations that stand for a loop's slices and joins."""
+    shapes: tuple[tuple[int, ...], ...]
+    """Of the operands."""
+    result_shapes: tuple[tuple[int, ...], ...]
+    floats: tuple[bool, ...]
+    """Of the operands: whether a derivative can go through."""
+    step: Callable[..., Any]
+    """From the operands' values to the result's, or to a list where there are several."""
+    several: bool
+
+    @property
+    def place(self) -> Place:
+        """The user's line."""
+        return place_of(self.source)
+
+
+class Equation(NamedTuple):
+    """results = kind(operands), as numbers of variables."""
+
+    kind: Kind
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+
+    @property
+    def primitive(self) -> str:
+        """The name of what it does."""
+        return self.kind.primitive
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Of the primitive."""
+        return self.kind.params
+
+    @property
+    def place(self) -> Place:
+        """The user's line."""
+        return self.kind.place
+
+
+class Flat(NamedTuple):
+    """A function at one point, as equations and values."""
+
+    equations: list[Equation]
+    values: list[Any]
+    """By the number of a variable."""
+    inputs: list[int]
+    outputs: list[int]
+    is_active: list[bool]
+    """By the number of a variable: whether it depends on an input through floats."""
+
+
+def place_of(source: Any) -> Place:
+    """The user's line of JAX's source information."""
+    if source is None:
+        return Place("", 0, 0, "")
+    text = jax.extend.source_info_util.summarize(source)
+    found = re.fullmatch(r"(.*?):(\d+)(?::(\d+))?\S*(?: \((.*)\))?", text)
+    if found is None:
+        return Place("", 0, 0, "")
+    return Place(found[1], int(found[2]), int(found[3] or 0), found[4] or "")
+
+
+class Flattener:
+    """Walks a jaxpr and its inner ones, and evaluates as it goes."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+        self.equations: list[Equation] = []
+        self.values: list[Any] = []
+        self.is_active: list[bool] = []
+        self._kinds: dict[Any, Kind] = {}
+        self._alive: list[Any] = []
+
+    def variable(self, value: Any, is_active: bool = False) -> int:
+        """A new one."""
+        self.values.append(value)
+        self.is_active.append(is_active)
+        return len(self.values) - 1
+
+    def walk(self, jaxpr: Any, consts: Sequence[int], operands: Sequence[int], caller: Any = None) -> list[int]:
+        """The numbers of the outputs of a jaxpr, given those of its constants and inputs.
+
+        What JAX's own jitted functions do is done on the `caller`'s line.
+        """
+        known: dict[Any, int] = dict(zip(jaxpr.constvars, consts, strict=True))
+        known.update(zip(jaxpr.invars, operands, strict=True))
+
+        def number(v: Any) -> int:
+            if isinstance(v, Literal):
+                return self.variable(self.numbers.constant(v.aval, v.val))
+            return known[v]
+
+        for eqn in _needed(jaxpr):
+            ins = [number(v) for v in eqn.invars]
+            name = eqn.primitive.name
+            if name in HIGHER_ORDER:
+                outs = WALKS[name](self, eqn, ins, caller)
+            else:
+                outs = self.apply(self._kind(eqn, caller), ins)
+            known.update(zip(eqn.outvars, outs, strict=True))
+        return [number(v) for v in jaxpr.outvars]
+
+    def _kind(self, eqn: Any, caller: Any) -> Kind:
+        key = id(eqn), id(caller)
+        if key not in self._kinds:
+            self._alive.append((eqn, caller))
+            self._kinds[key] = Kind(
+                eqn.primitive.name,
+                eqn.params,
+                caller or eqn.source_info,
+                eqn,
+                tuple(v.aval.shape for v in eqn.invars),
+                tuple(v.aval.shape for v in eqn.outvars),
+                tuple(is_float(v.aval) for v in eqn.invars),
+                self.numbers.step_for(eqn),
+                eqn.primitive.multiple_results,
+            )
+        return self._kinds[key]
+
+    def apply(self, kind: Kind, operands: Sequence[int]) -> list[int]:
+        """One equation: appended and evaluated; a constant, where nothing in it depends on the inputs."""
+        try:
+            results = kind.step(*[self.values[i] for i in operands])
+        except CannotEvaluate as error:
+            raise type(error)(f"`{kind.primitive}` at {kind.place}: {error}") from None
+        results = results if kind.several else [results]
+        active = any(self.is_active[i] and f for i, f in zip(operands, kind.floats, strict=True))
+        if active and any(getattr(r, "dtype", None) == np.complex128 for r in results):
+            raise UnknownPrimitive(f"`{kind.primitive}` at {kind.place}: complex numbers are not swept")
+        outs = [self.variable(r, active) for r in results]
+        self.equations.append(Equation(kind, tuple(operands), tuple(outs)))
+        return outs
+
+    # --------------------------------------------------------------------------- equations that hold jaxprs themselves
+
+    def inner(self, closed: Any, operands: Sequence[int], caller: Any) -> list[int]:
+        """A jaxpr with its constants."""
+        jaxpr, consts = getattr(closed, "jaxpr", closed), getattr(closed, "consts", ())
+        numbers = [
+            self.variable(self.numbers.constant(v.aval, c)) for v, c in zip(jaxpr.constvars, consts, strict=True)
+        ]
+        return self.walk(jaxpr, numbers, operands, caller)
+
+    def call(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+        """jit, remat, custom derivatives: what the function inside does."""
+        inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
+        is_jaxs = eqn.primitive.name in ("jit", "pjit") and name_in_jax(inner) is not None
+        return self.inner(inner, operands, caller or (eqn.source_info if is_jaxs else None))
+
+    def scan(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+        """Unrolled."""
+        n_consts, n_carry = scan_counts(eqn)
+        length, reverse, body = eqn.params["length"], eqn.params["reverse"], eqn.params["jaxpr"]
+        consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
+        slices = [
+            self._unstack(x, length, v, eqn, caller) for x, v in zip(xs, eqn.invars[n_consts + n_carry :], strict=True)
+        ]
+        columns: list[list[int]] = [[] for _ in eqn.outvars[n_carry:]]
+        for t in reversed(range(length)) if reverse else range(length):
+            found = self.inner(body, [*consts, *carry, *(s[t] for s in slices)], caller)
+            carry = found[:n_carry]
+            for column, y in zip(columns, found[n_carry:], strict=True):
+                column.append(y)
+        ys = [
+            self._stack(c[::-1] if reverse else c, v, eqn, caller)
+            for c, v in zip(columns, eqn.outvars[n_carry:], strict=True)
+        ]
+        return [*carry, *ys]
+
+    def _unstack(self, x: int, length: int, v: Any, eqn: Any, caller: Any) -> list[int]:
+        shape = v.aval.shape
+        kind = Kind(
+            "unstack",
+            {"axis": 0},
+            caller or eqn.source_info,
+            None,
+            (shape,),
+            (shape[1:],) * length,
+            (is_float(v.aval),),
+            lambda x: [boxed(x[i]) for i in range(length)],
+            True,
+        )
+        return self.apply(kind, [x])
+
+    def _stack(self, ys: list[int], v: Any, eqn: Any, caller: Any) -> int:
+        shape, f = v.aval.shape, is_float(v.aval)
+        if not ys:
+            return self.variable(self.numbers.constant(v.aval, np.empty(shape, v.aval.dtype)))
+        kind = Kind(
+            "stack",
+            {"axis": 0},
+            caller or eqn.source_info,
+            None,
+            (shape[1:],) * len(ys),
+            (shape,),
+            (f,) * len(ys),
+            lambda *ys: np.stack(ys),
+            False,
+        )
+        return self.apply(kind, ys)[0]
+
+    def while_(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+        """As many times as the condition holds here."""
+        n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+        cond_consts, body_consts = operands[:n_cond], operands[n_cond : n_cond + n_body]
+        carry = list(operands[n_cond + n_body :])
+        while True:
+            (going,) = self.inner(eqn.params["cond_jaxpr"], [*cond_consts, *carry], caller)
+            if np.ndim(self.values[going]):
+                raise UnknownPrimitive("several while loops in one (vmap) are not unrolled")
+            if not self.values[going]:
+                return carry
+            carry = self.inner(eqn.params["body_jaxpr"], [*body_consts, *carry], caller)
+
+    def cond(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+        """The branch that is taken here."""
+        which = int(self.values[operands[0]])
+        return self.inner(eqn.params["branches"][which], operands[1:], caller)
+
+
+WALKS: dict[str, Callable[[Flattener, Any, Sequence[int], Any], list[int]]] = {
+    **dict.fromkeys(HIGHER_ORDER, Flattener.call),
+    "scan": Flattener.scan,
+    "while": Flattener.while_,
+    "cond": Flattener.cond,
+}
+
+
+def _needed(jaxpr: Any) -> list[Any]:
+    live, kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}, []
+    for eqn in reversed(jaxpr.eqns):
+        if not live.isdisjoint(eqn.outvars):
+            live.update(v for v in eqn.invars if not isinstance(v, Literal))
+            kept.append(eqn)
+    return kept[::-1]
+
+
+def flatten(closed: Any, leaves: Sequence[Any], numbers: Numbers = FLOATS) -> Flat:
+    """A closed jaxpr at these inputs; equations that no output needs are left out."""
+    f = Flattener(numbers)
+    inputs = [
+        f.variable(numbers.constant(v.aval, x), is_float(v.aval))
+        for v, x in zip(closed.jaxpr.invars, leaves, strict=True)
+    ]
+    with np.errstate(all="ignore"):
+        outputs = f.inner(closed, inputs, None)
+    outputs = [int(i) for i in outputs]
+    return Flat(_pruned(f.equations, outputs), f.values, inputs, outputs, f.is_active)
+
+
+def _pruned(equations: list[Equation], outputs: list[int]) -> list[Equation]:
+    live, kept = set(outputs), []
+    for e in reversed(equations):
+        if not live.isdisjoint(e.results):
+            live.update(e.operands)
+            kept.append(e)
+    return kept[::-1]

@@ -1,0 +1,83 @@
+"""The reverse sweep of a traced function as an oracle: every element of the gradient, of NumPy code as of JAX code.
+
+Its error is measured by Monte Carlo arithmetic: forward and sweep are run again with every result moved at random by as
+much as rounding may move it. Source: Parker, "Monte Carlo arithmetic: exploiting randomness in floating-point
+arithmetic", UCLA technical report CSD-970002, 1997.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.arithmetic.jaxpr import Numbers
+from lstm_ref.arithmetic.movement import Step
+from lstm_ref.arithmetic.uncompiled import FLOATS
+from lstm_ref.graph.flatten import flatten
+from lstm_ref.graph.rounding import EXACT, ULPS
+from lstm_ref.graph.sweep import sweep
+from lstm_ref.graph.trace import Graph, graph_of, trace
+from lstm_ref.oracles.estimate import Estimate, Function
+
+REPEATS = 4
+FACTOR = 2.0
+"""The error is this times the largest change of so few repeats, which is hardly ever exceeded twofold."""
+UNIT = 2.0**-52
+
+
+def trace_oracle(function: Function, inputs: Any, cotangent: Any) -> Estimate:
+    """One sweep of the traced function. Raises CannotEvaluate where it cannot be traced."""
+    return estimate_of(trace(function, inputs), cotangent)
+
+
+def estimate_of(graph: Graph, cotangent: Any) -> Estimate:
+    """The gradients of a graph, how far rounding may have moved each element, and whether a tie decides some."""
+    found = sweep(graph, cotangent).gradients
+    changes = [np.abs(g) * UNIT for g in jax.tree.leaves(found)]
+    rng = np.random.default_rng(0)
+    for _ in range(REPEATS):
+        other = sweep(_noisy(graph, rng), cotangent, noise=lambda v: moved(v, ULPS * UNIT, rng)).gradients
+        pairs = zip(changes, jax.tree.leaves(found), jax.tree.leaves(other), strict=True)
+        changes = [np.maximum(c, np.abs(a - b)) for c, a, b in pairs]
+    error = jax.tree.unflatten(jax.tree.structure(found), [FACTOR * c for c in changes])
+    return Estimate(found, error, has_tie(graph))
+
+
+def moved(v: Any, by: float, rng: Any) -> Any:
+    """v, each element moved at random by at most so much of it."""
+    return v * (1 + by * rng.uniform(-1, 1, np.shape(v)))
+
+
+def _noisy(graph: Graph, rng: Any) -> Graph:
+    """The graph, every result that is rounded moved by as much."""
+
+    def step_for(eqn: Any) -> Step:
+        step = FLOATS.step_for(eqn)
+        if eqn.primitive.name in EXACT or eqn.primitive.multiple_results:
+            return step
+        rounds = eqn.outvars[0].aval.dtype == np.float64
+        return (lambda *xs: np.asarray(moved(step(*xs), ULPS * UNIT, rng))) if rounds else step
+
+    leaves = [graph.values[i] for i in graph.inputs]
+    flat = flatten(graph.jaxpr, leaves, Numbers(FLOATS.constant, step_for))
+    return graph_of(flat, graph.input_tree, graph.output_tree, graph.jaxpr, graph.casts)
+
+
+def has_tie(graph: Graph) -> bool:
+    """Whether a maximum, minimum or absolute value stands at its kink."""
+    for e in graph.equations:
+        xs = [graph.values[i] for i in e.operands]
+        if not any(graph.is_active[i] for i in e.operands):
+            continue
+        if e.primitive in ("max", "min") and np.any(np.equal(*xs)):
+            return True
+        if e.primitive == "abs" and np.any(xs[0] == 0):
+            return True
+        if e.primitive in ("reduce_max", "reduce_min"):
+            axes = tuple(e.params["axes"])
+            best = np.expand_dims(graph.values[e.results[0]], axes)
+            if np.any(np.sum(xs[0] == best, axis=axes) > 1):
+                return True
+    return False

@@ -1,0 +1,56 @@
+"""Whose line it is: the user's, or that of a library or of this package's tracing."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import sysconfig
+from pathlib import Path
+from types import FrameType
+
+import jax
+import jax.extend.source_info_util
+import jaxlib
+import numpy as np
+
+_HERE = str(Path(__file__).parent) + "/"
+_PACKAGE = str(Path(__file__).parent.parent) + "/"
+_ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, jax, jaxlib))
+_INSTALLED = tuple({p + "/" for k, p in sysconfig.get_paths().items() if k in ("stdlib", "platstdlib", "purelib")})
+
+# No line of this folder is a line of the user's function.
+jax.extend.source_info_util.register_exclusion(_HERE)
+
+
+@functools.cache
+def is_internal(file: str) -> bool:
+    """Whether code of this file works on arrays for others: NumPy, SciPy, JAX, the tracing here, frozen modules."""
+    return file.startswith((_HERE, *_ARRAY_LIBRARIES)) or "/scipy/" in file or file.startswith("<frozen")
+
+
+@functools.cache
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to a package that is installed with it."""
+    return is_internal(file) or (file.startswith(_INSTALLED) and not file.startswith(_PACKAGE))
+
+
+def is_jaxs(file: str) -> bool:
+    """Whether a file is JAX's own."""
+    return file.startswith(_ARRAY_LIBRARIES[1:])
+
+
+def users_frame() -> FrameType | None:
+    """The innermost frame of the user's code on the stack; of another library's, if there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    library = None
+    while frame is not None and is_installed(file := frame.f_code.co_filename):
+        if library is None and not is_internal(file):
+            library = frame
+        frame = frame.f_back
+    return frame or library
+
+
+def users_line() -> str:
+    """The innermost line of the user's code on the stack, as "file:line (function)"."""
+    frame = users_frame()
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else "an unknown line"

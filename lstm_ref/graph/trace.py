@@ -1,0 +1,265 @@
+"""Any forward as one graph: JAX code by its jaxpr, NumPy code by being run as it stands on arrays that are traced.
+
+A graph is never believed: it is compared with what the code itself gives, at the inputs and near them, within what
+rounding can do; where the code decides something there otherwise than here, nearer. What disagrees is refused.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+import lstm_ref.graph.methods  # noqa: F401  # which makes `Array` whole
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import CannotEvaluate, LeavesTheGraph, text_of
+from lstm_ref.graph import rounding
+from lstm_ref.graph.array import DRY, Array, Session, UsesJax, _sessions, lifted, value_of
+from lstm_ref.graph.creation import array_of, replaced
+from lstm_ref.graph.flatten import Equation, Flat, flatten
+from lstm_ref.graph.places import is_installed, is_jaxs
+from lstm_ref.graph.world import copy, kept, reached
+
+Function = Callable[[Any], Any]
+NEAR = (2.0**-10, 2.0**-16, 2.0**-22)
+"""Steps, relative to the inputs, at which a graph is compared with the code: the next where a decision changes."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A function at one point: its equations in the order in which they run, and the value of every variable."""
+
+    equations: list[Equation]
+    values: list[Any]
+    """By the number of a variable: float64 arrays, or integers and bools."""
+    inputs: list[int]
+    """The numbers of the inputs' leaves."""
+    outputs: list[int]
+    is_active: list[bool]
+    """By the number of a variable: whether it depends on an input through floats."""
+    input_tree: Any
+    output_tree: Any
+    jaxpr: Any
+    casts: tuple[str, ...] = ()
+    """Where the code asks for another dtype than float64, in which the graph is: "float32 at file:line (function)"."""
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What is worked out once for a graph."""
+
+    def at(self, inputs: Any) -> Graph:
+        """The same computation at other inputs."""
+        return graph_of(
+            flatten(self.jaxpr, jax.tree.leaves(inputs)), self.input_tree, self.output_tree, self.jaxpr, self.casts
+        )
+
+    @property
+    def result(self) -> Any:
+        """The function's output, as NumPy arrays."""
+        return jax.tree.unflatten(self.output_tree, [self.values[i] for i in self.outputs])
+
+
+def graph_of(flat: Flat, input_tree: Any, output_tree: Any, jaxpr: Any, casts: tuple[str, ...]) -> Graph:
+    """A flat jaxpr, with what it is of."""
+    return Graph(*flat, input_tree, output_tree, jaxpr, casts)
+
+
+def trace(function: Function, inputs: Any) -> Graph:
+    """`function` at a pytree of arrays, as a `Graph`.
+
+    Raises LeavesTheGraph with the line where numbers leave it, and CannotEvaluate with what is seen otherwise.
+    """
+    try:
+        return _of_numpy(function, inputs)
+    except UsesJax:
+        return _of_jax(function, inputs)
+    except _Raised as raised:
+        error = raised.error
+    try:
+        _plain(function, inputs)
+    except (Exception, SystemExit) as own:
+        raise CannotEvaluate(f"the function itself raises {type(own).__name__}: {text_of(own)}") from None
+    told = f"{type(error).__name__}: {text_of(error)}"
+    raise LeavesTheGraph(f"a traced number is not taken at {_line_of(error)}: {told}") from None
+
+
+class _Raised(Exception):
+    """What the user's code raised when its numbers were traced."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _is_of_jax(error: BaseException) -> bool:
+    """Whether JAX raised it, which does not take what is traced here. JAX may take its own lines out of a traceback."""
+    notes = "".join(getattr(error, "__notes__", ()))
+    return "JAX" in notes or any(is_jaxs(f.filename) for f in traceback.extract_tb(error.__traceback__))
+
+
+def _line_of(error: BaseException) -> str:
+    """The innermost line of the user's code in an error's traceback."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_installed(f.filename)]
+    return f"{frames[-1].filename}:{frames[-1].lineno} ({frames[-1].name})" if frames else "an unknown line"
+
+
+def _of_jax(function: Function, inputs: Any) -> Graph:
+    leaves, tree = jax.tree.flatten(inputs)
+    containers, _ = reached(function)
+    try:
+        with x64(), kept(containers):
+            copy(containers, as_traced=False)
+            examples = [jax.ShapeDtypeStruct(np.shape(v), np.float64) if _is_float(v) else v for v in leaves]
+            closed, shape = jax.make_jaxpr(function, return_shape=True)(jax.tree.unflatten(tree, examples))
+    except (Exception, SystemExit) as error:
+        raise CannotEvaluate(f"JAX cannot trace the function in float64: {text_of(error)}") from None
+    return graph_of(flatten(closed, leaves), tree, jax.tree.structure(shape), closed, ())
+
+
+def _is_float(v: Any) -> bool:
+    return np.asarray(v).dtype.kind == "f"
+
+
+# ------------------------------------------------------------------------------------------------------- NumPy code
+
+
+def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any] | None = None) -> Any:
+    """The function's output on traced inputs."""
+    leaves, tree = jax.tree.flatten(inputs)
+    containers, modules = reached(function)
+    tracers = list(tracers) if tracers is not None else [DRY if _is_float(v) else None for v in leaves]
+    with ExitStack() as stack:
+        stack.enter_context(kept(containers))
+        _sessions.append(session)
+        stack.callback(_sessions.pop)
+        copy(containers, as_traced=True)
+        traced = [_input(v, t, session) for v, t in zip(leaves, tracers, strict=True)]
+        stack.enter_context(replaced(modules))
+        try:
+            with np.errstate():
+                return function(jax.tree.unflatten(tree, traced))
+        except (CannotEvaluate, UsesJax):
+            raise
+        except (Exception, SystemExit) as error:
+            raise (UsesJax if _is_of_jax(error) else _Raised(error)) from None
+
+
+def _input(v: Any, tracer: Any, session: Session) -> Any:
+    if np.iscomplexobj(v):
+        raise CannotEvaluate("complex inputs are not traced")
+    if not _is_float(v):
+        return np.array(v) if isinstance(v, np.ndarray) else v
+    if np.asarray(v).dtype != np.float64:
+        session.casts.setdefault(f"{np.asarray(v).dtype.name} in the inputs")
+    value = (
+        np.array(v, dtype=np.float64, order="K")
+        if isinstance(v, np.ndarray) or hasattr(v, "devices")
+        else np.float64(v)
+    )
+    return Array(value, tracer)
+
+
+def _of_numpy(function: Function, inputs: Any) -> Graph:
+    leaves, tree = jax.tree.flatten(inputs)
+    session = Session(dry=False)
+    found: dict[str, Any] = {}
+
+    def traced(*tracers: Any) -> list[Any]:
+        by_leaf = [t if _is_float(v) else None for t, v in zip(tracers, leaves, strict=True)]
+        output = run(function, inputs, session, by_leaf)
+        if session.refused is not None:
+            raise session.refused
+        _sessions.append(session)
+        try:
+            outs, found["tree"] = _outputs(output)
+            found["values"] = [np.array(value_of(v)) for v in outs]
+            return [lifted(v) if _is_float(value_of(v)) else np.asarray(v) for v in outs]
+        finally:
+            _sessions.pop()
+
+    with x64():
+        closed = jax.make_jaxpr(traced)(*(np.asarray(v, dtype=np.float64) if _is_float(v) else v for v in leaves))
+    flat = flatten(closed, leaves)
+    graph = graph_of(flat, tree, found["tree"], closed, tuple(session.casts))
+    _compare(function, inputs, graph, session, found["values"])
+    return graph
+
+
+def _outputs(output: Any) -> tuple[list[Any], Any]:
+    """The leaves of the output; lists of numbers are leaves of their own."""
+    leaves, tree = jax.tree.flatten(output, is_leaf=lambda v: type(v) is Array)
+    found = []
+    for v in leaves:
+        if isinstance(v, np.ndarray) and v.dtype == object:
+            v = array_of(v)
+        found.append(v)
+    return found, tree
+
+
+# ------------------------------------------------------------------------------------------------------- comparison
+
+
+def _compare(function: Function, inputs: Any, graph: Graph, session: Session, values: list[Any]) -> None:
+    """Raises CannotEvaluate unless the graph gives what the code gives, here and at a point near."""
+    plain = _plain(function, inputs)
+    _require_same(graph, plain, session, "at the inputs")
+    rng = np.random.default_rng(0)
+    leaves, tree = jax.tree.flatten(inputs)
+    for near in NEAR:
+        for _ in range(2):
+            beside = [_moved(v, near, rng) for v in leaves]
+            point = jax.tree.unflatten(tree, beside)
+            seen = Session(dry=True)
+            run(function, point, seen)
+            if seen.decisions == session.decisions:
+                _require_same(graph.at(point), _plain(function, point), session, "near the inputs")
+                return
+    changed = next(
+        (p for a, b, p in zip(seen.decisions, session.decisions, session.places, strict=False) if a != b), ""
+    )
+    raise CannotEvaluate(f"the code decides otherwise at every point near the inputs{' at ' * bool(changed)}{changed}")
+
+
+def _moved(v: Any, near: float, rng: Any) -> Any:
+    if not _is_float(v):
+        return v
+    x = np.asarray(v, dtype=np.float64)
+    step = near * rng.uniform(0.5, 1, x.shape) * rng.choice([-1.0, 1.0], x.shape)
+    moved = x + step * np.where(x == 0, np.max(np.abs(x), initial=0.0) or 1.0, np.abs(x))
+    if isinstance(v, np.ndarray):
+        out = np.empty_like(v)
+        out[...] = moved
+        return out
+    return type(v)(moved) if isinstance(v, (float, np.generic)) else moved
+
+
+def _plain(function: Function, inputs: Any) -> list[Any]:
+    """What the code gives on copies of the inputs, by itself."""
+    containers, _ = reached(function)
+    own = jax.tree.map(lambda v: np.array(v, order="K") if isinstance(v, np.ndarray) else v, inputs)
+    with kept(containers):
+        copy(containers, as_traced=False)
+        output = function(own)
+    return [np.array(array_of(v) if isinstance(v, list) else v) for v in jax.tree.leaves(output)]
+
+
+def _require_same(graph: Graph, plain: list[Any], session: Session, where: str) -> None:
+    if len(plain) != len(graph.outputs):
+        raise CannotEvaluate(f"the code gives {len(plain)} arrays {where}, and gave {len(graph.outputs)} when traced")
+    for k, (number, own) in enumerate(zip(graph.outputs, plain, strict=True)):
+        value = graph.values[number]
+        if np.shape(value) != np.shape(own):
+            raise CannotEvaluate(f"output {k} has shape {np.shape(own)} {where}, and {np.shape(value)} when traced")
+    if not all(
+        np.array_equal(np.isnan(graph.values[n]), np.isnan(o)) for n, o in zip(graph.outputs, plain, strict=True)
+    ):
+        raise CannotEvaluate(f"the code and its graph differ in what is NaN {where}")
+    off, allowed = rounding.distance(graph, plain, tuple(session.casts))
+    if not off <= allowed:
+        raise CannotEvaluate(
+            f"the code and its graph differ by {off:.1e} {where}, where rounding makes {allowed:.1e} at most: "
+            "something in the code is not seen by the trace, or it is not the same at each call"
+        )
