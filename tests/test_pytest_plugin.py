@@ -249,7 +249,7 @@ def test_what_could_not_be_decided_is_red_and_says_what_first_and_a_defect_of_ou
 
 
 def test_a_defect_of_ours_says_so(repository):
-    broken = "import sys, lstm_ref.checking.claim.evaluate\nsys.modules['lstm_ref.checking.claim.evaluate'].cotangents_of = 3\n"
+    broken = "import lstm_ref.checking.claim.evaluate as module\nmodule.cotangents_of = 3\n"
     done = repository("-k", "gradients[w]", conftest__py=broken, derivation_x__py=RIGHT)
     said = "this is a defect of lstm_ref, please report it: TypeError: 'int' object is not callable (lstm_ref/checking/"
     assert said in done.stdout

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-ORACLE_NAMES = ("balls", "complex", "reverse", "forward", "differences", "torch")
+ORACLE_NAMES = ("balls", "complex", "reverse", "trace", "forward", "differences", "torch")
 
 
 def _oracles(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:

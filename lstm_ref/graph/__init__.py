@@ -1,8 +1,7 @@
 """Any forward as one graph: traced code, flat equations with values and lines, a reverse sweep that can be edited."""
 
 from lstm_ref.graph.flatten import Equation, Kind, Place
-from lstm_ref.graph.oracle import trace_oracle
 from lstm_ref.graph.sweep import Adjoints, Context, Edit, sweep
 from lstm_ref.graph.trace import Graph, trace
 
-__all__ = ["Adjoints", "Context", "Edit", "Equation", "Graph", "Kind", "Place", "sweep", "trace", "trace_oracle"]
+__all__ = ["Adjoints", "Context", "Edit", "Equation", "Graph", "Kind", "Place", "sweep", "trace"]

@@ -7,11 +7,13 @@ from lstm_ref.oracles.estimate import Estimate
 from lstm_ref.oracles.forward import forward
 from lstm_ref.oracles.reverse import reverse
 from lstm_ref.oracles.torch_autograd import torch_autograd
+from lstm_ref.oracles.trace import trace_oracle
 
 ORACLES = {
     "balls": balls,
     "complex": complex_step,
     "reverse": reverse,
+    "trace": trace_oracle,
     "forward": forward,
     "differences": differences,
     "torch": torch_autograd,
@@ -27,4 +29,5 @@ __all__ = [
     "forward",
     "reverse",
     "torch_autograd",
+    "trace_oracle",
 ]

@@ -38,13 +38,20 @@ def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tup
             raise BadInput(f"unknown oracle {name!r}: there are {', '.join(ORACLES)}")
     if not names:
         raise BadInput(f"no oracle named: there are {', '.join(ORACLES)}")
-    if oracles is None and is_very_large(problem):
+    if oracles is not None:
+        return names, []
+    is_jax = is_traceable(problem.function, problem.inputs)
+    if is_very_large(problem):
+        few = len(jax.tree.leaves(problem.inputs)) <= MANY_DIRECTED
+        # A graph is ours, so it does not judge alone where values can be asked along a few directions.
+        asked = ("reverse",) if is_jax else ("trace", "differences") if few else ("trace",)
         why = (
-            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, autodiff alone "
+            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, {asked[0]} alone "
             "compares every one; name this oracle to ask it too"
         )
-        return ("reverse",), [(name, why) for name in names if name != "reverse"]
-    return names, []
+        return asked, [(name, why) for name in names if name not in asked]
+    # Of JAX code reverse mode sees every element, and of few elements so do all.
+    return tuple(name for name in names if name != "trace" or (is_large(problem) and not is_jax)), []
 
 
 class Answer(NamedTuple):

@@ -92,6 +92,7 @@ def _judge(
     digits_floats = cap
     sight = _Sight()
     vetoed = False
+    whole = {name for name in decisive if answers[name].directions is None}
     for name, answer in answers.items():
         with comparison_precision(digits):
             doubt: Any = answer.doubt[path] * (DIFFERENCE_DOUBT if name == "differences" else 1)
@@ -111,7 +112,8 @@ def _judge(
             wrong = max(wrong, int(mask.sum()) if not along else 0)
             if mask.shape == value.shape and not along:
                 pattern_mask |= mask
-            digits_floats = min(digits_floats, compared.digits)
+            if name in whole or not whole:  # directions say less than every element does
+                digits_floats = min(digits_floats, compared.digits)
             limits.append(_limit_each(compared, answer, value, path))
             zeros = max(zeros, compared.zeros if not along else 0)
             for one in (compared, proven):

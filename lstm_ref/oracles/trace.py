@@ -8,6 +8,7 @@ arithmetic", UCLA technical report CSD-970002, 1997.
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
@@ -15,11 +16,12 @@ import numpy as np
 from lstm_ref.arithmetic.jaxpr import Numbers
 from lstm_ref.arithmetic.movement import Step
 from lstm_ref.arithmetic.uncompiled import FLOATS
+from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.flatten import flatten
 from lstm_ref.graph.rounding import EXACT, ULPS
 from lstm_ref.graph.sweep import sweep
 from lstm_ref.graph.trace import Graph, graph_of, trace
-from lstm_ref.oracles.estimate import Estimate, Function
+from lstm_ref.oracles.estimate import Estimate, Function, Memory, kinds_of, remembered
 
 REPEATS = 4
 FACTOR = 2.0
@@ -29,7 +31,27 @@ UNIT = 2.0**-52
 
 def trace_oracle(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """One sweep of the traced function. Raises CannotEvaluate where it cannot be traced."""
-    return estimate_of(trace(function, inputs), cotangent)
+    return estimate_of(graph_at(function, inputs), cotangent)
+
+
+def graph_at(function: Function, inputs: Any) -> Graph:
+    """The function as a graph at these inputs, traced once. Raises CannotEvaluate where it cannot be traced."""
+    key = kinds_of(inputs), b"".join(np.asarray(v).tobytes() for v in jax.tree.leaves(inputs))
+    found = remembered(_graphs, function, key, lambda: _traced(function, inputs))
+    if isinstance(found, CannotEvaluate):
+        raise found
+    graph: Graph = found
+    return graph
+
+
+_graphs: Memory = WeakKeyDictionary()
+
+
+def _traced(function: Function, inputs: Any) -> Graph | CannotEvaluate:
+    try:
+        return trace(function, inputs)
+    except CannotEvaluate as error:
+        return error.with_traceback(None)
 
 
 def estimate_of(graph: Graph, cotangent: Any) -> Estimate:
