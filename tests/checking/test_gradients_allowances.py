@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lstm_ref import check_gradients
 from lstm_ref.arithmetic.balls import as_balls, is_balls
+from lstm_ref.checking.verdict import allowances
 from lstm_ref.leaves import paths
 
 X = np.array([0.5, -1.5, 0.3])
@@ -164,3 +165,14 @@ def test_every_leaf_of_the_inputs_is_right_or_wrong_or_unchecked(case):
     assert sorted(lines + unchecked) == sorted(paths(inputs))  # each once
     assert {i.name for i in report.inputs if not i.right} == wrong
     assert report.verdict == ("wrong" if wrong else "exact gradient")
+
+
+def test_a_defect_of_ours_is_not_hidden_as_the_authors_error(monkeypatch):
+    def broken(*_: Any) -> Any:
+        return None + 1  # type: ignore[operator]
+
+    broken.__code__ = broken.__code__.replace(co_filename=allowances.__file__)
+    monkeypatch.setattr(allowances, "_of_constants", broken)
+    report = check_gradients(FEW, **mean_of(np))
+    assert report.verdict == "wrong"
+    assert any(note.startswith("this is a defect of lstm_ref, please report it: TypeError") for note in report.notes)

@@ -92,4 +92,5 @@ def _found(where: str, findings: Iterator[Finding]) -> Iterator[Finding]:
     try:
         yield from findings
     except Exception as error:
-        yield Finding("not searched", f"the search in {where} ended early: {type(error).__name__}: {error}")
+        why = defect(error) if is_ours(error) else described(error)
+        yield Finding("not searched", f"the search in {where} ended early: {why}")

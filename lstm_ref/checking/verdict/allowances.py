@@ -36,7 +36,7 @@ from lstm_ref.checking.report import InputReport
 from lstm_ref.checking.truth.answers import Answer, ask, directions_of, is_large
 from lstm_ref.checking.verdict.floor import Floors, least_bits, measured, modelled, smallest
 from lstm_ref.checking.verdict.judgement import Allowed, Claimed, Judged, judge_all
-from lstm_ref.errors import CannotEvaluate, LstmRefError
+from lstm_ref.errors import CannotEvaluate, LstmRefError, defect, is_ours
 from lstm_ref.leaves import paths
 
 ROUNDED = 4.0
@@ -129,8 +129,8 @@ def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = Tru
             best = min(best, attempt, key=_wrong_in)  # what is wrong beside a mistake is not told as another
     except LstmRefError:
         raise
-    except (Exception, SystemExit):  # the author's code, at inputs beside theirs
-        return best
+    except (Exception, SystemExit) as error:  # of the author's code, at inputs beside theirs; or a defect of ours
+        return replace(best, remarks=(*best.remarks, defect(error))) if is_ours(error) else best
     return best
 
 
@@ -195,8 +195,8 @@ def _seen_closer(setting: Setting, floors: Floors, verdicts: Verdicts) -> Verdic
         low = measured(problem, floats, setting.cotangents, least_bits(problem))
     except LstmRefError:
         raise
-    except (Exception, SystemExit):  # the author's code, at inputs beside theirs
-        return verdicts
+    except (Exception, SystemExit) as error:  # of the author's code, at inputs beside theirs; or a defect of ours
+        return replace(verdicts, remarks=(*verdicts.remarks, defect(error))) if is_ours(error) else verdicts
     floor = {k: np.minimum(v, floors.strict.by_input[k]) + smallest(problem) for k, v in low.items()}
     closer, far = (_judge(setting, Allowed(f, f)) for f in (floor, {k: FAR * v for k, v in floor.items()}))
     found = dict(verdicts.by_input)
