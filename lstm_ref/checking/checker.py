@@ -29,7 +29,7 @@ from lstm_ref.checking.diagnosis.first_wrong import first_wrong_of, nodes_of, wa
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import ESTIMATOR, EXACT, UNDECIDED, WRONG, Finding, Report
 from lstm_ref.checking.truth.answers import Truth, ask_oracles
-from lstm_ref.checking.verdict.allowances import Setting, Verdicts, judge_with_allowances
+from lstm_ref.checking.verdict.allowances import CAUSES, Setting, Verdicts, judge_with_allowances
 from lstm_ref.checking.verdict.floor import noise_floor
 from lstm_ref.checking.verdict.judgement import Claimed
 from lstm_ref.checking.verdict.sentences import notes_on, undecided_of
@@ -50,6 +50,8 @@ class Options:
     explain: bool
     say: Callable[[str], None]
     stateless: bool
+    causes: frozenset[str] = CAUSES
+    """What else than a mistake is looked for behind a difference."""
 
 
 def check(
@@ -99,7 +101,7 @@ def _check(problem: Problem, options: Options) -> Report:
     # The verdict.
     claimed = Claimed(claim.floats, claim.in_balls.values)
     setting = Setting(problem, claim.cotangents, claimed, truth.answers, truth.decisive, options.digits, options.seed)
-    verdicts = judge_with_allowances(setting, floors, excusing=not claim.faults)
+    verdicts = judge_with_allowances(setting, floors, causes=None if claim.faults else options.causes)
     verdict = _verdict_of(problem, verdicts, claim)
     elsewhere = _made_elsewhere(problem, claim, truth, verdict, options)
     if elsewhere is not None:
@@ -148,7 +150,16 @@ def _diagnose(
         options.say(f"verdict: {verdict}; looking for the cause …")
 
     def check_another(other: Problem) -> Report:
-        return check(other, oracles=sorted(truth.decisive), digits=20, seed=options.seed, explain=False, stateless=True)
+        easier = Options(
+            oracles=tuple(sorted(truth.decisive)),
+            digits=20,
+            seed=options.seed,
+            explain=False,
+            say=lambda _: None,
+            stateless=True,
+            causes=CAUSES - verdicts.excluded,
+        )
+        return _check(other, easier)
 
     return explain_claim(Evidence(problem, claim.cotangents, claim.floats, right, verdicts.wrong), check_another)
 

@@ -88,6 +88,8 @@ class Verdicts:
     by_input: dict[str, Judged]
     floor: str
     remarks: tuple[str, ...] = ()
+    excluded: frozenset[str] = frozenset()
+    """Causes that explain nothing of the claim's error, and nothing of the same claim's on an easier problem."""
 
     @property
     def reports(self) -> list[InputReport]:
@@ -109,24 +111,31 @@ def _is_wrong(judged: Judged) -> bool:
     return not judged.report.right and not judged.report.undecided
 
 
-def judge_with_allowances(setting: Setting, floors: Floors, excusing: bool = True) -> Verdicts:
-    """The verdicts, by the strict floor; where it calls a claim wrong, and `excusing`, by each further cause that makes
-    it right."""
+CONSTANTS, TOLERANCES, PRECISION = "constants", "tolerances", "precision"
+CAUSES = frozenset((CONSTANTS, TOLERANCES, PRECISION))
+"""What is looked for where large numbers alone do not explain a difference."""
+
+
+def judge_with_allowances(setting: Setting, floors: Floors, causes: frozenset[str] | None = CAUSES) -> Verdicts:
+    """The verdicts, by the strict floor; where it calls a claim wrong, by large numbers on the way and each of these
+    causes, until one makes it right. By the strict floor alone where `causes` is None."""
     problem, claimed = setting.problem, setting.claimed
     double = bits(np.float64)
     oracle = modelled(problem, dict(claimed.floats), setting.cotangents, 24 if problem.single else double)
     strict = Allowed(floors.strict.by_input, oracle)
     found = _zeros_settled(setting, Verdicts(_judge(setting, strict), floors.strict.how))
-    if excusing:
-        found = _seen_closer(setting, floors, found)
-    if found.right or not excusing or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
+    if causes is None:
+        return found
+    found = _seen_closer(setting, floors, found)
+    if found.right or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
         return found
     best = found
     try:
-        for attempt in _attempts(setting, floors, strict, found):
+        for attempt in _attempts(setting, floors, strict, found, causes):
             if attempt.right:
                 return _zeros_settled(setting, attempt)
-            best = min(best, attempt, key=_wrong_in)  # what is wrong beside a mistake is not told as another
+            # What is wrong beside a mistake is not told as another.
+            best = replace(min(best, attempt, key=_wrong_in), excluded=best.excluded | attempt.excluded)
     except LstmRefError:
         raise
     except (Exception, SystemExit) as error:  # of the author's code, at inputs beside theirs; or a defect of ours
@@ -145,7 +154,9 @@ def _judge(setting: Setting, allowed: Allowed) -> dict[str, Judged]:
     return judge_all(setting.claimed, allowed, setting.answers, setting.decisive, setting.digits, cotangent)
 
 
-def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts) -> Iterator[Verdicts]:
+def _attempts(
+    setting: Setting, floors: Floors, strict: Allowed, found: Verdicts, causes: frozenset[str]
+) -> Iterator[Verdicts]:
     problem, floats = setting.problem, dict(setting.claimed.floats)
     float_bits = least_bits(problem)
     if floors.derived is not None and setting.claimed.balls is not None:
@@ -157,16 +168,29 @@ def _attempts(setting: Setting, floors: Floors, strict: Allowed, found: Verdicts
         how = "measured: twice the change by one unit in the last place"
     allowed = Allowed(wide, strict.oracle)
     yield Verdicts(_judge(setting, allowed), how)
-    constants = _of_constants(setting, [path for path, judged in found.by_input.items() if _is_wrong(judged)])
+    wrong = [path for path, judged in found.by_input.items() if _is_wrong(judged)]
+    is_small = _may_be_constants(setting, wrong)
+    constants = _of_constants(setting) if is_small and CONSTANTS in causes else None
     if constants is not None:
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
-    stopping = _of_tolerances(setting, wide)
+    stopping = _of_tolerances(setting, wide) if TOLERANCES in causes else None
     if stopping is not None:
-        yield Verdicts(_judge(setting, Allowed(wide, strict.oracle, stopping)), how, (STOPS_EARLY,))
+        by_tolerance = _judge(setting, Allowed(wide, strict.oracle, stopping))
+        yield Verdicts(by_tolerance, how, (STOPS_EARLY,))
+    # A larger error is not asked whether it is that of constants: on an easier problem there may be no other.
+    excluded = {
+        *((CONSTANTS,) if is_small and (constants is None or not any(map(np.any, constants.values()))) else ()),
+        *((TOLERANCES,) if stopping is None else ()),
+    }
+    yield replace(found, excluded=frozenset(excluded))
+    if PRECISION not in causes:
+        return
     inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
     forward = min(bits_inside(problem.function, problem.inputs), bits_of_program(problem.function, problem.inputs))
-    if min(inside, forward) < float_bits:
+    if min(inside, forward) >= float_bits:
+        yield replace(found, excluded=frozenset((PRECISION,)))
+    else:
         low = measured(problem, floats, setting.cotangents, inside)
         model = modelled(problem, floats, setting.cotangents, inside)
         least = smallest(problem)
@@ -263,12 +287,10 @@ def _by_constants(judged: Judged, allowed: np.ndarray) -> Judged:
     return Judged(replace(report, constants=report.digits_in_balls), judged.wrong)
 
 
-def _of_constants(setting: Setting, wrong: list[str]) -> dict[str, np.ndarray] | None:
+def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
     """By path, what the rounding of constants can explain; None where it explains nothing, or cannot be evaluated."""
     balls = setting.answers.get("balls")
     if balls is None or setting.problem.definition is not None:
-        return None
-    if not any(_may_be_constants(setting, balls, path) for path in wrong):
         return None
     kept = _numbers_of(setting)
     try:
@@ -321,10 +343,17 @@ def _of_tolerances(setting: Setting, floor: Mapping[str, np.ndarray]) -> dict[st
     return found if any(np.any(v) for v in found.values()) else None
 
 
-def _may_be_constants(setting: Setting, balls: Answer, path: str) -> bool:
-    """Whether the claim is off by as little as rounding makes it."""
-    size = np.max(np.abs(midpoints(balls.gradients[path])), initial=0.0)
-    return bool(np.all(_errors(setting, balls, path) <= EXPLAINABLE * size))
+def _may_be_constants(setting: Setting, wrong: list[str]) -> bool:
+    """Whether the claim of one of these inputs is off by as little as rounding makes it."""
+    balls = setting.answers.get("balls")
+    if balls is None:
+        return False
+
+    def is_small(path: str) -> bool:
+        size = np.max(np.abs(midpoints(balls.gradients[path])), initial=0.0)
+        return bool(np.all(_errors(setting, balls, path) <= EXPLAINABLE * size))
+
+    return any(map(is_small, wrong))
 
 
 def _errors(setting: Setting, balls: Answer, path: str) -> np.ndarray:
