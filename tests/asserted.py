@@ -75,7 +75,11 @@ def made_by(statement: ast.stmt) -> set[str]:
     for node in ast.walk(statement):
         if isinstance(node, (ast.Name, ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
             found |= names(node) if isinstance(node, ast.Name) else names(node.value)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "insert"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("append", "insert")
+        ):
             found |= names(node.func.value)
     return found
 

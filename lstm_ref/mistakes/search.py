@@ -30,10 +30,15 @@ class Look(NamedTuple):
 def explains(candidate: Named, look: Look, unit: float) -> float | None:
     """How far the candidate is from the claim, relative to the claim's arrays; None where it does not explain it.
 
-    It does where it agrees to half of the digits of this arithmetic, √unit, in every array (chance does not do that to
-    several elements, and rounding does not take more of an ordinary problem), where it leaves at most a thousandth of
-    the error in every array that is wrong, of which there must be one, and where it makes no right one wrong by more
-    than a thousandth of that.
+    It does where it agrees to √unit, half of the digits of this arithmetic, in every array, relative to the array's
+    largest element; where it leaves at most a thousandth of the error in every array that is wrong, of which there must
+    be one; and where it makes no right one wrong by more than a thousandth of that.
+
+    This is evidence, not proof. √unit assumes that rounding takes no more than half of the digits, else a mistake that
+    was made gets no name. The thousandth assumes that no other mistake comes so near. An entry drawn at random, as far
+    from the truth as the claim is, would pass for one wrong element with probability 1/1000 or so, and for n that are
+    independent with its n-th power: where one element alone is wrong, the first of several hundred entries that fits may
+    do so by chance. Entries are not random; how far they are apart in fact, a test measures.
     """
     found = _compared(candidate, look, unit)
     return None if found is None or not found.explained else found.farthest
@@ -105,8 +110,9 @@ def pair(
     """Two edits of the step, or one with a mistake between the steps, that explain the claim together.
 
     The last look is at the whole claim. The first should be one at the first step's output alone, where two mistakes
-    mix least: an element that one of the two leaves alone must be what the other makes of it, which rules out nearly
-    all pairs without a trial.
+    mix least. If they did not mix at all, an element that one of the two leaves alone would be what the other makes of
+    it: the pairs are tried in the order of how many elements speak against that, PAIRS of them at most. One whose
+    mistakes mix in many elements may come too late, and is then not found; what is found explains every look.
     """
     first = looks[0]
     entries = tried(dictionary, show, first)
