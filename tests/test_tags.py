@@ -88,13 +88,27 @@ def test_every_equation_stands_on_a_line_that_an_assertion_of_its_page_depends_o
     assert on_page(prefix) <= asserted_tags(program(HOMES[prefix][0]), TAG.format(prefix))
 
 
-@pytest.mark.parametrize("block", ["assert x == 1  # L1", "y = x  # L1\nz = [y]\nassert z", "y[x] = 2  # L1\nstep.proves(y=y)",
-    "def f():\n    return x  # L1\nassert f()", "for y in x:  # L1\n    assert y"])  # fmt: skip
+DEPENDED_ON = (
+    "assert x == 1  # L1",
+    "y = x  # L1\nz = [y]\nassert z",
+    "y[x] = 2  # L1\nstep.proves(y=y)",
+    "def f():\n    return x  # L1\nassert f()",
+    "for y in x:  # L1\n    assert y",
+)
+NOT = (
+    "# L1\nassert x",
+    "y = x  # L1\nassert x",
+    "y = x  # L1",
+    "'L1'\nassert 'L1'",
+    "def f():  # L1\n    return x\nassert f()",
+)
+
+
+@pytest.mark.parametrize("block", DEPENDED_ON)
 def test_a_tagged_line_that_an_assertion_depends_on_counts(block):
     assert asserted_tags(block, TAG.format("L")) == {"L1"}
 
 
-@pytest.mark.parametrize("block", ["# L1\nassert x", "y = x  # L1\nassert x", "y = x  # L1", "'L1'\nassert 'L1'",
-    "def f():  # L1\n    return x\nassert f()"])  # fmt: skip
+@pytest.mark.parametrize("block", NOT)
 def test_a_comment_alone_does_not(block):
     assert not asserted_tags(block, TAG.format("L"))
