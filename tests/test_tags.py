@@ -1,4 +1,4 @@
-"""One set of equation tags: the page's \\tag{...}, the code's comments, and what a test or an executed block names."""
+"""One set of equation tags: the page's \\tag{...}, the code's comments, and the lines that the page's blocks check."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from asserted import asserted_tags
 
 from lstm_ref.cells import CELLS
 
@@ -47,8 +48,21 @@ HOMES = {
 }
 
 
-def tags(prefix: str, text: str, pattern: str = r"(?<![A-Za-z0-9_])({}[1-9]\*?)(?![A-Za-z0-9_])") -> set[str]:
-    return set(re.findall(pattern.format(prefix), text))
+TAG = r"(?<![A-Za-z0-9_]){}[0-9]\*?(?![A-Za-z0-9_])"
+
+
+def tags(prefix: str, text: str) -> set[str]:
+    return set(re.findall(TAG.format(prefix), text))
+
+
+def on_page(prefix: str) -> set[str]:
+    text = (ROOT / "derivations" / HOMES[prefix][0]).read_text()
+    return set(re.findall(rf"\\tag\{{({prefix}[0-9]\*?)\}}", text))
+
+
+def program(page: str) -> str:
+    """A page's Python blocks: they run one after another, in one namespace."""
+    return "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "derivations" / page).read_text(), re.S))
 
 
 def in_comments(prefix: str, source: str) -> set[str]:
@@ -64,19 +78,37 @@ def test_no_two_pages_share_a_prefix():
 
 @pytest.mark.parametrize("prefix", HOMES)
 def test_page_and_code_have_the_same_equation_tags(prefix):
-    page, modules = HOMES[prefix]
-    on_page = tags(prefix, (ROOT / "derivations" / page).read_text(), r"\\tag\{{({}[1-9]\*?)\}}")
-    in_code = set().union(*(in_comments(prefix, (ROOT / m).read_text()) for m in modules))
-    assert on_page
-    assert on_page == in_code
+    in_code = set().union(*(in_comments(prefix, (ROOT / m).read_text()) for m in HOMES[prefix][1]))
+    assert on_page(prefix)
+    assert on_page(prefix) == in_code
 
 
 @pytest.mark.parametrize("prefix", HOMES)
-def test_every_equation_is_named_by_a_test_or_an_executed_block(prefix):
-    page, _ = HOMES[prefix]
-    text = (ROOT / "derivations" / page).read_text()
-    blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
-    named = in_comments(prefix, blocks)
-    for file in ROOT.glob("tests/**/test_gradients_*.py"):
-        named |= tags(prefix, file.read_text())
-    assert tags(prefix, text, r"\\tag\{{({}[1-9]\*?)\}}") <= named
+def test_every_equation_stands_on_a_line_that_an_assertion_of_its_page_depends_on(prefix):
+    assert on_page(prefix) <= asserted_tags(program(HOMES[prefix][0]), TAG.format(prefix))
+
+
+DEPENDED_ON = (
+    "assert x == 1  # L1",
+    "y = x  # L1\nz = [y]\nassert z",
+    "y[x] = 2  # L1\nstep.proves(y=y)",
+    "def f():\n    return x  # L1\nassert f()",
+    "for y in x:  # L1\n    assert y",
+)
+NOT = (
+    "# L1\nassert x",
+    "y = x  # L1\nassert x",
+    "y = x  # L1",
+    "'L1'\nassert 'L1'",
+    "def f():  # L1\n    return x\nassert f()",
+)
+
+
+@pytest.mark.parametrize("block", DEPENDED_ON)
+def test_a_tagged_line_that_an_assertion_depends_on_counts(block):
+    assert asserted_tags(block, TAG.format("L")) == {"L1"}
+
+
+@pytest.mark.parametrize("block", NOT)
+def test_a_comment_alone_does_not(block):
+    assert not asserted_tags(block, TAG.format("L"))

@@ -3,7 +3,7 @@
 Conventions that bite: the gates stand in the order i, g, o; the squashing functions are tanh, as today, where the paper
 stretches logistic ones: its g(x) is 2 tanh(x / 2), its h(x) is tanh(x / 2). `truncated` is the paper's own backward
 pass, an estimator: what a step's gates and candidate read of the step before gets no gradient.
-Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, equations 1-9 and A.1.2.
+Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, equations 1-9 and A.1.
 """
 
 from __future__ import annotations

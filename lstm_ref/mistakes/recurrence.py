@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -39,7 +40,11 @@ class Recurrence:
         return int(self.initial.h.shape[0])
 
     def tapes(self) -> list[Tape]:
-        """What the forward steps leave."""
+        """What the forward steps leave; made once, for every mistake that is tried on it."""
+        return list(self._tapes)
+
+    @cached_property
+    def _tapes(self) -> list[Tape]:
         return run(self.cell, self.params, self.initial, self.xs)[1]
 
 

@@ -30,13 +30,43 @@ class Look(NamedTuple):
 def explains(candidate: Named, look: Look, unit: float) -> float | None:
     """How far the candidate is from the claim, relative to the claim's arrays; None where it does not explain it.
 
-    It does where it agrees to half of the digits of this arithmetic, √unit, in every array (chance does not do that to
-    several elements, and rounding does not take more of an ordinary problem), where it leaves at most a thousandth of
-    the error in every array that is wrong, of which there must be one, and where it makes no right one wrong by more
-    than a thousandth of that.
+    It does where it agrees to √unit, half of the digits of this arithmetic, in every array, relative to the array's
+    largest element; where it leaves at most a thousandth of the error in every array that is wrong, of which there must
+    be one; and where it makes no right one wrong by more than a thousandth of that.
+
+    This is evidence, not proof. √unit assumes that rounding takes no more than half of the digits, else a mistake that
+    was made gets no name. The thousandth assumes that no other mistake comes so near. An entry drawn at random, as far
+    from the truth as the claim is, would pass for one wrong element with probability 1/1000 or so, and for n that are
+    independent with its n-th power: where one element alone is wrong, the first of several hundred entries that fits
+    may do so by chance. Entries are not random; how far they are apart in fact, a test measures.
     """
-    found = _compared(candidate, look, unit)
+    found = _compared(candidate, _claims(look, unit), unit)
     return None if found is None or not found.explained else found.farthest
+
+
+class _Claim(NamedTuple):
+    """One array of a claim, where something is known of it."""
+
+    path: str
+    seen: np.ndarray
+    value: np.ndarray
+    size: float
+    error: float
+    """Distance from the truth, relative to the array's size."""
+    wrong: bool
+
+
+def _claims(look: Look, unit: float) -> list[_Claim]:
+    """What does not depend on the candidate, made once for all of them."""
+    found = []
+    for path, value in look.claimed.items():
+        seen = np.isfinite(look.truth[path])
+        if seen.any():
+            theirs, right = value[seen], look.truth[path][seen]
+            size = max(float(np.max(np.abs(theirs))), float(np.max(np.abs(right)))) or 1.0
+            error = float(np.max(np.abs(theirs - right))) / size
+            found.append(_Claim(path, seen, theirs, size, error, error > unit**0.5))
+    return found
 
 
 class _Compared(NamedTuple):
@@ -46,24 +76,17 @@ class _Compared(NamedTuple):
     """Whether an array is wrong, and the candidate says how."""
 
 
-def _compared(candidate: Named, look: Look, unit: float) -> _Compared | None:
+def _compared(candidate: Named, claims: Sequence[_Claim], unit: float) -> _Compared | None:
     """None where the candidate contradicts the claim somewhere."""
-    distances, errors = [], []
-    for path, value in look.claimed.items():
-        seen = np.isfinite(look.truth[path])
-        if not seen.any():
-            continue
-        mine, theirs, right = candidate[path][seen], value[seen], look.truth[path][seen]
-        size = max(float(np.max(np.abs(theirs))), float(np.max(np.abs(right)))) or 1.0
-        distance, error = float(np.max(np.abs(mine - theirs))) / size, float(np.max(np.abs(theirs - right))) / size
-        is_wrong = error > unit**0.5
-        if not distance <= unit**0.5 or (is_wrong and not distance * 1000 <= error):
+    farthest, worst = 0.0, 0.0
+    for claim in claims:
+        distance = float(np.abs(candidate[claim.path][claim.seen] - claim.value).max()) / claim.size
+        if not distance <= unit**0.5 or (claim.wrong and not distance * 1000 <= claim.error):
             return None
-        distances.append(distance)
-        errors += [error] if is_wrong else []
-    if errors and not max(distances) * 1000 <= max(errors):
+        farthest, worst = max(farthest, distance), max(worst, claim.error if claim.wrong else 0.0)
+    if worst and not farthest * 1000 <= worst:
         return None
-    return _Compared(max(distances, default=0.0), bool(errors))
+    return _Compared(farthest, worst > 0)
 
 
 Tried = Sequence[tuple[Mistake, Named]]
@@ -91,11 +114,11 @@ def given_by(mistake: Mistake, r: Recurrence) -> Adjoints | None:
 
 def single(entries: Tried, look: Look, unit: float) -> list[Mistake]:
     """The entries that explain the claim at this look, the nearest first."""
-    found = []
+    claims, found = _claims(look, unit), []
     for mistake, given in entries:
-        distance = explains(given, look, unit)
-        if distance is not None:
-            found.append((distance > unit * 1000, mistake))
+        compared = _compared(given, claims, unit)
+        if compared is not None and compared.explained:
+            found.append((compared.farthest > unit * 1000, mistake))
     return [mistake for _, mistake in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -105,8 +128,9 @@ def pair(
     """Two edits of the step, or one with a mistake between the steps, that explain the claim together.
 
     The last look is at the whole claim. The first should be one at the first step's output alone, where two mistakes
-    mix least: an element that one of the two leaves alone must be what the other makes of it, which rules out nearly
-    all pairs without a trial.
+    mix least. If they did not mix at all, an element that one of the two leaves alone would be what the other makes of
+    it: the pairs are tried in the order of how many elements speak against that, PAIRS of them at most. One whose
+    mistakes mix in many elements may come too late, and is then not found; what is found explains every look.
     """
     first = looks[0]
     entries = tried(dictionary, show, first)
@@ -147,7 +171,7 @@ def _explains_all(mistake: Mistake, looks: Sequence[Look], show: Callable[[Adjoi
     found = None
     for look in looks:
         given = given_by(mistake, look.recurrence)
-        found = None if given is None else _compared(show(given), look, unit)
+        found = None if given is None else _compared(show(given), _claims(look, unit), unit)
         if found is None:
             return False
     return found is not None and found.explained

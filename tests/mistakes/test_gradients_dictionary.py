@@ -93,6 +93,18 @@ def test_a_right_gradient_is_no_entry_of_the_dictionary(name):
     assert [m.sentence for m in search.single(tried, look, UNIT)] == []
 
 
+@pytest.mark.parametrize("bits", [8, 11, 24, 52])
+@pytest.mark.parametrize(("name", "every"), [("rnn_tanh", 1), ("gru", 25), ("lstm", 25)])
+def test_no_entry_explains_another_function_than_its_own_in_any_arithmetic(name, every, bits):
+    """That entries do not lie within a thousandth of each other's errors is what `explains` assumes of them."""
+    _, _, _, look, tried = case(name)
+    given = [g for _, g in tried if all(np.isfinite(v).all() for v in g.values()) and not same_function(g, look.truth)]
+    for claim in given[::every]:
+        others = [g for g in given if search.explains(g, look._replace(claimed=claim), 2.0**-bits) is not None]
+        assert others  # itself
+        assert all(same_function(g, claim) for g in others)
+
+
 # ------------------------------------------------------------------------------------------------ sizes of all kinds
 
 SIZES = [

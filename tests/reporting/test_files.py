@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -111,8 +112,16 @@ def test_a_link_to_a_folder_that_is_not_there_is_said_before_any_work(tmp_path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_any_words_can_be_written(tmp_path, hostile, suffix):
-    write(tmp_path / f"r{suffix}", [replace(hostile, name="\ud800 \x00 ✗ \u202e")])
-    assert (tmp_path / f"r{suffix}").stat().st_size > 1000
+    report = replace(hostile, name="\ud800 \x00 ✗ \u202e")
+    write(tmp_path / f"r{suffix}", [report])
+    written = (tmp_path / f"r{suffix}").read_text(encoding="utf-8")
+    if suffix == ".json":
+        assert json.loads(written)["reports"] == json.loads(json.dumps([report.as_dict()]))
+    elif suffix == ".xml":
+        assert "✗" in ElementTree.fromstring(written).find("testsuite").get("name")
+    else:
+        assert "✗ \u202e" in written
+        assert written.rstrip().endswith("</html>")
 
 
 @pytest.mark.parametrize("name", ["right", "wrong", "undecided", "along", "hostile"])
