@@ -1,7 +1,7 @@
 """Where a claim is off by little, what else may it be but a mistake? Each cause is measured, and allowed for in turn.
 
 1. *Large numbers on the way*: the model of the noise floor knows of none. What one unit in the last place of inputs and
-   cotangents changes shows them, as it does for low precision (`checking.floor`, way 3). Where the claim runs in balls
+   cotangents changes shows them, as it does for low precision (`verdict.floor`, way 3). Where the claim runs in balls
    its equations are judged there, and its numbers may lose all that the derived floor bounds.
 2. *Constants that are rounded in two ways*, 2/3 here and a division by 3 there. In balls, forward and claim are
    evaluated again with every constant moved (`arithmetic.constants`); by what the difference of the two changes, the
