@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 
 from lstm_ref.arithmetic.balls import as_balls
-from lstm_ref.arithmetic.jaxpr import trace
+from lstm_ref.arithmetic.jaxpr import Program, trace
+from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
 from lstm_ref.errors import CannotEvaluate, LstmRefError, text_of
 
 
@@ -18,12 +20,23 @@ def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
     `example` are float arguments: JAX code is traced for their shapes. Calling the result raises CannotEvaluate where
     the function leaves ball arithmetic, with the usual cause and its remedy.
     """
-    try:
-        return trace(function, *example)
-    except LstmRefError:
-        raise
-    except (Exception, SystemExit):  # JAX cannot trace it: NumPy code
+    program: list[Program] = []
+
+    def is_numpy_code() -> bool:
+        try:
+            program.append(trace(function, *example))
+        except LstmRefError:
+            raise
+        except (Exception, SystemExit):  # JAX cannot trace it
+            return True
+        return False
+
+    if remembered(_numpy_code, function, kinds_of(example), is_numpy_code):
         return _guarded(function)
+    return program[0] if program else trace(function, *example)
+
+
+_numpy_code: Memory = WeakKeyDictionary()
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, is_readable
@@ -68,27 +69,7 @@ def _why_untraceable(function: Callable[..., Any], arguments: Any) -> Untraceabl
     return None
 
 
-def kinds_of(arguments: Any) -> Hashable:
-    """What a trace depends on: the structure of the arguments, shapes and dtypes of arrays, types of other leaves."""
-    leaves, tree = jax.tree.flatten(arguments)
-    return tree, *((v.shape, v.dtype) if isinstance(v, (np.ndarray, jax.Array)) else type(v) for v in leaves)
-
-
-Memory: TypeAlias = WeakKeyDictionary[Any, dict[Any, Any]]
-"""By function, while it lives, what was found of it, by key: plain data, which keeps nothing of the user's alive."""
 _traced: Memory = WeakKeyDictionary()
-
-
-def remembered(memory: Memory, function: Any, key: Hashable, find: Callable[[], Any]) -> Any:
-    """What `find` gives, found once for a function and a key; each time where one of them cannot be remembered."""
-    try:
-        known = memory.setdefault(function, {})
-        if key in known:
-            return known[key]
-    except Exception:  # a callable object of the user's, with a hash or an equality of its own
-        return find()
-    known[key] = found = find()
-    return found
 
 
 def _abstract(v: Any) -> Any:

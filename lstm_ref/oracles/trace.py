@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.jaxpr import Numbers
+from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
 from lstm_ref.arithmetic.movement import Step
 from lstm_ref.arithmetic.uncompiled import FLOATS
 from lstm_ref.errors import CannotEvaluate
@@ -21,7 +22,7 @@ from lstm_ref.graph.flatten import flatten
 from lstm_ref.graph.rounding import EXACT, ULPS
 from lstm_ref.graph.sweep import sweep
 from lstm_ref.graph.trace import Graph, graph_of, trace
-from lstm_ref.oracles.estimate import Estimate, Function, Memory, kinds_of, remembered
+from lstm_ref.oracles.estimate import Estimate, Function
 
 REPEATS = 4
 FACTOR = 2.0

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision
+from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.oracles.estimate import MANY_LEAVES, Memory, is_traceable, kinds_of, remembered
+from lstm_ref.oracles.estimate import MANY_LEAVES, is_traceable
 
 TOO_MANY_TO_TRY = 20_000
 """Elements: object arrays take microseconds for each, many times over."""
