@@ -18,12 +18,14 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 import jax
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from lstm_ref import sequence
@@ -34,7 +36,7 @@ from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput
 from lstm_ref.oracles import ORACLES
 from lstm_ref.selfcheck import builtin
-from lstm_ref.selfcheck.mutants import Mutant, mutants
+from lstm_ref.selfcheck.mutants import Mutant, units
 
 RIGHT_SEEDS = 5
 VANISHING_STEPS = 30
@@ -134,11 +136,8 @@ def assert_numerical_grads(problem: Problem, dtype: Any) -> bool:
 
 
 def ours(problem: Problem) -> bool:
-    """The check of this package, with the oracle that decides. A claim that fails to run is red as well."""
-    try:
-        return check(problem, oracles=["balls"], explain=False, stateless=True).right
-    except BadInput:
-        return False
+    """The check of this package, with the oracle that decides."""
+    return check(problem, oracles=["balls"], explain=False, stateless=True).right
 
 
 PEERS: dict[str, Callable[[Problem], bool]] = {
@@ -156,19 +155,18 @@ PEERS: dict[str, Callable[[Problem], bool]] = {
 # ------------------------------------------------------------------------------------------------------ the run
 
 
-_ANSWERS: dict[str, Any] = {}
+_ANSWERS: dict[tuple[Any, ...], Any] = {}
 
 
-def _ours(mutant: Mutant, problem: Problem) -> bool:
-    """Our check; what the oracle says of a cell's problem is asked once for all mutants of the cell's backward."""
-    if not mutant.unit.startswith(("cells/", "between steps/")):
-        return ours(problem)
-    oracle = ORACLES["balls"]
+def _ours(mutant: Mutant, n: int) -> bool:
+    """Our check of its n-th problem, whose function all mutants of the unit share: the oracle is asked once for all."""
+    problem, oracle = mutant.problems[n](np.random.default_rng(0)), ORACLES["balls"]
 
-    def once(*arguments: Any, **options: Any) -> Any:
-        if problem.name not in _ANSWERS:
-            _ANSWERS[problem.name] = oracle(*arguments, **options)
-        return _ANSWERS[problem.name]
+    def once(function: Any, *read: Any, **options: Any) -> Any:
+        at = (mutant.unit, n, *(np.asarray(v).tobytes() for v in jax.tree.leaves((read, options))))
+        if at not in _ANSWERS:
+            _ANSWERS[at] = oracle(function, *read, **options)
+        return _ANSWERS[at]
 
     ORACLES["balls"] = once
     try:
@@ -177,10 +175,16 @@ def _ours(mutant: Mutant, problem: Problem) -> bool:
         ORACLES["balls"] = oracle
 
 
-def _judge(mutant: Mutant, peers: bool) -> dict[str, Any]:
-    """Which tools find the mutant; ours at every built-in problem until one turns red, the others at the first."""
+def _judge(mutant: Mutant, peers: bool) -> dict[str, bool]:
+    """Which tools find the mutant; ours at every built-in problem until one turns red, the others at the first.
+
+    Empty where the check cannot run it: such a claim is nobody's to find.
+    """
     first = mutant.problems[0](np.random.default_rng(0))
-    found = {"lstm_ref": any(not _ours(mutant, build(np.random.default_rng(0))) for build in mutant.problems)}
+    try:
+        found = {"lstm_ref": any(not _ours(mutant, n) for n in range(len(mutant.problems)))}
+    except BadInput:
+        return {}
     if peers and first.definition is None:  # a declared estimator is none of theirs
         found |= {name: not passes(first) for name, passes in PEERS.items() if name != "lstm_ref"}
     return found
@@ -189,9 +193,11 @@ def _judge(mutant: Mutant, peers: bool) -> dict[str, Any]:
 FIELDS = ("unit", "kind", "tag", "sentence", "wrong")
 
 
-def _part(part: int, parts: int, every: int, peers: bool, only: str) -> list[tuple[dict[str, str], dict[str, bool]]]:
+def _part(of: tuple[str, int], parts: int, every: int, peers: bool) -> list[tuple[dict[str, str], dict[str, bool]]]:
+    """Mutants of a unit, every `parts`-th of them, and which tools find each."""
+    unit, part = of
     np.seterr(all="ignore")  # what a mistake divides by zero is no news
-    chosen = list(mutants(only, every))[part::parts]
+    chosen = units()[unit](slice(part * every, None, parts * every))
     return [({k: getattr(m, k) for k in FIELDS}, _judge(m, peers)) for m in chosen]
 
 
@@ -261,12 +267,15 @@ def _cut(k: int) -> Problem:
 @click.option("--only", default="", help="Take the units whose name contains this: cells/, lstm, layers …")
 @click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all answers as JSON.")
 def main(every: int, peers: bool, processes: int, output: str | None, only: str) -> None:
-    """Exit code 1 if a mutant survives our check."""
-    started = time.perf_counter()
+    """Exit code 1 if a mutant survives our check, or cannot be run by it."""
+    started, out = time.perf_counter(), Console(width=160)
+    parts = [(unit, part) for unit in units() if only in unit for part in range(processes)]
+    if not parts:
+        raise click.BadParameter(f"no unit's name contains {only!r}: it is one of {', '.join(units())}")
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        parts = [pool.submit(_part, k, processes, every, peers, only) for k in range(processes)]
-        answers = [answer for part in parts for answer in part.result()]
-    out = Console(width=160)
+        judged = pool.map(partial(_part, parts=processes, every=every, peers=peers), parts)
+        each = track(judged, "checking", len(parts), console=out, disable=not out.is_terminal)
+        answers = [answer for part in each for answer in part]
     alarms = _false_alarms() if peers else {}
     table = Table("tool", "mutants asked", "found", "%", "right functions called wrong", show_edge=False)
     for name in PEERS if peers else ("lstm_ref",):
@@ -280,14 +289,18 @@ def main(every: int, peers: bool, processes: int, output: str | None, only: str)
             fine.add_row(name, *("-" if passes(nearly_right) else "found" for passes in PEERS.values()))
         out.print(fine)
     out.print("mutants by unit:", dict(Counter(m["unit"] for m, _ in answers)))
-    survivors = [m for m, found in answers if not found["lstm_ref"]]
+    crashed = [m for m, found in answers if not found]
+    survivors = [m for m, found in answers if found and not found["lstm_ref"]]
+    for m in crashed:
+        out.print(f"cannot be run: {m['unit']} {m['tag']} {m['sentence']} {m['wrong']}", markup=False)
     for m in survivors:
         out.print(f"survives: {m['unit']} {m['tag']} {m['sentence']} {m['wrong']}", markup=False)
-    out.print(f"{len(answers)} mutants, {len(survivors)} survivors, {time.perf_counter() - started:.0f} s")
+    seconds = time.perf_counter() - started
+    out.print(f"{len(answers)} mutants, {len(survivors)} survivors, {len(crashed)} crashed, {seconds:.0f} s")
     if output:
         with open(output, "w", encoding="utf-8") as file:
             json.dump(answers, file, indent=1)
-    sys.exit(1 if survivors else 0)
+    sys.exit(1 if survivors or crashed else 0)
 
 
 if __name__ == "__main__":

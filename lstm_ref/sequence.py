@@ -71,7 +71,7 @@ def _step_backward(cell: Cell, p: Any, tape: Tape, h_bar: Any, bar: Any, keep: A
         return cell.backward(p, tape, bar._replace(h=bar.h + h_bar))  # T1*
     held = choose(keep, 0, bar)  # T2*  padding hands the cotangent on untouched
     new = choose(keep, bar._replace(h=bar.h + h_bar), 0)  # T2*
-    given = cell.backward(p, tape, new)  # T1*
+    given = cell.backward(p, tape, new)  # T1*  linear in `new`: at padding all that it gives is zero, of x as well
     return given._replace(prev=_add(given.prev, held))
 
 
@@ -130,7 +130,7 @@ def loop_backward(
     nodes_bar: list[Any] = [None] * T
     for t in reversed(_order(T, reverse)):
         given = _step_backward(cell, p, tapes[t], bar.hs[t], state_bar, None if keep is None else keep[t])  # T1*
-        state_bar, xs_bar[t], nodes_bar[t] = given.prev, _masked(given.x, keep, t), given.nodes
+        state_bar, xs_bar[t], nodes_bar[t] = given.prev, given.x, given.nodes
         params_bar = _add(params_bar, given.params)  # T1*  every step reads the same parameters
     one = jax.tree.map(lambda v: v.sum(0), xs)
     nodes = stacked(nodes_bar, like=cell.forward(p, initial, one)[1].nodes if T == 0 else None)
@@ -139,10 +139,6 @@ def loop_backward(
 
 def _order(T: int, reverse: bool) -> range:
     return range(T - 1, -1, -1) if reverse else range(T)
-
-
-def _masked(x_bar: Any, keep: Any, t: int) -> Any:
-    return x_bar if keep is None else choose(keep[t], x_bar, 0)  # T2*
 
 
 def stacked(values: list[Any], like: Any) -> Any:
@@ -190,14 +186,14 @@ def scan_backward(
 
     def step(state_bar: Any, now: Any) -> tuple[Any, Any]:
         tape, h_bar, keep = now
-        return _step_backward(cell, p, tape, h_bar, state_bar, keep).prev, state_bar
+        return _step_backward(cell, p, tape, h_bar, state_bar, keep).prev, state_bar  # T1*
 
     initial_bar, state_bars = jax.lax.scan(step, bar.final, (tapes, bar.hs, keep), reverse=not reverse)
     given = _step_backward(
         *(cell, p, _rows(tapes), _rows(bar.hs), _rows(state_bars)), None if keep is None else _rows(keep)
     )  # T1*  of all steps at once
     xs_bar = jax.tree.map(lambda v: v.reshape(*bar.hs.shape[:2], *v.shape[1:]), given.x)
-    return Gradients(given.params, initial_bar, xs_bar if keep is None else choose(keep, xs_bar, 0))  # T2*
+    return Gradients(given.params, initial_bar, xs_bar)  # T1*
 
 
 def _rows(tree: Any) -> Any:
@@ -212,8 +208,7 @@ def _scan_backward_step_by_step(cell: Cell, p: Any, tapes: Tape, bar: Outputs, k
         state_bar, params_bar = carry
         tape, h_bar, keep = now
         given = _step_backward(cell, p, tape, h_bar, state_bar, keep)
-        x_bar = given.x if keep is None else choose(keep, given.x, 0)  # T2*
-        return (given.prev, _add(params_bar, given.params)), x_bar
+        return (given.prev, _add(params_bar, given.params)), given.x  # T1*
 
     (initial_bar, params_bar), xs_bar = jax.lax.scan(
         step, (bar.final, _zeros(p)), (tapes, bar.hs, keep), reverse=not reverse
@@ -315,7 +310,7 @@ def truncated(
         for t in range(end - 1, oldest - 1, -1):
             h_bar = bar.hs[t] if t >= start else bar.hs[t] * 0  # T3*
             given = _step_backward(cell, p, tapes[t], h_bar, state_bar, None if keep is None else keep[t])
-            state_bar, xs_bar[t] = given.prev, _add(xs_bar[t], _masked(given.x, keep, t))
+            state_bar, xs_bar[t] = given.prev, _add(xs_bar[t], given.x)
             params_bar = _add(params_bar, given.params)
         initial_bar = _add(total.initial, state_bar) if oldest == 0 else total.initial  # T3*  else it is cut off here
         total = Gradients(params_bar, initial_bar, stacked(xs_bar, like=None))

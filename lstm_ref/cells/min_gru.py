@@ -45,7 +45,7 @@ def positive(v: Any) -> Any:
 
 def slope_of_positive(v: Any, y: Any) -> Any:
     """g'(v), where y = g(v)."""
-    return step(v) + step(-v) * (y * (1 - y))
+    return step(v) + step(-v) * (y * (1 - y))  # X2*
 
 
 def log_positive(v: Any) -> Any:

@@ -105,7 +105,7 @@ def expected(p: Params, sums: Sums) -> tuple[Any, Any]:
     def step(beta: Any, after: Any) -> tuple[Any, Any]:
         e, real = after
         before = logsumexp(p.transitions + (e + beta)[:, None, :], axis=2)  # CR2*
-        beta = choose(real, before, beta)
+        beta = choose(real, before, beta)  # CR2*
         return beta, beta
 
     final = p.end + 0 * alphas[0]  # a row a sequence

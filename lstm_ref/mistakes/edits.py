@@ -21,6 +21,8 @@ from lstm_ref.mistakes.source import Edit, Equation, Source, replaced
 
 Values = Mapping[str, Any]
 Rule = Callable[[Source, Equation, Values], Iterator[Edit]]
+SELECTS = ("where", "choose", "select")
+"""By what names code takes one of two values by a mask: NumPy's and ours, padding's, XLA's."""
 
 
 def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
@@ -34,7 +36,8 @@ def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
                 if edit.wrong != edit.equation:
                     found.setdefault((equation.value.number, edit.wrong), edit)  # type: ignore[attr-defined]
     for name, helper in source.helpers.items():
-        of_helper = edits_of(helper, *source.arguments_to(name, *example, **options))
+        read = source.arguments_to(name, *example, **options)
+        of_helper = [] if read is None else edits_of(helper, *read)
         found |= {(name, k): edit._replace(helper=name) for k, edit in enumerate(of_helper) if not edit.helper}
     return list(found.values())
 
@@ -179,12 +182,14 @@ def averaged(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
 def masked(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
     """A mask the other way round, or none; of two structures that add up, one missing."""
     for node in _inside(equation.value):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "where":
-            mask, here, there = node.args
-            other = ast.Call(node.func, [mask, there, here], [])
+        if _selects(node):
+            mask, *sides = node.args
+            other = ast.Call(node.func, [mask, *sides[::-1]], [])
             yield _edit("mask", equation, node, other, "the mask in {target} is the wrong way round")
-            kept = here if isinstance(there, ast.Constant) else there
-            yield _edit("mask", equation, node, kept, "the mask is missing in {target}")
+            for side in sides:
+                if not isinstance(side, ast.Constant):
+                    sentence = f"the mask is missing in {{target}}: it is {_text(side)} everywhere"
+                    yield _edit("mask", equation, node, side, sentence)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "_add":
             for missing, left in (node.args, node.args[::-1]):
                 yield _edit("dropped", equation, node, left, f"the term {_text(missing)} is missing from {{target}}")
@@ -248,6 +253,11 @@ def _terms(value: ast.expr) -> Iterator[ast.expr]:
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) and not _is_one(node.left):
             yield node.left
             yield node.right
+
+
+def _selects(node: ast.AST) -> bool:
+    """Whether it is a call that takes one of two values by a mask."""
+    return isinstance(node, ast.Call) and len(node.args) == 3 and ast.unparse(node.func).split(".")[-1] in SELECTS
 
 
 def _is_one(node: ast.AST) -> bool:

@@ -107,8 +107,8 @@ class Source:
         value = self._namespace.get(helper)
         return value if isinstance(value, Cell) else None
 
-    def arguments_to(self, helper: str, *arguments: Any, **options: Any) -> tuple[Any, ...]:
-        """What the helper is called with, the first time, when the function runs on these arguments."""
+    def arguments_to(self, helper: str, *arguments: Any, **options: Any) -> tuple[Any, ...] | None:
+        """What the helper is called with, the first time, when the function runs on these arguments; None if never."""
         given: list[tuple[Any, ...]] = []
 
         def recording(right: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,7 +116,7 @@ class Source:
 
         changed = self._instead(helper, recording)
         self._compiled(copy.deepcopy(self._definition), {helper: changed})(*arguments, **options)
-        return given[0]
+        return given[0] if given else None
 
     def _instead(self, helper: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
         """What stands for the helper: the changed function, or the cell with its backward changed."""
@@ -181,7 +181,8 @@ def _builds(name: str) -> bool:
 
 
 class _ReturnLocals(ast.NodeTransformer):
-    """Whatever the function returns, it returns its local names instead; functions within it stay as they are."""
+    """Whatever the function returns, it returns its local names instead, also where it returns nothing; functions
+    within it stay as they are."""
 
     def __init__(self) -> None:
         self._outside = True
@@ -190,7 +191,9 @@ class _ReturnLocals(ast.NodeTransformer):
         if not self._outside:
             return node
         self._outside = False
-        return self.generic_visit(node)
+        self.generic_visit(node)
+        node.body.append(self.visit_Return(ast.Return()))
+        return node
 
     def visit_Return(self, _: ast.Return) -> ast.Return:
         return ast.Return(ast.Call(ast.Name("locals", ast.Load()), [], []))

@@ -23,7 +23,7 @@ from lstm_ref.arithmetic import logsumexp
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays, named
-from lstm_ref.layers import dense, softmax_cross_entropy
+from lstm_ref.layers import dense
 from lstm_ref.sequence import loop
 
 # Example numbers, dealt out in a cycle: signs mixed, none zero, none special, so that no term hides.
@@ -121,15 +121,6 @@ def graph_of_final_gate() -> Graph:
     return trace(
         "final gate: D = 1, K = 3, l = ln p", layers, {"h": h, "w": w, "b": b}, {"loss": np.ones(())}, ("w", "b")
     )
-
-
-def final_gate_loss() -> tuple[Any, Any]:
-    """(loss, its cotangent of the logits) by the layers themselves, at the numbers of `graph_of_final_gate`."""
-    numbers = itertools.cycle(_NUMBERS)
-    h, w, b = (_deal(numbers, shape) for shape in ((1, 1), (1, 3), (3,)))
-    z, _ = dense.forward(dense.Params(w, b), h)
-    loss, tape = softmax_cross_entropy.forward(z, np.array([[0.7, 0.2, 0.1]]))
-    return loss, softmax_cross_entropy.backward(tape)
 
 
 def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ()) -> Graph:

@@ -29,8 +29,8 @@ from lstm_ref.layers import (
 from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
-from lstm_ref.mistakes.source import Edit, Source
-from lstm_ref.models import classifier, hmm, spelling, tagger, translation
+from lstm_ref.mistakes.source import CANNOT, Edit, Source
+from lstm_ref.models import char_lm, classifier, hmm, spelling, tagger, translation
 from lstm_ref.padding import keep_of
 from lstm_ref.selfcheck import builtin
 from lstm_ref.through_time import (
@@ -51,8 +51,8 @@ from lstm_ref.through_time.pieces import in_pieces
 Builder = Callable[[np.random.Generator], Problem]
 
 
-HOW = ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True))
-"""Lengths and direction by which a way through time is held against the definition."""
+HOW = ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True), (np.array([0, 4]), False))
+"""Lengths and direction by which a way through time is held against the definition; at last, a row without a step."""
 
 
 class Mutant(NamedTuple):
@@ -70,7 +70,8 @@ class Mutant(NamedTuple):
 
 
 Maker = Callable[..., Iterator[Mutant]]
-"""Makes the mutants of one part, all or every n-th of them; one whose code does not run is none."""
+"""Makes the mutants of one part, all or a slice of them; one whose code does not run is none."""
+EVERY = slice(None)
 
 
 def units() -> dict[str, Maker]:
@@ -84,25 +85,19 @@ def units() -> dict[str, Maker]:
     return makers | {"sequence": partial(of_sequence, CELLS["lstm"])}
 
 
-def mutants(only: str = "", every: int = 1) -> Iterator[Mutant]:
-    """All of them, or those of the units whose name contains `only`, or every n-th of each unit."""
-    for unit, make in units().items():
-        if only in unit:
-            yield from make(every)
-
-
-def of_cell(cell: Cell, every: int = 1) -> Iterator[Mutant]:
+def of_cell(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
     """The mistakes within one step."""
     entries = dictionary(cell.name)
-    for edit in entries.edits[::every]:
+    for edit in entries.edits[which]:
         wrong = cell._replace(backward=entries.step_with([edit]))
         builders = (partial(builtin.through_time, wrong), partial(builtin.cell_step, wrong))
-        yield _mutant(f"cells/{cell.name}", edit, builders)
+        if all(map(_runs, builders)):
+            yield _mutant(f"cells/{cell.name}", edit, builders)
 
 
-def between_steps(cell: Cell, every: int = 1) -> Iterator[Mutant]:
+def between_steps(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
     """The mistakes between the steps, as made by a loop of T steps."""
-    for mistake in [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits][::every]:
+    for mistake in [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits][which]:
 
         def loop_backward(
             cell: Cell, p: Any, initial: Any, xs: Any, tapes: Any, bar: Any, *_: Any, wrong: Any = mistake.gradients
@@ -114,10 +109,11 @@ def between_steps(cell: Cell, every: int = 1) -> Iterator[Mutant]:
             return sequence.Gradients(given.params, given.initial, given.xs)
 
         build = partial(builtin.through_time, cell, through=sequence.LOOP._replace(backward=loop_backward))
-        yield Mutant(f"between steps/{cell.name}", mistake.kind, mistake.tag, mistake.sentence, "", (build,))
+        if _runs(build):
+            yield Mutant(f"between steps/{cell.name}", mistake.kind, mistake.tag, mistake.sentence, "", (build,))
 
 
-def of_sequence(cell: Cell, every: int = 1) -> Iterator[Mutant]:
+def of_sequence(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
     """The mistakes of the loop itself, with padding, and of truncated BPTT."""
     rng = np.random.default_rng(0)
     inputs = builtin.recurrence(cell, rng)
@@ -133,7 +129,7 @@ def of_sequence(cell: Cell, every: int = 1) -> Iterator[Mutant]:
         (cut, (cell, *read, tapes, bar, 2, 3)),
     ):
         mine = [e for e in edits_of(source, *arguments) if not e.helper]  # the step has its own turn
-        for edit in mine[::every]:
+        for edit in mine[which]:
             edited = source.with_edits([edit])
             if source is step:
                 edited = loop.with_edits([], {"_step_backward": edited})
@@ -233,19 +229,17 @@ def _scan() -> Way:
 
 
 def _kernel() -> Way:
-    """A step of the backward kernel, within the kernel, within the pass that runs it."""
-    kernel, within = Source(persistent.backward_kernel), Source(persistent.backward)
-    way = _through(CELLS["lstm"], persistent.PERSISTENT)
-    kept, bar = way.arguments[4:6]
-    t = builtin.T - 1  # the second row is padded there, and the first is not
-    gates, keep = [kept.gates[t, :, n] for n in range(4)], np.array([[True], [False]])
-
-    def wronged(edited: Any) -> tuple[Builder, ...]:
-        wrong = kernel.with_edits([], {"step_backward": edited})
-        return way.wronged(within.with_edits([], {"backward_kernel": wrong}))
-
-    step = gates, kept.cs[t], kept.cs[t + 1], *bar.final, bar.hs[t], keep
-    return Way(persistent.step_backward, step, wronged)
+    """The backward kernel, and a step of it, within the pass that runs it."""
+    within, way = Source(persistent.backward), _through(CELLS["lstm"], persistent.PERSISTENT)
+    _, p, initial, _, kept, bar, lengths = way.arguments
+    w_h = p.w_h.reshape(-1, 4, initial.h.shape[1]).transpose(1, 2, 0)
+    written = np.empty_like(kept.gates), *map(np.empty_like, initial)
+    return Way(
+        persistent.backward_kernel,
+        (kept.gates, w_h, lengths, kept.cs, bar.hs, *bar.final, *written),
+        lambda edited: way.wronged(within.with_edits([], {"backward_kernel": edited})),
+        {"tiles": 1},
+    )
 
 
 def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -274,30 +268,54 @@ def _checkpointed() -> Way:
     )
 
 
+def _scanned(part: str, cell: Cell) -> Way:
+    """The backward pass of the jitted scan, or of it the loop of a cell whose steps are no batch."""
+    within, whole = Source(sequence._scan_backward), Source(sequence.scan_backward)
+    way = _through(cell, sequence.SCAN)
+    _, p, _, _, tapes, bar, lengths = way.arguments
+    arguments: dict[str, Any] = {
+        "scan_backward": (lengths,),
+        "_scan_backward_step_by_step": (keep_of(builtin.T, lengths), False),
+    }
+
+    def wronged(edited: Any) -> tuple[Builder, ...]:
+        if part != "scan_backward":
+            edited = whole.with_edits([], {part: edited})
+        return way.wronged(_uncompiled(within.with_edits([], {"scan_backward": edited})))
+
+    return Way(getattr(sequence, part), (cell, p, tapes, bar, *arguments[part]), wronged)
+
+
 def _fast(part: str) -> Way:
-    """A piece, or a step of one, of the LSTM arranged for speed."""
+    """The LSTM arranged for speed: the whole, a piece of it, or a step of one."""
     whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
     way = _through(CELLS["lstm"], fast_lstm.in_pieces(4), fast_lstm.backward, every=4)
     cell, p, _, xs, tape, bar, lengths = way.arguments
     keep, times_w_h = keep_of(builtin.T, lengths), fast_lstm._times(p.w_h.T, len(bar.final.h))
+    read = cell, p, times_w_h, tape
     arguments: dict[str, Any] = {  # at the last steps the second row is padded, and the first is not
-        "_piece_backward": ((xs, bar.hs, keep), 4, (builtin.T, sequence.Gradients(p, bar.final, xs))),
-        "_step_backward": (bar.hs, keep, (builtin.T, bar.final)),
+        "_backward": (cell, p, xs, tape, bar, lengths, False, 4),
+        "_piece_backward": (*read, (xs, bar.hs, keep), 4, (builtin.T, sequence.Gradients(p, bar.final, xs)), None),
+        "_step_backward": (*read, bar.hs, keep, (builtin.T, bar.final), None),
     }
 
     def wronged(edited: Any) -> tuple[Builder, ...]:
         if part == "_step_backward":
             edited = piece.with_edits([], {part: edited})
-        wrong = within.with_edits([], {"_piece_backward": edited})
-        return way.wronged(_uncompiled(whole.with_edits([], {"_backward": wrong})))
+        if part != "_backward":
+            edited = within.with_edits([], {"_piece_backward": edited})
+        return way.wronged(_uncompiled(whole.with_edits([], {"_backward": edited})))
 
-    return Way(getattr(fast_lstm, part), (cell, p, times_w_h, tape, *arguments[part], None), wronged)
+    return Way(getattr(fast_lstm, part), arguments[part], wronged)
 
 
 WAYS: dict[str, Callable[[], Way]] = {
     "initial_state": _learned,
     "pieces": lambda: _through(CELLS["lstm"], in_pieces(4), pieces.backward, every=4),
     "checkpointed": _checkpointed,
+    "scan": lambda: _scanned("scan_backward", CELLS["lstm"]),
+    "scan step by step": lambda: _scanned("_scan_backward_step_by_step", CELLS["dropconnect"]),
+    "fast": lambda: _fast("_backward"),
     "fast piece": lambda: _fast("_piece_backward"),
     "fast step": lambda: _fast("_step_backward"),
     "bidirectional": _both_directions,
@@ -311,11 +329,12 @@ WAYS: dict[str, Callable[[], Way]] = {
 """The other ways through time."""
 
 
-def of_way(name: str, every: int = 1) -> Iterator[Mutant]:
+def of_way(name: str, which: slice = EVERY) -> Iterator[Mutant]:
     """The mistakes of another way through time."""
     way = WAYS[name]()
     source = Source(way.backward)
-    for edit in edits_of(source, *way.arguments, **way.options)[::every]:
+    edits = _uncompiled(edits_of)(source, *way.arguments, **way.options)  # what helpers are given is no trace then
+    for edit in edits[which]:
         builders = way.wronged(source.with_edits([edit]))
         if all(map(_runs, builders)):
             yield _mutant(f"through_time/{name}", edit, builders)
@@ -336,6 +355,7 @@ LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
     "layers/softmax_cross_entropy": (softmax_cross_entropy, lambda: _losses_of(softmax_cross_entropy)),
     "layers/binary_cross_entropy": (binary_cross_entropy, lambda: _losses_of(binary_cross_entropy)),
     "layers/mean_squared_error": (mean_squared_error, lambda: _losses_of(mean_squared_error)),
+    "models/char_lm": (char_lm, lambda: [builtin.character_model]),
     "models/classifier": (classifier, lambda: [partial(builtin.text_classifier, kind) for kind in builtin.READ]),
     "models/tagger": (tagger, lambda: [partial(builtin.sequence_tagger, kind) for kind in builtin.TAGGERS]),
     "models/spelling": (spelling, lambda: [builtin.spelled_words]),
@@ -348,12 +368,12 @@ LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
 """By unit: a module with a hand-written `backward`, and the problems that take one in its place as `layer`."""
 
 
-def of_layer(unit: str, every: int = 1) -> Iterator[Mutant]:
+def of_layer(unit: str, which: slice = EVERY) -> Iterator[Mutant]:
     """The mistakes of a layer, of a loss, or of a model's way from its loss to its parameters."""
     module, builders = LAYERS[unit]
     source = Source(module.backward)
     arguments, options = _called_with(module, builders()[0])
-    for edit in edits_of(source, *arguments, **options)[::every]:
+    for edit in edits_of(source, *arguments, **options)[which]:
         wrong = _layer(module.forward, source.with_edits([edit]))
         wronged = tuple(partial(build, layer=wrong) for build in builders())
         if all(map(_runs, wronged)):
@@ -386,7 +406,7 @@ def _runs(build: Builder) -> bool:
     try:
         with x64(), np.errstate(all="ignore"):  # what a mistake divides by zero is no news
             given = problem.gradients(problem.inputs, bar)
-    except (ValueError, TypeError, AttributeError, IndexError, NameError):
+    except (*CANNOT, NameError):
         return False
     mine, theirs = (jax.tree.leaves({k: tree[k] for k in given}) for tree in (problem.inputs, given))
     return [np.shape(v) for v in mine] == [np.shape(v) for v in theirs]

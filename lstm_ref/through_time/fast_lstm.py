@@ -151,8 +151,8 @@ def _backward(
         back = partial(_piece_backward, cell, p, times_w_h, tape, steps, k)
         carry, _ = jax.lax.scan(back, carry, None, number)
     given = carry[1]
-    xs_bar = _in_order(given.xs, reverse)
-    return given._replace(xs=xs_bar if keep is None else choose(keep, xs_bar, 0))
+    xs_bar = _in_order(given.xs, reverse)  # FL5*
+    return given._replace(xs=xs_bar)
 
 
 def _piece_backward(

@@ -103,7 +103,8 @@ def backward(
     T, (N, H) = len(xs), initial.n.shape[1:]
     q, k, v, a_f, w, largest, u, d, slope, o = tape
     hs_bar = flipped(bar.hs, lengths) if reverse else bar.hs
-    h_bar = _heads(choose(keep_of(T, lengths), hs_bar, 0) + choose(is_last(T, lengths), bar.final.h[None], 0), N)
+    read_bar = choose(keep_of(T, lengths), hs_bar, 0) + choose(is_last(T, lengths), bar.final.h[None], 0)  # T2*
+    h_bar = _heads(read_bar, N)
     o_bar, y_bar = h_bar * (u / d[..., None]), h_bar * o  # MC6*
     u_bar, d_bar = y_bar / d[..., None], -(y_bar * u).sum(-1) / (d * d)  # MC6*
     s_bar = d_bar * slope  # MC6*
@@ -137,7 +138,7 @@ def backward(
     xs_bar = a_bar @ p.w_x.T + g_bar @ p.w_g.T  # MC1*
     w_x_bar, w_g_bar = _rows(xs).T @ _rows(a_bar), _rows(xs).T @ _rows(g_bar)  # MC1*
     b_bar, b_g_bar = _rows(a_bar).sum(0), _rows(g_bar).sum(0)  # MC1*
-    prev_h_bar = choose((lengths == 0)[:, None], bar.final.h, 0)
+    prev_h_bar = choose((lengths == 0)[:, None], bar.final.h, 0)  # T2*
     return Gradients(
         Params(w_x_bar, b_bar, w_g_bar, b_g_bar),
         State(prev_h_bar, c_bar, n_bar, prev_m_bar),

@@ -119,8 +119,8 @@ def backward(
     T, B = xs.shape[:2]
     lengths = counted(lengths, T, B)
     keep = keep_of(T, lengths)
-    ended = type(initial)(*(choose(is_last(T, lengths), v[None], 0) for v in bar.final))
-    h_bar = choose(keep, flipped(bar.hs, lengths) if reverse else bar.hs, 0) + ended.h
+    ended = type(initial)(*(choose(is_last(T, lengths), v[None], 0) for v in bar.final))  # T2*
+    h_bar = choose(keep, flipped(bar.hs, lengths) if reverse else bar.hs, 0) + ended.h  # T2*
     log_keep, read = _in_steps((form.log_keep(tape.nodes), form.read(tape.nodes)), T, B)
     read_bar = h_bar * read + (0 if form.value == "h" else getattr(ended, form.value))
     total = linear.adjoints(log_keep, read_bar)  # PA2*
@@ -131,9 +131,8 @@ def backward(
     prev_bar, xs_bar = _in_steps(given.prev, T, B), given.x.reshape(xs.shape)
     if "x" in initial._fields:
         xs_bar = xs_bar + _from_next(prev_bar.x)  # PA1*  x has two readers: its step, and the next
-    handed_on = choose((lengths == 0)[:, None], bar.final, 0)  # without a step the final state is the initial one
+    handed_on = choose((lengths == 0)[:, None], bar.final, 0)  # T2*  without a step the final state is the initial one
     initial_bar = type(initial)(*(v[:1].sum(0) + v_bar for v, v_bar in zip(prev_bar, handed_on, strict=True)))
-    xs_bar = choose(keep, xs_bar, 0)
     return Gradients(given.params, initial_bar, flipped(xs_bar, lengths) if reverse else xs_bar)
 
 

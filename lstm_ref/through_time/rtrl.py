@@ -39,7 +39,7 @@ def gradients(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = N
     total, hs = 0 * state_dot.h[..., 0], []
     for t in range(T):
         new, tape = lstm.forward(p, state, choose(keep[t], xs[t], 0))  # T1
-        state_dot = choose(keep[t], tangent(p, tape, state_dot), state_dot)
+        state_dot = choose(keep[t], tangent(p, tape, state_dot), state_dot)  # T2*
         state = choose(keep[t], new, state)  # T2
         hs.append(choose(keep[t], state.h, 0))  # T2
         total = total + (state_dot.h * choose(keep[t], bar.hs[t], 0)[:, None, :]).sum(-1)  # RT6*
@@ -76,8 +76,8 @@ def _initially(initial: State, D: int) -> State:
     """The derivative of the initial state: 1 for itself."""
     H = initial.h.shape[1]
     parameters = (D + H + 1) * 4 * H
-    of_h = np.eye(parameters + 2 * H, H, -parameters, dtype=bool)
-    of_c = np.eye(parameters + 2 * H, H, -parameters - H, dtype=bool)
+    of_h = np.eye(parameters + 2 * H, H, -parameters, dtype=bool)  # RT1*
+    of_c = np.eye(parameters + 2 * H, H, -parameters - H, dtype=bool)  # RT1*
     one = 0 * initial.h[:, None, :] + 1
     return State(one * of_h, one * of_c)
 

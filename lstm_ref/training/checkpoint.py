@@ -111,11 +111,6 @@ def read(path: str | Path, task: Task) -> Checkpoint:
     return Checkpoint(settings, vocabularies, digest, state)
 
 
-def model_of(path: str | Path) -> str:
-    """The name of the model whose checkpoint it is. Raises BadInput as `read`."""
-    return str(_contents(path)[0].get("model"))
-
-
 def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         with open(path, "rb"):  # so that what the system has to say comes in its own words

@@ -9,12 +9,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from math import isfinite
-from typing import Any, ClassVar, Literal, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput
-
-How = Literal["hand", "autodiff"]
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
 

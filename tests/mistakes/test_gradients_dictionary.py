@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from lstm_ref.arithmetic import where
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.leaves import paths
@@ -17,10 +18,12 @@ from lstm_ref.mistakes import search
 from lstm_ref.mistakes.arrangement import arrange
 from lstm_ref.mistakes.conformance import VARIANTS, conformity
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
+from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.guess import guess
 from lstm_ref.mistakes.latex import latex
 from lstm_ref.mistakes.recurrence import Recurrence, backward
 from lstm_ref.mistakes.source import Source
+from lstm_ref.padding import choose
 
 T, B, D, H = 6, 2, 3, 4
 ONE_A_PAGE = {cell.page: cell.name for cell in reversed(CELLS.values()) if isinstance(cell.x, str)}.values()
@@ -294,6 +297,33 @@ def from_columns(inputs):
     b = np.concatenate([(inputs["b"][k] + inputs["b2"][k])[:, 0] for k in "ifco"])
     xs = inputs["x"].transpose(0, 2, 1)
     return {"w_h": W[:H], "w_x": W[H:], "b": b, "h": inputs["h0"].T, "c": inputs["c0"].T, "xs": xs}
+
+
+def by_choose(keep, y_bar, held_bar):
+    return choose(keep, y_bar, 0), choose(keep, 0, held_bar), choose(keep, y_bar, held_bar)  # T2*
+
+
+def by_where(keep, y_bar, held_bar):
+    return where(keep, y_bar, 0), where(keep, 0, held_bar), where(keep, y_bar, held_bar)  # T2*
+
+
+def by_numpy(keep, y_bar, held_bar):
+    return np.where(keep, y_bar, 0), np.where(keep, 0, held_bar), np.where(keep, y_bar, held_bar)  # T2*
+
+
+def by_xla(keep, y_bar, held_bar):
+    select = jax.lax.select
+    return select(keep, y_bar, 0), select(keep, 0, held_bar), select(keep, y_bar, held_bar)  # T2*
+
+
+@pytest.mark.parametrize(
+    ("masks", "select"), [(by_choose, "choose"), (by_where, "where"), (by_numpy, "np.where"), (by_xla, "select")]
+)
+def test_a_mask_is_turned_round_and_left_out_whatever_it_is_called(masks, select, monkeypatch):
+    monkeypatch.setattr(Source, "locals_of", lambda self, *_: {})  # no shapes: masks need none
+    made = [edit.wrong for edit in edits_of(Source(masks)) if edit.kind == "mask"]
+    turned = [f"{select}(keep, {sides})" for sides in ("0, y_bar", "held_bar, 0", "held_bar, y_bar")]
+    assert sorted(made) == sorted([*turned, "y_bar", "held_bar", "y_bar", "held_bar"])
 
 
 def test_gradients_go_back_through_a_mapping_to_the_users_own_layout():

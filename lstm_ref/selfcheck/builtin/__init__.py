@@ -10,6 +10,7 @@ from lstm_ref.selfcheck.builtin.layers import attention_layer, crf_layer, dense_
 from lstm_ref.selfcheck.builtin.models import (
     READ,
     TAGGERS,
+    character_model,
     hidden_markov_model,
     sequence_tagger,
     spelled_words,
@@ -32,6 +33,7 @@ __all__ = [
     "attention_layer",
     "both_directions",
     "cell_step",
+    "character_model",
     "crf_layer",
     "dense_layer",
     "embedding_layer",

@@ -14,7 +14,7 @@ from lstm_ref.models import char_lm, classifier, hmm, spelling, tagger, translat
 from lstm_ref.selfcheck.builtin.common import B, H, Random, T, like, numpy_alone, on_jax
 
 
-def character_model(rng: Random) -> Problem:
+def character_model(rng: Random, layer: Any = char_lm) -> Problem:
     """The character model whole: LSTM, final gate and cross-entropy over a sequence, and the initial state."""
     V = 5
     inputs = {
@@ -23,7 +23,14 @@ def character_model(rng: Random) -> Problem:
         "initial": like(rng, CELLS["lstm"].state_shapes(B, H)),
     }
     ids = rng.integers(0, V, (T + 1, B))
-    loss, gradients = char_lm.for_checking(ids[:-1], ids[1:], through=sequence.SCAN)
+    loss, _ = char_lm.for_checking(ids[:-1], ids[1:], through=sequence.SCAN)
+
+    def gradients(inputs: Any) -> dict[str, Any]:
+        params = char_lm.Params(inputs["lstm"], inputs["head"])
+        _, tape = layer.forward(params, ids[:-1], ids[1:], inputs["initial"], through=sequence.SCAN)
+        params_bar, initial_bar = layer.backward(params, tape, through=sequence.SCAN)
+        return {"lstm": params_bar.lstm, "head": params_bar.head, "initial": initial_bar}
+
     return problem(inputs, loss=loss, gradients=gradients, name="models/char-lm")
 
 

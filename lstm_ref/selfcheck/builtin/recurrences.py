@@ -28,7 +28,7 @@ from lstm_ref.selfcheck.builtin.common import (
 )
 from lstm_ref.through_time import checkpointed, fast_lstm, parallel
 
-JAX_CODE = (parallel.forward, checkpointed.forward, fast_lstm.forward)
+JAX_CODE = (sequence.SCAN.forward, parallel.forward, checkpointed.forward, fast_lstm.forward)
 """Ways through time that are traced; the others run on balls themselves."""
 
 
