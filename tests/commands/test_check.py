@@ -338,7 +338,7 @@ def test_predict_help_ends_its_sentences(told):
     code, out, _ = told("predict", "char-lm", "--help")
     said = " ".join(out.split())
     assert code in (None, 0)
-    assert "or the lines of standard input. The parameters are those of the best validation." in said
+    assert "or the lines of standard input. The model uses the parameters of its best validation." in said
 
 
 def test_verify_proves_the_named_gradients():
