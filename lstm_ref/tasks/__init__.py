@@ -1,4 +1,4 @@
-"""The models as tasks: for each, what it reads, its batches, what it is scored by and asked for; one record a file."""
+"""The models as tasks: for each, its data, its batches, its scores and its predictions; one record per file."""
 
 from __future__ import annotations
 
