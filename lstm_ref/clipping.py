@@ -56,8 +56,8 @@ def clip_global_norm(gradients: Any, c: float) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> clip_global_norm({"w": np.array([6.0]), "b": np.array([8.0])}, 5.0)
-        {'w': array([3.]), 'b': array([4.])}
+        >>> clip_global_norm({"b": np.array([8.0]), "w": np.array([6.0])}, 5.0)
+        {'b': array([4.]), 'w': array([3.])}
     """
     _require_positive(c)
     norm = global_norm(gradients)

@@ -115,6 +115,7 @@ def spectral_norms(jacobian: Any) -> np.ndarray:
         One norm per row of the batch, (B,).
 
     Example:
+        >>> import numpy as np
         >>> spectral_norms(np.array([[0.5, -2.0]])).tolist()
         [2.0]
     """

@@ -122,6 +122,7 @@ def blocks(a: Any, number: int) -> tuple[Any, ...]:
         A tuple of `number` arrays (..., H).
 
     Example:
+        >>> import numpy as np
         >>> [block.tolist() for block in blocks(np.arange(6), 3)]
         [[0, 1], [2, 3], [4, 5]]
     """

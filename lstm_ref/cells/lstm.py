@@ -136,6 +136,7 @@ def separate(p: Params) -> dict[str, Any]:
         W_k (D, H), U_k (H, H) and b_k (H,) under the names "W_i", "U_i", "b_i", …
 
     Example:
+        >>> import numpy as np
         >>> p = initial_parameters(np.random.default_rng(0), D=3, H=2)
         >>> separate(p)["b_f"].tolist()
         [1.0, 1.0]

@@ -81,6 +81,7 @@ def theirs(layout: Layout, params: Any, layer: int = 0, back: bool = False) -> d
         BadInput: The parameters are those of another cell.
 
     Example:
+        >>> import numpy as np
         >>> from lstm_ref.cells import lstm
         >>> from lstm_ref.interop.layouts import LAYOUTS
         >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 2)
