@@ -101,7 +101,7 @@ def _linked(folder):
     "spoil, message",
     [
         (_note, "contains note.txt, which is not part of its vectors: the folder is left unchanged"),
-        (_linked, "holds cell/link, which is not of its vectors"),
+        (_linked, "contains cell/link, which is not part of its vectors"),
         (_changed, "gru.decimals.json: was changed or damaged"),
         (_no_manifest, "contains cell/gru.decimals.json, but no vectors of lstm_ref: the folder is left unchanged"),
         (_other_manifest, "is not a manifest of lstm_ref's vectors"),

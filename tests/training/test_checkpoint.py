@@ -188,7 +188,7 @@ def test_a_byte_that_flips_anywhere_is_told_or_changes_nothing(saved):
         changed[at] ^= int(rng.integers(1, 256))
         saved.write_bytes(changed)
         if at in data:
-            with pytest.raises(BadInput, match="is damaged: its contents are not those of its"):
+            with pytest.raises(BadInput, match="is damaged: its contents do not match its"):
                 checkpoint.read(saved, TASK)
             continue
         with suppress(BadInput):
