@@ -206,7 +206,7 @@ def _overwrite(eqn: Any) -> Step:
     """`x.at[i].set(y)`. JAX may keep either of two updates to the same element, so they have to be equal."""
     inner = eqn.params["update_jaxpr"]
     if inner is not None and (inner.eqns or inner.outvars[0] is not inner.invars[1]):
-        return unknown("a scatter that applies a function of its own")
+        return unknown("a scatter with a custom update function")
 
     def step(operand: Any, indices: Any, updates: Any) -> Any:
         written: dict[int, arb] = {}

@@ -81,7 +81,7 @@ def _native(eqn: Any) -> Step:
     """JAX's own evaluation of one equation. Raises UnknownPrimitive where the equation contains a program."""
     inner = [v for v in eqn.params.values() if isinstance(v, (Jaxpr, ClosedJaxpr))]
     if inner and not eqn.primitive.name.startswith("scatter"):
-        raise UnknownPrimitive(f"{eqn.primitive.name} is walked by XLA alone")
+        raise UnknownPrimitive(f"{eqn.primitive.name} can be computed only by XLA")
 
     def step(*operands: Any) -> Any:
         with x64():

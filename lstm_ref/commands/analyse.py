@@ -36,7 +36,7 @@ def _plot(_: click.Context, __: click.Parameter, value: Path | None) -> Path | N
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--hidden", type=click.IntRange(1), default=32, show_default=True, help="Hidden size."),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the parameters."),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the parameters."),
         click.option("--plot", type=click.Path(path_type=Path), callback=_plot, help="New file, .svg or .png."),
         click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON."),
     )[::-1]:
@@ -45,7 +45,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @analyse.command()
-@click.option("--data", type=click.Path(), help="UTF-8 text to read; without it, a short story that comes along.")
+@click.option("--data", type=click.Path(), help="UTF-8 text to read; default: the package's short story.")
 @click.option("--steps", type=click.IntRange(2), default=104, show_default=True, help="Characters to read, T.")
 @_options
 def vanishing(data: str | None, steps: int, hidden: int, seed: int, plot: Path | None, as_json: bool) -> None:

@@ -17,7 +17,7 @@ def _oracles(_: click.Context, __: click.Parameter, value: str | None) -> list[s
     names = [name.strip() for name in value.split(",")]
     for name in names:
         if name not in ORACLE_NAMES:
-            raise click.BadParameter(f"unknown oracle {name!r}: there are {', '.join(ORACLE_NAMES)}")
+            raise click.BadParameter(f"unknown oracle {name!r}: the oracles are {', '.join(ORACLE_NAMES)}")
     return names
 
 

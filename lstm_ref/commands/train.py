@@ -60,7 +60,7 @@ def _command(model: Task) -> click.Command:
             _run(_ready(model, **given))
 
     usual = f"{model.Settings.STEPS}; without --data {model.Settings.STEPS_WITHOUT_DATA}"
-    steps = click.option("--steps", type=int, help=f"Updates in total, also before a --resume. [default: {usual}]")
+    steps = click.option("--steps", type=int, help=f"Total updates, counted from the first run. [default: {usual}]")
     for option in reversed((*FILES, steps, *options_of(model.Settings), *options_of(model.Asking))):
         run = option(run)
     return click.command(model.name, help=NAMES[model.name])(run)

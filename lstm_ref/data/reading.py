@@ -130,7 +130,7 @@ def _rows_from(path: Path, lines: list[str], start: int, rows: Rows) -> int:
 
 def _tweet(row: list[str]) -> Labelled:
     if len(row) != 4:
-        raise ValueError(f"it has {_columns(row)}, where tweet id, entity, sentiment and text are 4")
+        raise ValueError(f"it has {_columns(row)}, but tweet id, entity, sentiment and text need 4")
     _, _, sentiment, text = map(_utf8, row)
     if sentiment not in SENTIMENTS:
         raise ValueError(f"its sentiment is {sentiment[:20]!r}, which is none of {', '.join(SENTIMENTS)}")
@@ -158,7 +158,7 @@ def _conllu(column: str) -> Callable[[str], tuple[str, str] | None]:
             return None
         columns = line.split("\t")
         if len(columns) != CONLLU_COLUMNS:
-            raise ValueError(f"it has {_columns(columns)}, where CoNLL-U has {CONLLU_COLUMNS}")
+            raise ValueError(f"it has {_columns(columns)}, but CoNLL-U has {CONLLU_COLUMNS}")
         if not columns[0].isdigit():
             if re.fullmatch(r"\d+[-.]\d+", columns[0]):
                 return None
@@ -176,7 +176,7 @@ def _two_columns(line: str) -> tuple[str, str] | None:
         return None
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) != 2:
-        raise ValueError(f"it has {_columns(columns)}, where token and tag are 2")
+        raise ValueError(f"it has {_columns(columns)}, but token and tag need 2")
     token, tag = (column.strip() for column in columns)
     if not token or not tag:
         raise ValueError(f"its {'tag' if token else 'token'} is empty")
@@ -208,7 +208,7 @@ def pairs(paths: list[Path]) -> Rows:
     def read(line: str) -> Pair:
         columns = [column.strip() for column in line.split("\t")]
         if len(columns) not in (2, 3):
-            raise ValueError(f"it has {_columns(columns)}, where source and target are 2")
+            raise ValueError(f"it has {_columns(columns)}, but source and target need 2")
         if not columns[0] or not columns[1]:
             raise ValueError(f"its {'target' if columns[0] else 'source'} is empty")
         return Pair(*columns[:2])

@@ -31,7 +31,7 @@ class Part(NamedTuple):
     name: str
     """Name of the array. `{layer}` and `{back}` stand for the layer's number and the direction's mark."""
     of: str
-    """Our parameter. Of several names, "b b_h", the array holds the sum."""
+    """Our parameter. Where it lists several, "b b_h", the array holds their sum."""
     axes: str
     """The array's axes in einops notation: g gates, d input, h state, k the state that a kernel reads, n heads, p
     projection, x y positions of a convolution's kernel."""

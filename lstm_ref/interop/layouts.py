@@ -298,8 +298,8 @@ _ALL = (
             Part("recurrent_kernel", "w_h", "n k g h", "ifzo"),
             Part("bias", "b", "n g h", "ifzo"),
         ),
-        traps="recurrent_kernel and bias are what every backend shows, _recurrent_kernel_ what it stores. The kernel "
-        "of the input belongs to the layer around the cell: W stands for it here.",
+        traps="recurrent_kernel and bias are in the order that every backend shows, _recurrent_kernel_ as stored. "
+        "The input kernel belongs to the layer around the cell; here it is called W.",
         source="https://github.com/NX-AI/xlstm/blob/main/xlstm/blocks/slstm/cell.py",
     ),
     Layout(
@@ -310,7 +310,7 @@ _ALL = (
             Part("R", "w_h", "g 1 h k", "ifgo"),
             Part("b", "b", "g 1 h", "ifgo"),
         ),
-        traps="For one head, its second axis. It is given Wx, not x: W stands for the kernel that made it.",
+        traps="For one head, the second axis. The function takes Wx, not x: W stands for the kernel that made Wx.",
         source="https://github.com/NX-AI/flashrnn/blob/main/flashrnn/flashrnn/vanilla_fwbw/fw.py",
     ),
 )

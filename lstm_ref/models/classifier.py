@@ -82,7 +82,22 @@ def forward(
     through: Through = SCAN,
     reduction: Reduction = "mean",
 ) -> tuple[Any, Tape]:
-    """The loss in nats, a scalar, and the tape that `backward` reads. Raises BadInput where shapes do not fit."""
+    """The loss of a batch.
+
+    Args:
+        params: Parameters of the model.
+        batch: The texts and their classes.
+        read: How the recurrence is read: "end", "padding" or "flat".
+        cell: The recurrence.
+        through: The driver through time.
+        reduction: Mean or sum over the texts.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: The shapes do not fit, or `read` is unknown.
+    """
     B = batch.ids.shape[1]
     if read not in Read.__args__:  # type: ignore[attr-defined]
         raise BadInput(f"read must be one of {', '.join(Read.__args__)}, got {read!r}")  # type: ignore[attr-defined]
@@ -109,7 +124,20 @@ def backward(
     through: Through = SCAN,
     loss_bar: Any = 1.0,
 ) -> Params:
-    """Gradients of the loss with respect to every parameter."""
+    """Gradients of the loss of `forward`, called with the same arguments.
+
+    Args:
+        params: Parameters of the model.
+        batch: The texts and their classes.
+        tape: The tape of `forward`.
+        read: As in `forward`.
+        cell: As in `forward`.
+        through: As in `forward`.
+        loss_bar: Cotangent of the loss.
+
+    Returns:
+        The gradients with respect to every parameter.
+    """
     loss = binary_cross_entropy if tape.logits.shape[1] == 1 else softmax_cross_entropy
     logits_bar = loss.backward(tape.loss, loss_bar)  # F3*, F2*
     head_bar, seen_bar = dense.backward(params.head, tape.head, logits_bar)  # F1*
@@ -127,7 +155,17 @@ def backward(
 
 
 def predict(params: Params, batch: Batch, read: Read = "end", cell: Cell = lstm) -> Any:
-    """Probabilities, (B, K). For a binary classifier those of 0 and 1, (B, 2)."""
+    """The probability of each class.
+
+    Args:
+        params: Parameters of the model.
+        batch: The texts.
+        read: As in `forward`.
+        cell: As in `forward`.
+
+    Returns:
+        Probabilities, (B, K). For a binary classifier those of 0 and 1, (B, 2).
+    """
     return probabilities(forward(params, batch._replace(targets=0 * batch.lengths), read, cell)[1].logits)
 
 

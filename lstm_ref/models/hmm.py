@@ -48,9 +48,19 @@ def initial_parameters(rng: np.random.Generator, V: int, K: int) -> Params:
 
 
 def forward(params: Params, ids: Any, lengths: Any = None, reduction: Reduction = "mean") -> tuple[Any, Tape]:
-    """The loss, a scalar in nats, for symbols ids, integers (T, B); padding may hold any number.
+    """The loss −ln p(symbols).
 
-    Raises BadInput where shapes or symbols do not fit, or a sequence has no step.
+    Args:
+        params: Scores.
+        ids: Symbols, integers (T, B); padding may hold any number.
+        lengths: Number of steps of each sequence, integers (B,); None: all steps.
+        reduction: Mean or sum over the sequences.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: Shapes or symbols do not fit, or a sequence has no step.
     """
     ids = _without_padding(params, ids, lengths)
     start, transitions, table = (v - logsumexp(v)[..., None] for v in params)  # HM1
@@ -86,12 +96,22 @@ def _scores_bar(scores: Any, counts: Any, log_z_bar: Any) -> Any:
 
 
 def fit(ids: np.ndarray, lengths: Any, tags: np.ndarray, V: int, K: int, smoothing: float = 1.0) -> Params:
-    """Logarithms of relative frequencies in tagged symbols; symbols and tags are (T, B). `smoothing` is added to each
-    count.
+    """Estimates the parameters by counting in tagged sequences.
 
-    Smoothing 1 is Laplace's rule, the posterior mean under a uniform prior. It must not be 0: a symbol that was never
-    seen would make every sequence that contains it impossible. Raises BadInput where shapes, symbols, tags or the
-    smoothing do not fit.
+    Args:
+        ids: Symbols, integers (T, B).
+        lengths: Number of steps of each sequence, integers (B,); None: all steps.
+        tags: Tags, integers (T, B).
+        V: Number of symbols.
+        K: Number of tags.
+        smoothing: Added to every count. 1 is Laplace's rule, the posterior mean under a uniform prior. It must not be 0:
+            a symbol that was never seen would make every sequence that contains it impossible.
+
+    Returns:
+        The logarithms of the relative frequencies.
+
+    Raises:
+        BadInput: Shapes, symbols, tags or the smoothing do not fit.
     """
     if not 0 < smoothing < np.inf:
         raise BadInput(f"hmm: smoothing must be positive and finite, got {smoothing}")
@@ -107,7 +127,16 @@ def fit(ids: np.ndarray, lengths: Any, tags: np.ndarray, V: int, K: int, smoothi
 
 
 def decode(params: Params, ids: np.ndarray, lengths: Any = None) -> np.ndarray:
-    """The most probable tags, integers (T, B), −1 in the padding: Viterbi's algorithm, in NumPy."""
+    """The most probable tags, by Viterbi's algorithm, in NumPy.
+
+    Args:
+        params: Scores.
+        ids: Symbols, integers (T, B).
+        lengths: Number of steps of each sequence, integers (B,); None: all steps.
+
+    Returns:
+        Tags, integers (T, B), −1 in the padding.
+    """
     _, tape = forward(Params(*map(np.asarray, params)), ids, lengths)
     return crf.decode(tape.chain, tape.sums.emissions, lengths)
 

@@ -116,7 +116,21 @@ def parameter_shapes(
 def forward(
     params: Params, batch: Batch, cell: Cell = lstm, through: Through = SCAN, reduction: Reduction = "mean"
 ) -> tuple[Any, Tape]:
-    """The loss in nats, a scalar, and the tape that `backward` reads. Raises BadInput where shapes do not fit."""
+    """The loss of a batch.
+
+    Args:
+        params: Parameters of the model.
+        batch: The sentences and their tags.
+        cell: The recurrence.
+        through: The driver through time.
+        reduction: Mean or sum.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: The shapes do not fit.
+    """
     T, B = batch.ids.shape
     xs, embedding_tape = embedding.forward(params.embedding, batch.ids)  # EM1
     spelling_tape = None
@@ -142,7 +156,19 @@ def forward(
 def backward(
     params: Params, batch: Batch, tape: Tape, cell: Cell = lstm, through: Through = SCAN, loss_bar: Any = 1.0
 ) -> Params:
-    """Gradients of the loss with respect to every parameter."""
+    """Gradients of the loss of `forward`, called with the same arguments.
+
+    Args:
+        params: Parameters of the model.
+        batch: The sentences and their tags.
+        tape: The tape of `forward`.
+        cell: As in `forward`.
+        through: As in `forward`.
+        loss_bar: Cotangent of the loss.
+
+    Returns:
+        The gradients with respect to every parameter.
+    """
     chain_bar = None
     if params.chain is None:
         emissions_bar = softmax_cross_entropy.backward(tape.loss, loss_bar)  # F3*, F2*
@@ -166,7 +192,16 @@ def backward(
 
 
 def predict(params: Params, batch: Batch, cell: Cell = lstm) -> np.ndarray:
-    """The best tags, integers (T, B), −1 in the padding: by Viterbi's algorithm, or for each step independently."""
+    """The best tags, by Viterbi's algorithm, or for each step independently.
+
+    Args:
+        params: Parameters of the model.
+        batch: The sentences.
+        cell: As in `forward`.
+
+    Returns:
+        Tags, integers (T, B), −1 in the padding.
+    """
     emissions = forward(params, batch._replace(tags=0 * batch.ids), cell)[1].emissions
     return best_tags(params, np.asarray(emissions), np.asarray(batch.lengths))
 

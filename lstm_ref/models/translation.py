@@ -97,7 +97,20 @@ def parameter_shapes(V: int, K: int, D: int, H: int, additive: bool = True) -> P
 
 
 def forward(params: Params, batch: Batch, through: Through = SCAN, reduction: Reduction = "mean") -> tuple[Any, Tape]:
-    """The loss in nats, a scalar, and the tape; the mean is per symbol. Raises BadInput where shapes do not fit."""
+    """The loss of a batch.
+
+    Args:
+        params: Parameters of the model.
+        batch: Pairs of texts.
+        through: The driver through time.
+        reduction: Mean or sum over the symbols of the targets.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: The shapes do not fit.
+    """
     B, S, T = batch.source.shape[1], batch.source.shape[0], batch.inputs.shape[0]
     initial = zero_state(params, B)
     xs, source_tape = embedding.forward(params.source, batch.source)  # EM1
@@ -119,7 +132,18 @@ def forward(params: Params, batch: Batch, through: Through = SCAN, reduction: Re
 
 
 def backward(params: Params, batch: Batch, tape: Tape, through: Through = SCAN, loss_bar: Any = 1.0) -> Params:
-    """Gradients of the loss with respect to every parameter."""
+    """Gradients of the loss of `forward`, called with the same arguments.
+
+    Args:
+        params: Parameters of the model.
+        batch: Pairs of texts.
+        tape: The tape of `forward`.
+        through: As in `forward`.
+        loss_bar: Cotangent of the loss.
+
+    Returns:
+        The gradients with respect to every parameter.
+    """
     logits_bar = softmax_cross_entropy.backward(tape.loss, loss_bar)  # F3*, F2*
     head_bar, seen_bar = dense.backward(params.head, tape.head, logits_bar)  # F1*
     H = tape.initial.h.shape[1]
@@ -157,10 +181,21 @@ def _first(v: Any) -> Any:
 
 
 def greedy(params: Params, source: np.ndarray, lengths: np.ndarray, begin: int, end: int, steps: int) -> np.ndarray:
-    """The most probable symbol at every step, integers (T, B) with T <= steps. After the first `end`, all symbols are
-    `end`.
+    """Translates with the most probable symbol at every step.
 
-    source: integers (S, B). Raises BadInput if steps < 1.
+    Args:
+        params: Parameters of the model.
+        source: Symbols of the sources, integers (S, B).
+        lengths: Lengths of the sources, integers (B,).
+        begin: The symbol that the decoder reads first.
+        end: The symbol that ends a translation.
+        steps: The largest number of steps.
+
+    Returns:
+        Symbols, integers (T, B) with T <= steps. After the first `end`, all symbols are `end`.
+
+    Raises:
+        BadInput: steps < 1.
     """
     state, keys, real = _encoded(params, source, lengths, steps)
     symbols, found = np.full(source.shape[1], begin), []
@@ -178,9 +213,22 @@ def greedy(params: Params, source: np.ndarray, lengths: np.ndarray, begin: int, 
 def beam(
     params: Params, source: np.ndarray, begin: int, end: int, steps: int, width: int = 4
 ) -> list[tuple[float, list[int]]]:
-    """The best `width` translations of one source (S,), best first: pairs of log-probability and symbols without `end`.
+    """Translates one source by beam search.
 
-    Scores are sums, not divided by the length. Raises BadInput if steps < 1 or width < 1.
+    Args:
+        params: Parameters of the model.
+        source: Symbols of the source, integers (S,).
+        begin: The symbol that the decoder reads first.
+        end: The symbol that ends a translation.
+        steps: The largest number of steps.
+        width: Number of translations that are kept at every step.
+
+    Returns:
+        The best `width` translations, best first: pairs of log-probability and symbols without `end`. The
+        log-probability is a sum, not divided by the length.
+
+    Raises:
+        BadInput: steps < 1 or width < 1.
     """
     if width < 1:
         raise BadInput(f"a beam must be at least 1 wide, got {width}")

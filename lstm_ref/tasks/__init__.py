@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     "char-lm": "Predict the next character of a text.",
-    "classifier": "Tell the class of a text: its sentiment, say.",
+    "classifier": "Classify a text, for example by sentiment.",
     "tagger": "Tag every word, or every character, of a sentence.",
     "translation": "Translate a text, with attention.",
 }

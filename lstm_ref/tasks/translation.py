@@ -64,9 +64,9 @@ class Examples(NamedTuple):
     targets: list[np.ndarray]
     """Including the end symbol."""
     lengths: np.ndarray
-    """The vocabulary of the sources."""
+    """Lengths of the sources."""
     names: Vocabulary
-    """Vocabulary of the targets."""
+    """Symbols of the target vocabulary."""
 
 
 def prepare(paths: list[Path], settings: Settings) -> Corpus:

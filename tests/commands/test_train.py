@@ -397,7 +397,7 @@ def test_rows_that_are_left_out_are_told_with_their_lines(tmp_path):
     (tmp_path / "x.tsv").write_text("".join(f"{k}\tn{k}\n" for k in range(9)) + "lost\n\tnothing\nlost again\n")
     result = command(*TINY, "--data", tmp_path / "x.tsv", model="translation")
     assert result.exit_code == 0, result.output
-    assert "x.tsv, lines 10, 12: it has 1 column, where source and target are 2" in result.stderr
+    assert "x.tsv, lines 10, 12: it has 1 column, but source and target need 2" in result.stderr
     assert "x.tsv, line 11: its source is empty" in result.stderr
     assert "3 bad rows in all" in result.stderr
 
