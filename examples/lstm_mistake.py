@@ -3,8 +3,8 @@
     lstm-ref check examples/lstm_mistake.py
 
 The line `c_bar = c_bar * f` is missing, so `c_bar` starts from zero at every step. At T = 1 the gradient is right; with
-longer sequences, training still works, but a little worse. `h_node` and `c_node` are probes: zeros added to the state of
-every step, whose gradients are the adjoints of h and c. With them, the report finds the first wrong adjoint.
+longer sequences, training still works, but a little worse. `h_node` and `c_node` are probes: zeros added to the state
+of every step, whose gradients are the adjoints of h and c. With them, the report finds the first wrong adjoint.
 """
 
 import numpy as np

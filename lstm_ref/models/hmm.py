@@ -104,8 +104,8 @@ def fit(ids: np.ndarray, lengths: Any, tags: np.ndarray, V: int, K: int, smoothi
         tags: Tags, integers (T, B).
         V: Number of symbols.
         K: Number of tags.
-        smoothing: Added to every count. 1 is Laplace's rule, the posterior mean under a uniform prior. It must not be 0:
-            a symbol that was never seen would make every sequence that contains it impossible.
+        smoothing: Added to every count. 1 is Laplace's rule, the posterior mean under a uniform prior. It must not be
+            0: a symbol that was never seen would make every sequence that contains it impossible.
 
     Returns:
         The logarithms of the relative frequencies.
