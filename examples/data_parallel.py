@@ -1,12 +1,12 @@
-"""Three steps of gradient descent on an LSTM whose batch is split: over devices of one process, or over processes.
+"""Three steps of gradient descent on an LSTM whose batch is split over devices of one process, or over processes.
 
     python examples/data_parallel.py --devices 2
 
     python examples/data_parallel.py --process 0 --of 2 --coordinator 127.0.0.1:9876 &
     python examples/data_parallel.py --process 1 --of 2 --coordinator 127.0.0.1:9876
 
-Each process has its own rows and all print the same losses. Here devices are threads of the CPU; on a machine with
-GPUs, leave out the two lines that say so.
+Each process has its own rows, and all print the same losses. Here the devices are threads of the CPU. On a machine with
+GPUs, remove the two lines that set this up; their comments mention the CPU.
 """
 
 import argparse
@@ -23,14 +23,14 @@ T, B, D, H = 20, 16, 8, 32
 
 
 def rows(rng):
-    """B sequences, their lengths, and what is to be learned: at every step, the mean of the inputs so far."""
+    """B sequences, their lengths, and the targets: at every step, the mean of the inputs so far."""
     xs = rng.standard_normal((T, B, D))
     means = xs.cumsum(0) / np.arange(1, T + 1)[:, None, None]
     return np.float32(xs), rng.integers(1, T + 1, B), np.float32(means)
 
 
 def train(mesh, xs, lengths, means):
-    """Parameters after three steps; the rows are those of this process."""
+    """Parameters after three steps. The arguments hold the rows of this process."""
     zeros = np.zeros((len(lengths), H), np.float32)
     params = jax.tree.map(np.float32, lstm.initial_parameters(np.random.default_rng(0), D, H))
     params = data_parallel.copied(mesh, params)
@@ -41,7 +41,7 @@ def train(mesh, xs, lengths, means):
     def loss(params, initial, xs, lengths, means):
         hs = recurrence(lstm, params, initial, xs, lengths).hs
         real = (np.arange(T)[:, None] < lengths)[:, :, None]
-        return (real * (hs[..., :D] - means) ** 2).sum() / (D * lengths.sum())  # of all rows, of all processes
+        return (real * (hs[..., :D] - means) ** 2).sum() / (D * lengths.sum())  # over all rows of all processes
 
     @jax.jit
     def step(params, *read):
@@ -68,7 +68,7 @@ if __name__ == "__main__":
         jax.config.update("jax_cpu_collectives_implementation", "gloo")  # processes that compute on the CPU
         jax.distributed.initialize(asked.coordinator, asked.of, asked.process)
 
-    xs, lengths, means = rows(np.random.default_rng(1))  # a real program reads its own part alone
+    xs, lengths, means = rows(np.random.default_rng(1))  # a real program reads only its own part
     own = slice(asked.process * B // asked.of, (asked.process + 1) * B // asked.of)
     mesh = Mesh(np.array(jax.devices()), ("rows",))
     params = train(mesh, xs[:, own], lengths[own], means[:, own])

@@ -1,4 +1,4 @@
-"""A right derivation in JAX: a GRU (reset gate before the product) with a loss, under `lax.scan` in both directions.
+"""A correct derivation in JAX: a GRU (reset gate before the product) with a loss, under `lax.scan` in both directions.
 
 lstm-ref check examples/gru_jax.py
 """
@@ -10,7 +10,7 @@ T, B, D, H = 6, 2, 3, 4
 
 
 def inputs(rng):
-    """Nested dicts are fine: the report calls the leaves `kernel.z`, `kernel.r` …"""
+    """Dicts may be nested: the report names the leaves `kernel.z`, `kernel.r` …"""
     return {
         "kernel": {name: 0.5 * rng.standard_normal((D, H)) for name in "zrn"},
         "recurrent": {name: 0.5 * rng.standard_normal((H, H)) for name in "zrn"},

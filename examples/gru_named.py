@@ -1,9 +1,9 @@
-"""A mistake found by the names of values: a GRU in JAX whose forward marks them with `checkpoint_name`.
+"""A mistake located by named values: a GRU in JAX whose forward names its values with `checkpoint_name`.
 
     lstm-ref check examples/gru_named.py
 
-The backward pass returns the adjoints of the named values beside the gradients, in one dict; nothing else is needed for
-the report to say where the first wrong one is. The mistake: the candidate's adjoint lacks the derivative of tanh.
+The backward pass returns one dict with the gradients and the adjoints of the named values. From these the report finds
+the first wrong adjoint. The mistake: the candidate's adjoint lacks the derivative of tanh.
 """
 
 import jax

@@ -1,10 +1,10 @@
-"""A mistake named, in a layout of one's own: column vectors, [h; x], gates f, i, c, o, a dict entry a gate.
+"""A mistake named in code with its own layout: column vectors, [h; x], gates f, i, c, o, one dict entry per gate.
 
     lstm-ref check examples/lstm_columns.py
 
-Two things are added to the author's code: `cell`, and `mapping`, which says how the author's arrays make up those of
-`lstm_ref.cells.lstm` (it may rearrange, add and scale, in plain NumPy). Then the report says whether the forward is an
-LSTM, and looks the wrong gradient up in the dictionary of mistakes. Here: 1 - c² stands where 1 - tanh(c)² belongs.
+Two things are added to the author's code: `cell`, and `mapping`, which builds the arrays of `lstm_ref.cells.lstm` from
+the author's arrays (it may rearrange, add and scale, in plain NumPy). The check then says whether the forward is an LSTM,
+and looks up the wrong gradient in the dictionary of mistakes. The mistake here: 1 - c² in place of 1 - tanh(c)².
 """
 
 import numpy as np

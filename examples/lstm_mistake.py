@@ -2,9 +2,9 @@
 
     lstm-ref check examples/lstm_mistake.py
 
-The line `c_bar = c_bar * f` is missing, so every step starts from zero. At T = 1 nothing is wrong; longer sequences
-train all the same, a little worse. `h_node` and `c_node` are probes: zeros added at the state of every step, whose
-gradients are the adjoints of h and c. With their help the report says where the first wrong one is.
+The line `c_bar = c_bar * f` is missing, so `c_bar` starts from zero at every step. At T = 1 the gradient is right; with
+longer sequences, training still works, but a little worse. `h_node` and `c_node` are probes: zeros added to the state
+of every step, whose gradients are the adjoints of h and c. With them, the report finds the first wrong adjoint.
 """
 
 import numpy as np

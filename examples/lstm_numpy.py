@@ -1,8 +1,8 @@
-"""A right derivation in NumPy: an LSTM with its own BPTT, as one would write it on an afternoon.
+"""A correct derivation in NumPy: an LSTM with its own BPTT, written in the usual style.
 
     lstm-ref check examples/lstm_numpy.py
 
-`forward` may return any arrays; the check draws a random cotangent for each and hands them to `backward`.
+`forward` may return any arrays; the check draws a random cotangent for each and passes them to `backward`.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ T, B, D, H = 6, 2, 3, 4
 
 
 def inputs(rng):
-    """Everything that a gradient is claimed for. Random and not zero, biases and initial states too."""
+    """All arrays with a claimed gradient. They are random and non-zero, including biases and initial states."""
     return {
         "W": 0.5 * rng.standard_normal((D + H, 4 * H)),
         "b": 0.5 * rng.standard_normal(4 * H),
@@ -26,7 +26,7 @@ def sigmoid(a):
 
 
 def run(inputs):
-    """Outputs of all steps, and what the backward pass needs of each."""
+    """Outputs of all steps, and the values of each step that the backward pass needs."""
     W, b, h, c = inputs["W"], inputs["b"], inputs["h0"], inputs["c0"]
     hs, tapes = [], []
     for x in inputs["x"]:

@@ -1,9 +1,9 @@
-"""A `torch.autograd.Function` with a mistake in its backward: `problem` in place of the usual definitions.
+"""A `torch.autograd.Function` with a mistake in its backward. `problem` replaces the usual definitions.
 
     lstm-ref check examples/torch_function.py
 
-The step h = tanh(x W + h U) in float32. The check compares its backward with differences of its forward in float64, and
-allows for what float32 may lose on this problem. The gradient of U is transposed.
+The step is h = tanh(x W + h U) in float32. The check compares its backward with differences of its forward in float64,
+and allows for the rounding error of float32 on this problem. The mistake: the gradient of U is transposed.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""The command `lstm-ref`. Exit codes: 0 right, 1 wrong, 2 undecided, or it could not be done, 130 interrupted."""
+"""The command `lstm-ref`. Exit codes: 0 right; 1 wrong; 2 undecided, or the command failed; 130 interrupted."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ COMMANDS = {
     "verify": "Prove the built-in hand-written gradients against every oracle.",
     "check": "Check the hand-written gradients of a derivation file.",
     "train": "Train a model on text with hand-written gradients.",
-    "predict": "Ask a trained model: text, classes, tags, translations.",
+    "predict": "Use a trained model: continue, classify, tag or translate texts.",
     "cells": "List the cells: parameters, state, paper, derivation page.",
     "show": "Print a cell's equations and draw its graph, values above and adjoints below.",
-    "vectors": "Write right values of every cell for any language, and check results against them.",
-    "conform": "Measure how many digits of torch's, Keras's, Flax's … outputs and gradients are ours.",
+    "vectors": "Write correct values of every cell for other languages, and check results against them.",
+    "conform": "Measure to how many digits torch, Keras, Flax … agree with this package.",
     "analyse": "Measure how far a gradient reaches: vanishing, and what padding costs.",
 }
 
 
 class _Lazy(click.Group):
-    """Loads a command's module when the command is asked for, so that `--help` answers at once."""
+    """Imports a command's module only when that command runs, so that `--help` answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -53,7 +53,7 @@ class _Lazy(click.Group):
 
 
 class _ReaderGone(Exception):
-    """A BrokenPipeError on its way through click, which would make it the exit code of a wrong gradient."""
+    """Carries a BrokenPipeError through click, which would otherwise exit with 1, the code of a wrong gradient."""
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,15 +63,16 @@ class _ReaderGone(Exception):
 def app(ctx: click.Context, debug: bool) -> None:
     """Every gradient of an LSTM, derived by hand and proven right; and the kit that proves yours.
 
-    An error is one line on standard error, and the exit code 2; 1 is what was checked and is wrong. An error that
-    calls itself a defect is ours: please report it, with what `lstm-ref --debug …` shows.
+    An error prints one line on standard error and exits with code 2. Exit code 1 means that a gradient or a result was
+    checked and is wrong. An error that calls itself a defect is a bug in lstm_ref: please report it, with the output of
+    `lstm-ref --debug …`.
     """
     ctx.ensure_object(dict)["debug"] = debug
 
 
 def main() -> None:
-    """Entry point: every error is one line on standard error, never the exit code of a wrong gradient."""
-    if sys.stdout is None:  # closed by the shell; else the next file that is opened would take its number
+    """Entry point. Every error prints one line on standard error, and never exits with the code of a wrong gradient."""
+    if sys.stdout is None:  # closed by the shell; the next file opened would otherwise get descriptor 1
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     _show_whatever_can_be_encoded()
     flags: dict[str, bool] = {}
@@ -93,13 +94,13 @@ def main() -> None:
 
 
 def _told(error: BaseException) -> tuple[str, int]:
-    """What is said of an error, and the exit code."""
+    """The message for an error, and the exit code."""
     if isinstance(error, (click.exceptions.Abort, KeyboardInterrupt)):
         return "interrupted", 130
     if isinstance(error, (BrokenPipeError, _ReaderGone)):
-        return "", 141  # as a shell says it: the reader has gone, and has what it wanted
+        return "", 141  # as in a shell: the reader closed the pipe because it has enough
     if isinstance(error, click.UsageError):
-        where = f" ({error.ctx.command_path} --help tells more)" if error.ctx else ""
+        where = f" ({error.ctx.command_path} --help shows the usage)" if error.ctx else ""
         return f"{error.format_message()}{where}", 2
     if isinstance(error, click.ClickException):
         return error.format_message(), 2
@@ -116,8 +117,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 
 def _show_whatever_can_be_encoded() -> None:
-    """Characters that the encoding of a stream lacks, ASCII's or a lone surrogate in a file's name, become escapes, as
-    JSON writes them."""
+    """Writes characters that a stream's encoding lacks (non-ASCII, or a lone surrogate in a file name) as escapes, as
+    JSON does."""
     codecs.register_error("lstm_ref.escaped", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -132,7 +133,7 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 def _in_one_line(message: str) -> str:
-    """Without what a terminal would obey; a usage's lines, which are ours, stay lines."""
+    """The message without control characters. Line breaks are kept only in click's usage text."""
     return "\n".join(map(shown, message.split("\n")))
 
 

@@ -1,6 +1,6 @@
-"""Gradient clipping: explicit steps taken after the whole gradient is accumulated, never inside the recursion.
+"""Gradient clipping: a separate step after the whole gradient is accumulated, never inside the recursion.
 
-What comes out is no gradient any more. Elementwise clipping turns the direction; clipping by norm keeps it.
+The result is no longer a gradient. Elementwise clipping changes its direction; clipping by norm keeps the direction.
 Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1.
 """
 
@@ -15,7 +15,23 @@ from lstm_ref.errors import BadInput
 
 
 def clip_elementwise(gradients: Any, c: float) -> Any:
-    """Every element moved into [−c, c]. Raises BadInput unless c > 0."""
+    """Limits every element to [−c, c].
+
+    Args:
+        gradients: Arrays in any nested structure.
+        c: The bound.
+
+    Returns:
+        The clipped arrays, in the same structure.
+
+    Raises:
+        BadInput: c is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> clip_elementwise(np.array([-3.0, 0.5]), 1.0).tolist()
+        [-1.0, 0.5]
+    """
     _require_positive(c)
     return jax.tree.map(lambda g: g.clip(-c, c), gradients)
 
@@ -26,7 +42,23 @@ def global_norm(gradients: Any) -> Any:
 
 
 def clip_global_norm(gradients: Any, c: float) -> Any:
-    """All arrays scaled by one factor, so that their common norm is at most c. Raises BadInput unless c > 0."""
+    """Scales all arrays by one factor, so that their common norm is at most c.
+
+    Args:
+        gradients: Arrays in any nested structure.
+        c: The largest norm that is left unchanged.
+
+    Returns:
+        The scaled arrays, in the same structure.
+
+    Raises:
+        BadInput: c is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> clip_global_norm({"b": np.array([8.0]), "w": np.array([6.0])}, 5.0)
+        {'b': array([4.]), 'w': array([3.])}
+    """
     _require_positive(c)
     norm = global_norm(gradients)
     factor = c / where(norm > c, norm, c)

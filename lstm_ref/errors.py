@@ -1,5 +1,5 @@
-"""The errors a caller is meant to read: one line that says what was expected, what came, and where; and how any error
-is made one line."""
+"""The errors that a caller is meant to read: one line that says what was expected, what came, and where. Also how any
+error is turned into one line."""
 
 from __future__ import annotations
 
@@ -9,57 +9,59 @@ from pathlib import Path
 
 
 class LstmRefError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error that this package raises on purpose."""
 
 
 class BadInput(LstmRefError, ValueError):
-    """Something the caller gave cannot be used: a shape, a name, a dtype, a file."""
+    """An input cannot be used: a shape, a name, a dtype, a file. The message says what was expected, what came, and
+    where."""
 
 
 class CannotEvaluate(LstmRefError, ArithmeticError):
-    """A function cannot be evaluated in the asked-for arithmetic (it may be right all the same)."""
+    """A function cannot be evaluated in this arithmetic. It may be right all the same."""
 
 
 class UndecidedComparison(CannotEvaluate):
-    """Two balls overlap, so no comparison of the numbers they hold can be decided."""
+    """Two balls overlap, so a comparison of the numbers in them cannot be decided."""
 
 
 class UnknownPrimitive(CannotEvaluate):
-    """A JAX primitive or NumPy function that ball arithmetic does not know."""
+    """A JAX primitive or NumPy function has no rule in ball arithmetic."""
 
 
 class LeavesTheGraph(CannotEvaluate):
-    """A traced number became a plain one where its graph cannot follow: the line that did it is named."""
+    """A traced number became a plain number, which its graph cannot follow. The message names the line where it did."""
 
 
 # ----------------------------------------------------------------------------------------------------- in one line
 
 _UNSEEN = {ord(c): c.encode("unicode_escape").decode() for c in map(chr, (*range(32), *range(127, 160)))}
 _UNSEEN |= {c: f"\\u{c:04x}" for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-"""Characters that a terminal obeys instead of showing: controls, and what turns the direction of writing."""
+"""Characters that a terminal interprets instead of showing: control characters, and those that change text
+direction."""
 
 
 def shown(text: str) -> str:
-    """The text with such characters as their escapes: a name must not clear the screen of who reads it."""
+    """The text with such characters as escapes, so that a name cannot clear the reader's screen."""
     return text.translate(_UNSEEN)
 
 
 def text_of(error: BaseException) -> str:
-    """An error's own words, the first line, whatever its class does when asked for them."""
+    """The first line of an error's text, whatever its class does when asked for it."""
     if isinstance(error, SyntaxError):
         return str(error.msg)
     if not is_readable(error):
-        return "(its text cannot be had)"
+        return "(its text is unavailable)"
     return (str(error).strip().split("\n") or [""])[0][:200]
 
 
 def described(error: BaseException) -> str:
-    """The kind of an error and its first line; of one of this package the line alone."""
+    """The kind of an error and its first line; for an error of this package, the line alone."""
     return text_of(error) if isinstance(error, LstmRefError) else f"{type(error).__name__}: {text_of(error)}"
 
 
 def is_readable(error: BaseException) -> bool:
-    """Whether its text can be had: `__str__` is anybody's code."""
+    """Whether the error's text is available: `__str__` may run any code."""
     try:
         str(error)
     except BaseException:
@@ -68,7 +70,8 @@ def is_readable(error: BaseException) -> bool:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether it comes of this package's own lines: the innermost that are no library's are ours, not the user's."""
+    """Whether the error comes from this package's own lines: the innermost line outside libraries is ours, not the
+    user's."""
     libraries = sysconfig.get_paths()
     outside = tuple(str(Path(libraries[k])) for k in ("stdlib", "purelib", "platlib"))
     here = str(Path(__file__).parent)
@@ -81,7 +84,7 @@ def is_ours(error: BaseException) -> bool:
 
 
 def defect(error: BaseException) -> str:
-    """What is said of an error that nobody foresaw: it is ours."""
+    """The message for an unforeseen error, which is a bug in this package."""
     here = Path(__file__).parent
     ours = [f for f in traceback.extract_tb(error.__traceback__) if here in Path(f.filename).parents]
     place = f" ({Path(ours[-1].filename).relative_to(here.parent)}:{ours[-1].lineno})" if ours else ""

@@ -1,4 +1,4 @@
-"""The leaves of nested structures by path, as errors and reports call them."""
+"""The leaves of nested structures by path, under the names that errors and reports use."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 
 def paths(tree: Any) -> dict[str, Any]:
-    """The leaves of a nested structure by path (`kernel`, `params.w_x`, `layers.0.b`), dicts in their own order."""
+    """The leaves of a nested structure by path (`kernel`, `params.w_x`, `layers.0.b`). Dicts keep their order."""
     return {path: leaf for path, _, leaf in places(tree)}
 
 
 def places(tree: Any) -> list[tuple[str, str, Any]]:
-    """Path, place ("['a'][0]") and leaf of each: two leaves may have one path, never one place."""
+    """Path, place ("['a'][0]") and leaf of each leaf. Two leaves may share a path, but never a place."""
     if isinstance(tree, (np.ndarray, float)):
         return [("", "", tree)]
     if isinstance(tree, dict):

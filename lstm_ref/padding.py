@@ -1,4 +1,4 @@
-"""Sequences of a batch that differ in length: which steps are real, and what stands at the last of them.
+"""Sequences of different lengths in one batch: which steps are real, and the values at the last real step.
 
 With lengths (B,), step t of row n is padding where t >= lengths[n].
 """
@@ -15,29 +15,29 @@ from lstm_ref.errors import BadInput
 
 
 def _hidden(v: Any) -> bool:
-    """Whether the values cannot be seen: traced, or in part on the devices of other processes."""
+    """Whether the values cannot be read: they are traced, or partly on the devices of other processes."""
     return isinstance(v, jax.core.Tracer) or (isinstance(v, jax.Array) and not v.is_fully_addressable)
 
 
 def integers(lengths: Any) -> Any:
-    """The lengths as one array of signed integers, NumPy's but where they are hidden; None where there are none."""
+    """The lengths as one array of signed integers, in NumPy unless they cannot be read; None for None."""
     if lengths is None:
         return None
     return (lengths if _hidden(lengths) else np.asarray(lengths)).astype(np.int32)
 
 
 def counted(lengths: Any, T: int, B: int) -> Any:
-    """`integers`, all T where there are none."""
+    """As `integers`, but T for every row where lengths are None."""
     return np.full(B, T) if lengths is None else integers(lengths)
 
 
 def check_lengths(owner: str, lengths: Any, T: int, B: int) -> None:
-    """BadInput unless they are None, or B integers in 0..T; of hidden ones, only the shape can be seen."""
+    """Raises BadInput unless lengths are None, or B integers in 0..T. Of hidden lengths, only the shape is checked."""
     if lengths is None:
         return
     try:
         values = lengths if _hidden(lengths) else np.asarray(lengths)
-    except (TypeError, ValueError) as error:  # rows that differ, or a list in which JAX traces one
+    except (TypeError, ValueError) as error:  # rows of different lengths, or a list with an element that JAX traces
         raise BadInput(f"{owner}: lengths must be one array of {B} integers, got {lengths!r}") from error
     if tuple(values.shape) != (B,):
         raise BadInput(f"{owner}: lengths must have shape ({B},), one a row of the batch, got {tuple(values.shape)}")
@@ -48,7 +48,7 @@ def check_lengths(owner: str, lengths: Any, T: int, B: int) -> None:
 
 
 def real_steps(owner: str, lengths: Any, T: int, B: int) -> Any:
-    """`keep_of`, of all T steps where lengths are None. BadInput unless they fit, and every sequence has a step."""
+    """As `keep_of`, for all T steps where lengths are None. Raises BadInput unless every sequence has a step."""
     check_lengths(owner, lengths, T, B)
     if not isinstance(lengths, (jax.core.Tracer, type(None))) and np.any(np.asarray(lengths) < 1):
         raise BadInput(f"{owner}: every sequence must have at least one step, got a length of 0")
@@ -56,7 +56,8 @@ def real_steps(owner: str, lengths: Any, T: int, B: int) -> Any:
 
 
 def check_numbers(what: str, numbers: Any, keep: Any, size: int) -> None:
-    """BadInput unless they are integers (T, B), at real steps in 0..size-1; traced ones show only dtype and shape."""
+    """Raises BadInput unless numbers are integers (T, B), in 0..size-1 at real steps. Traced ones show only dtype and
+    shape."""
     if tuple(numbers.shape) != tuple(keep.shape[:2]) or not np.issubdtype(numbers.dtype, np.integer):
         T, B = keep.shape[:2]
         raise BadInput(f"{what} must be integers ({T}, {B}), got {numbers.dtype} {tuple(numbers.shape)}")
@@ -67,15 +68,15 @@ def check_numbers(what: str, numbers: Any, keep: Any, size: int) -> None:
 
 
 def keep_of(T: int, lengths: Any) -> Any:
-    """(T, B, 1) bools: which steps are real; or None."""
+    """Which steps are real, bools (T, B, 1); None where lengths are None."""
     if lengths is None:
         return None
     return (np.arange(T)[:, None] < counted(lengths, T, 0))[:, :, None]
 
 
 def choose(keep: Any, real: Any, padding: Any) -> Any:
-    """Where `keep` (B, 1) or (T, B, 1) is True the one, else the other: arrays (B, ...) or (T, B, ...), structures of
-    them, or 0."""
+    """`real` where `keep` (B, 1) or (T, B, 1) is True, else `padding`. Both are arrays (B, ...) or (T, B, ...),
+    structures of such arrays, or 0."""
 
     def pick(a: Any, b: Any) -> Any:
         inner = max(np.ndim(a), np.ndim(b)) - keep.ndim + 1
@@ -89,18 +90,19 @@ def choose(keep: Any, real: Any, padding: Any) -> Any:
 
 
 def flipped(v: Any, lengths: Any) -> Any:
-    """(T, B, ...) with every row's real steps in the opposite order, and its padding where it was: its own inverse."""
+    """(T, B, ...) with every row's real steps in reverse order; padding stays in place. The function is its own
+    inverse."""
     T, B = v.shape[:2]
-    t, lengths = np.arange(T)[:, None], integers(lengths).clip(0, T)  # as every other way does with traced ones
-    # 32 bits: NumPy's own 64 are an error in JAX 0.10 once a process has computed with and without float64.
+    t, lengths = np.arange(T)[:, None], integers(lengths).clip(0, T)  # as all others do with traced lengths
+    # 32 bits: NumPy's default 64 raise an error in JAX 0.10 once a process has computed both with and without float64.
     return v[where(t < lengths, lengths - 1 - t, t).astype(np.int32), np.arange(B, dtype=np.int32)]
 
 
 def at_the_end(values: Any, initial: Any, lengths: Any) -> Any:
-    """Of values (T, B, ...), each row's at its last real step; where it has none, the initial one (B, ...)."""
+    """The values (T, B, ...) at each row's last real step. A row without real steps gets its initial value (B, ...)."""
     return choose(is_last(len(values), lengths), values, 0).sum(0) + choose((lengths == 0)[:, None], initial, 0)
 
 
 def is_last(T: int, lengths: Any) -> Any:
-    """(T, B, 1) bools: which step is the last real one of its row."""
+    """Whether a step is the last real one of its row, bools (T, B, 1)."""
     return (np.arange(1, T + 1)[:, None] == lengths)[:, :, None]

@@ -1,9 +1,9 @@
 """Hypothesis strategies for whole recurrences: parameters, state, sequence, lengths, and cotangents of every output.
 
-The variety is in the values, not in the shapes: JAX compiles once a shape, so shapes come from a short fixed list. An
-array is drawn as a *kind* of values and a seed, and expanded by NumPy: drawing is cheap, and a failure shrinks to the
-first shape, ordinary values, a zero initial state and seed 0, and stays legible: `repr(problem)` names every array as
-the call of `values` that makes it.
+The values vary widely, the shapes do not: JAX compiles once per shape, so shapes come from a short fixed list. An array
+is drawn as a *kind* of values and a seed, from which NumPy generates it. Drawing is therefore cheap. A failure shrinks
+to the first shape, ordinary values, a zero initial state and seed 0, and stays readable: `repr(problem)` shows for
+every array the call of `values` that makes it.
 
     from hypothesis import given
     from lstm_ref.strategies import problems
@@ -29,7 +29,7 @@ from lstm_ref.sequence import Outputs
 
 
 class Sizes(NamedTuple):
-    """Of one recurrence: T steps, B rows in the batch, D inputs, H hidden units."""
+    """Sizes of one recurrence: T steps, B rows in the batch, D inputs, H hidden units."""
 
     T: int
     B: int
@@ -45,23 +45,35 @@ SHAPES = (
     Sizes(5, 2, 3, 1),
     Sizes(5, 2, 1, 3),
 )
-"""Pairwise distinct sizes, so that no axis can stand in for another; then no step, one step, one row, unit, input."""
+"""First pairwise distinct sizes, so that no axis can be mistaken for another; then no step, one step, one row, one
+unit, one input."""
 
 KINDS = ("ordinary", "zero", "tiny", "saturated", "repeated", "mixed")
-"""Of values, the simplest first."""
+"""Kinds of values, the simplest first."""
 
 EXPONENTIAL = ("slstm", "mlstm")
-"""Pages of the cells with exponential gates."""
+"""Derivation pages of the cells with exponential gates."""
 
 SATURATED = 30.0
-"""Scale of saturated values: the product of two puts a sigmoid within an ulp of 0 or 1, and no float32 overflows."""
+"""Scale of saturated values. The product of two puts a sigmoid within an ulp of 0 or 1, and no float32 overflows."""
 
 
 def values(kind: str, seed: int, shape: Sequence[int], dtype: Any = np.float64) -> np.ndarray:
-    """An array of the given shape, dtype and kind, the same for the same arguments.
+    """An array of one kind; the same arguments give the same array.
 
-    ordinary: normal, of scale ½. zero: exactly. tiny: 1e-8 to 1e-3, either sign. saturated: normal, of scale 30.
-    repeated: two values only. mixed: each element of another kind.
+    Args:
+        kind: "ordinary" (normal, scale ½), "zero", "tiny" (1e-8 to 1e-3, either sign), "saturated" (normal, scale 30),
+            "repeated" (only two distinct values) or "mixed" (each element of a random kind).
+        seed: Seed of the random numbers.
+        shape: Shape of the array.
+        dtype: Floating dtype of the array.
+
+    Returns:
+        The array.
+
+    Example:
+        >>> values("zero", 0, (2, 2)).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
     shape, rng = tuple(shape), np.random.default_rng(seed)
     ordinary = rng.standard_normal(shape) / 2
@@ -79,8 +91,8 @@ def values(kind: str, seed: int, shape: Sequence[int], dtype: Any = np.float64) 
 
 
 def kinds_for(cell: Cell) -> tuple[str, ...]:
-    """Of values. Not saturated ones for exponential gates: mLSTM's e^-m is then beyond the largest float, and sLSTM
-    divides by a normaliser of which balls of float size cannot tell that it is not zero."""
+    """The kinds that a cell can compute with. Exponential gates exclude saturated values: mLSTM's e^-m overflows, and
+    sLSTM divides by a normaliser that balls at float precision cannot distinguish from zero."""
     return tuple(k for k in KINDS if not (cell.page in EXPONENTIAL and k in ("saturated", "mixed")))
 
 
@@ -98,14 +110,14 @@ class SequenceProblem:
     bar: Outputs
     """Cotangents of the outputs: hs (T, B, H) and the final state."""
     lengths: np.ndarray | None = None
-    """Steps that count, (B,) integers in 0..T; None: all."""
+    """Number of real steps, integers (B,) in 0..T; None: all steps."""
     reverse: bool = False
     how: dict[str, str] = field(default_factory=dict)
-    """By the name of the array, the call that makes it."""
+    """For the name of every array, the call that makes it."""
 
     @property
     def sizes(self) -> Sizes:
-        """T, B, D, H; D is H where the cell's input has as many numbers as its output."""
+        """T, B, D, H. D equals H where the cell's input is as large as its output."""
         steps = {k: tuple(v.shape) for k, v in named(self.xs).items()}
         found = solve_sizes(
             ("xs", self.cell.x, {k: shape[1:] for k, shape in steps.items()}),
@@ -117,7 +129,7 @@ class SequenceProblem:
 
     @property
     def arguments(self) -> tuple[Any, Any, Any]:
-        """(params, initial, xs): what a recurrence is differentiated by."""
+        """(params, initial, xs): the arguments that a recurrence is differentiated with respect to."""
         return self.params, self.initial, self.xs
 
     def __repr__(self) -> str:
@@ -128,22 +140,22 @@ class SequenceProblem:
         return "\n    ".join([head, *(f"{name} = {call}" for name, call in self.how.items())]) + ")"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What Hypothesis prints of a failing example."""
+        """Prints the problem in Hypothesis's failing example."""
         printer.text(repr(self))
 
 
 class Recipe(NamedTuple):
-    """An array yet to be made; its repr is the call that makes it."""
+    """An array that is not made yet. Its repr is the call that makes it."""
 
     kind: str
     seed: int
     shape: tuple[int, ...]
     dtype: str
     rows: tuple[bool, ...] | None = None
-    """Which of the first axis are kept, the others being zero; None: all."""
+    """Which entries of the first axis are kept; the others are zero. None: all."""
 
     def make(self) -> np.ndarray:
-        """The array."""
+        """Makes the array."""
         full = values(self.kind, self.seed, self.shape, self.dtype)
         if self.rows is not None:
             full[~np.array(self.rows, dtype=bool)] = 0
@@ -157,11 +169,11 @@ class Recipe(NamedTuple):
 def recipes(
     shape: Sequence[int], dtype: Any = np.float64, kinds: Sequence[str] = KINDS, first_seed: int = 0
 ) -> st.SearchStrategy[Recipe]:
-    """A kind and a seed, for one array; `first_seed` is what the seed shrinks to."""
+    """A strategy for the kind and the seed of one array. The seed shrinks to `first_seed`."""
     return _recipes(tuple(shape), np.dtype(dtype).name, tuple(kinds), first_seed)
 
 
-@cache  # every example of a problem asks for the same ones anew
+@cache  # every example of a problem asks for the same strategies again
 def _recipes(shape: tuple[int, ...], dtype: str, kinds: tuple[str, ...], first_seed: int) -> st.SearchStrategy[Recipe]:
     seeds = st.integers(first_seed, first_seed + 2**16)
     return st.tuples(st.sampled_from(kinds), seeds).map(lambda drawn: Recipe(*drawn, shape, dtype))
@@ -173,7 +185,7 @@ def arrays_like(shape: Sequence[int], dtype: Any = np.float64, kinds: Sequence[s
 
 
 def lengths(T: int, B: int) -> st.SearchStrategy[np.ndarray | None]:
-    """None, or (B,) integers from 0 to T, both often."""
+    """A strategy: None, or integers (B,) from 0 to T; 0 and T are frequent."""
     one = st.sampled_from([T, 0]) | st.integers(0, T)
     return st.none() | st.lists(one, min_size=B, max_size=B).map(np.array)
 
@@ -201,14 +213,14 @@ def _make(tree: Any) -> Any:
 
 
 def _called(owner: str, tree: Any) -> dict[str, str]:
-    """By the name of every array, the call that makes it."""
+    """For the name of every array, the call that makes it."""
     leaves = jax.tree.leaves_with_path(tree, is_leaf=_is_recipe)
     return {(owner + jax.tree_util.keystr(path)): repr(recipe) for path, recipe in leaves}
 
 
 def cotangents(cell: Cell, sizes: Sizes, dtype: Any = np.float64) -> st.SearchStrategy[Outputs]:
-    """Cotangents of any subset of the outputs, the others zero: hs (T, B, H) at some steps, each array of the final
-    state (B, H)."""
+    """A strategy for cotangents of any subset of the outputs; the others are zero. hs (T, B, H) has cotangents at some
+    steps, and so has each array of the final state (B, H)."""
     return _cotangent_recipes(cell, sizes, dtype).map(_make)
 
 
@@ -222,16 +234,25 @@ def problems(
     reverse: st.SearchStrategy[bool] | None = None,
     kinds: Sequence[str] | None = None,
 ) -> SequenceProblem:
-    """A problem for the cell: any of the shapes, all arrays of one dtype, of any of the `kinds` (`kinds_for(cell)`).
+    """A strategy for random problems of one cell, to test a backward pass with.
 
-    `lengths` and `reverse` are strategies; None means the widest: `lengths(T, B)` and both directions.
+    Args:
+        cell: The cell.
+        dtype: The floating dtype of all arrays.
+        shapes: Sizes (T, B, D, H) to choose from.
+        lengths: A strategy for the lengths; None: `lengths(T, B)`.
+        reverse: A strategy for the direction; None: both directions.
+        kinds: Kinds of values to choose from; None: `kinds_for(cell)`.
+
+    Returns:
+        A strategy for `SequenceProblem`.
     """
     sizes = Sizes(*draw(st.sampled_from(shapes)))
     T, B, D, H = sizes
     kinds = kinds_for(cell) if kinds is None else kinds
     initial_kinds = ("zero", *(k for k in kinds if k != "zero"))
 
-    # Every array shrinks to a seed of its own: arrays that are alike could stand in for one another.
+    # Every array shrinks to its own seed, because equal arrays could be mistaken for one another.
     def each(shapes: Any, kinds: Sequence[str], first_seed: int) -> Any:
         seeds = itertools.count(first_seed)
         return arrays(shapes, lambda shape: draw(recipes(shape, dtype, kinds, next(seeds))))

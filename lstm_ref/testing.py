@@ -1,4 +1,4 @@
-"""For test suites: an assertion whose failure is the readable report."""
+"""For test suites: an assertion that fails with the readable report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lstm_ref.reporting.terminal import as_text
 
 
 class NotRight(AssertionError):
-    """A claim that is not right; `report` says why, and so does the message."""
+    """A claimed gradient is not right. The message, and the `report` in more detail, say why."""
 
     def __init__(self, report: Report) -> None:
         super().__init__("\n" + self._before(report) + as_text(report))
@@ -24,24 +24,43 @@ class NotRight(AssertionError):
 
 
 class WrongGradient(NotRight):
-    """A hand-written gradient is wrong: where, and by how much."""
+    """A hand-written gradient is wrong. The message says where, and by how much."""
 
 
 class UndecidedGradient(NotRight):
-    """A hand-written gradient of which nothing could be decided: it is not known to be wrong, and not to be right."""
+    """It could not be decided whether a hand-written gradient is right or wrong. The message says what would decide
+    it."""
 
     def _before(self, report: Report) -> str:
         return words.not_decided(report) + "\n\n"
 
 
 def failure(report: Report) -> NotRight:
-    """The error that a report on a claim that is not right is told by."""
+    """The error for a report on a claim that is not right."""
     return (UndecidedGradient if report.verdict == UNDECIDED else WrongGradient)(report)
 
 
 def assert_gradients(inputs: Mapping[str, Any] | Problem, **claim: Any) -> Report:
-    """`check_gradients` with the same arguments; returns the report of a claim that is right. Raises WrongGradient, and
-    UndecidedGradient where the problem decides nothing."""
+    """Asserts that hand-written gradients are right.
+
+    Args:
+        inputs: As in `check_gradients`: named float arrays, or a `Problem`.
+        **claim: The other arguments of `check_gradients`, such as `loss` and `gradients`.
+
+    Returns:
+        The report, if the claim is right.
+
+    Raises:
+        WrongGradient: A gradient is wrong.
+        UndecidedGradient: The problem does not decide whether the gradients are right.
+
+    Example:
+        >>> import numpy as np
+        >>> inputs = {"w": np.array([0.5, -1.5])}
+        >>> loss = lambda i: (i["w"] ** 3).sum()
+        >>> assert_gradients(inputs, loss=loss, gradients=lambda i: {"w": 3 * i["w"] ** 2}).right
+        True
+    """
     __tracebackhide__ = True
     report = check_gradients(inputs, **claim)
     if not report.right:

@@ -1,11 +1,11 @@
-"""How far a gradient reaches: a state's Jacobians in earlier states, VA1*-VA3*; derivations/vanishing.md derives them.
+"""How far a gradient reaches: Jacobians of a state with respect to earlier states, VA1*-VA3*; derivations/vanishing.md.
 
-They are measured by the spectral norm: the most by which the way back can lengthen a gradient, and some gradient is
-lengthened by as much.
+Their size is measured by the spectral norm: the largest factor by which the way back can lengthen a gradient. Some
+gradient attains it.
 
-Conventions that bite. The cotangent of c goes back by *every* way, through the gates too: that is ∂c_T/∂c_t. The
-product of the forget gates is one way alone, the carousel. A distance is a number of steps: the initial state is T
-steps from s_T, but the first symbol enters s_1, which is T - 1 steps from it.
+Conventions that bite. ∂c_T/∂c_t is the derivative along *all* paths, including those through the gates. The product of
+the forget gates is only one path, the carousel. A distance is a number of steps: the initial state is T steps from s_T,
+but the first symbol enters s_1, which is T - 1 steps from s_T.
 Source: Hochreiter, "Untersuchungen zu dynamischen neuronalen Netzen", 1991; Bengio, Simard and Frasconi, "Learning
 long-term dependencies with gradient descent is difficult", 1994; the carousel: Hochreiter and Schmidhuber, "Long
 short-term memory", 1997; its forget gate, and that gate's bias: Gers, Schmidhuber and Cummins, "Learning to forget",
@@ -30,20 +30,30 @@ from lstm_ref.data.characters import encode, vocabulary
 from lstm_ref.models import classifier
 
 BIASES = (0.0, 1.0, 3.0)
-"""Forget biases that are compared: none; one, as in Jozefowicz et al. 2015; one whose gate keeps 95 percent a step."""
+"""Forget biases to compare: 0; 1, as in Jozefowicz et al. 2015; 3, where the gate keeps 95 percent per step."""
 
 PADDINGS = (0, 1, 2, 5, 10, 20, 50, 100, 190)
-"""Steps of padding that are compared; the tutorials pad to 200."""
+"""Steps of padding to compare; the tutorials pad to 200."""
 
 
 # ------------------------------------------------------------------------------------------------ exact Jacobians
 
 
 def state_jacobians(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
-    """∂s_T/∂s_{T-n} for n = 0 … T, by the hand-written backward pass. xs (T, B, D). NumPy floats, or balls.
+    """∂s_T/∂s_{T-n} for n = 0 … T, by the hand-written backward pass.
 
-    Each is a state of states, as `jax.jacrev` has it: of J, J.c.h is ∂c_T/∂h_{T-n}, (B, H, H), a row for an element of
-    c_T. Raises BadInput where shapes do not fit each other.
+    Args:
+        cell: The cell.
+        p: Its parameters, NumPy floats or balls.
+        initial: Its initial state, arrays (B, H).
+        xs: Inputs, (T, B, D).
+
+    Yields:
+        A state of states for each n, as `jax.jacrev` returns it: in J, J.c.h is ∂c_T/∂h_{T-n}, (B, H, H), with one row
+        per element of c_T.
+
+    Raises:
+        BadInput: The shapes do not fit each other.
     """
     sequence.check(cell, p, initial, xs, None)
     inputs = [jax.tree.map(lambda v, t=t: v[t], xs) for t in range(len(jax.tree.leaves(xs)[0]))]
@@ -52,7 +62,7 @@ def state_jacobians(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
         states.append(cell.forward(p, states[-1], x)[0])
     leaves, structure = jax.tree.leaves(initial), jax.tree.structure(initial)
     B, ends = len(leaves[0]), np.cumsum([prod(v.shape[1:]) for v in leaves])
-    copies = np.repeat(np.arange(B), ends[-1])  # of every row, one for each element of its state
+    copies = np.repeat(np.arange(B), ends[-1])  # each row of the batch, once for each element of its state
     units = np.split(np.tile(np.eye(ends[-1]), (B, 1)), ends[:-1], axis=1)
     bar = jax.tree.unflatten(structure, [one.reshape(-1, *v.shape[1:]) for one, v in zip(units, leaves, strict=True)])
 
@@ -73,9 +83,19 @@ def state_jacobians(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
 
 
 def carousel(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
-    """f_T ⊙ … ⊙ f_{T-n+1} for n = 0 … T, (B, H): the part of ∂c_T/∂c_{T-n} that passes no kernel and no squashing.
+    """f_T ⊙ … ⊙ f_{T-n+1} for n = 0 … T: the part of ∂c_T/∂c_{T-n} that passes no kernel and no squashing function.
 
-    For a cell with a node f. Any arithmetic. Raises BadInput where shapes do not fit each other.
+    Args:
+        cell: A cell that has a node f.
+        p: Its parameters, in any arithmetic.
+        initial: Its initial state, arrays (B, H).
+        xs: Inputs, (T, B, D).
+
+    Yields:
+        The product for each n, (B, H).
+
+    Raises:
+        BadInput: The shapes do not fit each other.
     """
     _, tapes = sequence.loop(cell, p, initial, xs)
     kept = 0 * initial.c + 1
@@ -86,7 +106,19 @@ def carousel(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
 
 
 def spectral_norms(jacobian: Any) -> np.ndarray:
-    """Of a block (B, m, n) of floats, or of diagonals (B, n): (B,)."""
+    """Spectral norms.
+
+    Args:
+        jacobian: Floats: matrices (B, m, n), or the diagonals of diagonal matrices (B, n).
+
+    Returns:
+        One norm per row of the batch, (B,).
+
+    Example:
+        >>> import numpy as np
+        >>> spectral_norms(np.array([[0.5, -2.0]])).tolist()
+        [2.0]
+    """
     if jacobian.ndim == 2:
         return np.max(np.abs(jacobian), axis=1)
     return np.linalg.norm(jacobian, 2, axis=(1, 2))
@@ -102,21 +134,32 @@ class Reach(NamedTuple):
     forget_bias: float | None
     """None for a cell without a forget gate."""
     of: str
-    """`h` is ∂h_T/∂h_t, `c` is ∂c_T/∂c_t, `f` the carousel alone."""
+    """Which Jacobian: `h` is ∂h_T/∂h_t, `c` is ∂c_T/∂c_t, `f` is the carousel alone."""
     norms: np.ndarray
     """Spectral norm by distance T - t, float64 (T + 1,)."""
 
     @property
     def decay(self) -> float:
-        """Factor a step, the geometric mean over all steps; over fewer, where the norm leaves the range of float64."""
+        """Factor per step, the geometric mean over all steps, or over those at which float64 can represent the norm."""
         (within,) = np.nonzero(self.norms >= np.finfo(float).tiny)
         return float(self.norms[within[-1]] ** (1 / max(within[-1], 1)))
 
 
 def reach_on_text(text: str, H: int, seed: int = 0) -> list[Reach]:
-    """Of rnn_tanh, gru, and lstm with each of `BIASES`, as initialised, reading the text as one-hot, from a zero state.
+    """Measures rnn_tanh, gru, and lstm with each of `BIASES`, with freshly initialised parameters and a zero state.
 
-    The three LSTMs share their kernels. Raises BadInput for a text with fewer than two distinct characters.
+    The three LSTMs share their kernels.
+
+    Args:
+        text: The text, read as one-hot vectors.
+        H: Hidden size.
+        seed: Seed of the parameters.
+
+    Returns:
+        One `Reach` per cell, forget bias and Jacobian.
+
+    Raises:
+        BadInput: The text has fewer than two distinct characters.
     """
     ids = encode(characters := vocabulary(text), text)
     xs = np.eye(len(characters))[ids][:, None]
@@ -142,26 +185,27 @@ def reach_on_text(text: str, H: int, seed: int = 0) -> list[Reach]:
 
 
 class AfterPadding(NamedTuple):
-    """What is left of the gradient of a text's last character where the state is read after padding."""
+    """The gradient of a text's last character that is left where the state is read after padding."""
 
     forget_bias: float
     norms: np.ndarray
-    """Norm of the loss's gradient in that character's embedding, by `PADDINGS`, float64."""
+    """Norm of the loss's gradient with respect to that character's embedding, for each of `PADDINGS`; float64."""
 
     @property
     def left(self) -> np.ndarray:
-        """Share of the norm at the true end."""
+        """The norms, divided by the norm at the text's true end."""
         return self.norms / self.norms[0]
 
 
 def after_padding(text: str, H: int, seed: int = 0, biases: tuple[float, ...] = BIASES[:2]) -> list[AfterPadding]:
-    """Of a classifier (H numbers a symbol, H units, two classes) as initialised, that reads a text of one class.
+    """Measures a freshly initialised classifier (H numbers per symbol, H units, two classes) that reads a text of one
+    class.
 
-    The padding is a symbol with an embedding of its own, as in the tutorials. Raises BadInput for a text with fewer
-    than two distinct characters.
+    The padding is a symbol with its own embedding, as in the tutorials. Raises BadInput for a text with fewer than two
+    distinct characters.
     """
     ids = 1 + encode(characters := vocabulary(text), text)  # 0 is the padding
-    lengths = len(ids) + np.array(PADDINGS)  # a state read after n steps of padding is the end of a text that has them
+    lengths = len(ids) + np.array(PADDINGS)  # n steps of padding read as n more steps of text
     padded = np.zeros((lengths.max(), len(lengths)), int)
     padded[: len(ids)] = ids[:, None]
     batch = classifier.Batch(padded, lengths, 0 * lengths)

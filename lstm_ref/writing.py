@@ -1,4 +1,5 @@
-"""The user's files, written whole or not at all: who reads, or a crash, finds the old or the new, nothing between."""
+"""Writes the user's files as a whole or not at all: a reader, or a crash, sees the old or the new file, never a
+mixture."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from lstm_ref.errors import BadInput
 
 
 def target(path: str | Path) -> Path:
-    """Where the file stands or will stand, at the end of all links. Raises BadInput unless it can be written there."""
+    """The path where the file is or will be, with all links followed. Raises BadInput unless it can be written
+    there."""
     place = Path(os.path.realpath(path))
     if not str(path):
         raise BadInput("the name of a file to write is empty")
@@ -34,10 +36,10 @@ def target(path: str | Path) -> Path:
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
-    """Write the file: beside its place, to the disk, and then into its place. A link stays a link, and permissions stay
-    as they are; a hard link to an earlier file keeps that one.
+    """Writes the file under a temporary name in the same folder, flushes it to the disk, and then renames it.
 
-    Raises BadInput with the reason where that cannot be done; an earlier file is as it was then.
+    A link stays a link, and permissions stay as they are. A hard link to an earlier file keeps the earlier contents.
+    Raises BadInput with the reason where the file cannot be written; an earlier file is then unchanged.
     """
     place = target(path)
     beside = place.with_name(f".lstm_ref.{token_hex(8)}")  # short, however long the file's own name is
@@ -45,7 +47,7 @@ def write_whole(path: str | Path, data: bytes) -> None:
         try:
             with open(beside, "xb") as file:
                 with suppress(FileNotFoundError):
-                    os.chmod(beside, stat.S_IMODE(place.stat().st_mode))  # before anything private is in it
+                    os.chmod(beside, stat.S_IMODE(place.stat().st_mode))  # before the file holds anything private
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -56,7 +58,7 @@ def write_whole(path: str | Path, data: bytes) -> None:
         raise _refusal(path, error) from None
     with suppress(
         OSError
-    ):  # the file is in its place; not every system can sync a folder, so that a power cut keeps it
+    ):  # the file is in place; syncing the folder, so that a power cut keeps it, is not possible on every system
         folder = os.open(place.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -203,11 +203,11 @@ def test_what_ends_a_process_or_has_no_words_is_one_line_a_file_and_the_others_a
     done = repository("-v", **{f"derivation_{k}__py": text for k, text in files.items()})
     assert done.returncode == 2, "as pytest says that files could not be collected"
     assert "derivation_a.py: cannot be imported: SystemExit: 0 (line 2)" in done.stdout
-    assert "derivation_b.py: cannot be imported: Odd: (its text cannot be had) (line 13)" in done.stdout
+    assert "derivation_b.py: cannot be imported: Odd: (its text is unavailable) (line 13)" in done.stdout
     assert "derivation_e: its code fails: ValueError: inputs (derivation_e.py, line 1)" in done.stdout
     done = repository("-v", "-rs", "--continue-on-collection-errors")
     assert "derivation_c: loss(inputs) fails: SystemExit: 0 (derivation_c.py, line 7)" in done.stdout
-    assert "derivation_d: loss(inputs) fails: Odd: (its text cannot be had) (derivation_d.py, line 9)" in done.stdout
+    assert "derivation_d: loss(inputs) fails: Odd: (its text is unavailable) (derivation_d.py, line 9)" in done.stdout
     assert "could not import 'nothing_like_it'" in done.stdout
     assert "derivation_g.py::gradients[w] PASSED" in done.stdout
     assert r"gradients[w\x1b[2J] PASSED" in done.stdout

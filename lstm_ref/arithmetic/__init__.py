@@ -1,4 +1,4 @@
-"""What numbers the equations run on: floats in NumPy and JAX, and balls with rigorous error bounds."""
+"""The number types that the equations run on: floats in NumPy and JAX, and balls with rigorous error bounds."""
 
 from lstm_ref.arithmetic.functions import (
     clip,

@@ -1,11 +1,11 @@
 """Ball arithmetic on NumPy arrays: numbers that carry a rigorous error bound, at any number of digits.
 
-A `Balls` array is a NumPy object array of python-flint balls; `+ * @ np.tanh …` mean on it what they mean on floats, so
+A `Balls` array is a NumPy object array of python-flint balls. `+ * @ np.tanh …` do on it what they do on floats, so
 equations written for NumPy run on it unchanged. (Arb: Johansson, "Arb: efficient arbitrary-precision midpoint-radius
 interval arithmetic", IEEE Trans. Computers 66, 2017.)
 
-Two conventions that bite. The elements are *complex* balls with imaginary part zero (`flint.acb`): unlike real ones
-they refuse `float(x)`, so a computation that would silently drop its digits in a `np.zeros` accumulator stops instead.
+Two conventions that bite. The elements are *complex* balls with imaginary part zero (`flint.acb`). Unlike real balls
+they refuse `float(x)`, so storing one in a `np.zeros` accumulator raises an error instead of silently dropping digits.
 And a comparison that the balls cannot decide raises `UndecidedComparison`; it never guesses.
 """
 
@@ -23,28 +23,46 @@ from lstm_ref.arithmetic import constants
 from lstm_ref.errors import UndecidedComparison, UnknownPrimitive
 
 Ball: TypeAlias = acb | arb
-"""A number as a ball, of a `Balls` array or, inside an evaluation that no float accumulator can reach, a real one."""
+"""One ball: complex as an element of a `Balls` array; real inside evaluations where no float accumulator can
+interfere."""
 
-# Below this many multiply-adds NumPy's object loop beats a round trip through `flint.acb_mat` (measured, 130 digits).
+# Below this many multiply-adds, NumPy's loop over objects is faster than converting to `flint.acb_mat` and back
+# (measured at 130 digits).
 SMALL_PRODUCT = 256
 
 
-# At a float's own precision every product and sum must round as a float's would, so that the ball bounds them.
+# At float precision, every product and sum must round as often as a float computation would, so that the radius
+# bounds the float's error.
 FLOAT_BITS = 53
 
 
 def precision(digits: int) -> AbstractContextManager[Any]:
-    """Context in which balls are computed with `digits` decimal digits."""
+    """Context in which balls are computed with `digits` decimal digits.
+
+    Args:
+        digits: Number of decimal digits.
+
+    Returns:
+        A context manager. The precision is restored when the block ends.
+
+    Example:
+        >>> import numpy as np
+        >>> with precision(30):
+        ...     third = as_balls(np.array(1.0)) / 3
+        >>> bool(radii(third) < 1e-29)
+        True
+    """
     return flint.ctx.workdps(digits)
 
 
 def bits_of_precision(bits: int) -> AbstractContextManager[Any]:
-    """Context in which balls are computed with `bits` bits: at 53, a ball bounds what float64 can lose."""
+    """Context in which balls are computed with `bits` bits. At 53 bits, a ball's radius bounds the rounding error of
+    float64."""
     return flint.ctx.workprec(bits)
 
 
 def ball(value: Any) -> acb:
-    """One number as a ball, exactly (a float is taken at its exact binary value)."""
+    """One number as an exact ball. A float stands for its exact binary value."""
     if isinstance(value, acb):
         return value
     if isinstance(value, arb):
@@ -54,7 +72,7 @@ def ball(value: Any) -> acb:
     if isinstance(value, np.ndarray) and value.ndim == 0:  # an element of np.array([x.mean(), y.mean()])
         return ball(value.item())
     if isinstance(value, (complex, np.complexfloating)):
-        raise UnknownPrimitive(f"ball arithmetic is over the reals; a complex number came: {value}")
+        raise UnknownPrimitive(f"ball arithmetic is over the reals, got a complex number: {value}")
     return acb(float(value))
 
 
@@ -62,14 +80,21 @@ _to_ball = np.frompyfunc(ball, 1, 1)
 
 
 def as_balls(array: Any) -> Balls:
-    """The array as balls: exact for floats, integers and bools, unchanged for balls."""
+    """The array as balls.
+
+    Args:
+        array: Floats, integers or bools of any shape, or an array of balls.
+
+    Returns:
+        A `Balls` array of the same shape. Numbers are converted exactly; balls are returned unchanged.
+    """
     if isinstance(array, Balls):
         return array
     return objects(_to_ball(np.asarray(array)))
 
 
 def objects(array: Any) -> Balls:
-    """Wrap balls that NumPy handed back (a bare object for zero-dimensional results) as a `Balls` array."""
+    """Wrap NumPy's result as a `Balls` array. NumPy returns a bare object where the result is zero-dimensional."""
     if isinstance(array, np.ndarray):
         return array.view(Balls)
     wrapped = np.empty((), dtype=object)
@@ -78,9 +103,9 @@ def objects(array: Any) -> Balls:
 
 
 def unwrapped(x: Any) -> Any:
-    """The operand as NumPy's own functions of objects take it: a plain array of balls, or one ball.
+    """The operand in the form that NumPy's object functions take: a plain array of balls, or one ball.
 
-    A float that stands beside balls is a constant of the code (`arithmetic.constants`).
+    A float operand beside balls is a constant of the user's code (see `arithmetic.constants`).
     """
     if isinstance(x, np.ndarray):
         if x.dtype == object:
@@ -90,11 +115,12 @@ def unwrapped(x: Any) -> Any:
 
 
 _bare = np.frompyfunc(lambda v: v.item() if isinstance(v, np.ndarray) else v, 1, 1)
-"""Of an array that the code made of numbers: some of them may be arrays without axes, as `x.mean()` of balls is."""
+"""Converts an array that the code built from numbers. Some elements may be zero-dimensional arrays, such as
+`x.mean()`."""
 
 
 def from_code(x: Any) -> Any:
-    """A number or an array that the code brings, as balls: a float constant may be moved by its rounding."""
+    """A number or an array from the user's code, as balls. A float constant may be moved by its rounding."""
     found = constants.current()
     if found is None or isinstance(x, (acb, arb)):
         return _to_ball(x)
@@ -107,17 +133,17 @@ def from_code(x: Any) -> Any:
 
 
 def is_balls(x: Any) -> bool:
-    """Whether `x` holds balls (a `Balls` array, any object array, or a single ball)."""
+    """Whether `x` holds balls: a `Balls` array, any object array, or a single ball."""
     return isinstance(x, (acb, arb)) or (isinstance(x, np.ndarray) and x.dtype == object)
 
 
 def midpoints(x: Any) -> np.ndarray:
-    """Midpoints rounded to float64, in the array's shape."""
+    """The balls' midpoints, rounded to float64, in the array's shape."""
     return _map_to_float(as_balls(x), lambda v: float(v.real.mid()))
 
 
 def radii(x: Any) -> np.ndarray:
-    """Radii (rigorous bounds of the distance from midpoint to truth), rounded to float64."""
+    """The balls' radii, rounded to float64: rigorous bounds of the distance between midpoint and true value."""
     return _map_to_float(as_balls(x), lambda v: float(v.real.rad()))
 
 
@@ -137,25 +163,27 @@ _ties = 0
 
 
 def note_tie(x: arb, y: arb) -> None:
-    """Two numbers that were compared, or of which the larger was taken, are equal: a kink may lie exactly here."""
+    """Records that two numbers which were compared are equal: the function may have a kink exactly here."""
     global _ties
     if y >= x and x >= y:
         _ties += 1
 
 
 def ties() -> int:
-    """How many comparisons have met equal numbers so far: a function that raises it when called is at a kink."""
+    """How many comparisons have met equal numbers so far. A function that increases this count is evaluated at a
+    kink."""
     return _ties
 
 
 def is_nan(a: Ball) -> bool:
-    """Whether it is IEEE's NaN (inf - inf, 0 * inf). A NaN of infinite radius is a number of which nothing is known."""
+    """Whether it is IEEE's NaN (inf - inf, 0 * inf). A NaN of infinite radius is instead a number about which nothing
+    is known."""
     x = a.real
     return bool(x.is_nan() and x.rad().is_finite())
 
 
 def less(a: Ball, b: Ball) -> bool:
-    """a < b, or `UndecidedComparison`; False for a NaN, as IEEE has it."""
+    """Whether a < b; False for a NaN, as in IEEE. Raises `UndecidedComparison` where the balls overlap."""
     if a is b:
         return False
     x, y = a.real, b.real
@@ -168,12 +196,15 @@ def less(a: Ball, b: Ball) -> bool:
 
 
 def at_most(a: Ball, b: Ball) -> bool:
-    """a <= b, as `less`."""
+    """Whether a <= b; otherwise as `less`."""
     return not (is_nan(a) or is_nan(b)) and not less(b, a)
 
 
 def equal(a: Ball, b: Ball) -> bool:
-    """a == b, or `UndecidedComparison`. The same object is the same number, however wide its ball, unless it is NaN."""
+    """Whether a == b. Raises `UndecidedComparison` where the balls overlap.
+
+    An object equals itself, however wide its ball, unless it is NaN.
+    """
     if is_nan(a) or is_nan(b):
         return False
     if a is b:
@@ -188,7 +219,8 @@ def equal(a: Ball, b: Ball) -> bool:
 
 
 def larger(a: Ball, b: Ball) -> Ball:
-    """max(a, b): the very object where one dominates, else a ball that encloses the maximum (it is continuous)."""
+    """max(a, b): the same object a or b where one dominates, else a ball that encloses the maximum (max is
+    continuous)."""
     x, y = a.real, b.real
     if x >= y:
         note_tie(x, y)
@@ -210,18 +242,18 @@ def smaller(a: Ball, b: Ball) -> Ball:
 
 
 def show(x: arb) -> str:
-    """A ball in print, short."""
+    """A short text for a ball."""
     return str(x.str(8))
 
 
 def absolute(a: acb) -> acb:
-    """|a|, continuous, hence defined for a ball around zero too."""
+    """|a|. It is continuous, hence defined for a ball around zero too."""
     note_tie(a.real, arb(0))
     return acb(abs(a.real))
 
 
 def sign(a: Ball) -> Ball:
-    """-1, 0 or 1, or `UndecidedComparison`."""
+    """-1, 0 or 1. Raises `UndecidedComparison` where the ball does not decide the sign."""
     if equal(a, _ZERO):
         return _ZERO
     return _ONE if less(_ZERO, a) else -_ONE
@@ -236,7 +268,7 @@ _ZERO, _ONE = acb(0), acb(1)
 def _elementwise(f: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
     if arity == 1:
         return np.frompyfunc(f, 1, 1)
-    return np.frompyfunc(f, arity, 1, identity=None)  # None tells NumPy that the order of a reduction is free
+    return np.frompyfunc(f, arity, 1, identity=None)  # identity=None tells NumPy that a reduction may go in any order
 
 
 def _bools(f: Callable[..., bool], arity: int = 2) -> Callable[..., np.ndarray]:
@@ -318,7 +350,7 @@ _PREDICATES: dict[str, Callable[[acb], bool]] = {
     "signbit": lambda v: less(v, _ZERO),
 }
 
-# Python's own operators already do these on object arrays, in C: no detour.
+# Python's own operators already do these on object arrays, in C, so no wrapper is needed.
 _NATIVE = {"add", "subtract", "multiply", "divide", "negative", "positive"}
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -347,7 +379,7 @@ def matmul(a: Any, b: Any) -> np.ndarray:
 
 
 class Balls(np.ndarray):
-    """A NumPy object array of balls, whose ufuncs are ball functions; shapes and indexing are NumPy's own."""
+    """A NumPy object array of balls, whose ufuncs are ball functions. Shapes and indexing are NumPy's own."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         plain = [unwrapped(x) for x in inputs]
@@ -384,12 +416,13 @@ class Balls(np.ndarray):
         return _rewrap(super().__array_function__(func, types, args, kwargs))
 
     def __getitem__(self, key: Any) -> Any:
-        """An element is a bare ball; where constants are moved an array, which sees what it is multiplied by."""
+        """An element is a bare ball. While constants are being moved it stays an array, which sees what it is
+        multiplied by."""
         found = super().__getitem__(key)
         return objects(found) if isinstance(found, acb) and constants.current() is not None else found
 
     def __iter__(self) -> Iterator[Any]:
-        """Along the first axis, as `__getitem__` has it."""
+        """Iterates along the first axis, with elements as `__getitem__` returns them."""
         if constants.current() is None:
             return super().__iter__()
         return (self[k] for k in range(len(self)))
@@ -400,15 +433,16 @@ class Balls(np.ndarray):
         super().__setitem__(key, np.asarray(as_balls(value)) if np.ndim(value) else ball(_scalar(value)))
 
     def dot(self, other: Any, out: Any = None) -> Any:
-        """As `np.dot`, which sees constants in `other`."""
+        """As `np.dot`. Constants in `other` are recognised."""
         return np.dot(self, other) if out is None else np.dot(self, other, out)
 
     def argmax(self, axis: int | None = None, out: Any = None, **_: Any) -> Any:  # type: ignore[override]
-        """Index of the largest, or `UndecidedComparison`; the first of equals, as NumPy."""
+        """Index of the largest element, the first of equal ones, as in NumPy. Raises `UndecidedComparison` where it is
+        open."""
         return _argbest(self, axis, lambda new, best: less(best, new))
 
     def argmin(self, axis: int | None = None, out: Any = None, **_: Any) -> Any:  # type: ignore[override]
-        """Index of the smallest, as `argmax`."""
+        """Index of the smallest element, as `argmax`."""
         return _argbest(self, axis, less)
 
     def sort(self, *args: Any, **kwargs: Any) -> None:
@@ -449,7 +483,7 @@ def _argbest(x: Balls, axis: int | None, better: Callable[[acb, acb], bool]) -> 
 
 
 def _operands(given: Any) -> Any:
-    """What a NumPy function is given: a float array of the code's, also as a list, is one of constants."""
+    """An argument of a NumPy function. A float array or list from the user's code becomes an array of constants."""
     if isinstance(given, (list, tuple)):
         if given and all(isinstance(v, float) for v in given):
             return objects(from_code(np.array(given)))
@@ -467,6 +501,6 @@ def _rewrap(result: Any) -> Any:
     return result
 
 
-# `np.empty_like` leaves None in the elements until they are assigned.
+# `np.empty_like` leaves None in elements that are not yet assigned.
 _FILLED = {acb, type(None)}
 _fill = np.frompyfunc(lambda v: v if v is None else ball(from_code(v)), 1, 1)

@@ -1,17 +1,18 @@
-"""Float constants in a user's code, and how far a result moves when each moves by its own rounding.
+"""Float constants in a user's code, and how far a result moves when each constant moves by its own rounding error.
 
-Two floats that stand for one real number differ: 2/3 and a division by 3, 1/0.7 and a division by 0.7. Balls see that
-difference of 1e-17, and it is nobody's mistake. So every float that the code meets beside balls, and that is not
-plainly exact (a small integer, a short binary fraction), can be moved by a multiple of the unit roundoff of its dtype:
-what changes by it is what rounded constants can explain.
+Two floats that stand for one real number can differ: 2/3 and a division by 3, 1/0.7 and a division by 0.7. Balls see
+that difference of 1e-17, though nobody made a mistake. So every float that the code combines with balls can be moved by
+a multiple of its dtype's unit roundoff, unless it is plainly exact (a small integer, a short binary fraction). A
+difference that changes with these moves can be explained by rounded constants.
 
-A computed constant may be off by more: 1 - 0.9 is two units off 0.1, 1 - 0.999 a hundred and more off 0.001. Where a
-constant is as near to a short decimal fraction as numbers below 1 are rounded, that is taken for what was meant. And a
-table (a window, a transform) may have been summed up: its small entries are off by units of its largest.
+A computed constant may be off by more: 1 - 0.9 is two units from 0.1, and 1 - 0.999 a hundred and more from 0.001.
+Where a constant lies within such an error of a short decimal fraction, that fraction is taken as the intended value.
+The entries of a table (a window, a transform) may be results of sums: small entries are then off by units of the
+largest entry.
 
-Constants that differ by a power of two are rounded alike, and are moved alike. They are moved in the directions of the
-rows of a Hadamard matrix: its columns are orthogonal, so that over all ROWS moves the mean square of the change is
-exactly the sum of the squares of the changes that single constants make, of up to ROWS of them; of more, on average.
+Constants that differ by a power of two are rounded alike, and are moved alike. The moves follow the rows of a Hadamard
+matrix. Its columns are orthogonal, so over all ROWS moves the mean square of the change is exactly the sum of the
+squares of the changes from single constants, for up to ROWS constants; for more constants this holds on average.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from flint import arb
 ROWS = 8
 MOVED_DIGITS = 200
 EXACT_BITS = 10
-"""A float with a significand this short was meant as it is: that a rounded number ends so has a chance of 2^-40."""
+"""A float with a significand this short is taken as exact: a rounded number ends so with probability 2^-40."""
 FLOAT32_BITS = 24
 LARGEST_INTEGER = 2**24
 MOST_UNITS = 1e3
 LARGEST_TOLERANCE = 1e-4
 SHORT_DECIMAL = 8
-"""Digits: by chance a float lies so near to such a fraction once in a million."""
+"""Significant digits. A random float lies this near to such a decimal fraction once in a million."""
 
 _ONE = np.array([[1.0]])
 HADAMARD = np.block([[_ONE, _ONE], [_ONE, -_ONE]])
@@ -42,22 +43,22 @@ HADAMARD = np.kron(np.kron(HADAMARD, HADAMARD), HADAMARD)
 
 
 class Constants:
-    """The constants that an evaluation meets, and how they are moved; `row` None: they are only counted."""
+    """The constants that an evaluation meets, and how they are moved. With `row` None they are only counted."""
 
     def __init__(self, kept: Iterable[float] = ()) -> None:
         self.kept = frozenset(kept)
-        """Numbers that are no constants of the code wherever they are met: those of the problem."""
+        """Numbers of the problem itself. They are never treated as constants of the code."""
         self.column: dict[tuple[float, int], int] = {}
-        """By significand and bits of the dtype, in the order in which they were met."""
+        """Keyed by significand and bits of the dtype, in the order in which they were met."""
         self.row: int | None = None
         self.size = 0.0
-        """By how many unit roundoffs of its dtype each is moved."""
+        """By how many unit roundoffs of its dtype each constant is moved."""
         self.tolerances_times = 1.0
-        """What tolerances are multiplied by, at which loops of the code may stop."""
+        """Factor on tolerances at which loops of the code may stop."""
 
     def taken(self, value: float, bits: int, largest: float = 0.0) -> arb:
-        """A constant of a dtype with so many bits, as the evaluation takes it; `largest` is the table's that it is
-        an entry of."""
+        """The value that the evaluation uses for a constant of a dtype with this many bits. `largest` is the largest
+        entry of the table that contains the constant."""
         exact = arb(value)
         if self.tolerances_times != 1.0 and is_tolerance(value):
             return exact * arb(self.tolerances_times)
@@ -68,14 +69,17 @@ class Constants:
         if self.row is None:
             return exact
         sign = HADAMARD[self.row, column] if column < ROWS else _sign(column, self.row)
-        with flint.ctx.workdps(MOVED_DIGITS):  # a program's constants are made before its digits are known
+        with flint.ctx.workdps(MOVED_DIGITS):  # a program's constants are made before its number of digits is known
             units = max(_units(value, bits), min(MOST_UNITS, largest / abs(value)))
             return exact * (1 + arb(sign * self.size * units) * arb(2) ** -bits)
 
 
 def _units(value: float, bits: int) -> float:
-    """By how many of its unit roundoffs a constant may be off what was meant: half of its distance from a short decimal
-    fraction, where there is one, for what is moved by one unit is allowed for by several; and at least one."""
+    """By how many unit roundoffs a constant may differ from the intended value, at least one.
+
+    Near a short decimal fraction, this is half the distance from it, because a move by one unit is later allowed
+    several times over.
+    """
     meant, unit = float(f"{value:.{SHORT_DECIMAL}g}"), 2.0**-bits
     off = abs(value - meant)
     return max(1.0, off / (2 * unit * abs(value))) if off <= 4 * unit * max(1.0, abs(value)) else 1.0
@@ -86,14 +90,14 @@ def _sign(column: int, row: int) -> float:
 
 
 def is_exact(value: float) -> bool:
-    """Whether a float plainly is the number that was meant: zero, an integer, a short fraction, or not finite."""
+    """Whether a float is plainly the intended number: zero, an integer, a short binary fraction, or not finite."""
     if not math.isfinite(value) or (value.is_integer() and abs(value) <= LARGEST_INTEGER):
         return True
     return (math.frexp(value)[0] * 2**EXACT_BITS).is_integer()
 
 
 def is_tolerance(value: float) -> bool:
-    """Whether a float is a small power of ten, as people write where a loop may stop."""
+    """Whether a float is a small power of ten, as people write for the tolerance of a loop."""
     return 0 < value <= LARGEST_TOLERANCE and value == float(f"1e{round(math.log10(value))}")
 
 
@@ -101,7 +105,7 @@ _current: Constants | None = None
 
 
 def current() -> Constants | None:
-    """What takes the constants of the evaluation that is going on; None: they are taken as they are."""
+    """The `Constants` of the current evaluation; None where constants keep their values."""
     return _current
 
 
@@ -117,9 +121,10 @@ def noted(constants: Constants) -> Iterator[Constants]:
 
 
 def bits_of(value: Any, bits: int = 53) -> int:
-    """Bits of the significand of the float that a constant is, whose dtype has so many where NumPy does not know it.
+    """Bits of a float constant's significand; `bits` where NumPy does not know the dtype.
 
-    One number that a float32 holds was one, and has been promoted: by chance one float64 in 2^29 is.
+    A single number that float32 can hold is taken as a promoted float32: by chance, one float64 in 2^29 is such a
+    number.
     """
     dtype = getattr(value, "dtype", None)
     if dtype is not None and np.dtype(dtype).kind == "f":

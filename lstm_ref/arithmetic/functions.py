@@ -1,7 +1,8 @@
-"""One name for each elementary function, whatever the numbers: JAX, NumPy (float or complex), balls, torch.
+"""One name for each elementary function in every arithmetic: JAX, NumPy (float or complex), balls, torch.
 
-`tanh(x)` looks at `x` and calls the function of its arithmetic; everything else a cell needs (`+ * @ .T .sum`) the
-arrays do themselves. All are stable at |x| = 1e4. At its kink, `relu` has the subgradient 0, as in JAX and torch.
+`tanh(x)` looks at `x` and calls the function of its arithmetic. Everything else a cell needs (`+ * @ .T .sum`) the
+arrays provide themselves. All functions are stable at |x| = 1e4. At its kink, `relu` has the subgradient 0, as in JAX
+and torch.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from lstm_ref.arithmetic.balls import is_balls
 
 
 def _arithmetic_of(*values: Any) -> ModuleType:
-    """The functions for these values; where arithmetics are mixed, the plain numbers follow the others."""
+    """The module of functions for these values. Where arithmetics are mixed, plain numbers are converted to the other
+    one."""
     if any(isinstance(v, jax.Array) for v in values):
         return on_jax
     if any(is_balls(v) for v in values):
@@ -66,17 +68,17 @@ def relu(x: Any) -> Any:
 
 
 def step(x: Any) -> Any:
-    """The derivative of `relu`: 1 where x > 0, else 0, in x's own dtype."""
+    """The derivative of `relu`: 1 where x > 0, else 0, in x's dtype."""
     return _arithmetic_of(x).step(_array(x))
 
 
 def maximum(x: Any, y: Any) -> Any:
-    """The larger, elementwise."""
+    """The larger of x and y, elementwise."""
     return _arithmetic_of(x, y).maximum(x, y)
 
 
 def clip(x: Any, bound: float) -> Any:
-    """x within ±bound, else the bound it is beyond; the derivative at the bound itself is 1."""
+    """x limited to [-bound, bound]; the derivative at the bound itself is 1."""
     return _arithmetic_of(x).clip(_array(x), bound)
 
 
@@ -101,17 +103,19 @@ def logsumexp(x: Any, axis: int = -1) -> Any:
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, else y."""
+    """x where the condition holds, else y, elementwise."""
     return _arithmetic_of(condition, x, y).where(condition, x, y)
 
 
 def scatter_add(zeros: Any, rows: Any, values: Any) -> Any:
-    """`zeros` (V, ...) with each of values (N, ...) added to the row of its number, rows (N,); repeated ones add up."""
+    """`zeros` (V, ...) with values[n] added to row rows[n] for every n; rows (N,), values (N, ...). Repeated rows add
+    up."""
     return _arithmetic_of(zeros, values).scatter_add(zeros, rows, values)
 
 
 def scan(step: Any, carry: Any, xs: Any, reverse: bool = False) -> tuple[Any, Any]:
-    """`jax.lax.scan`, and the same as a plain loop on arrays that are not JAX's. Without a step, the carry's shape."""
+    """`jax.lax.scan`; on arrays that are not JAX's, the same as a plain loop. With no steps, ys have the carry's
+    shape."""
     if any(isinstance(v, jax.Array) for v in jax.tree.leaves((carry, xs))):
         return jax.lax.scan(step, carry, xs, reverse=reverse)
     T = len(jax.tree.leaves(xs)[0])

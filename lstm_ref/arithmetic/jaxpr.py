@@ -1,14 +1,15 @@
-"""Any JAX function in ball arithmetic: its jaxpr is walked, and every primitive is evaluated on arrays of balls.
+"""Any JAX function in ball arithmetic: walks the function's jaxpr and evaluates every primitive on arrays of balls.
 
-`in_balls(f)` is f at any number of digits; `trace(f, …)` is the same in two steps, for those who call often. The rules
-for single primitives are in `primitives` and below it; here are the walk, which `uncompiled` takes in floats, and the
-primitives that hold jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
+`in_balls(f)` is f at any number of digits. `trace(f, …)` does the same in two steps, for callers that evaluate often.
+The rules for single primitives are in `primitives` and the modules below it. This file holds the walk, which
+`uncompiled` uses for floats, and the primitives that contain jaxprs themselves. (The technique: "Autodidax: JAX core
+from scratch", the JAX authors, 2021.)
 
-Conventions that bite. The function is traced in float64 whatever dtype comes, and no operation rounds to a dtype: what
-comes back is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64
-nearest to 0.1, and a constant that JAX rounds inside a derivative rule (2/√π of erf, erfc and erf_inv; 1/3 of cbrt)
-limits `jax.grad` of that function to 16 digits (its own values have all digits). Integers, bools and random keys are
-computed exactly, by JAX itself. While a program runs its elements are *real* balls (`flint.arb`), because complex ones
+Conventions that bite. The function is traced in float64 whatever the inputs' dtype, and no operation rounds to a dtype:
+the result is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64
+nearest to 0.1. A constant that JAX rounds inside a derivative rule (2/√π of erf, erfc and erf_inv; 1/3 of cbrt) limits
+`jax.grad` of that function to 16 digits, while the function's own values have all digits. JAX itself computes integers,
+bools and random keys, exactly. While a program runs, its elements are *real* balls (`flint.arb`), because complex ones
 turn 2·(−inf) into NaN.
 """
 
@@ -40,15 +41,34 @@ from lstm_ref.arithmetic.primitives import (
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput, CannotEvaluate, UnknownPrimitive
 
-# No line of this file is a line of the user's function.
+# No line of this file counts as a line of the user's function.
 jax.extend.source_info_util.register_exclusion(__file__)
 
 
 def in_balls(f: Callable[..., Any], digits: int = 80) -> Callable[..., Any]:
-    """`f`, computed in ball arithmetic with `digits` decimal digits: floats come back as `Balls`, the rest as NumPy.
+    """`f`, computed in ball arithmetic with `digits` decimal digits.
 
-    It is traced once for each structure, shape and dtype of the inputs; as under `jax.jit`, what `f` closes over is
-    read when it is traced. Raises UnknownPrimitive or UndecidedComparison, with the line of `f` it happened on.
+    `f` is traced once for each structure, shape and dtype of its inputs. As under `jax.jit`, values that `f` closes
+    over are read during the trace.
+
+    Args:
+        f: A function of pytrees that JAX can trace.
+        digits: Number of decimal digits to compute with.
+
+    Returns:
+        A function with the signature of `f`. Float outputs are `Balls`; other outputs are NumPy arrays.
+
+    Raises:
+        UnknownPrimitive: `f` uses a primitive without a rule; the message names the line of `f`.
+        UndecidedComparison: Two balls overlap in a comparison; the message names the line of `f`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
+        >>> from lstm_ref.arithmetic.balls import radii
+        >>> y = in_balls(jnp.tanh, digits=50)(np.array([0.5, 2.0]))
+        >>> bool((radii(y) < 1e-48).all())
+        True
     """
     programs: dict[Any, Program] = {}
 
@@ -65,9 +85,9 @@ def in_balls(f: Callable[..., Any], digits: int = 80) -> Callable[..., Any]:
 
 
 def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Program:
-    """`f` as a `Program` for inputs of the structure, shapes and dtypes of these examples.
+    """`f` as a `Program` for inputs with the structure, shapes and dtypes of these examples.
 
-    Floats become float64. Code that cannot be traced so, because something in it stays in float32, is traced in
+    Floats become float64. Code that keeps something in float32, and therefore cannot be traced in float64, is traced in
     float32: the program means the same real numbers.
     """
     try:
@@ -81,13 +101,14 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Program:
 
 
 class Program:
-    """A traced function, callable with the inputs' pytrees; computes with the digits of the current flint context."""
+    """A traced function, callable with the inputs' pytrees. It computes with the digits of the current flint
+    context."""
 
     def __init__(self, jaxpr: Any, inputs: Any, outputs: Any) -> None:
         self.jaxpr, self._inputs, self._outputs = jaxpr, inputs, outputs
         self._avals = [v.aval for v in jaxpr.jaxpr.invars]
         self.plan = Plan(jaxpr)
-        """What is called, on leaves of real balls and for them."""
+        """The callable form that takes and returns leaves of real balls."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's output: `Balls` where it is float, NumPy arrays where it is integer or bool."""
@@ -103,7 +124,8 @@ class Program:
 
 
 def _kind(leaf: Any) -> Any:
-    """What the trace depends on; Python scalars are told from arrays, because their dtype is weak."""
+    """The part of an input that the trace depends on. Python scalars differ from arrays, because their dtype is
+    weak."""
     if isinstance(leaf, (bool, int, float)):
         return type(leaf)
     return np.shape(leaf), "float" if is_balls(leaf) or is_float(leaf) else dtype_of(leaf)
@@ -133,21 +155,22 @@ def _enter(aval: Any, x: Any) -> Any:
 
 
 def _leave(value: Any) -> Any:
-    """What the caller gets is their own: never a view of an input or of a constant in the program."""
+    """A copy for the caller: never a view of an input or of a constant in the program."""
     if is_key(value):
         return value
     return objects(to_complex(value)) if value.dtype == object else np.array(value)
 
 
 def constant(aval: Any, x: Any) -> Any:
-    """A value from outside as the walk holds it: an object array of real balls, NumPy's integers, JAX's keys."""
+    """A value from outside, in the form the walk uses: an object array of real balls, NumPy's integers, or JAX's
+    keys."""
     if is_float(aval):
         return reals(x)
     return x if is_key(aval) else np.asarray(x, dtype=aval.dtype)
 
 
 def from_code(aval: Any, x: Any) -> Any:
-    """A literal of the program, or a constant it closes over: a float may be moved by its rounding."""
+    """A literal of the program, or a constant it closes over. A float may be moved by its rounding."""
     found = constants.current()
     if found is None or not is_float(aval) or is_balls(x):
         return constant(aval, x)
@@ -161,16 +184,16 @@ def from_code(aval: Any, x: Any) -> Any:
 
 
 class Numbers(NamedTuple):
-    """What a jaxpr is walked with."""
+    """The arithmetic that a jaxpr is walked in."""
 
     constant: Callable[[Any, Any], Any]
-    """(abstract value, a value from outside) -> the value as the walk holds it."""
+    """(abstract value, a value from outside) -> the value in the walk's own form."""
     step_for: Callable[[Any], Step]
-    """How an equation is computed that holds no jaxpr."""
+    """Chooses how to compute an equation that contains no jaxpr."""
 
 
 class Plan:
-    """A jaxpr, made ready to run often: a rule is chosen for each equation, and each variable has a slot in a list."""
+    """A jaxpr prepared for many runs: each equation has its rule, and each variable a slot in a list."""
 
     def __init__(self, closed: Any, consts: Sequence[Any] | None = None, of: Numbers | None = None) -> None:
         self._numbers = of = of or BALLS
@@ -215,7 +238,8 @@ class Plan:
 
 
 def _needed(jaxpr: Any) -> list[Any]:
-    """The equations that the outputs depend on: differentiation leaves dead ones behind, which might be undecidable."""
+    """The equations that the outputs depend on. Differentiation leaves unused equations behind, which may be
+    undecidable."""
     live, kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}, []
     for eqn in reversed(jaxpr.eqns):
         if not live.isdisjoint(eqn.outvars):
@@ -225,7 +249,7 @@ def _needed(jaxpr: Any) -> list[Any]:
 
 
 def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
-    """The error with the innermost primitive and the innermost line of the user's code in its message."""
+    """The error, with the innermost primitive and the innermost line of the user's code in its message."""
     located: Any = type(error)(str(error))
     located.reason = getattr(error, "reason", str(error))
     located.primitive = getattr(error, "primitive", eqn.primitive.name)
@@ -237,12 +261,12 @@ def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
 
 
 def _is_jaxs_own(eqn: Any) -> bool:
-    """Whether it calls a jitted function of JAX itself, whose lines (if any) are those of the first to call it."""
+    """Whether the equation calls a jitted function of JAX itself. Its lines, if any, are those of the first caller."""
     return eqn.primitive.name in ("jit", "pjit") and name_in_jax(eqn.params["jaxpr"]) is not None
 
 
 def name_in_jax(inner: Any) -> str | None:
-    """The name of the function that a jaxpr was traced from, if it was written by the authors of JAX."""
+    """The name of the function that a jaxpr was traced from, if it is one of JAX's own; else None."""
     about: Any = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
     name, _, place = str(about.func_src_info if about else "").partition(" at ")
     return name if any(place.startswith(path) for path in jax.__path__) else None
@@ -255,7 +279,7 @@ def _step_for(eqn: Any, of: Numbers) -> Step:
 
 
 def step_for(eqn: Any) -> Step:
-    """In balls. What is unknown is reported when it is reached: it may be in a branch not taken."""
+    """The step in balls. An unknown primitive is reported only when it is reached: it may be in a branch not taken."""
     name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
     if any(jnp.issubdtype(dtype_of(a), jnp.complexfloating) for a in avals):
         return unknown("ball arithmetic is over the reals, this is complex")
@@ -277,7 +301,7 @@ BALLS = Numbers(from_code, step_for)
 
 
 def _call(eqn: Any, of: Numbers) -> Step:
-    """jit, remat, custom derivatives: they mean what the function inside them means."""
+    """jit, remat, custom derivatives: each means what the function inside it means."""
     inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
     if of is BALLS and name_in_jax(inner) in APPROXIMATED:
         meant = APPROXIMATED[name_in_jax(inner)](eqn)
@@ -307,7 +331,7 @@ def _cut(values: Sequence[Any], n: int) -> tuple[Sequence[Any], Sequence[Any]]:
 
 
 def scan_counts(eqn: Any) -> tuple[int, int]:
-    """How many of a scan equation's inputs are constants, and how many its carry; the rest run over time."""
+    """The number of constants and of carries among a scan equation's inputs; the remaining inputs run over time."""
     if "num_consts" in eqn.params:
         return eqn.params["num_consts"], eqn.params["num_carry"]
     consts, carry, _ = eqn.params["ft_in"].unpack()  # jax >= 0.11
@@ -337,7 +361,7 @@ def _while(eqn: Any, of: Numbers) -> Step:
 
 
 def _where(going: np.ndarray, new: Any, old: Any) -> Any:
-    """Of several loops in one, as vmap makes them, each stops for itself."""
+    """Selects new values where the loop still runs. vmap merges several loops into one, and each stops on its own."""
     going = going.reshape(going.shape + (1,) * (new.ndim - going.ndim))
     return (jnp if is_key(new) else np).where(going, new, old)
 

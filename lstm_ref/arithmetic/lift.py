@@ -1,4 +1,4 @@
-"""Any user's function, made to run on balls: JAX code through its jaxpr, NumPy code on object arrays as it stands."""
+"""Makes any user's function run on balls: JAX code through its jaxpr, NumPy code unchanged, on object arrays."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from lstm_ref.errors import CannotEvaluate, LstmRefError, text_of
 def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
     """The function on pytrees of `Balls`, at whatever precision is current when it is called.
 
-    `example` are float arguments: JAX code is traced for their shapes. Calling the result raises CannotEvaluate where
-    the function leaves ball arithmetic, with the usual cause and its remedy.
+    Args:
+        function: JAX or NumPy code.
+        example: Float arguments; JAX code is traced for their shapes.
+
+    Returns:
+        The lifted function. Calling it raises CannotEvaluate, with the usual cause and its remedy, where `function`
+        leaves ball arithmetic.
     """
     program: list[Program] = []
 
@@ -45,7 +50,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             return jax.tree.map(as_balls, function(*arguments))
         except LstmRefError:
             raise
-        except Exception as error:  # of whatever class: scipy.signal raises NotImplementedError
+        except Exception as error:  # of any class: scipy.signal raises NotImplementedError
             raise CannotEvaluate(
                 "the NumPy code does not keep numbers of arbitrary precision "
                 f"({text_of(error)}); the usual cause is an accumulator made with np.zeros(shape): "

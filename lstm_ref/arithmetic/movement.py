@@ -1,7 +1,7 @@
-"""Rules for the JAX primitives that move elements and compute nothing: the same balls come out, in other places.
+"""Rules for the JAX primitives that only move elements: the same balls, in other places.
 
-The simple ones are NumPy's. For the intricate ones (gather, pad, the index arithmetic of scatter) JAX itself is the
-authority: the primitive runs once on the *numbers* of the elements, and what comes out says where each ball goes.
+The simple ones use NumPy. For the intricate ones (gather, pad, the index arithmetic of scatter) JAX itself does the
+indexing: the primitive runs once on the elements' *numbers*, and its output says where each ball goes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
 
 Step = Callable[..., Any]
-"""From the values of an equation's operands to the value of its result, or to a list if it has several."""
+"""(operand values of an equation) -> the value of its result, or a list of them where it has several."""
 
 Rule = Callable[[Any], Step]
-"""From an equation of a jaxpr to its step: what depends on shapes and parameters alone is done once, here."""
+"""(equation of a jaxpr) -> its step. Work that depends only on shapes and parameters is done here, once."""
 
 
 def boxed(x: Any) -> np.ndarray:
-    """`x` as an array: NumPy hands back bare elements where an array would be zero-dimensional."""
+    """`x` as an array. NumPy returns bare elements where an array would be zero-dimensional."""
     if isinstance(x, np.ndarray):
         return x
     if not isinstance(x, arb):
@@ -40,17 +40,17 @@ def boxed(x: Any) -> np.ndarray:
 
 
 def is_float(x: Any) -> bool:
-    """Whether an array, scalar or abstract value is of a floating dtype (and hence held as balls)."""
+    """Whether an array, scalar or abstract value has a floating dtype (and is therefore held as balls)."""
     return bool(jnp.issubdtype(dtype_of(x), jnp.floating))
 
 
 def dtype_of(x: Any) -> Any:
-    """Its dtype; of tokens and the like, which have none, a dtype that is nothing else."""
+    """The dtype of `x`. Tokens and the like have none; they get a dtype that nothing else has."""
     return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype if np.isscalar(x) else np.dtype(object)
 
 
 def unknown(message: str) -> Step:
-    """The step of what ball arithmetic cannot do."""
+    """A step that raises UnknownPrimitive with this message when it runs."""
 
     def step(*_: Any) -> Any:
         raise UnknownPrimitive(message)
@@ -71,7 +71,7 @@ def _reshape(eqn: Any) -> Step:
 
 
 def _to_shape(eqn: Any) -> Step:
-    """squeeze and expand_dims: the sizes of one come and go."""
+    """squeeze and expand_dims: only axes of size one disappear or appear."""
     shape = eqn.outvars[0].aval.shape
     return lambda x: x.reshape(shape)
 
@@ -97,7 +97,7 @@ def _slice(eqn: Any) -> Step:
 
 
 def _window(starts: Any, sizes: Any, shape: Any) -> tuple[Any, ...]:
-    """The slices of a window, moved as JAX does to lie inside the array."""
+    """The slices of a window, shifted to lie inside the array, as JAX does."""
     starts = [min(max(int(s), 0), n - size) for s, size, n in zip(starts, sizes, shape, strict=True)]
     return (*(slice(s, s + size) for s, size in zip(starts, sizes, strict=True)), ...)
 
@@ -155,14 +155,14 @@ def _select_n(eqn: Any) -> Step:
 
 
 def _by_number(eqn: Any) -> Step:
-    """Run the primitive on the numbers of its operands' elements, and take the balls by the numbers that come out."""
+    """Runs the primitive on the numbers of its operands' elements, and picks the balls by the numbers that come out."""
     data = [i for i, v in enumerate(eqn.invars) if is_float(v.aval)]
     sizes = [prod(eqn.invars[i].aval.shape) for i in data]
     offsets = np.cumsum([0, *sizes[:-1]])
     numbers = [np.arange(n).reshape(eqn.invars[i].aval.shape) + o for i, n, o in zip(data, sizes, offsets, strict=True)]
     params = dict(eqn.params)
     filler = boxed(NAN)
-    if "fill_value" in params:  # of a gather out of bounds: number -1, which takes the last of `pool`
+    if "fill_value" in params:  # for a gather out of bounds: number -1, which picks the last element of `pool`
         filler = boxed(NAN if params["fill_value"] is None else arb(float(params["fill_value"])))
         params["fill_value"] = -1
     maps: dict[Any, np.ndarray] = {}
@@ -182,7 +182,7 @@ def _by_number(eqn: Any) -> Step:
 
 
 def scatter(combine: Callable[[arb, arb], arb]) -> Rule:
-    """Each update meets the element it lands on through `combine`; JAX says where it lands."""
+    """`combine` joins each update with the element it lands on. JAX says where it lands."""
 
     def rule(eqn: Any) -> Step:
         maps: dict[bytes, list[int]] = {}
@@ -203,10 +203,10 @@ def scatter(combine: Callable[[arb, arb], arb]) -> Rule:
 
 
 def _overwrite(eqn: Any) -> Step:
-    """`x.at[i].set(y)`: of two updates that land on one element JAX may keep either, so that they have to be equal."""
+    """`x.at[i].set(y)`. JAX may keep either of two updates to the same element, so they have to be equal."""
     inner = eqn.params["update_jaxpr"]
     if inner is not None and (inner.eqns or inner.outvars[0] is not inner.invars[1]):
-        return unknown("a scatter that applies a function of its own")
+        return unknown("a scatter with a custom update function")
 
     def step(operand: Any, indices: Any, updates: Any) -> Any:
         written: dict[int, arb] = {}
@@ -222,7 +222,7 @@ def _overwrite(eqn: Any) -> Step:
 
 
 def _destinations(eqn: Any, indices: Any) -> np.ndarray:
-    """For each update the number of the element it lands on, or -1 where it is dropped: scatter-add's transpose."""
+    """For each update, the number of the element it lands on, or -1 where it is dropped: scatter-add's transpose."""
     operand, _, updates = (v.aval for v in eqn.invars)
     how = {k: eqn.params[k] for k in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
     with x64():
@@ -253,7 +253,7 @@ ANY_DTYPE: dict[str, Rule] = {
     "rev": _rev,
     "select_n": _select_n,
 }
-"""Rules that hold for integers and bools as well."""
+"""Rules that also hold for integers and bools."""
 
 RULES: dict[str, Rule] = {
     **ANY_DTYPE,

@@ -75,7 +75,7 @@ def softmax(x, axis=-1):
 
 
 def _shifted(x, axis):
-    """x − max x, and max x: floats need it, and at a float's own precision a ball has to bound what it rounds away."""
+    """(x − max x, max x). Floats need this shift, and a ball at float precision has to bound the rounding it causes."""
     x = as_balls(x)
     shift = x.max(axis=axis, keepdims=True)
     return x - shift, shift

@@ -12,7 +12,7 @@ softmax, logsumexp = jax.nn.softmax, jax.nn.logsumexp
 
 
 def maximum(x, y):
-    return jnp.where(x > y, x, y)  # jnp.maximum's derivative is ½ where they are equal
+    return jnp.where(x > y, x, y)  # jnp.maximum's derivative is ½ where x and y are equal
 
 
 def clip(x, bound):

@@ -1,6 +1,7 @@
-"""Elementary functions on NumPy floats, stable to ±1e4 and analytic: a complex step (x + 1e-200j) passes through them.
+"""Elementary functions on NumPy floats, stable to ±1e4 and analytic, so that a complex step (x + 1e-200j) works.
 
-Branches look at the real part alone, so that on complex input each function is the analytic continuation of itself.
+Branches look only at the real part. On complex input each function is therefore the analytic continuation of its real
+version.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def scatter_add(zeros, rows, values):
 
 
 def softplus(x):
-    return relu(x) + np.log1p(np.exp(np.where(x.real > 0, -x, x)))  # > as in relu: at 0 both take the left side
+    return relu(x) + np.log1p(np.exp(np.where(x.real > 0, -x, x)))  # > as in relu: at 0, both take the left side
 
 
 def log_sigmoid(x):

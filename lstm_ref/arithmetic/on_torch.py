@@ -1,4 +1,4 @@
-"""Elementary functions on torch tensors: torch's own, so that torch's autograd can be one more oracle."""
+"""Elementary functions on torch tensors: torch's own, so that torch's autograd can serve as another oracle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clip(x, bound):
 
 
 def softplus(x):
-    return -log_sigmoid(-x)  # torch.nn.functional.softplus turns linear, by default, beyond 20
+    return -log_sigmoid(-x)  # torch.nn.functional.softplus becomes linear, by default, beyond 20
 
 
 def logsumexp(x, axis=-1):

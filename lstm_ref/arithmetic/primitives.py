@@ -1,7 +1,7 @@
-"""Rules for the JAX primitives that compute: from the name of a primitive to its meaning on arrays of real balls.
+"""Rules for the JAX primitives that compute: from a primitive's name to its meaning on arrays of real balls.
 
-What they mean for a single number is in `scalars`; primitives that only move elements are in `movement`, those that
-slide a window in `windows`. A rule looks at an equation once, and returns the step that computes it again and again.
+`scalars` says what they mean for a single number. Primitives that only move elements are in `movement`, those that
+slide a window in `windows`. A rule looks at an equation once, and returns a step that can run many times.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _elementwise(f: Callable[..., Any], arity: int) -> Rule:
 
 
 def _numpy(f: Callable[..., Any]) -> Rule:
-    """Python's own operators already do it on object arrays, in C."""
+    """Elementwise operators. Python's own operators already work on object arrays, in C."""
     return lambda eqn: lambda *xs: boxed(f(*xs))
 
 
@@ -58,11 +58,11 @@ def _predicate(f: Callable[..., bool], arity: int) -> Rule:
 
 def _pow(eqn: Any) -> Step:
     on_arrays = np.frompyfunc(scalars.power, 2, 1)
-    return lambda a, b: boxed(on_arrays(a, b if b.dtype == object else reals(b)))  # the exponent may be integers
+    return lambda a, b: boxed(on_arrays(a, b if b.dtype == object else reals(b)))  # the exponent may be an integer
 
 
 def _polynomial(eqn: Any) -> Step:
-    """c₀ + c₁x + c₂x² …, by Horner."""
+    """c₀ + c₁x + c₂x² …, by Horner's scheme."""
 
     def step(x: Any, *coefficients: Any) -> Any:
         value = coefficients[-1]
@@ -83,7 +83,7 @@ def _rounding(eqn: Any) -> Step:
 
 
 def _convert(eqn: Any) -> Step:
-    """To another dtype. Among floats nothing happens: a ball is not rounded to what a dtype can hold."""
+    """Conversion to another dtype. Between floats nothing happens: a ball is not rounded to what a dtype can hold."""
     (source,), (target,) = eqn.invars, eqn.outvars
     if is_float(target.aval):
         return (lambda x, *_: x) if is_float(source.aval) else (lambda x, *_: reals(x))
@@ -95,7 +95,8 @@ def _convert(eqn: Any) -> Step:
 
 
 def _reduce_precision(eqn: Any) -> Step:
-    """To the dtype's own precision: jax.checkpoint puts it there so that XLA does not keep more digits. We may."""
+    """Reduction to the dtype's own precision. jax.checkpoint inserts it so that XLA keeps no extra digits; balls may
+    keep them."""
     own = jnp.finfo(eqn.invars[0].aval.dtype)
     if eqn.params["exponent_bits"] >= own.nexp and eqn.params["mantissa_bits"] >= own.nmant:
         return lambda x: x
@@ -114,7 +115,7 @@ def _iota(eqn: Any) -> Step:
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Product of two matrices of real balls, or of two stacks of them."""
+    """Product of two matrices of real balls, or of two stacks of matrices."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     if k == 0:
         return np.full((*a.shape[:-1], n), ZERO, dtype=object)
@@ -128,7 +129,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def dot_general(eqn: Any, product: Callable[[Any, Any], Any] = product) -> Step:
-    """The step of a dot_general, by the `product` of two stacks of matrices."""
+    """The step of a dot_general, computed with `product`, which multiplies two stacks of matrices."""
     (sum_a, sum_b), (batch_a, batch_b) = eqn.params["dimension_numbers"]
     a_shape, b_shape = (v.aval.shape for v in eqn.invars)
     free_a = [i for i in range(len(a_shape)) if i not in (*sum_a, *batch_a)]
@@ -150,7 +151,7 @@ def dot_general(eqn: Any, product: Callable[[Any, Any], Any] = product) -> Step:
 
 
 def _free_order(f: Callable[[arb, arb], arb]) -> np.ufunc:
-    return np.frompyfunc(f, 2, 1, identity=None)  # None tells NumPy that the order of a reduction is free
+    return np.frompyfunc(f, 2, 1, identity=None)  # identity=None tells NumPy that a reduction may go in any order
 
 
 MAXIMUM, MINIMUM, LOG_ADD_EXP = map(_free_order, (larger, smaller, scalars.log_add_exp))
@@ -195,7 +196,7 @@ def _arg_best(name: str) -> Rule:
 
 
 def _compare(a: Any, b: Any) -> int:
-    """-1, 0 or 1 for two tuples of keys, in the order of the dictionary."""
+    """-1, 0 or 1 for two tuples of keys, in lexicographic order."""
     for x, y in zip(a, b, strict=True):
         smaller_than = less if isinstance(x, arb) else lambda p, q: p < q
         if smaller_than(x, y):
@@ -206,7 +207,7 @@ def _compare(a: Any, b: Any) -> int:
 
 
 def _order(keys: list[Any]) -> list[int]:
-    """The permutation that sorts (stably) by several rows of keys."""
+    """The permutation that stably sorts by several rows of keys."""
     rows = list(zip(*keys, strict=True))
 
     def compare(i: int, j: int) -> int:
@@ -247,7 +248,7 @@ def _top_k(eqn: Any) -> Step:
 
 
 def native(eqn: Any) -> Step:
-    """What has no float operand is exact already: JAX computes it."""
+    """An equation without a float operand. JAX computes it, exactly."""
     floats, params = [is_float(v.aval) for v in eqn.outvars], eqn.params
 
     def take(x: Any, to_balls: bool) -> Any:
@@ -264,13 +265,13 @@ def native(eqn: Any) -> Step:
 
 
 def _integers(f: Callable[..., Any]) -> Rule:
-    """The same from NumPy, which starts a hundred times faster than JAX; counters of loops live on it."""
+    """Integer functions by NumPy, which starts a hundred times faster than JAX; loop counters depend on it."""
 
     def rule(eqn: Any) -> Step:
         dtype = eqn.outvars[0].aval.dtype
 
         def step(*xs: Any) -> Any:
-            with np.errstate(over="ignore"):  # integers wrap, in JAX without a word
+            with np.errstate(over="ignore"):  # integers wrap silently in JAX
                 return np.asarray(f(*xs)).astype(dtype, copy=False)
 
         return step
@@ -282,8 +283,8 @@ MADE_FROM_INTEGERS = {"bitcast_convert_type", "empty"}
 """Primitives whose float result is exact if no operand is a float."""
 
 APPROXIMATED: dict[str | None, Rule] = {"exp_neg_sq": _elementwise(lambda v: (-scalars.integer_power(v, 2)).exp(), 1)}
-"""Functions inside JAX that are no primitives and reach float64's digits, not all: here they mean what they are named
-for. (In the derivative of erf, jax >= 0.12.)"""
+"""JAX functions, not primitives, that are accurate only to about float64's digits. Here they have the exact meaning of
+their names. (In the derivative of erf, jax >= 0.12.)"""
 
 EXACT: dict[str, Rule] = {
     **movement.ANY_DTYPE,
@@ -295,7 +296,7 @@ EXACT: dict[str, Rule] = {
     "iota": _iota,
     "convert_element_type": lambda eqn: lambda x, *_: x.astype(eqn.outvars[0].aval.dtype),
 }  # fmt: skip
-"""Rules for equations without a float; any other such equation is `native`."""
+"""Rules for equations without a float. Any other equation without a float is computed by `native`."""
 
 RULES: dict[str, Rule] = {
     **movement.RULES,

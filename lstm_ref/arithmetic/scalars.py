@@ -1,7 +1,7 @@
-"""What the elementwise JAX primitives mean for one real ball, or two: the tables from their names to functions.
+"""What the elementwise JAX primitives mean for one or two real balls: tables from their names to functions.
 
-Where JAX's value is a limit that ball arithmetic does not take by itself (log 0 = −inf, inf², erf(inf) …) it is taken
-here, because masks are made of infinities. Where balls cannot decide, `UndecidedComparison` is raised.
+Ball arithmetic does not evaluate some limits that JAX returns (log 0 = −inf, inf², erf(inf) …). They are defined here,
+because masks are made of infinities. Where balls cannot decide, `UndecidedComparison` is raised.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ZERO, HALF, ONE, INF, NAN = arb(0), arb(0.5), arb(1), arb("inf"), arb("nan")
 
 
 def _at(points: dict[float, float], f: Callable[[arb], arb]) -> Callable[[arb], arb]:
-    """`f`, and its limits at points where ball arithmetic knows no value."""
+    """`f`, with its limits at points where ball arithmetic has no value."""
     limits = [(arb(x), arb(y)) for x, y in points.items()]
 
     def with_limits(v: arb) -> arb:
@@ -35,7 +35,7 @@ def _at(points: dict[float, float], f: Callable[[arb], arb]) -> Callable[[arb], 
 
 
 def integer_power(v: arb, n: int) -> arb:
-    """vⁿ; ball arithmetic has inf·inf, but no inf², and no square of a ball around an exact zero."""
+    """vⁿ. Ball arithmetic has inf·inf but no inf², and no square of a ball around an exact zero."""
     if v.is_finite() and v.mid() != 0:
         return v**n
     power = prod([v] * abs(n), start=ONE)
@@ -55,7 +55,7 @@ def _polygamma(order: arb, v: arb) -> arb:
 
 
 def _floor(v: arb) -> arb:
-    """⌊v⌋ if all numbers in the ball agree on it."""
+    """⌊v⌋, if it is the same for all numbers in the ball."""
     if not v.is_finite() and v.is_exact():
         return v
     whole = v.floor()
@@ -69,13 +69,13 @@ def _ceil(v: arb) -> arb:
 
 
 def _truncate(v: arb) -> arb:
-    """Towards zero, as a conversion to integers does."""
+    """Rounds towards zero, as a conversion to integers does."""
     size = _floor(abs(v))
     return size if size.is_zero() or v > 0 else -size
 
 
 def rounded(v: arb, to_even: bool) -> arb:
-    """The nearest whole number; of two as near, the even one or the one farther from zero."""
+    """The nearest whole number. Of two equally near, the even one, or the one farther from zero."""
     up = _floor(v + HALF)
     if v.is_finite() and equal(up - v, HALF):
         odd = whole(up) % 2 == 1
@@ -84,7 +84,7 @@ def rounded(v: arb, to_even: bool) -> arb:
 
 
 def whole(v: arb) -> int:
-    """The integer that a conversion makes of it, or `UndecidedComparison`."""
+    """The integer that a conversion makes of v. Raises `UndecidedComparison` where the ball does not decide it."""
     n = _truncate(v).unique_fmpz() if v.is_finite() else None
     if n is None:
         raise UndecidedComparison(f"which integer is {show(v)}?")
@@ -92,7 +92,7 @@ def whole(v: arb) -> int:
 
 
 def is_finite(v: arb) -> bool:
-    """Whether it is a number, or `UndecidedComparison` if nothing is known of it."""
+    """Whether v is finite. Raises `UndecidedComparison` if nothing is known of it."""
     if not v.is_finite() and not v.rad().is_finite():
         raise UndecidedComparison(f"is {show(v)} finite? Nothing is known of it")
     return bool(v.is_finite())
@@ -140,7 +140,7 @@ UNARY: dict[str, Callable[[arb], arb]] = {
 
 
 def larger(a: arb, b: arb) -> arb:
-    """max(a, b): the very object where one dominates, so that the gradient of max finds the winner again."""
+    """max(a, b): the same object a or b where one dominates, so that the gradient of max can identify the winner."""
     return NAN if is_nan(a) or is_nan(b) else balls.larger(a, b).real
 
 
@@ -150,13 +150,13 @@ def smaller(a: arb, b: arb) -> arb:
 
 
 def power(a: arb, b: arb) -> arb:
-    """a to the b: for any a if b is a whole number, else for a ≥ 0."""
+    """a to the power b: for any a if b is a whole number, else for a ≥ 0."""
     n = b.unique_fmpz() if b.is_exact() and b.is_finite() else None
     return a**b if n is None else integer_power(a, int(n))
 
 
 def log_add_exp(a: arb, b: arb) -> arb:
-    """ln(eᵃ + eᵇ). No ball overflows, so that the textbook formula will do; −inf is a zero summand."""
+    """ln(eᵃ + eᵇ). No ball overflows, so the textbook formula suffices; −inf adds zero."""
     return UNARY["log"](a.exp() + b.exp())
 
 
@@ -172,7 +172,8 @@ BINARY: dict[str, Callable[[arb, arb], arb]] = {
 
 
 def _in_total_order(compare: Callable[[Ball, Ball], bool]) -> Callable[[arb, arb], bool]:
-    """The order that binary search uses: that of the numbers, but NaN has a place in it, which depends on its bits."""
+    """The order that binary search uses: that of the numbers. NaN also has a place in it, which depends on NaN's
+    bits."""
 
     def compare_numbers(a: arb, b: arb) -> bool:
         if is_nan(a) or is_nan(b):

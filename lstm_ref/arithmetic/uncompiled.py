@@ -1,7 +1,7 @@
 """Any JAX function in float64, run without XLA: its jaxpr is walked, and NumPy computes equation by equation.
 
-What runs once costs more to compile than to run: a gradient of a few hundred equations takes XLA a tenth of a second
-and more, NumPy a few milliseconds. What NumPy has no word for, JAX computes itself, one primitive at a time.
+A function that runs once takes longer to compile than to run: a gradient of a few hundred equations takes XLA a tenth
+of a second and more, NumPy a few milliseconds. Where NumPy has no equivalent, JAX computes the primitive itself.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from lstm_ref.errors import UnknownPrimitive
 
 
 def uncompiled(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
-    """`function` for NumPy arrays of these examples' shapes and dtypes; traced here, with what JAX raises when it is.
+    """`function` for NumPy arrays with the shapes and dtypes of these examples. It is traced here; JAX's errors pass
+    through.
 
-    A function that holds a program NumPy cannot walk into (a kernel, a solver) is compiled after all.
+    A function that contains a program NumPy cannot walk into (a kernel, a solver) is compiled instead.
     """
     with x64():
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*example)
@@ -53,12 +54,12 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _constant(aval: Any, x: Any) -> Any:
-    """A value from outside as the walk holds it: a NumPy array, or JAX's keys."""
+    """A value from outside, in the form the walk uses: a NumPy array, or JAX's keys."""
     return x if is_key(aval) else np.asarray(x, dtype=aval.dtype)
 
 
 def _step_for(eqn: Any) -> Step:
-    """By NumPy where it means the same; else by JAX."""
+    """Computes the equation by NumPy where NumPy means the same, else by JAX."""
     name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
     dtypes = {getattr(getattr(a, "dtype", None), "name", "") for a in avals}
     if name in movement.ANY_DTYPE and not any(map(is_key, avals)):
@@ -77,10 +78,10 @@ def _step_for(eqn: Any) -> Step:
 
 
 def _native(eqn: Any) -> Step:
-    """JAX's own. Raises UnknownPrimitive for what holds a program."""
+    """JAX's own evaluation of one equation. Raises UnknownPrimitive where the equation contains a program."""
     inner = [v for v in eqn.params.values() if isinstance(v, (Jaxpr, ClosedJaxpr))]
     if inner and not eqn.primitive.name.startswith("scatter"):
-        raise UnknownPrimitive(f"{eqn.primitive.name} is walked by XLA alone")
+        raise UnknownPrimitive(f"{eqn.primitive.name} can be computed only by XLA")
 
     def step(*operands: Any) -> Any:
         with x64():
@@ -97,7 +98,7 @@ def _numpy(f: Callable[..., Any]) -> Rule:
 
 def _sum(eqn: Any) -> Step:
     axes = tuple(eqn.params["axes"])
-    wide = np.longdouble if eqn.outvars[0].aval.dtype == np.float64 else np.clongdouble  # its digits are for free
+    wide = np.longdouble if eqn.outvars[0].aval.dtype == np.float64 else np.clongdouble  # the extra digits cost nothing
     return lambda x: np.asarray(np.add.reduce(x, axis=axes, dtype=wide), dtype=x.dtype)
 
 
@@ -116,7 +117,7 @@ def _integer_pow(eqn: Any) -> Step:
 
 
 def _pad(eqn: Any) -> Step:
-    """Zeros and the like around the elements and between them."""
+    """Fills with a value around the elements and between them."""
     shape, padding = eqn.outvars[0].aval.shape, eqn.params["padding_config"]
     if any(low < 0 or high < 0 for low, high, _ in padding) or 0 in eqn.invars[0].aval.shape:
         return _native(eqn)
@@ -165,12 +166,12 @@ RULES: dict[str, Rule] = {
     ),
     "pad": _pad,
 }
-"""Of float64, and of comparisons."""
+"""Functions of float64, and comparisons."""
 INTEGERS = {"bool", *(f"{sign}int{n}" for sign in ("", "u") for n in (8, 16, 32, 64))}
 ANALYTIC = {
     *("add", "add_any", "sub", "mul", "div", "neg", "square", "exp", "tanh", "sin", "cos", "logistic"),
     *("integer_pow", "dot_general", "reduce_sum"),
 }
-"""Those that NumPy continues to complex numbers as JAX does."""
+"""Functions that NumPy continues to complex numbers as JAX does."""
 
 FLOATS = Numbers(_constant, _step_for)

@@ -1,6 +1,6 @@
-"""A jaxpr, walked equation by equation under JAX's own tracing: what comes of each may be changed on the way.
+"""Walks a jaxpr equation by equation under JAX's own tracing; the result of each equation may be changed on the way.
 
-`jaxpr.Plan` walks in other numbers than JAX's, and many times over; this is for functions that JAX traces again.
+`jaxpr.Plan` walks in numbers other than JAX's, and many times over. This walk is for functions that JAX traces again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Step = Callable[[Any, list[Any]], Sequence[Any]]
 
 
 def walk(jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any], step: Step) -> list[Any]:
-    """The jaxpr's outputs, where `step` computes each equation (`by_jax` does it as it stands)."""
+    """The jaxpr's outputs, where `step` computes each equation (`by_jax` computes it unchanged)."""
     values = dict(zip(jaxpr.constvars, consts, strict=True)) | dict(zip(jaxpr.invars, arguments, strict=True))
 
     def read(atom: Any) -> Any:
@@ -28,7 +28,7 @@ def walk(jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any], step: Step
 
 
 def by_jax(jaxpr: Any, eqn: Any, operands: Sequence[Any]) -> Sequence[Any]:
-    """The results of an equation of this jaxpr."""
+    """The results of one equation of this jaxpr."""
     known = {v: x for v, x in zip(eqn.invars, operands, strict=True) if not isinstance(v, Literal)}
     alone = jaxpr.replace(constvars=[], invars=list(known), outvars=eqn.outvars, eqns=[eqn])
     results: Sequence[Any] = jax.core.eval_jaxpr(alone, (), *known.values())

@@ -1,6 +1,7 @@
 """Rules for the JAX primitives that slide a window: convolution, pooling, and the gradients of pooling.
 
-All of them read one table: for every position of the window, the numbers of the elements in it, −1 for padding.
+All of them read one table. It lists, for every position of the window, the numbers of the elements in it; −1 is
+padding.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def positions(
 
 
 def convolution(product: Callable[[Any, Any], Any]) -> Rule:
-    """conv_general_dilated, as one matrix `product` of patches and kernel for each group of features."""
+    """conv_general_dilated: for each group of features, one matrix `product` of patches and kernel."""
 
     def rule(eqn: Any) -> Step:
         p = eqn.params
@@ -54,7 +55,7 @@ def convolution(product: Callable[[Any, Any], Any]) -> Rule:
 
         def step(x: Any, w: Any) -> Any:
             x = x.transpose(lhs).reshape(batch_groups, N, x_shape[1], -1)
-            x = x.swapaxes(0, 1).reshape(N, C, -1)  # groups of the batch are groups of features with their own rows
+            x = x.swapaxes(0, 1).reshape(N, C, -1)  # groups of the batch become groups of features
             padded = np.concatenate([x, np.full((N, C, 1), ZERO, dtype=object)], axis=-1)
             patches = padded[..., table.reshape(-1, K)].reshape(N, groups, C // groups, -1, K)
             patches = patches.transpose(1, 0, 3, 2, 4).reshape(groups, -1, C // groups * K)
@@ -81,7 +82,7 @@ def _table(eqn: Any, operand: Any) -> Any:
 
 
 def pool(reduction: np.ufunc, padding: arb) -> Rule:
-    """reduce_window_sum, _max, _min: the `padding` is what an empty reduction gives."""
+    """reduce_window_sum, _max, _min. `padding` is the result of an empty reduction."""
 
     def rule(eqn: Any) -> Step:
         table = _table(eqn, eqn.invars[0])
@@ -96,7 +97,7 @@ def pool(reduction: np.ufunc, padding: arb) -> Rule:
 
 
 def _winner(eqn: Any) -> Callable[[Any, Any], int]:
-    """Which element of a window max pooling (or min pooling) lets through: the first of the best, as XLA."""
+    """Picks the element that max pooling (or min pooling) lets through: the first of equal bests, as in XLA."""
     name = eqn.params["select_prim"].name
     beats = {"ge": lambda new, best: less(best, new), "le": less}[name]
 

@@ -1,4 +1,4 @@
-"""float64 in JAX for the length of a `with` block: the caller's own configuration is never changed."""
+"""float64 in JAX for the length of a `with` block; the caller's own configuration stays as it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax
 
 
 def x64(enabled: bool = True) -> AbstractContextManager[Any]:
-    """Context in which JAX computes in float64; in float32, as it does unless told otherwise, where not `enabled`."""
+    """Context in which JAX computes in float64; where not `enabled`, in float32, JAX's default."""
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(enabled)
     from jax.experimental import enable_x64  # type: ignore[attr-defined]  # jax < 0.8

@@ -1,4 +1,4 @@
-"""The recurrences: one file each, parameters, forward equations, backward equations. Registered here by name."""
+"""The recurrences, one file each: parameters, forward equations, backward equations. `CELLS` lists them by name."""
 
 from lstm_ref.cells import original
 from lstm_ref.cells.cell import Cell, Cotangents, Tape

@@ -1,4 +1,4 @@
-"""What a cell is: a record of plain functions, so that everything through time is written once for all cells."""
+"""What a cell is: a record of plain functions. Code that runs through time is therefore written once for all cells."""
 
 from __future__ import annotations
 
@@ -16,52 +16,53 @@ from lstm_ref.errors import BadInput
 
 
 class Cell(NamedTuple):
-    """One recurrence. `Params`, `State`, `Nodes` are named tuples of arrays, or of such tuples.
+    """One recurrence. `Params`, `State` and `Nodes` are named tuples of arrays, or of such tuples.
 
-    Shapes are written as text, an axis a word: "B H", "D 4H". A word is a number times sizes: B batch, D input, H
-    hidden, and what other sizes a cell has. The field `h` of every state, whose first axis is B, is the step's output.
+    Shapes are written as text, one word for each axis: "B H", "D 4H". A word is a number times sizes: B is the batch, D
+    the input, H the hidden size; a cell may have further sizes. The field `h` of every state, whose first axis is B, is
+    the step's output.
     """
 
     name: str
     page: str
     """The derivation page, `derivations/<page>.md`."""
     params: Any
-    """Params of shapes."""
+    """`Params` that holds shapes."""
     state: Any
-    """State of shapes."""
+    """`State` that holds shapes."""
     initial_parameters: Callable[..., Any]
     """(generator, D, H, and other sizes by name) -> Params of float64 NumPy arrays, for training."""
     forward: Callable[[Any, Any, Any], tuple[Any, Tape]]
     """(params, state, x) -> next state, tape."""
     backward: Callable[[Any, Tape, Any], Cotangents]
-    """(params, tape, cotangent of the next state) -> cotangents of everything."""
+    """(params, tape, cotangent of the next state) -> `Cotangents`."""
     gates: str = ""
-    """Letters of the gates whose blocks stand side by side in the last axis of the parameters and of the node `a`."""
+    """Letters of the gates, in the order of their blocks in the last axis of the parameters and of the node `a`."""
     x: Any = "B D"
     """Shape of a step's input, or a named tuple of shapes."""
     sizes: tuple[tuple[str, int], ...] = ()
-    """Sizes beyond B, D and H, each with the value it has where nobody says otherwise."""
+    """Sizes other than B, D and H, each with its default."""
     positive: tuple[str, ...] = ()
-    """Fields of the state that must be positive, or the step divides by zero."""
+    """Fields of the state that must be positive, because the step divides by them."""
     by_row: bool = True
-    """A row of the batch is computed by itself, and everything in the tape has the batch first: so the steps of a
-    sequence can be rows of one batch."""
+    """Whether each row of the batch is computed independently, with the batch as the first axis of everything in the
+    tape. The steps of a sequence can then be rows of one batch."""
 
     def parameter_shapes(self, D: int, H: int, **sizes: int) -> Any:
-        """Params of shapes."""
+        """`Params` that holds shapes as tuples of integers."""
         return filled(self.params, {**dict(self.sizes), "D": D, "H": H, **sizes})
 
     def state_shapes(self, B: int, H: int, **sizes: int) -> Any:
-        """State of shapes; of a cell whose state holds inputs, D is to be given too."""
+        """`State` that holds shapes as tuples of integers. For a cell whose state contains inputs, give D too."""
         return filled(self.state, {**dict(self.sizes), "B": B, "H": H, **sizes})
 
     def input_shapes(self, B: int, D: int, **sizes: int) -> Any:
-        """The shape of a step's input, or a named tuple of shapes; H is needed where the cell reads more."""
+        """The shape of a step's input, or a named tuple of shapes. Some cells need H too."""
         return filled(self.x, {**dict(self.sizes), "B": B, "D": D, **sizes})
 
 
 class Tape(NamedTuple):
-    """What one forward step leaves for its backward step."""
+    """What one forward step keeps for its backward step."""
 
     x: Any
     """Input, (B, D)."""
@@ -72,21 +73,21 @@ class Tape(NamedTuple):
 
 
 class Cotangents(NamedTuple):
-    """What one backward step gives: the cotangent of each thing that the forward step read or named."""
+    """What one backward step returns: the cotangent of everything that the forward step read or named."""
 
     params: Any
     prev: Any
-    """Of the state before the step."""
+    """Cotangents of the state before the step."""
     x: Any
     nodes: Any
-    """Of every named value, each the *total* over its readers."""
+    """Cotangents of every named value, each the *total* over all equations that read it."""
 
 
-# ------------------------------------------------------------------------------- what most cells begin with
+# ------------------------------------------------------------------------------------- shared by most cells
 
 
 class Affine(NamedTuple):
-    """Parameters of x W_x + h W_h + b, the blocks of all gates side by side."""
+    """Parameters of x W_x + h W_h + b, with the blocks of all gates side by side."""
 
     w_x: Any
     """Input kernel."""
@@ -97,7 +98,7 @@ class Affine(NamedTuple):
 
 
 def affine(rng: np.random.Generator, D: int, H: int, blocks: int = 1) -> Affine:
-    """Glorot kernels, block by block, and zero biases, float64."""
+    """Glorot kernels, drawn block by block, and zero biases; float64."""
     return Affine(glorot(rng, D, H, blocks), glorot(rng, H, H, blocks), np.zeros(blocks * H))
 
 
@@ -111,18 +112,31 @@ def glorot(rng: np.random.Generator, fan_in: int, fan_out: int, blocks: int = 1)
 
 
 def blocks(a: Any, number: int) -> tuple[Any, ...]:
-    """The blocks of the last axis, all of one size."""
+    """Splits the last axis into equal blocks.
+
+    Args:
+        a: Array (..., number·H).
+        number: Number of blocks.
+
+    Returns:
+        A tuple of `number` arrays (..., H).
+
+    Example:
+        >>> import numpy as np
+        >>> [block.tolist() for block in blocks(np.arange(6), 3)]
+        [[0, 1], [2, 3], [4, 5]]
+    """
     H = a.shape[-1] // number
     return tuple(a[..., k * H : (k + 1) * H] for k in range(number))
 
 
 def clipped(v: Any, bound: float | None) -> Any:
-    """v, no further from 0 than `bound`; None: no bound."""
-    return 1 * v if bound is None else clip(v, bound)  # 1 * v: a value with a name of its own
+    """v limited to ±`bound`; unlimited where `bound` is None."""
+    return 1 * v if bound is None else clip(v, bound)  # 1 * v makes a separate value, which can have its own name
 
 
 def within(v: Any, bound: float | None) -> Any:
-    """The derivative of `clipped`: 0 beyond the bound, 1 within and at the bound itself."""
+    """The derivative of `clipped`: 0 beyond the bound; 1 inside the bound and exactly at it."""
     return 1.0 if bound is None else 1 - step(v - bound) - step(-v - bound)
 
 
@@ -130,14 +144,14 @@ def within(v: Any, bound: float | None) -> Any:
 
 
 def in_domain(cell: Cell, state: Any) -> Any:
-    """The state, of NumPy floats, with the fields that must be positive made so; 1 for 0."""
+    """The state (NumPy floats) with absolute values in the fields that must be positive, and 1 in place of 0."""
     return state._replace(
         **{k: np.where((v := getattr(state, k)) == 0, 1, np.abs(v)).astype(v.dtype) for k in cell.positive}
     )
 
 
 def named(values: Any) -> dict[str, Any]:
-    """The arrays, or shapes, of a named tuple by name; those of a tuple within have its field before their own."""
+    """The arrays, or shapes, of a named tuple by name. Names inside a nested tuple start with the name of its field."""
     leaves = jax.tree.leaves_with_path(values, is_leaf=is_shape)
     return {jax.tree_util.keystr(path, simple=True, separator="_"): v for path, v in leaves}
 
@@ -148,12 +162,12 @@ def is_shape(v: Any) -> bool:
 
 
 def arrays(shapes: Any, make: Callable[[tuple[int, ...]], Any]) -> Any:
-    """What `make` makes of every shape."""
+    """The same structure with `make(shape)` in place of every shape."""
     return jax.tree.map(make, shapes, is_leaf=is_shape)
 
 
 def filled(shapes: Any, sizes: Mapping[str, int]) -> Any:
-    """The shapes as tuples of integers. Raises BadInput for a size that is not given."""
+    """The shapes as tuples of integers. Raises BadInput for a size that is missing."""
 
     def one(shape: str) -> tuple[int, ...]:
         return tuple(_value(axis, sizes) for axis in shape.split())
@@ -162,9 +176,16 @@ def filled(shapes: Any, sizes: Mapping[str, int]) -> Any:
 
 
 def solve_sizes(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict[str, int]:
-    """The sizes by which shapes are as they came. A group is what it is called, its shapes, and what came, by name.
+    """Finds the sizes (B, D, H, …) that make symbolic shapes equal to actual shapes.
 
-    Raises BadInput, saying which is not. What comes first is believed first.
+    Args:
+        groups: Tuples (name of the group, its symbolic shapes, its actual shapes by name).
+
+    Returns:
+        Each size by its letter.
+
+    Raises:
+        BadInput: A shape does not fit; the message names it. Earlier shapes are assumed to be right.
     """
     found: dict[str, int] = {}
     every = [
@@ -174,7 +195,7 @@ def solve_sizes(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict
         if name in came
     ]
     grown = True
-    while grown:  # one that is solved may make another one solvable
+    while grown:  # a size that was just solved may make another one solvable
         before = len(found)
         for _, shape, lengths in every:
             axes = shape.split()
@@ -197,7 +218,7 @@ def solve_sizes(*groups: tuple[str, Any, Mapping[str, tuple[int, ...]]]) -> dict
 
 @cache
 def factors(axis: str) -> tuple[int, tuple[str, ...]]:
-    """An axis as a number and sizes: "4NH" is (4, ("N", "H"))."""
+    """The number and the sizes of one axis: "4NH" gives (4, ("N", "H"))."""
     number, letters = re.fullmatch(r"(\d*)([A-Z]*)", axis).groups()  # type: ignore[union-attr]
     return int(number or 1), tuple(letters)
 
@@ -206,5 +227,5 @@ def _value(axis: str, sizes: Mapping[str, int]) -> int:
     number, letters = factors(axis)
     for letter in letters:
         if letter not in sizes:
-            raise BadInput(f"the size {letter} is needed for a shape and is not given")
+            raise BadInput(f"a shape needs the size {letter}, which is missing")
     return number * prod(sizes[letter] for letter in letters)

@@ -1,9 +1,9 @@
 """LSTM with bounds on its pre-activations and on its cell state: edges K1-K6 forward, K1*-K6* backward.
 
-derivations/clipped.md derives each. Conventions that bite: these are bounds on *values*, part of the function, so what
-comes back is its true gradient; bounds on gradients are another thing (`lstm_ref.clipping`). Where a bound is active
-the gradient is 0; exactly at the bound either 0 or 1 is a subgradient, and it is 1 here, as in torch's clamp (JAX's
-`jnp.clip` takes ½). The step after reads the clipped c, and so does tanh.
+derivations/clipped.md derives each. Conventions that bite: these bounds limit *values* and are part of the function, so
+the result is the function's true gradient. Bounds on gradients are something else (`lstm_ref.clipping`). Where a bound
+is active, the gradient is 0. Exactly at the bound, 0 and 1 are both subgradients; it is 1 here, as in torch's clamp
+(JAX's `jnp.clip` takes ½). The next step and tanh both read the clipped c.
 Source: cell clip: Sak, Senior and Beaufays 2014, and the `cell_clip` of TensorFlow's LSTMCell; pre-activation clip: the
 `clip` of ONNX's LSTM operator. A clip of the projection is in `projected`.
 """
@@ -24,7 +24,7 @@ class Nodes(NamedTuple):
     r: Any
     """Pre-activations of i, f, g, o before they are clipped, (B, 4H)."""
     a: Any
-    """And after."""
+    """Pre-activations after they are clipped."""
     i: Any
     """Input gate, (B, H)."""
     f: Any
@@ -36,7 +36,7 @@ class Nodes(NamedTuple):
     v: Any
     """New cell state before it is clipped."""
     c: Any
-    """And after."""
+    """New cell state after it is clipped."""
     u: Any
     """tanh of the new cell state."""
     h: Any
@@ -59,7 +59,7 @@ def lstm_clipped(name: str, of_cell: float | None = None, of_activations: float 
         return State(h, c), Tape(x, state, Nodes(r, a, i, f, g, o, v, c, u, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (r, _, i, f, g, o, v, _, u, _) = tape
         o_bar, u_bar = bar.h * u, bar.h * o  # K6*
         c_bar = bar.c + u_bar * (1 - u * u)  # K6*

@@ -1,8 +1,9 @@
 """Convolutional LSTM in one or two dimensions, with or without peepholes: edges CL1-CL5 forward, CL1*-CL5* backward.
 
-derivations/conv_lstm.md derives each. Conventions that bite: channels last; a "same" cross-correlation, with zeros
-beyond the border, so kernels are odd. For D channels in and H hidden, kernels are (K, D, 4H) and (K, H, 4H), or (K, K,
-...); the peephole weights are whole maps, one number a place and channel, (W, H) or (U, W, H). Gates i, f, g, o.
+derivations/conv_lstm.md derives each. Conventions that bite: channels come last. The convolution is a "same"
+cross-correlation with zeros beyond the border, so kernel sizes are odd. For D input and H hidden channels, kernels are
+(K, D, 4H) and (K, H, 4H), or (K, K, ...). Peephole weights have one number for each place and channel: (W, H) or (U, W,
+H). Gates i, f, g, o.
 Source: Shi et al., "Convolutional LSTM network: a machine learning approach for precipitation nowcasting", NIPS 2015,
 equation 3.
 """
@@ -21,7 +22,7 @@ from lstm_ref.cells.peephole import Params
 
 
 def padded(x: Any, widths: tuple[int, ...]) -> Any:
-    """x with as many zeros on either side of its places as half a kernel is wide."""
+    """x padded with zeros on both sides of each spatial axis, half a kernel wide."""
     for axis, width in enumerate(widths, start=1):
         border = [x.take(np.array([0]), axis=axis) * 0] * (width // 2)
         x = concatenate([*border, x, *border], axis=axis) if border else x
@@ -29,7 +30,8 @@ def padded(x: Any, widths: tuple[int, ...]) -> Any:
 
 
 def taps(x: Any, w: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Every place k of the kernel, and what of x, of the input's shape, it is multiplied with."""
+    """For every position k of the kernel: k, and the part of x that w[k] multiplies, padded to the shape of the
+    input."""
     widths = w.shape[:-2]
     wide = padded(x, widths)
     for k in np.ndindex(widths):
@@ -42,7 +44,7 @@ def convolved(x: Any, w: Any) -> Any:
 
 
 def convolved_backward(x: Any, w: Any, a_bar: Any) -> tuple[Any, Any]:
-    """Cotangents of x and w: x is reached from the other side, by the kernel turned round."""
+    """Cotangents of x and w. The cotangent of x is a convolution with the reversed kernel."""
     mirrored = tuple(slice(None, None, -1) for _ in w.shape[:-2])
     x_bar = convolved(a_bar, w[mirrored].swapaxes(-1, -2))  # CL0*
     flat = a_bar.reshape(-1, a_bar.shape[-1])
@@ -51,12 +53,13 @@ def convolved_backward(x: Any, w: Any, a_bar: Any) -> tuple[Any, Any]:
 
 
 def _cell(name: str, dimensions: int, peepholes: bool) -> Cell:
-    """The cell on a line or in a plane."""
+    """The cell in one or two dimensions."""
     kernel, places = {1: ("K", "W"), 2: ("K K", "U W")}[dimensions]
-    over = tuple(range(dimensions + 1))  # batch and places
+    over = tuple(range(dimensions + 1))  # batch and spatial axes
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int, K: int = 3, W: int = 4, U: int = 2) -> Params:
-        """Uniform kernels after Glorot, by what a number sums over; biases and peepholes zero, the forget bias 1."""
+        """Uniform Glorot kernels, scaled by the number of terms in each sum; zero biases and peepholes; forget bias
+        1."""
         size = (K,) * dimensions
 
         def drawn(channels: int) -> np.ndarray:
@@ -81,7 +84,7 @@ def _cell(name: str, dimensions: int, peepholes: bool) -> Cell:
         return State(h, c), Tape(x, state, Nodes(a, i, f, g, o, c, u, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (_, i, f, g, o, c, u, _) = tape
         p_i, p_f, p_o = (0.0 if v is None else v for v in (p.p_i, p.p_f, p.p_o))
         o_bar, u_bar = bar.h * u, bar.h * o  # CL5*

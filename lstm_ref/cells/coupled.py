@@ -1,6 +1,6 @@
-"""LSTM with one gate for what is kept and what is written, both ways: edges C1-C5 forward, C1*-C5* backward.
+"""LSTM in which one gate sets both what is kept and what is written, two variants: edges C1-C5, C1*-C5* backward.
 
-derivations/coupled.md derives each. Conventions that bite: the gates stand in the order s, g, o; in `coupled_input` the
+derivations/coupled.md derives each. Conventions that bite: the gates stand in the order s, g, o. In `coupled_input` the
 gate s is the input gate and f = 1 - s; in `coupled_forget` it is the forget gate and i = 1 - s.
 Source: Greff et al., "LSTM: a search space odyssey", IEEE TNNLS 28, 2017, variant CIFG; the first coupling is its own.
 """
@@ -23,7 +23,7 @@ class Nodes(NamedTuple):
     a: Any
     """Pre-activations of s, g, o, (B, 3H)."""
     s: Any
-    """The one gate, (B, H)."""
+    """The shared gate, (B, H)."""
     g: Any
     """Candidate."""
     o: Any
@@ -41,7 +41,7 @@ def _cell(name: str, s_writes: bool) -> Cell:
     sign = -1.0 if s_writes else 1.0
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-        """Glorot kernels, gate by gate; a bias of ∓1, so that the cell keeps at first."""
+        """Glorot kernels, gate by gate; the gate's bias is ∓1, so that the cell mostly keeps its state at first."""
         p = affine(rng, D, H, 3)
         p.b[:H] = sign
         return p
@@ -58,7 +58,7 @@ def _cell(name: str, s_writes: bool) -> Cell:
         return State(h, c), Tape(x, state, Nodes(a, s, g, o, c, u, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (_, s, g, o, _, u, _) = tape
         f, i = (1 - s, s) if s_writes else (s, 1 - s)
         o_bar, u_bar = bar.h * u, bar.h * o  # C5*

@@ -1,4 +1,4 @@
-"""What can be said of a cell: its parameters as a formula, its source, its equations as they stand in the code."""
+"""Descriptions of a cell: its parameter count as a formula, its source, and its equations as they stand in the code."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TAG = re.compile(r"# (?P<tag>[A-Z]{1,2}\d+\*?)(?P<rest>.*)$")
 
 
 class Equation(NamedTuple):
-    """One tagged line."""
+    """One line of code that has a tag."""
 
     tag: str
     code: str
     comment: str
-    """What the line's comment says after its tag."""
+    """The text of the line's comment after the tag."""
 
 
 def parameters(cell: Cell) -> str:
@@ -37,23 +37,23 @@ def parameters(cell: Cell) -> str:
 
 
 def number_of_parameters(cell: Cell, D: int, H: int, **sizes: int) -> int:
-    """Their number."""
+    """The number of parameters for these sizes."""
     return sum(prod(shape) for shape in named(cell.parameter_shapes(D, H, **sizes)).values())
 
 
 def states(cell: Cell) -> str:
-    """The state's arrays: "h (B, H), c (B, H)"."""
+    """The names and shapes of the state's arrays: "h (B, H), c (B, H)"."""
     return ", ".join(f"{name} ({', '.join(shape.split())})" for name, shape in named(cell.state).items())
 
 
 def source(cell: Cell) -> str:
-    """Paper and equations, from the docstring of the cell's module."""
+    """The paper and its equations, from the docstring of the cell's module."""
     text = inspect.getdoc(sys.modules[cell.backward.__module__]) or ""
     return " ".join(text.partition("Source:")[2].split())
 
 
 def equations(cell: Cell) -> tuple[list[Equation], list[Equation]]:
-    """The tagged lines of its forward and of its backward, as they stand in the code."""
+    """The tagged lines of the forward and of the backward function, as they stand in the code."""
     forward, backward = (_tagged(inspect.getsource(f)) for f in (cell.forward, cell.backward))
     return forward, backward
 
@@ -66,6 +66,6 @@ def _tagged(text: str) -> list[Equation]:
             comments = (_TAG.search(line) for line in lines[statement.lineno - 1 : statement.end_lineno])
             if match := next(filter(None, comments), None):
                 code = ast.unparse(statement)
-                code = re.sub(r"^\((.*?)\) = ", r"\1 = ", code)  # several names at once, without their brackets
+                code = re.sub(r"^\((.*?)\) = ", r"\1 = ", code)  # several names at once, without their parentheses
                 found.append((statement.lineno, Equation(match["tag"], code, match["rest"].strip(" ,"))))
     return [equation for _, equation in sorted(found, key=lambda pair: pair[0])]

@@ -1,7 +1,7 @@
 """LSTM with DropConnect on its recurrent kernel: edge DC1 forward, DC1* backward; derivations/dropconnect.md.
 
-Conventions that bite: the mask is a parameter like the kernel itself, drawn once for a whole sequence, and has a
-gradient like everything else that the cell reads; it holds 0 or 1 / (1 - rate).
+Conventions that bite: the mask is a parameter like the kernel itself. It is drawn once for a whole sequence, and it has
+a gradient like everything else that the cell reads. It holds 0 or 1 / (1 - rate).
 Source: Merity, Keskar and Socher, "Regularizing and optimizing LSTM language models", ICLR 2018, section 2, after Wan
 et al., "Regularization of neural networks using DropConnect", ICML 2013.
 """
@@ -20,22 +20,22 @@ class Params(NamedTuple):
     """Parameters, for input size D and hidden size H."""
 
     cell: Any
-    """Of the LSTM."""
+    """Parameters of the LSTM."""
     mask: Any
-    """What is left of the recurrent kernel, (H, 4H)."""
+    """Mask of the recurrent kernel, (H, 4H)."""
 
 
 class Nodes(NamedTuple):
     """The named values of a step, in forward order."""
 
     v: Any
-    """The recurrent kernel that is left, (H, 4H)."""
+    """The masked recurrent kernel, (H, 4H)."""
     cell: Any
-    """Of the LSTM."""
+    """Nodes of the LSTM."""
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """As the LSTM's; nothing dropped."""
+    """Initialised like the LSTM; nothing is dropped."""
     return Params(lstm.initial_parameters(rng, D, H), np.ones((H, 4 * H)))
 
 
@@ -47,7 +47,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`."""
     x, prev, (v, nodes) = tape
     given = lstm.backward(p.cell._replace(w_h=v), Tape(x, prev, nodes), bar)
     v_bar = given.params.w_h
@@ -64,5 +64,5 @@ dropconnect = lstm._replace(
     initial_parameters=initial_parameters,
     forward=forward,
     backward=backward,
-    by_row=False,  # the masked kernel is in the tape
+    by_row=False,  # the masked kernel is in the tape, and has no batch axis
 )

@@ -1,7 +1,7 @@
 """A constant added to the forget gate at run time: edge FB1 forward, FB1* backward; derivations/forget_bias.md.
 
-Conventions that bite: the constant is no parameter, so that weight decay and a reset to zero leave it alone, and a bias
-that is read from or written to a framework that has it (Haiku, TensorFlow 1) is not the bias of one that has not.
+Conventions that bite: the constant is not a parameter, so weight decay and a reset to zero do not touch it. Frameworks
+with this constant (Haiku, TensorFlow 1) store a different bias than frameworks without it.
 Source: Jozefowicz, Zaremba and Sutskever, "An empirical exploration of recurrent network architectures", ICML 2015; at
 run time: the `forget_bias` of TensorFlow's BasicLSTMCell, and Haiku's LSTM.
 """
@@ -30,9 +30,9 @@ def with_forget_bias(inner: Cell, name: str, beta: float = 1.0) -> Cell:
         return inner.forward(p._replace(b=b), state, x)
 
     def backward(p: Any, tape: Tape, bar: Any) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`."""
         given = inner.backward(moved(p), tape, bar)
-        b_bar = given.params.b  # FB1*  what is added is a constant
+        b_bar = given.params.b  # FB1*  the added number is a constant
         return given._replace(params=given.params._replace(b=b_bar))
 
     return inner._replace(name=name, page="forget_bias", forward=forward, backward=backward)

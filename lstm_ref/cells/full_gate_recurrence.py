@@ -1,7 +1,8 @@
 """LSTM whose gates read the gates of the step before: edges Q1-Q5 forward, Q1*-Q5* backward.
 
 derivations/full_gate_recurrence.md derives each. Conventions that bite: the gates are part of the state, so they have
-initial values, and cotangents from the next step; the candidate reads none of them. With peepholes; order i, f, g, o.
+initial values, and receive cotangents from the next step. The candidate does not read them. With peepholes; order i, f,
+g, o.
 Source: Greff et al., "LSTM: a search space odyssey", IEEE TNNLS 28, 2017, variant FGR, after Hochreiter and
 Schmidhuber 1997.
 """
@@ -34,15 +35,15 @@ class Params(NamedTuple):
     p_o: Any
     """Peephole of the output gate, (H,)."""
     r_i: Any
-    """What i, f and o of the step before give the input gate, (3H, H)."""
+    """Kernel from the previous step's i, f and o to the input gate, (3H, H)."""
     r_f: Any
-    """And the forget gate, (3H, H)."""
+    """Kernel from the previous step's i, f and o to the forget gate, (3H, H)."""
     r_o: Any
-    """And the output gate, (3H, H)."""
+    """Kernel from the previous step's i, f and o to the output gate, (3H, H)."""
 
 
 class State(NamedTuple):
-    """What a step hands to the next, each (B, H)."""
+    """The state that a step passes to the next, each (B, H)."""
 
     h: Any
     """Hidden state and output."""
@@ -57,7 +58,7 @@ class State(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """As the LSTM's with peepholes; Glorot kernels between the gates."""
+    """Initialised like the LSTM with peepholes; Glorot kernels between the gates."""
     r_i, r_f, r_o = (np.concatenate([glorot(rng, H, H) for _ in range(3)]) for _ in range(3))
     return Params(**peephole.initial_parameters(rng, D, H)._asdict(), r_i=r_i, r_f=r_f, r_o=r_o)
 
@@ -77,13 +78,13 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (_, i, f, g, o, c, u, _) = tape
     q = concatenate((prev.i, prev.f, prev.o), axis=-1)
     o_bar, u_bar = bar.o + bar.h * u, bar.h * o  # Q5*  o has two readers: h, and the gates of the next step
     a_o_bar = o_bar * o * (1 - o)  # Q4*
     c_bar = bar.c + u_bar * (1 - u * u) + a_o_bar * p.p_o  # Q5*, Q4*
-    i_bar, f_bar, g_bar = bar.i + c_bar * g, bar.f + c_bar * prev.c, c_bar * i  # Q3*  so have i and f
+    i_bar, f_bar, g_bar = bar.i + c_bar * g, bar.f + c_bar * prev.c, c_bar * i  # Q3*  i and f also feed the next gates
     a_i_bar, a_f_bar, a_g_bar = i_bar * i * (1 - i), f_bar * f * (1 - f), g_bar * (1 - g * g)  # Q2*
     prev_c_bar = c_bar * f + a_i_bar * p.p_i + a_f_bar * p.p_f  # Q3*, Q2*
     q_bar = a_i_bar @ p.r_i.T + a_f_bar @ p.r_f.T + a_o_bar @ p.r_o.T  # Q2*, Q4*

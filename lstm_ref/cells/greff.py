@@ -1,8 +1,8 @@
-"""The LSTMs of the search space odyssey, one set of equations: V1-V5 forward, V1*-V5* backward; derivations/greff.md.
+"""The LSTM variants of "a search space odyssey", one set of equations: V1-V5, V1*-V5* backward; derivations/greff.md.
 
-Each variant takes something away from the LSTM with peepholes. A gate that is taken away is open: it is 1, its slope
-i (1 - i) is 0, and it has neither kernel nor peephole. Conventions that bite: the blocks of the gates that are left
-stand in the order i, f, g, o; what a variant does not have is None among its parameters and nodes.
+Each variant removes something from the LSTM with peepholes. A removed gate is always open: it is 1, its slope i (1 - i)
+is 0, and it has neither kernel nor peephole. Conventions that bite: the blocks of the remaining gates stand in the
+order i, f, g, o. Parameters and nodes that a variant lacks are None.
 Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber, "LSTM: a search space odyssey", IEEE TNNLS 28, 2017.
 """
 
@@ -27,7 +27,7 @@ class Activation(NamedTuple):
 
 
 TANH = Activation(tanh, lambda y: 1 - y * y)
-LINEAR = Activation(lambda a: 1 * a, lambda y: 1 + 0 * y)  # 1 * a: a value with a name of its own
+LINEAR = Activation(lambda a: 1 * a, lambda y: 1 + 0 * y)  # 1 * a makes a separate value, which can have its own name
 
 
 def variant(
@@ -39,30 +39,30 @@ def variant(
     of_cell: Activation = TANH,
     peepholes: bool = True,
 ) -> Cell:
-    """The LSTM that has these gates; `coupled`: f = 1 - i, and f has no parameters."""
+    """The LSTM that has these gates. With `coupled`, f = 1 - i, and f has no parameters."""
     n = len(gates)
     shared = 1.0 if coupled else 0.0
     peeps = {f"p_{k}": "H" for k in "ifo" if peepholes and k in gates}
     shapes = Params(f"D {n}H", f"H {n}H", f"{n}H", **peeps)
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-        """Glorot kernels; biases and peepholes zero, but the forget gate's bias, 1."""
+        """Glorot kernels; zero biases and peepholes, except the forget gate's bias, which is 1."""
         p = Params(*affine(rng, D, H, n), **{k: np.zeros(H) for k in peeps})
         if "f" in gates:
             blocks(p.b, n)[gates.index("f")][:] = 1
         return p
 
     def by_letter(a: Any) -> list[Any]:
-        """The blocks i, f, g, o; None for those that are not there."""
+        """The blocks i, f, g, o; None for each block that is missing."""
         parts = dict(zip(gates, blocks(a, n), strict=True))
         return [parts.get(k) for k in "ifgo"]
 
     def gate(a: Any, weights: Any, c: Any) -> Any:
-        """σ(a + p c); 1 where there is no gate."""
+        """σ(a + p c); None where there is no gate."""
         return None if a is None else sigmoid(a if weights is None else a + weights * c)
 
     def opened(i: Any, f: Any, o: Any) -> tuple[Any, Any, Any]:
-        """The gates as the equations use them."""
+        """The gates as the equations use them: a missing gate is 1."""
         i = 1.0 if i is None else i
         return i, (1 - i if coupled else 1.0 if f is None else f), 1.0 if o is None else o
 
@@ -79,7 +79,7 @@ def variant(
         return State(h, c), Tape(x, state, Nodes(a, i, f, g, o, c, u, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, nodes = tape
         i, f, o = opened(nodes.i, nodes.f, nodes.o)
         g, c, u = nodes.g, nodes.c, nodes.u
@@ -88,7 +88,7 @@ def variant(
         a_o_bar = o_bar * o * (1 - o)  # V4*
         c_bar = bar.c + u_bar * of_cell.slope(u) + a_o_bar * p_o  # V5*, V4*
         kept_bar, g_bar = c_bar * prev.c, c_bar * i  # V3*
-        i_bar = c_bar * g - shared * kept_bar  # V3*  coupled, i has two readers: c, and f = 1 - i
+        i_bar = c_bar * g - shared * kept_bar  # V3*  when coupled, i has two readers: c, and f = 1 - i
         f_bar = (1 - shared) * kept_bar  # V3*
         a_i_bar, a_f_bar, a_g_bar = i_bar * i * (1 - i), f_bar * f * (1 - f), g_bar * of_candidate.slope(g)  # V2*
         prev_c_bar = c_bar * f + a_i_bar * p_i + a_f_bar * p_f  # V3*, V2*
@@ -108,7 +108,7 @@ def variant(
 
 
 def _as(values: Any, *bars: Any) -> Any:
-    """The cotangents, but None where there is no value."""
+    """The cotangents; None wherever the value is None."""
     return type(values)(*(None if v is None else bar for v, bar in zip(values, bars, strict=True)))
 
 
@@ -127,4 +127,4 @@ np_ = variant("np", peepholes=False)
 cifg = variant("cifg", gates="igo", coupled=True)
 """Coupled input and forget gate, f = 1 - i."""
 no_output_tanh = variant("no_output_tanh", of_cell=LINEAR, peepholes=False)
-"""h = o c, as tutorials have it."""
+"""h = o c, as some tutorials write it."""

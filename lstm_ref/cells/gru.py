@@ -1,7 +1,8 @@
 """GRU cell, reset gate after the product: edges G1-G5 forward, G1*-G5* backward; derivations/gru.md derives each.
 
-Conventions that bite: two biases, because the reset gate multiplies the recurrent one; gates in the order r, z, n; the
-update reads h = (1 - z) n + z h_prev, and other authors exchange z and 1 - z. It is what cuDNN, torch and Keras have.
+Conventions that bite: there are two biases, because the reset gate multiplies the recurrent one. Gates stand in the
+order r, z, n. The update is h = (1 - z) n + z h_prev; other authors exchange z and 1 - z. This is the GRU of cuDNN,
+torch and Keras.
 Source: Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014; with the reset gate after
 the product: Chung et al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", 2014.
 """
@@ -30,7 +31,7 @@ class Params(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a step hands to the next, for batch size B."""
+    """The state that a step passes to the next, for batch size B."""
 
     h: Any
     """Hidden state and output, (B, H)."""
@@ -70,11 +71,11 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (_, m, r, z, n, _) = tape
     m_n = blocks(m, 3)[2]
     n_bar, z_bar, kept_bar = bar.h * (1 - z), bar.h * (prev.h - n), bar.h * z  # G5*
-    s_bar = n_bar * (1 - n * n)  # G4*  of the candidate's pre-activation
+    s_bar = n_bar * (1 - n * n)  # G4*  cotangent of the candidate's pre-activation
     r_bar, m_n_bar = s_bar * m_n, s_bar * r  # G4*
     r_in_bar, z_in_bar = r_bar * r * (1 - r), z_bar * z * (1 - z)  # G3*
     a_bar = concatenate((r_in_bar, z_in_bar, s_bar), axis=-1)  # G3*, G4*

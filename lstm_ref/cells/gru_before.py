@@ -1,7 +1,8 @@
 """GRU cell, reset gate before the product, as first published: edges B1-B5 forward, B1*-B5* backward.
 
-derivations/gru_before.md derives each. Conventions that bite: one bias; gates in the order r, z, n; `gru_before` keeps
-by z, h = z h_prev + (1 - z) n, as Cho et al. write it; `gru_before_swapped` writes by z, as Chung et al. do.
+derivations/gru_before.md derives each. Conventions that bite: one bias; gates in the order r, z, n. In `gru_before`, z
+is the share that is kept, h = z h_prev + (1 - z) n, as Cho et al. write it. In `gru_before_swapped`, z is the share
+that is written, as in Chung et al.
 Source: Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014, equations 5-8; Chung et
 al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", 2014, equations 4-7.
 """
@@ -28,7 +29,7 @@ class Nodes(NamedTuple):
     z: Any
     """Update gate."""
     k: Any
-    """What the reset gate leaves of the hidden state."""
+    """The hidden state times the reset gate."""
     n: Any
     """Candidate."""
     h: Any
@@ -36,7 +37,7 @@ class Nodes(NamedTuple):
 
 
 def _cell(name: str, z_keeps: bool) -> Cell:
-    """The cell whose update gate keeps, or writes."""
+    """The cell whose update gate z is the share that is kept, or the share that is written."""
     sign = 1.0 if z_keeps else -1.0
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
@@ -56,7 +57,7 @@ def _cell(name: str, z_keeps: bool) -> Cell:
         return State(h), Tape(x, state, Nodes(a, r, z, k, n, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (_, r, z, k, n, _) = tape
         w_r, w_z, w_n = blocks(p.w_h, 3)
         keep = z if z_keeps else 1 - z

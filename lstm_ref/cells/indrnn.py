@@ -1,7 +1,7 @@
-"""Independently recurrent network: each unit reads of the past only itself: edges I1-I2 forward, I1*-I2* backward.
+"""Independently recurrent network: each unit's recurrence reads only that unit: edges I1-I2 forward, I1*-I2* backward.
 
-derivations/indrnn.md derives each. Conventions that bite: the recurrent kernel is a vector; ReLU, whose subgradient at
-0 is 0.
+derivations/indrnn.md derives each. Conventions that bite: the recurrent kernel is a vector. The activation is ReLU,
+whose subgradient at 0 is 0.
 Source: Li, Li, Cook, Zhu and Gao, "Independently recurrent neural network (IndRNN)", CVPR 2018, equation 2.
 """
 
@@ -18,7 +18,7 @@ from lstm_ref.cells.rnn import Nodes, State
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """A Glorot kernel, recurrent weights uniform in 0..1 (the paper's), zero bias, float64."""
+    """A Glorot kernel, recurrent weights uniform in 0..1 (as in the paper), zero bias; float64."""
     return Params(w_x=glorot(rng, D, H), w_h=rng.uniform(0, 1, H), b=np.zeros(H))
 
 
@@ -30,7 +30,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (a, _) = tape
     a_bar = bar.h * step(a)  # I2*
     x_bar, prev_h_bar = a_bar @ p.w_x.T, a_bar * p.w_h  # I1*

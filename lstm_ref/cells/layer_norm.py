@@ -1,9 +1,9 @@
 """LSTM with layer normalisation: edges N1-N6 forward, N0*-N6* backward; derivations/layer_norm.md derives each.
 
-Two forms. `layer_norm` carries c as it is and normalises only what tanh reads of it (Ba et al.); `layer_norm_carried`
-carries the normalised c (TensorFlow's LayerNormBasicLSTMCell). Conventions that bite: the mean and the variance are
-over all 4H pre-activations together, separately for what comes from x and from h; no shift beside the bias, which would
-be a second one; epsilon is added to the variance, 1e-5.
+Two forms. `layer_norm` carries c itself to the next step, and normalises it only as the input of tanh (Ba et al.).
+`layer_norm_carried` carries the normalised c (TensorFlow's LayerNormBasicLSTMCell). Conventions that bite: mean and
+variance are over all 4H pre-activations together, separately for the product with x and the product with h. The
+normalised products have no shift of their own, which would be a second bias. Epsilon, 1e-5, is added to the variance.
 Source: Ba, Kiros and Hinton, "Layer normalization", 2016, equations 20-22.
 """
 
@@ -36,7 +36,7 @@ class Params(NamedTuple):
     k_c: Any
     """Gain of the normalised cell state, (H,)."""
     b_c: Any
-    """Its shift, (H,)."""
+    """Shift of the normalised cell state, (H,)."""
 
 
 class Nodes(NamedTuple):
@@ -65,21 +65,21 @@ class Nodes(NamedTuple):
     y_c: Any
     """Normalised."""
     n: Any
-    """With gain and shift: what tanh reads."""
+    """Normalised cell state with gain and shift, the input of tanh."""
     u: Any
-    """tanh of it."""
+    """tanh of `n`."""
     h: Any
     """New hidden state."""
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """As the LSTM's; gains 1, shift 0."""
+    """Initialised like the LSTM; gains 1, shift 0."""
     w_x, w_h, b = lstm.initial_parameters(rng, D, H)
     return Params(w_x, w_h, b, np.ones(4 * H), np.ones(4 * H), np.ones(H), np.zeros(H))
 
 
 def mean(v: Any) -> Any:
-    """Over the last axis, which stays, of size 1."""
+    """Mean over the last axis, which is kept with size 1."""
     return v.sum(-1)[..., None] / v.shape[-1]
 
 
@@ -90,12 +90,12 @@ def normalised(v: Any) -> Any:
 
 
 def normalised_backward(v: Any, y_bar: Any) -> Any:
-    """Cotangent of v, given that of y = normalised(v): what would move the mean or the variance is taken out."""
+    """Cotangent of v, given that of y = normalised(v). The parts that would move mean or variance are subtracted."""
     d = v - mean(v)
     r = 1 / sqrt(mean(d * d) + EPSILON)
     y = d * r
     v_bar = r * (y_bar - mean(y_bar) - y * mean(y_bar * y))  # N0*
-    return v_bar  # noqa: RET504  the equation has a name, which the dictionary of mistakes reads
+    return v_bar  # noqa: RET504  the equation needs a name for the dictionary of mistakes
 
 
 def _cell(name: str, carried: bool) -> Cell:
@@ -116,7 +116,7 @@ def _cell(name: str, carried: bool) -> Cell:
         return State(h, n if carried else c), Tape(x, state, Nodes(v_x, v_h, y_x, y_h, a, i, f, g, o, c, y_c, n, u, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (v_x, v_h, y_x, y_h, _, i, f, g, o, c, y_c, _, u, _) = tape
         carried_n_bar, carried_c_bar = (bar.c, 0 * bar.c) if carried else (0 * bar.c, bar.c)
         o_bar, u_bar = bar.h * u, bar.h * o  # N6*

@@ -18,7 +18,7 @@ from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine, blocks
 
 
 class State(NamedTuple):
-    """What a step hands to the next, for batch size B."""
+    """The state that a step passes to the next, for batch size B."""
 
     h: Any
     """Hidden state and output, (B, H)."""
@@ -48,7 +48,10 @@ class Nodes(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """Glorot kernels, gate by gate; biases zero but the forget gate's, 1 (Jozefowicz, Zaremba and Sutskever 2015)."""
+    """Glorot kernels, gate by gate; zero biases, except the forget gate's, which is 1.
+
+    Source: Jozefowicz, Zaremba and Sutskever, 2015 (the forget bias).
+    """
     p = affine(rng, D, H, 4)
     split_gates(p.b)[1][:] = 1
     return p
@@ -66,7 +69,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (_, i, f, g, o, _, u, _) = tape
     o_bar, u_bar = bar.h * u, bar.h * o  # L5*
     c_bar = bar.c + u_bar * (1 - u * u)  # L4*  c has two readers: u, and the next step
@@ -85,26 +88,58 @@ def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
 
 
 def split_gates(a: Any) -> tuple[Any, Any, Any, Any]:
-    """The four blocks i, f, g, o of the last axis, each of size H."""
+    """Splits the gates' blocks.
+
+    Args:
+        a: Array (..., 4H), for example pre-activations, a kernel or a bias.
+
+    Returns:
+        The blocks i, f, g, o, each (..., H).
+    """
     a_i, a_f, a_g, a_o = blocks(a, 4)
     return a_i, a_f, a_g, a_o
 
 
 def stacked_kernel(p: Params) -> Any:
-    """The kernels as one matrix W of shape (H + D, 4H), so that a = [h; x] W + b: the tutorials' view of L1."""
+    """The kernels as one matrix, the view that many tutorials take of L1: a = [h; x] W + b.
+
+    Args:
+        p: Parameters with kernels (D, 4H) and (H, 4H).
+
+    Returns:
+        W, (H + D, 4H).
+    """
     return concatenate((p.w_h, p.w_x), axis=0)
 
 
 def from_stacked_kernel(w: Any, b: Any) -> Params:
-    """The parameters whose `stacked_kernel` is w (H + D, 4H); b (4H,)."""
+    """The inverse of `stacked_kernel`.
+
+    Args:
+        w: Stacked kernel, (H + D, 4H).
+        b: Bias, (4H,).
+
+    Returns:
+        The LSTM's parameters.
+    """
     H = b.shape[-1] // 4
     return Params(w_x=w[H:], w_h=w[:H], b=b)
 
 
 def separate(p: Params) -> dict[str, Any]:
-    """Twelve arrays, gate by gate: W_k (D, H), U_k (H, H), b_k (H,), with a_k = x W_k + h U_k + b_k for k = i, f, g, o.
+    """Twelve arrays, one for each gate and kind: a_k = x W_k + h U_k + b_k for k = i, f, g, o.
 
-    Of a gradient it is the gradient in this view.
+    Args:
+        p: Parameters of the LSTM, or a gradient in the same structure.
+
+    Returns:
+        W_k (D, H), U_k (H, H) and b_k (H,) under the names "W_i", "U_i", "b_i", …
+
+    Example:
+        >>> import numpy as np
+        >>> p = initial_parameters(np.random.default_rng(0), D=3, H=2)
+        >>> separate(p)["b_f"].tolist()
+        [1.0, 1.0]
     """
     return {
         f"{kind}_{k}": part
@@ -114,7 +149,14 @@ def separate(p: Params) -> dict[str, Any]:
 
 
 def from_separate(parts: Mapping[str, Any]) -> Params:
-    """The parameters whose `separate` this is."""
+    """The inverse of `separate`.
+
+    Args:
+        parts: The twelve arrays by name.
+
+    Returns:
+        The LSTM's parameters.
+    """
     return Params(*(concatenate([parts[f"{kind}_{k}"] for k in "ifgo"], axis=-1) for kind in "WUb"))
 
 

@@ -1,7 +1,8 @@
 """Minimal gated unit: one gate that resets and updates: edges A1-A5 forward, A1*-A5* backward; derivations/mgu.md.
 
-Conventions that bite: `mgu` writes by its gate, h = (1 - f) h_prev + f n, as the paper has it; `mgu_keeps` keeps by it,
-h = f h_prev + (1 - f) n, which is another function, since the same f resets. Order f, n.
+Conventions that bite: in `mgu` the gate f is the share that is written, h = (1 - f) h_prev + f n, as in the paper. In
+`mgu_keeps` it is the share that is kept, h = f h_prev + (1 - f) n. The two are different functions, since the same f
+also resets. Order f, n.
 Source: Zhou, Wu, Zhang and Zhou, "Minimal gated unit for recurrent neural networks", 2016, equations 6a-6c.
 """
 
@@ -25,7 +26,7 @@ class Nodes(NamedTuple):
     f: Any
     """The gate, (B, H)."""
     k: Any
-    """What it leaves of the hidden state."""
+    """The hidden state times the gate."""
     n: Any
     """Candidate."""
     h: Any
@@ -33,11 +34,11 @@ class Nodes(NamedTuple):
 
 
 def _cell(name: str, f_keeps: bool) -> Cell:
-    """The unit whose gate keeps, or writes."""
+    """The unit whose gate f is the share that is kept, or the share that is written."""
     sign = 1.0 if f_keeps else -1.0
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-        """Glorot kernels and zero biases, but the gate's, 1 (the paper's)."""
+        """Glorot kernels; zero biases, except the gate's, which is 1 (as in the paper)."""
         p = affine(rng, D, H, 2)
         p.b[:H] = 1
         return p
@@ -55,7 +56,7 @@ def _cell(name: str, f_keeps: bool) -> Cell:
         return State(h), Tape(x, state, Nodes(a, f, k, n, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (_, f, k, n, _) = tape
         w_f, w_n = blocks(p.w_h, 2)
         keep = f if f_keeps else 1 - f

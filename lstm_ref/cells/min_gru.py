@@ -1,7 +1,8 @@
-"""minGRU: a GRU whose gate and candidate read the input alone: edges X1-X3 forward, X1*-X3* backward.
+"""minGRU: a GRU whose gate and candidate read only the input: edges X1-X3 forward, X1*-X3* backward.
 
-derivations/min_gru.md derives each. Conventions that bite: the candidate is made positive, g(v) = v + ½ from 0 on and
-σ(v) below, so that its logarithm exists; g has a kink at 0; z writes; order z, n; a bias, which the paper leaves out.
+derivations/min_gru.md derives each. Conventions that bite: the candidate is made positive, so that its logarithm
+exists: g(v) = v + ½ for v > 0, and σ(v) otherwise. g has a kink at 0. z is the share that is written. Order z, n. There
+is a bias, which the paper leaves out.
 Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all we needed?", 2024, section 3.1 and appendix B.
 """
 
@@ -49,7 +50,7 @@ def slope_of_positive(v: Any, y: Any) -> Any:
 
 
 def log_positive(v: Any) -> Any:
-    """ln g(v), also where g(v) itself underflows."""
+    """ln g(v), accurate also where g(v) itself underflows."""
     return where(v > 0, log(relu(v) + 0.5), log_sigmoid(-relu(-v)))
 
 
@@ -68,7 +69,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (a, z, n, _) = tape
     a_n = blocks(a, 2)[1]
     z_bar, n_bar, prev_h_bar = bar.h * (n - prev.h), bar.h * z, bar.h * (1 - z)  # X3*

@@ -1,7 +1,7 @@
-"""minLSTM: two gates that add up to one, reading the input alone: edges Z1-Z4 forward, Z1*-Z4* backward.
+"""minLSTM: two gates that sum to one and read only the input: edges Z1-Z4 forward, Z1*-Z4* backward.
 
-derivations/min_lstm.md derives each. Conventions that bite: the gates are divided by their sum, in logarithms; the
-candidate is positive, as in `min_gru`; order f, i, n; a bias, which the paper leaves out.
+derivations/min_lstm.md derives each. Conventions that bite: the gates are divided by their sum, in logarithms. The
+candidate is positive, as in `min_gru`. Order f, i, n. There is a bias, which the paper leaves out.
 Source: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all we needed?", 2024, section 3.2 and appendix B.
 """
 
@@ -25,7 +25,7 @@ class Nodes(NamedTuple):
     d: Any
     """Logarithm of f / i, (B, H)."""
     k: Any
-    """What is kept, f / (f + i)."""
+    """The share that is kept, f / (f + i)."""
     n: Any
     """Candidate, positive."""
     h: Any
@@ -33,7 +33,7 @@ class Nodes(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """Glorot kernels and zero biases, but the forget gate's, 1."""
+    """Glorot kernels; zero biases, except the forget gate's, which is 1."""
     b = np.zeros(3 * H)
     b[:H] = 1
     return Params(glorot(rng, D, H, 3), b)
@@ -43,14 +43,14 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
     """Next state, and the tape of values that `backward` reads. x (B, D)."""
     a = x @ p.w_x + p.b  # Z1
     a_f, a_i, a_n = blocks(a, 3)
-    d = log_sigmoid(a_f) - log_sigmoid(a_i)  # Z2  f / (f + i) itself is 0 / 0 where both gates are shut
+    d = log_sigmoid(a_f) - log_sigmoid(a_i)  # Z2  f / (f + i) itself is 0 / 0 where both gates are closed
     k, n = sigmoid(d), positive(a_n)  # Z3
     h = k * state.h + (1 - k) * n  # Z4
     return State(h), Tape(x, state, Nodes(a, d, k, n, h))
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (a, _, k, n, _) = tape
     a_f, a_i, a_n = blocks(a, 3)
     k_bar, n_bar, prev_h_bar = bar.h * (prev.h - n), bar.h * (1 - k), bar.h * k  # Z4*

@@ -1,10 +1,10 @@
 """mLSTM: a matrix memory with exponential gates, one step: edges MM1-MM7 forward, MM1*-MM7* backward.
 
 derivations/mlstm.md derives each. Conventions that bite: the stabiliser m is part of the state and of the function, as
-in `slstm`; the denominator is max(|n q|, e^-m), whose two kinks have the subgradient of the larger side; the factor
-1/√H stands at the key (`mlstm`, the paper) or at the query (`mlstm_scaled_query`): one function of h, two of the
-states. N heads of H units each; i and f are one number a head. Pre-activations in the order q, k, v, o (NH each), i, f
-(N each).
+in `slstm`. The denominator is max(|n q|, e^-m); at its two kinks, the subgradient is that of the larger side. The
+factor 1/√H scales the key (`mlstm`, the paper) or the query (`mlstm_scaled_query`): both give the same h, but different
+states. There are N heads of H units each; i and f are one number per head. Pre-activations stand in the order q, k, v,
+o (NH each), i, f (N each).
 Source: Beck et al., "xLSTM: extended long short-term memory", NeurIPS 2024, equations 19-27 and appendix A.3.
 """
 
@@ -24,20 +24,20 @@ class Params(NamedTuple):
     w_x: Any
     """Kernel of q, k, v, o, (D, 4NH)."""
     b: Any
-    """Their bias, (4NH,)."""
+    """Bias of q, k, v, o, (4NH,)."""
     w_g: Any
     """Kernel of i, f, (D, 2N)."""
     b_g: Any
-    """Their bias, (2N,)."""
+    """Bias of i, f, (2N,)."""
 
 
 class State(NamedTuple):
-    """What a step hands to the next."""
+    """The state that a step passes to the next."""
 
     h: Any
-    """Output, (B, NH); no step reads it."""
+    """Output, (B, NH); the next step does not read it."""
     c: Any
-    """Memory of every head, divided by e^m, (B, N, H, H): values by keys."""
+    """Memory of every head, divided by e^m, (B, N, H, H): rows are values, columns are keys."""
     n: Any
     """Normaliser of every head, divided by e^m, (B, N, H)."""
     m: Any
@@ -52,7 +52,7 @@ class Nodes(NamedTuple):
     g: Any
     """Pre-activations of i, f, (B, 2N)."""
     r: Any
-    """Logarithm of what is kept of the old state, (B, N)."""
+    """Logarithm of the factor on the old state, (B, N)."""
     m: Any
     """New stabiliser, (B, N)."""
     i: Any
@@ -64,9 +64,9 @@ class Nodes(NamedTuple):
     n: Any
     """New normaliser, (B, N, H)."""
     u: Any
-    """What the memory answers to the query, (B, N, H)."""
+    """The memory times the query, (B, N, H)."""
     s: Any
-    """What the normaliser answers to it, (B, N)."""
+    """The normaliser times the query, (B, N)."""
     d: Any
     """Denominator, (B, N)."""
     y: Any
@@ -83,10 +83,10 @@ def scales(key_is_scaled: bool, H: int) -> tuple[float, float]:
 
 
 def _cell(name: str, key_is_scaled: bool) -> Cell:
-    """The cell with the factor 1/√H at the key, or at the query."""
+    """The cell with the factor 1/√H on the key, or on the query."""
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int, N: int = 2) -> Params:
-        """Glorot kernels; biases zero but the forget gates', 3 (the paper's lower end)."""
+        """Glorot kernels; zero biases, except the forget gates', which are 3 (the lower end in the paper)."""
         b_g = np.zeros(2 * N)
         b_g[N:] = 3
         return Params(glorot(rng, D, N * H, 4), np.zeros(4 * N * H), glorot(rng, D, N, 2), b_g)
@@ -117,7 +117,7 @@ def _cell(name: str, key_is_scaled: bool) -> Cell:
         return State(h, c, n, m), Tape(x, state, Nodes(a, g, r, m, i, f, c, n, u, s, d, y, o, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (a, g, r, m, i, f, c, n, u, s, d, y, o, _) = tape
         q, k, v, _ = heads(p, a)
         N, H = q.shape[1:]
@@ -125,15 +125,15 @@ def _cell(name: str, key_is_scaled: bool) -> Cell:
         o_bar, y_bar = bar.h * y, (bar.h * o).reshape(u.shape)  # MM7*
         u_bar, d_bar = y_bar / d[..., None], -(y_bar * u).sum(-1) / (d * d)  # MM7*
         by_s = step(maximum(s, -s) - exp(-m))
-        s_bar = d_bar * by_s * (2 * step(s) - 1)  # MM7*  through |s| where it is the larger
-        from_d_bar = -d_bar * (1 - by_s) * exp(-m)  # MM7*  else through e^-m
+        s_bar = d_bar * by_s * (2 * step(s) - 1)  # MM7*  through |s| where that is the larger
+        from_d_bar = -d_bar * (1 - by_s) * exp(-m)  # MM7*  otherwise through e^-m
         c_bar = bar.c + u_bar[..., :, None] * q[..., None, :]  # MM6*
         n_bar = bar.n + s_bar[..., None] * q  # MM6*
-        q_bar = (c * u_bar[..., :, None]).sum(-2) + s_bar[..., None] * n  # MM6*  q asks c and n
+        q_bar = (c * u_bar[..., :, None]).sum(-2) + s_bar[..., None] * n  # MM6*  both c and n are multiplied by q
         f_bar = (c_bar * prev.c).sum(-1).sum(-1) + (n_bar * prev.n).sum(-1)  # MM5*
         i_bar = (c_bar * (v[..., :, None] * k[..., None, :])).sum(-1).sum(-1) + (n_bar * k).sum(-1)  # MM5*
         v_bar = i[..., None] * (c_bar * k[..., None, :]).sum(-1)  # MM5*
-        k_bar = i[..., None] * ((c_bar * v[..., :, None]).sum(-2) + n_bar)  # MM5*  k is written into c and n
+        k_bar = i[..., None] * ((c_bar * v[..., :, None]).sum(-2) + n_bar)  # MM5*  k is written into both c and n
         prev_c_bar, prev_n_bar = c_bar * f[..., None, None], n_bar * f[..., None]  # MM5*
         s_i_bar, s_f_bar = i_bar * i, f_bar * f  # MM4*
         m_bar = bar.m - s_i_bar - s_f_bar + from_d_bar  # MM4*, MM7*

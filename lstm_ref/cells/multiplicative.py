@@ -1,6 +1,6 @@
-"""LSTM whose recurrence is steered by the input: edges M1-M2 forward, M1*-M2* backward; derivations/multiplicative.md.
+"""LSTM whose recurrence is modulated by the input: edges M1-M2, M1*-M2* backward; derivations/multiplicative.md.
 
-The hidden state that the gates read is replaced by m = (x W_mx) (h W_mh); the rest is the LSTM's own equations.
+The gates read m = (x W_mx) (h W_mh) in place of the hidden state. Everything else is the LSTM's own equations.
 Source: Krause, Lu, Murray and Renals, "Multiplicative LSTM for sequence modelling", ICLR workshop 2017, equations
 18-24.
 """
@@ -19,28 +19,28 @@ class Params(NamedTuple):
     """Parameters, for input size D and hidden size H."""
 
     cell: Any
-    """Of the LSTM, which reads m in the place of h."""
+    """Parameters of the LSTM, which reads m in place of h."""
     w_mx: Any
-    """What the input gives the factors, (D, H)."""
+    """Kernel from the input to its factor, (D, H)."""
     w_mh: Any
-    """What the hidden state gives them, (H, H)."""
+    """Kernel from the hidden state to its factor, (H, H)."""
 
 
 class Nodes(NamedTuple):
     """The named values of a step, in forward order."""
 
     s: Any
-    """Factor of the input, (B, H)."""
+    """Factor from the input, (B, H)."""
     r: Any
-    """Factor of the hidden state, (B, H)."""
+    """Factor from the hidden state, (B, H)."""
     m: Any
-    """What the LSTM reads as its hidden state, (B, H)."""
+    """The product m, which the LSTM reads as its hidden state, (B, H)."""
     cell: Any
-    """Of the LSTM."""
+    """Nodes of the LSTM."""
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """As the LSTM's; Glorot kernels."""
+    """Initialised like the LSTM; Glorot kernels for the factors."""
     return Params(lstm.initial_parameters(rng, D, H), glorot(rng, D, H), glorot(rng, H, H))
 
 
@@ -53,7 +53,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (s, r, m, cell) = tape
     given = lstm.backward(p.cell, Tape(x, State(m, prev.c), cell), bar)
     m_bar = given.prev.h

@@ -1,8 +1,8 @@
 """LSTM as of 1997, without a forget gate: edges O1-O5 forward, O1*-O5* backward; derivations/original.md derives each.
 
-Conventions that bite: the gates stand in the order i, g, o; the squashing functions are tanh, as today, where the paper
-stretches logistic ones: its g(x) is 2 tanh(x / 2), its h(x) is tanh(x / 2). `truncated` is the paper's own backward
-pass, an estimator: what a step's gates and candidate read of the step before gets no gradient.
+Conventions that bite: the gates stand in the order i, g, o. The squashing functions are tanh, as today; the paper uses
+scaled logistic functions instead: its g(x) is 2 tanh(x / 2), its h(x) is tanh(x / 2). `truncated` is the paper's own
+backward pass, an estimator: no gradient goes back through the h_prev that gates and candidate read.
 Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, equations 1-9 and A.1.
 """
 
@@ -35,11 +35,11 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (_, i, _, g, o, _, u, _) = tape
     o_bar, u_bar = bar.h * u, bar.h * o  # O5*
     c_bar = bar.c + u_bar * (1 - u * u)  # O4*
-    i_bar, g_bar, prev_c_bar = c_bar * g, c_bar * i, c_bar  # O3*  the constant error carousel: nothing is lost
+    i_bar, g_bar, prev_c_bar = c_bar * g, c_bar * i, c_bar  # O3*  constant error carousel: it passes unchanged
     a_bar = concatenate((i_bar * i * (1 - i), g_bar * (1 - g * g), o_bar * o * (1 - o)), axis=-1)  # O2*
     x_bar, prev_h_bar = a_bar @ p.w_x.T, a_bar @ p.w_h.T  # O1*
     w_x_bar, w_h_bar, b_bar = x.T @ a_bar, prev.h.T @ a_bar, a_bar.sum(0)  # O1*
@@ -52,7 +52,7 @@ def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
 
 
 def truncated(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """The paper's truncated gradient: `backward`, but no error leaves a step through h_{t-1} O6*"""
+    """The paper's truncated gradient: as `backward`, but no error leaves the step through h_{t-1} O6*"""
     given = backward(p, tape, bar)
     return given._replace(prev=given.prev._replace(h=given.prev.h * 0))
 

@@ -1,7 +1,7 @@
 """LSTM with peepholes, one time step: edges P1-P5 forward, P1*-P5* backward; derivations/peephole.md derives each.
 
-Conventions that bite: i and f look at the cell state of the step *before*, o at the *new* one; the peephole weights are
-vectors, one number a unit. Gates in the order i, f, g, o.
+Conventions that bite: i and f read the cell state of the step *before*, o reads the *new* one. Peephole weights are
+vectors, one number per unit. Gates in the order i, f, g, o.
 Source: Gers and Schmidhuber, "Recurrent nets that time and count", IJCNN 2000; Graves, "Generating sequences with
 recurrent neural networks", 2013, equations 7-11.
 """
@@ -18,7 +18,7 @@ from lstm_ref.cells.lstm import Nodes, State, lstm, split_gates
 
 
 class Params(NamedTuple):
-    """Parameters, for input size D and hidden size H; of a variant that has not all gates, n blocks for 4."""
+    """Parameters, for input size D and hidden size H. A variant with n of the four gates has nH in place of 4H."""
 
     w_x: Any
     """Input kernel, (D, 4H)."""
@@ -35,7 +35,7 @@ class Params(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """As the LSTM's; the peepholes start closed, at zero."""
+    """Initialised like the LSTM; the peepholes start at zero."""
     w_x, w_h, b = lstm.initial_parameters(rng, D, H)
     return Params(w_x, w_h, b, p_i=np.zeros(H), p_f=np.zeros(H), p_o=np.zeros(H))
 
@@ -53,14 +53,14 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (_, i, f, g, o, c, u, _) = tape
     o_bar, u_bar = bar.h * u, bar.h * o  # P5*
     a_o_bar = o_bar * o * (1 - o)  # P4*
     c_bar = bar.c + u_bar * (1 - u * u) + a_o_bar * p.p_o  # P5*, P4*  c has three readers: the next step, u, and o
     i_bar, f_bar, g_bar = c_bar * g, c_bar * prev.c, c_bar * i  # P3*
     a_i_bar, a_f_bar, a_g_bar = i_bar * i * (1 - i), f_bar * f * (1 - f), g_bar * (1 - g * g)  # P2*
-    prev_c_bar = c_bar * f + a_i_bar * p.p_i + a_f_bar * p.p_f  # P3*, P2*  so has the one before: c, i and f
+    prev_c_bar = c_bar * f + a_i_bar * p.p_i + a_f_bar * p.p_f  # P3*, P2*  three equations read prev.c: c, i, f
     p_i_bar, p_f_bar, p_o_bar = (a_i_bar * prev.c).sum(0), (a_f_bar * prev.c).sum(0), (a_o_bar * c).sum(0)  # P2*, P4*
     a_bar = concatenate((a_i_bar, a_f_bar, a_g_bar, a_o_bar), axis=-1)  # P1*
     x_bar, prev_h_bar = a_bar @ p.w_x.T, a_bar @ p.w_h.T  # P1*

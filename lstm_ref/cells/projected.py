@@ -1,8 +1,8 @@
 """A cell whose output is projected to fewer numbers: edges J1-J2 forward, J1*-J2* backward; derivations/projected.md.
 
-The recurrent kernels of the inner cell read the projected output, so they are (P, 4H). Conventions that bite: the state
-h has P numbers, c has H; a bound on the projection cuts the gradient where it is active, and passes it whole at the
-bound itself, as torch's clamp does.
+The inner cell's recurrent kernels read the projected output, so they are (P, 4H). Conventions that bite: the state h
+has P numbers, c has H. A bound on the projection makes the gradient zero where the bound is active; exactly at the
+bound the gradient passes unchanged, as in torch's clamp.
 Source: Sak, Senior and Beaufays, "Long short-term memory based recurrent neural network architectures for large scale
 acoustic modeling", Interspeech 2014.
 """
@@ -22,7 +22,7 @@ class Params(NamedTuple):
     """Parameters, for H units projected to P."""
 
     cell: Any
-    """Of the inner cell, its recurrent kernel (P, 4H)."""
+    """Parameters of the inner cell, with a recurrent kernel (P, 4H)."""
     w_p: Any
     """Projection, (H, P)."""
 
@@ -31,7 +31,7 @@ class Nodes(NamedTuple):
     """The named values of a step, in forward order."""
 
     cell: Any
-    """Of the inner cell; its `h`, (B, H), is what is projected."""
+    """Nodes of the inner cell. Its `h`, (B, H), is projected."""
     v: Any
     """The projection before it is clipped, (B, P)."""
     h: Any
@@ -43,7 +43,7 @@ def projected(inner: Cell, name: str, bound: float | None = None) -> Cell:
     shapes = Params(inner.params._replace(w_h=inner.params.w_h.replace("H ", "P ", 1)), "H P")
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int, P: int = 3) -> Params:
-        """As the inner cell's; Glorot kernels for the recurrence and the projection."""
+        """Initialised like the inner cell; Glorot kernels for the recurrence and the projection."""
         params = inner.initial_parameters(rng, D, H)
         n = params.w_h.shape[1] // H
         return Params(params._replace(w_h=glorot(rng, P, H, n)), glorot(rng, H, P))
@@ -56,7 +56,7 @@ def projected(inner: Cell, name: str, bound: float | None = None) -> Cell:
         return new._replace(h=h), Tape(x, state, Nodes(tape.nodes, v, h))
 
     def backward(p: Params, tape: Tape, bar: Any) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, nodes = tape
         m = nodes.cell.h
         v_bar = bar.h * within(nodes.v, bound)  # J2*

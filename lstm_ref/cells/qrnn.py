@@ -1,8 +1,9 @@
 """Quasi-recurrent network, three poolings: edges W1-W4 forward, W1*-W4* backward; derivations/qrnn.md derives each.
 
-Gates and candidate read two inputs, this step's and the one before, and nothing else of the past; what is recurrent is
-the pooling alone. Conventions that bite: the input of the step before is part of the state, and has a cotangent from
-the next step; candidate n (the paper's z) and gates in the order n, f, o, i; a bias, which the paper leaves out.
+Gates and candidate read the inputs of this step and of the step before, and nothing else from the past. Only the
+pooling is recurrent. Conventions that bite: the previous input is part of the state, and receives a cotangent from the
+next step. The candidate n (the paper's z) and the gates stand in the order n, f, o, i. There is a bias, which the paper
+leaves out.
 Source: Bradbury, Merity, Xiong and Socher, "Quasi-recurrent neural networks", ICLR 2017, equations 1-6.
 """
 
@@ -17,29 +18,29 @@ from lstm_ref.cells.cell import Cell, Cotangents, Tape, blocks, glorot
 
 
 class Params(NamedTuple):
-    """Parameters; n is the number of gates and candidate: 2 for f-, 3 for fo-, 4 for ifo-pooling."""
+    """Parameters. n is the number of gates plus candidate: 2 for f-, 3 for fo-, 4 for ifo-pooling."""
 
     w_now: Any
     """Kernel of this step's input, (D, nH)."""
     w_before: Any
-    """Kernel of the input before, (D, nH)."""
+    """Kernel of the previous step's input, (D, nH)."""
     b: Any
     """Bias, (nH,)."""
 
 
 class State(NamedTuple):
-    """What a step hands to the next."""
+    """The state that a step passes to the next."""
 
     h: Any
     """Output, (B, H)."""
     c: Any
-    """What is pooled, (B, H); in f-pooling it is h itself."""
+    """Pooled value, (B, H); in f-pooling it equals h."""
     x: Any
-    """The input, (B, D)."""
+    """This step's input, (B, D), which the next step reads."""
 
 
 class Nodes(NamedTuple):
-    """The named values of a step, in forward order; None for those a pooling does not have."""
+    """The named values of a step, in forward order; None for gates that a pooling does not have."""
 
     a: Any
     """Pre-activations, (B, nH)."""
@@ -58,12 +59,12 @@ class Nodes(NamedTuple):
 
 
 def pooling(name: str, gates: str) -> Cell:
-    """The cell that has these gates beside its candidate: "f", "fo" or "ifo"."""
+    """The cell with its candidate and these gates: "f", "fo" or "ifo"."""
     letters = "n" + "".join(k for k in "foi" if k in gates)
     size, without_input_gate = len(letters), 0.0 if "i" in gates else 1.0
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-        """Glorot kernels and zero biases, but the forget gate's, 1."""
+        """Glorot kernels; zero biases, except the forget gate's, which is 1."""
         b = np.zeros(size * H)
         b[H : 2 * H] = 1
         return Params(glorot(rng, D, H, size), glorot(rng, D, H, size), b)
@@ -79,19 +80,19 @@ def pooling(name: str, gates: str) -> Cell:
         return State(h, c, x), Tape(x, state, Nodes(a, n, f, o, i, c, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, nodes = tape
         n, f, c = nodes.n, nodes.f, nodes.c
         o = 1.0 if nodes.o is None else nodes.o
         i = 1 - f if nodes.i is None else nodes.i
         o_bar, c_bar = bar.h * c, bar.c + bar.h * o  # W4*
         n_bar, i_bar, prev_c_bar = c_bar * i, c_bar * n, c_bar * f  # W3*
-        f_bar = c_bar * prev.c - without_input_gate * i_bar  # W3*  without an input gate f has two readers
+        f_bar = c_bar * prev.c - without_input_gate * i_bar  # W3*  without an input gate, f has two readers
         a_n_bar, a_f_bar = n_bar * (1 - n * n), f_bar * f * (1 - f)  # W2*
         a_o_bar, a_i_bar = o_bar * o * (1 - o), i_bar * i * (1 - i)  # W2*
         each = {"n": a_n_bar, "f": a_f_bar, "o": a_o_bar, "i": a_i_bar}
         a_bar = concatenate([each[k] for k in letters], axis=-1)  # W2*
-        x_bar, prev_x_bar = bar.x + a_bar @ p.w_now.T, a_bar @ p.w_before.T  # W1*  x is read by the next step as well
+        x_bar, prev_x_bar = bar.x + a_bar @ p.w_now.T, a_bar @ p.w_before.T  # W1*  the next step reads x as well
         w_now_bar, w_before_bar, b_bar = x.T @ a_bar, prev.x.T @ a_bar, a_bar.sum(0)  # W1*
         given = None if nodes.o is None else o_bar, None if nodes.i is None else i_bar
         return Cotangents(

@@ -1,7 +1,7 @@
 """A cell with its input added to its output: edge RE1 forward, RE1* backward; derivations/residual.md.
 
-Conventions that bite: what the next step reads is the inner cell's own h, not the sum; the input has as many numbers as
-the output (D = H).
+Conventions that bite: the next step reads the inner cell's own h, not the sum. The input is as large as the output (D =
+H).
 Source: Wu et al., "Google's neural machine translation system", 2016, equation 6, after He et al. 2016.
 """
 
@@ -16,19 +16,19 @@ from lstm_ref.cells.lstm import lstm
 
 
 class State(NamedTuple):
-    """What a step hands to the next."""
+    """The state that a step passes to the next."""
 
     h: Any
-    """Output, x + the inner cell's, (B, H); no step reads it."""
+    """Output, x plus the inner cell's output, (B, H); the next step does not read it."""
     cell: Any
-    """Of the inner cell."""
+    """State of the inner cell."""
 
 
 class Nodes(NamedTuple):
     """The named values of a step, in forward order."""
 
     cell: Any
-    """Of the inner cell."""
+    """Nodes of the inner cell."""
     h: Any
     """Output, (B, H)."""
 
@@ -43,7 +43,7 @@ def residual(inner: Cell, name: str) -> Cell:
         return State(h, new), Tape(x, state, Nodes(tape.nodes, h))
 
     def backward(p: Any, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`."""
         x, prev, nodes = tape
         new_h_bar = bar.cell.h + bar.h  # RE1*  h has two readers: the next step, and the sum
         given = inner.backward(p, Tape(x, prev.cell, nodes.cell), bar.cell._replace(h=new_h_bar))

@@ -16,7 +16,7 @@ from lstm_ref.cells.cell import Cell, Cotangents, Tape, affine
 
 
 class State(NamedTuple):
-    """What a step hands to the next, for batch size B."""
+    """The state that a step passes to the next, for batch size B."""
 
     h: Any
     """Hidden state and output, (B, H)."""
@@ -36,7 +36,7 @@ def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
 
 
 def _cell(name: str, activation: Any, derivative: Any) -> Cell:
-    """The RNN with h = activation(a), whose derivative is given as a function of h, not of a."""
+    """The RNN with h = activation(a). `derivative` is a function of h, not of a."""
 
     def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
         """Next state, and the tape of values that `backward` reads. x (B, D)."""
@@ -45,7 +45,7 @@ def _cell(name: str, activation: Any, derivative: Any) -> Cell:
         return State(h), Tape(x, state, Nodes(a, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (_, h) = tape
         a_bar = bar.h * derivative(h)  # R2*
         x_bar, prev_h_bar = a_bar @ p.w_x.T, a_bar @ p.w_h.T  # R1*

@@ -1,10 +1,10 @@
-"""sLSTM: exponential gates, a normaliser and a stabiliser, block-diagonal heads: edges SL1-SL6 forward, SL1*-SL6* back.
+"""sLSTM: exponential gates, a normaliser, a stabiliser, block-diagonal heads: edges SL1-SL6, SL1*-SL6* backward.
 
-derivations/slstm.md derives each. Conventions that bite: the stabiliser m is part of the state and of the function:
-this is the true gradient, through the maximum, of every initial state. Taking m as a constant, as kernels do, gives the
-same gradient where nobody reads c, n and m of the final state, and another one elsewhere. Forget gate a sigmoid
-(`slstm`) or an exponential (`slstm_exp`). The initial n must be positive. N heads of H units each; gates in the order
-i, f, z, o.
+derivations/slstm.md derives each. Conventions that bite: the stabiliser m is part of the state and of the function.
+This backward pass is the true gradient with respect to every initial state, through the maximum. Kernels often treat m
+as a constant: that gives the same gradient where nothing reads c, n and m of the final state, and a different one
+elsewhere. The forget gate is a sigmoid (`slstm`) or an exponential (`slstm_exp`). The initial n must be positive. There
+are N heads of H units each; gates in the order i, f, z, o.
 Source: Beck et al., "xLSTM: extended long short-term memory", NeurIPS 2024, equations 8-18 and appendix A.2.
 """
 
@@ -30,7 +30,7 @@ class Params(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a step hands to the next, each (B, NH)."""
+    """The state that a step passes to the next, each (B, NH)."""
 
     h: Any
     """Hidden state and output."""
@@ -48,7 +48,7 @@ class Nodes(NamedTuple):
     a: Any
     """Pre-activations of i, f, z, o, (B, 4NH)."""
     q: Any
-    """Logarithm of what is kept of the old state: of the forget gate, and the old stabiliser, (B, NH)."""
+    """Logarithm of the factor on the old state, from forget gate and old stabiliser, (B, NH)."""
     m: Any
     """New stabiliser."""
     i: Any
@@ -70,7 +70,7 @@ class Nodes(NamedTuple):
 
 
 def by_head(h: Any, w: Any) -> Any:
-    """Each head's own product h W, gate by gate side by side: (B, NH) and (N, H, 4H) to (B, 4NH)."""
+    """The product h W of every head, gate by gate side by side: (B, NH) and (N, H, 4H) to (B, 4NH)."""
     products = [blocks(part @ w[k], 4) for k, part in enumerate(blocks(h, len(w)))]
     return concatenate([head[gate] for gate in range(4) for head in products], axis=-1)
 
@@ -88,7 +88,7 @@ def _cell(name: str, exponential: bool) -> Cell:
     """The cell whose forget gate is an exponential, or a sigmoid."""
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int, N: int = 2) -> Params:
-        """Glorot kernels; biases zero but the forget gate's, 1."""
+        """Glorot kernels; zero biases, except the forget gate's, which is 1."""
         b = np.zeros(4 * N * H)
         blocks(b, 4)[1][:] = 1
         return Params(glorot(rng, D, N * H, 4), np.stack([glorot(rng, H, H, 4) for _ in range(N)]), b)
@@ -107,17 +107,17 @@ def _cell(name: str, exponential: bool) -> Cell:
         return State(h, c, n, m), Tape(x, state, Nodes(a, q, m, i, f, z, o, c, n, y, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (a, q, _, i, f, z, o, _, n, y, _) = tape
         a_i, a_f, _, _ = blocks(a, 4)
         o_bar, y_bar = bar.h * y, bar.h * o  # SL6*
         c_bar, n_bar = bar.c + y_bar / n, bar.n - y_bar * y / n  # SL6*
-        f_bar, i_bar = c_bar * prev.c + n_bar * prev.n, c_bar * z + n_bar  # SL5*  each is read by c and by n
+        f_bar, i_bar = c_bar * prev.c + n_bar * prev.n, c_bar * z + n_bar  # SL5*  both c and n read each of them
         z_bar, prev_c_bar, prev_n_bar = c_bar * i, c_bar * f, n_bar * f  # SL5*
         s_i_bar, s_f_bar = i_bar * i, f_bar * f  # SL4*
         m_bar = bar.m - s_i_bar - s_f_bar  # SL4*  m has three readers: both gates, and the next step
         kept = step(q - a_i)
-        q_bar, a_i_bar = s_f_bar + m_bar * kept, s_i_bar + m_bar * (1 - kept)  # SL3*  to the larger of the two
+        q_bar, a_i_bar = s_f_bar + m_bar * kept, s_i_bar + m_bar * (1 - kept)  # SL3*  max passes it to the larger
         slope = 1.0 if exponential else sigmoid(-a_f)
         prev_m_bar, a_f_bar = q_bar, q_bar * slope  # SL2*
         a_bar = concatenate((a_i_bar, a_f_bar, z_bar * (1 - z * z), o_bar * o * (1 - o)), axis=-1)  # SL4*

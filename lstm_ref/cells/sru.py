@@ -1,8 +1,8 @@
 """Simple recurrent unit: gates that read the cell state unit by unit: edges S1-S4 forward, S1*-S4* backward.
 
-derivations/sru.md derives each. Conventions that bite: no product with h, so h is an output only, and the gradient of
-its initial value is zero; both gates read c of the step *before*; the highway reads x through a kernel of its own,
-which the paper leaves out where D = H. Blocks of the kernel in the order u (candidate), f, r, s (highway).
+derivations/sru.md derives each. Conventions that bite: no equation reads the previous h, so h is only an output, and
+the gradient of its initial value is zero. Both gates read c of the step *before*. The highway reads x through its own
+kernel, which the paper leaves out where D = H. Blocks of the kernel in the order u (candidate), f, r, s (highway).
 Source: Lei, Zhang, Wang, Dai and Artzi, "Simple recurrent units for highly parallelizable recurrence", EMNLP 2018,
 equations 1-4.
 """
@@ -24,9 +24,9 @@ class Params(NamedTuple):
     w_x: Any
     """Kernel of u, f, r, s, (D, 4H)."""
     v_f: Any
-    """What c gives the forget gate, (H,)."""
+    """Weights from c to the forget gate, (H,)."""
     v_r: Any
-    """What c gives the reset gate, (H,)."""
+    """Weights from c to the reset gate, (H,)."""
     b_f: Any
     """Bias of the forget gate, (H,)."""
     b_r: Any
@@ -49,7 +49,8 @@ class Nodes(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-    """A Glorot kernel; vectors uniform in ±√(3 / H), so that a gate of c has the variance of one of x; zero biases."""
+    """A Glorot kernel; zero biases; vectors uniform in ±√(3 / H), so that c contributes to a gate the variance that x
+    does."""
     v_f, v_r = rng.uniform(-1, 1, (2, H)) * np.sqrt(3 / H)
     return Params(glorot(rng, D, H, 4), v_f, v_r, np.zeros(H), np.zeros(H))
 
@@ -65,7 +66,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (a, f, r, c, _) = tape
     u, _, _, s = blocks(a, 4)
     r_bar, s_bar = bar.h * (c - s), bar.h * (1 - r)  # S4*

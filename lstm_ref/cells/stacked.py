@@ -1,7 +1,8 @@
-"""Two cells, one upon the other, as one cell: edge ST1 forward, ST1* backward; derivations/stacked.md derives both.
+"""Two cells, one on top of the other, as one cell: edge ST1 forward, ST1* backward; derivations/stacked.md derives
+both.
 
-A stack of any height is a stack upon a stack. Conventions that bite: the state is the upper cell's, with that of the
-lower one in its field `below`; both have the same hidden size.
+A stack of any height is a stack on top of a stack. Conventions that bite: the state has the upper cell's fields, and
+the lower cell's state in its field `below`. Both cells have the same hidden size.
 Source: Graves, Mohamed and Hinton, "Speech recognition with deep recurrent neural networks", ICASSP 2013, equation 9.
 """
 
@@ -18,14 +19,14 @@ from lstm_ref.cells.lstm import lstm
 
 
 class Params(NamedTuple):
-    """Parameters of both."""
+    """Parameters of both cells."""
 
     below: Any
     above: Any
 
 
 class Nodes(NamedTuple):
-    """Named values of both."""
+    """Named values of both cells."""
 
     below: Any
     above: Any
@@ -35,13 +36,13 @@ class Nodes(NamedTuple):
 
 def stacked(below: Cell, above: Cell, name: str) -> Cell:
     """The cell `above`, which reads the outputs of the cell `below`."""
-    # Named as the upper cell's own, so that `h` is its output.
+    # Fields are named as in the upper cell, so that `h` is its output.
     tuple_of: Any = namedtuple
     State = tuple_of("State", (*above.state._fields, "below"))
     upper = type(above.state)
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-        """Of both, as their own."""
+        """Each cell's own initial parameters."""
         return Params(below.initial_parameters(rng, D, H), above.initial_parameters(rng, H, H))
 
     def forward(p: Params, state: Any, x: Any) -> tuple[Any, Tape]:
@@ -52,7 +53,7 @@ def stacked(below: Cell, above: Cell, name: str) -> Cell:
         return State(*new, lower), Tape(x, state, Nodes(lower_tape.nodes, tape.nodes, new.h))
 
     def backward(p: Params, tape: Tape, bar: Any) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`."""
         x, prev, nodes = tape
         upper_given = above.backward(p.above, Tape(nodes.below.h, upper(*prev[:-1]), nodes.above), upper(*bar[:-1]))
         h_bar = bar.below.h + upper_given.x  # ST1*  the lower output has two readers: the next step, and the upper cell

@@ -1,8 +1,8 @@
 """The LSTM that some tutorials write: tanh(c) is carried to the next step. Edge U1 forward, U1* backward.
 
-derivations/tanh_carried.md derives both; the rest is the LSTM's. Conventions that bite: it is not the LSTM. Its carried
-state is squashed at every step, so the long path of the LSTM is gone: each step multiplies the cotangent by f (1 - u²).
-The field c of the state is what is carried, the node u; the node c is what is squashed.
+derivations/tanh_carried.md derives both; the rest is the LSTM's. Conventions that bite: this is not the LSTM. Its
+carried state is squashed at every step, so the LSTM's long path is gone: each step multiplies the cotangent by f (1 -
+u²). The state's field c holds the carried value, node u. The node c is the value before tanh.
 Source: none; it is found where `c = tanh(f * c + i * g)` was written by mistake, and its gradient is right for it.
 """
 
@@ -23,11 +23,11 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     u = tape.nodes.u
-    c_bar = bar.c * (1 - u * u)  # U1*  what comes from the next step comes through tanh
+    c_bar = bar.c * (1 - u * u)  # U1*  the next step's cotangent comes back through tanh
     given = lstm.backward(p, tape, bar._replace(c=c_bar))
-    u_bar = given.nodes.u + bar.c  # which is read by h, and by the next step
+    u_bar = given.nodes.u + bar.c  # h and the next step read u
     return given._replace(nodes=given.nodes._replace(u=u_bar))
 
 

@@ -1,8 +1,8 @@
-"""The GRU's update alone, without a reset gate, either way round: edges E1-E3 forward, E1*-E3* backward.
+"""The GRU's update without a reset gate, in both conventions for z: edges E1-E3 forward, E1*-E3* backward.
 
-derivations/update_gate.md derives each. Conventions that bite: `update_gate` keeps by z, h = z h_prev + (1 - z) n;
-`update_gate_swapped` writes by it. They are one function of (-W_z, -b_z): a gradient with the sign of z's block turned
-is right for the other. Order z, n.
+derivations/update_gate.md derives each. Conventions that bite: in `update_gate`, z is the share that is kept, h = z
+h_prev + (1 - z) n; in `update_gate_swapped` it is the share that is written. The two are one function of (-W_z, -b_z):
+a gradient of one, with the sign of z's block flipped, is right for the other. Order z, n.
 Source: Collins, Sohl-Dickstein and Sussillo, "Capacity and trainability in recurrent neural networks", ICLR 2017, the
 UGRNN.
 """
@@ -33,11 +33,12 @@ class Nodes(NamedTuple):
 
 
 def _cell(name: str, z_keeps: bool) -> Cell:
-    """The cell whose update gate keeps, or writes."""
+    """The cell whose update gate z is the share that is kept, or the share that is written."""
     sign = 1.0 if z_keeps else -1.0
 
     def initial_parameters(rng: np.random.Generator, D: int, H: int) -> Params:
-        """Glorot kernels and zero biases, but the gate's, ±1, so that the cell keeps at first."""
+        """Glorot kernels; zero biases, except the gate's, which is ±1, so that the cell mostly keeps its state at
+        first."""
         p = affine(rng, D, H, 2)
         p.b[:H] = sign
         return p
@@ -52,7 +53,7 @@ def _cell(name: str, z_keeps: bool) -> Cell:
         return State(h), Tape(x, state, Nodes(a, z, n, h))
 
     def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-        """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, right to left."""
+        """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
         x, prev, (_, z, n, _) = tape
         keep = z if z_keeps else 1 - z
         n_bar, kept_bar = bar.h * (1 - keep), bar.h * keep  # E3*

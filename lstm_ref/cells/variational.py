@@ -1,7 +1,8 @@
 """LSTM with variational dropout, the same masks at every step: edges VD1-VD2 forward, VD1*-VD2* backward.
 
-derivations/variational.md derives each. Conventions that bite: the masks are part of the *state*, which hands them on
-as they are, so that constancy in time needs no second mechanism; they hold 0 or 1 / (1 - rate); c is never masked.
+derivations/variational.md derives each. Conventions that bite: the masks are part of the *state*, which passes them on
+unchanged, so no second mechanism is needed to keep them constant in time. They hold 0 or 1 / (1 - rate). c is never
+masked.
 Source: Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016,
 equation 6 (tied weights).
 """
@@ -16,7 +17,7 @@ from lstm_ref.cells.lstm import State as Inner
 
 
 class State(NamedTuple):
-    """What a step hands to the next."""
+    """The state that a step passes to the next."""
 
     h: Any
     """Hidden state and output, (B, H)."""
@@ -36,7 +37,7 @@ class Nodes(NamedTuple):
     k: Any
     """Hidden state, masked, (B, H)."""
     cell: Any
-    """Of the LSTM."""
+    """Nodes of the LSTM."""
 
 
 def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
@@ -48,7 +49,7 @@ def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (y, k, nodes) = tape
     given = lstm.backward(p, Tape(y, Inner(k, prev.c), nodes), Inner(bar.h, bar.c))
     y_bar, k_bar = given.x, given.prev.h

@@ -1,8 +1,8 @@
 """LSTM with zoneout: units keep their old value at random: edges ZO1-ZO2 forward, ZO1*-ZO2* backward.
 
 derivations/zoneout.md derives each. Conventions that bite: the masks are inputs of every step, so that the cell stays a
-function; 1 keeps the old value; h is made of the new c, whether or not c itself is kept; with masks equal to the rate
-it is the form for evaluation.
+deterministic function. 1 keeps the old value. h is computed from the new c, even where c itself is kept. With masks
+equal to the rate, the cell is the form for evaluation.
 Source: Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017, equation 4.
 """
 
@@ -15,7 +15,7 @@ from lstm_ref.cells.lstm import Params, State, lstm
 
 
 class Inputs(NamedTuple):
-    """What a step reads beside its state."""
+    """The inputs of a step, apart from the state."""
 
     x: Any
     """Input, (B, D)."""
@@ -29,7 +29,7 @@ class Nodes(NamedTuple):
     """The named values of a step, in forward order."""
 
     cell: Any
-    """Of the LSTM; its h and c are the new values."""
+    """Nodes of the LSTM. Their h and c are the new values."""
     c: Any
     """Cell state, part old and part new, (B, H)."""
     h: Any
@@ -45,7 +45,7 @@ def forward(p: Params, state: State, x: Inputs) -> tuple[State, Tape]:
 
 
 def backward(p: Params, tape: Tape, bar: State) -> Cotangents:
-    """Cotangents of all that `forward` read, given `bar` of the next state; each line an edge, from right to left."""
+    """Cotangents of all that `forward` read, given the next state's cotangent `bar`; one graph edge per line."""
     x, prev, (new, _, _) = tape
     new_h_bar, held_h_bar, d_h_bar = bar.h * (1 - x.d_h), bar.h * x.d_h, bar.h * (prev.h - new.h)  # ZO2*
     new_c_bar, held_c_bar, d_c_bar = bar.c * (1 - x.d_c), bar.c * x.d_c, bar.c * (prev.c - new.c)  # ZO1*

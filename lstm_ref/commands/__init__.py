@@ -1,1 +1,1 @@
-"""The commands of `lstm-ref`, one file each. Nothing heavy is imported before a command runs."""
+"""The commands of `lstm-ref`, one file each. Heavy modules are imported only when a command runs."""

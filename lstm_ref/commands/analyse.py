@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DISTANCES = (1, 2, 5, 10, 20, 50, 100)
 SENTENCE = "There was a river that forgot."
 WIDTH = 100
-"""Columns of the tables, whatever a pipe claims to have."""
+"""Minimum width of the tables, in columns; a pipe may report fewer."""
 
 OF = {"h": "∂h/∂h", "c": "∂c/∂c", "f": "Π f"}
 
@@ -36,7 +36,7 @@ def _plot(_: click.Context, __: click.Parameter, value: Path | None) -> Path | N
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--hidden", type=click.IntRange(1), default=32, show_default=True, help="Hidden size."),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the parameters."),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the parameters."),
         click.option("--plot", type=click.Path(path_type=Path), callback=_plot, help="New file, .svg or .png."),
         click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON."),
     )[::-1]:
@@ -45,16 +45,16 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @analyse.command()
-@click.option("--data", type=click.Path(), help="UTF-8 text to read; without it, a short story that comes along.")
+@click.option("--data", type=click.Path(), help="UTF-8 text to read; default: the package's short story.")
 @click.option("--steps", type=click.IntRange(2), default=104, show_default=True, help="Characters to read, T.")
 @_options
 def vanishing(data: str | None, steps: int, hidden: int, seed: int, plot: Path | None, as_json: bool) -> None:
-    """The Jacobians of the last state in earlier ones, of cells as they are initialised.
+    """Measure the Jacobians of the last state with respect to earlier states, for freshly initialised cells.
 
-    The first T characters of a text are read as one-hot vectors. Printed are the spectral norms of ∂h_T/∂h_t and
-    ∂c_T/∂c_t, by every way, and of the carousel alone, the product Π f of the forget gates, T - t steps apart; beside
-    them the factor a step, the geometric mean over all steps, and 0.5^n for comparison. Derived in
-    derivations/vanishing.md.
+    The first T characters of a text are read as one-hot vectors. The table shows, for states T - t steps apart, the
+    spectral norms of ∂h_T/∂h_t and ∂c_T/∂c_t along all paths, and of the carousel alone, which is the product Π f of
+    the forget gates. Next to them stand the factor per step (the geometric mean over all steps), and 0.5^n for
+    comparison. derivations/vanishing.md derives these quantities.
     """
     from lstm_ref.data.characters import read_text
     from lstm_ref.errors import BadInput
@@ -83,11 +83,12 @@ def vanishing(data: str | None, steps: int, hidden: int, seed: int, plot: Path |
 @click.option("--text", default=SENTENCE, show_default=True, help="What the classifier reads.")
 @_options
 def padding(text: str, hidden: int, seed: int, plot: Path | None, as_json: bool) -> None:
-    """What is left of a text's gradient where a classifier reads its state after padding.
+    """Measure how much of a text's gradient is left when a classifier reads its state after padding.
 
-    Printed is the norm of the loss's gradient in the embedding of the text's last character, of a classifier as it is
-    initialised, with forget bias 0 and 1: read at the true end (0 steps of padding), and after up to 190; and which
-    share of it is left. Only a recurrence that is told the lengths gives the first row for every padding.
+    The table shows the norm of the loss's gradient with respect to the embedding of the text's last character, for a
+    freshly initialised classifier with forget bias 0 and 1. The state is read at the text's true end (0 steps of
+    padding) and after up to 190 steps of padding; a second column shows the share that is left. Only a recurrence that
+    knows the lengths gives the first row for every amount of padding.
     """
     from lstm_ref.vanishing import PADDINGS, after_padding
 
@@ -112,7 +113,7 @@ def padding(text: str, hidden: int, seed: int, plot: Path | None, as_json: bool)
     _say_written(plot)
 
 
-# ---------------------------------------------------------------------------------------------------- how it is shown
+# ---------------------------------------------------------------------------------------------------- presentation
 
 
 def _draw_vanishing(found: list[Reach], steps: int, path: Path) -> None:
@@ -131,7 +132,7 @@ def _name(r: Reach) -> str:
 
 
 def _small(v: float) -> str:
-    """Three digits; an exponent where it needs one."""
+    """Three decimals, or an exponent where the number needs one."""
     return f"{v:.3f}" if v == 0 or 0.01 <= v < 1000 else f"{v:.1e}"
 
 

@@ -1,4 +1,4 @@
-"""`lstm-ref cells`: every recurrence of this package."""
+"""`lstm-ref cells`: lists every recurrence of this package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.option("--input-size", "-D", default=128, show_default=True, type=click.IntRange(1), help="Size of the input.")
 @click.option("--hidden-size", "-H", default=256, show_default=True, type=click.IntRange(1), help="Hidden size.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def cells(input_size: int, hidden_size: int, as_json: bool) -> None:
     """List the cells: parameters (as a formula, and their number), state, paper, derivation page."""
     from rich.box import SIMPLE_HEAD

@@ -20,7 +20,7 @@ from lstm_ref.errors import shown
     "--timeout",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    help="Give up after this time, with exit code 2 and a line that says what was being done.",
+    help="Give up after this time, with exit code 2 and a message that names the step it was in.",
 )
 @checking_options
 def check(
@@ -36,15 +36,20 @@ def check(
 ) -> None:
     """Check the hand-written gradients of a derivation file.
 
-    FILE is Python that defines `inputs` (a dict of named float arrays, or a function of a NumPy generator that returns
-    one) and either loss(inputs) with gradients(inputs), or forward(inputs) with backward(inputs, cotangents), in NumPy
-    or JAX. Gradients are a dict whose keys are a subset of the inputs'. Optional: `nodes`, a list of inputs that are
-    zeros added at named values (then the first wrong one is named); `cell`, the name of a cell of this package, and
-    `mapping`, a function from the inputs to that cell's arrays (then the mistake is looked up); `estimator` and
-    `definition`, for what is not meant to be the exact gradient. NAME is a class in the file that holds these
-    definitions. What the file prints goes to standard error.
-    Exit code: 0 right, 1 wrong, 2 undecided, or the check could not be made. Ctrl-C while the cause of a wrong gradient
-    is looked for keeps the verdict.
+    FILE is Python, in NumPy or JAX. It defines `inputs` (a dict of named float arrays, or a function of a NumPy
+    generator that returns one), and either loss(inputs) with gradients(inputs), or forward(inputs) with
+    backward(inputs, cotangents). Gradients are a dict whose keys are a subset of the inputs' keys. NAME is a class in
+    the file that holds these definitions. Optional definitions:
+
+    `nodes`, a list of inputs that are zeros added at named values: the report then names the first wrong one.
+
+    `cell`, the name of a cell of this package, and `mapping`, a function from the inputs to that cell's arrays: the
+    mistake is then looked up in the dictionary of mistakes.
+
+    `estimator` and `definition`, for a claim that is not meant to be the exact gradient.
+
+    What the file prints goes to standard error. Exit code: 0 right, 1 wrong, 2 undecided, or the check could not be
+    made. Ctrl-C during the search for the cause of a wrong gradient keeps the verdict.
     """
     say = running.within(timeout)
     say("loading lstm_ref")
@@ -70,7 +75,7 @@ def check(
 
 
 def _reports(target: str, say: Any, *, seed: int, **options: Any) -> list[Any]:
-    """A report on each problem of the file; `say` is called with what is being done."""
+    """A report on each problem of the file. `say` is called with the current activity."""
     say(f"reading {target}")
     from lstm_ref.checking.checker import check as run
     from lstm_ref.checking.files.derivation_file import load, naming_lines

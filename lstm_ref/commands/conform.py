@@ -1,4 +1,4 @@
-"""`lstm-ref conform`: how many digits of the frameworks' outputs and gradients are ours."""
+"""`lstm-ref conform`: to how many digits the frameworks' outputs and gradients agree with this package."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ DEFINITION = (
 @click.option("--quiet", is_flag=True, help="Print one line: the verdict.")
 @click.option("--no-color", is_flag=True, help="No colours.")
 def conform(frameworks: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_color: bool) -> None:
-    """Measure how many digits of the frameworks' outputs and gradients are ours.
+    """Measure to how many digits the frameworks' outputs and gradients agree with this package.
 
-    FRAMEWORKS are of torch, keras, flax, equinox, haiku, onnxruntime, jax.experimental.rnn; without them, all. One that
-    is not installed is left out, with a line that says so.
-    Exit code: 0 all agree as far as their arithmetic allows, 1 some do not, 2 it could not be done.
+    FRAMEWORKS are any of torch, keras, flax, equinox, haiku, onnxruntime, jax.experimental.rnn; default: all. A
+    framework that is not installed is skipped, with a line that says so. Exit code: 0 all agree as far as their
+    arithmetic allows, 1 some do not, 2 the comparison could not be made.
     """
     from lstm_ref.checking.checker import environment
     from lstm_ref.interop.conform.table import as_dict, chosen, measured
@@ -66,7 +66,7 @@ def _width(columns: int) -> int:
 
 
 def _table(found: list[Framework]) -> Table:
-    """A row a feature, a column a framework."""
+    """One row per feature, one column per framework."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -89,7 +89,7 @@ def _cell(one: Framework, feature: str) -> str:
 
 
 def _number(runs: list[Run]) -> str:
-    """The least of all its layouts."""
+    """The fewest digits over all layouts of the feature."""
     if not runs:
         return "-"
     if any(run.failed for run in runs):
@@ -99,12 +99,12 @@ def _number(runs: list[Run]) -> str:
 
 
 def _lines(found: list[Framework], jax: str, quiet: bool) -> Iterator[tuple[str, str]]:
-    """(colour, line): what is wrong; then of each framework what it lacks, and what bites."""
+    """(colour, line) pairs: first what is wrong, then what each framework lacks, and its traps."""
     for one in found:
         for run in one.wrong:
             where = f"{one.name} {one.version}, {run.feature}, {run.layout}, {run.dtype}"
             worst = run.worst
-            numbers = worst.says or f"{worst.digits:.1f} digits agree, at least {worst.bound:.1f} must"
+            numbers = worst.says or f"{worst.digits:.1f} digits agree, at least {worst.bound:.1f} are required"
             yield "red", f"wrong: {where}: {worst.array}: {numbers}"
             if run.uncompiled is not None:
                 blame = f"the mistake is that of jax {jax}'s compiler"

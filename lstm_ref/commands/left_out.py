@@ -1,4 +1,4 @@
-"""Rows of data files that were left out, told on standard error."""
+"""Reports on standard error the rows of data files that were left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 def report_bad(bad: list[Any]) -> None:
-    """Every line that was left out, those of one reason together."""
+    """Lists every line that was left out; lines with the same reason are listed together."""
     lines = defaultdict(list)
     for one in bad:
         lines[one.path, one.why].append(one.line)
@@ -24,7 +24,7 @@ def report_bad(bad: list[Any]) -> None:
 
 
 def _ranges(numbers: list[int]) -> list[str]:
-    """3, 4, 5, 9 as 3-5, 9."""
+    """Joins runs of numbers: 3, 4, 5, 9 becomes 3-5, 9."""
     found = []
     for _, group in groupby(enumerate(numbers), lambda one: one[1] - one[0]):
         run = [number for _, number in group]

@@ -1,4 +1,4 @@
-"""A command a model, and its options, made of a dataclass whose fields are made by `setting`: one option a field."""
+"""One command per model. Its options come from a dataclass whose fields are made by `setting`: one option per field."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from lstm_ref.tasks import NAMES
 
 
 class Models(click.Group):
-    """A command a model, made by `make(name)` when it is asked for."""
+    """A group with one command per model. `make(name)` builds a command when it is needed."""
 
     def __init__(self, *, make: Callable[[str], click.Command], **attributes: Any) -> None:
         super().__init__(**attributes)
         self._make = make
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
+        """The models' names."""
         return list(NAMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None."""
+        """The command of this name, or None."""
         return self._make(cmd_name) if cmd_name in NAMES else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Without making any."""
+        """Lists the models without building their commands."""
         with formatter.section("Models"):
             formatter.write_dl(list(NAMES.items()))
 
 
 def options_of(record: type) -> list[Callable[[Any], Any]]:
-    """One option a field; a bool is a flag."""
+    """One option per field; a bool becomes a flag."""
     types, found = get_type_hints(record), []
     for one in fields(record):
         name, choices = f"--{one.name.replace('_', '-')}", one.metadata["choices"]
@@ -45,12 +45,12 @@ def options_of(record: type) -> list[Callable[[Any], Any]]:
 
 
 def explicit(names: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
-    """Of these options, those that the command line gives."""
+    """Those of these options that the command line gives."""
     context = click.get_current_context()
     default = click.core.ParameterSource.DEFAULT
     return {name: given[name] for name in names if context.get_parameter_source(name) != default}
 
 
 def names_of(record: type) -> list[str]:
-    """The fields' names."""
+    """The names of the dataclass's fields."""
     return [one.name for one in fields(record)]

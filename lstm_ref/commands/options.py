@@ -17,7 +17,7 @@ def _oracles(_: click.Context, __: click.Parameter, value: str | None) -> list[s
     names = [name.strip() for name in value.split(",")]
     for name in names:
         if name not in ORACLE_NAMES:
-            raise click.BadParameter(f"unknown oracle {name!r}: there are {', '.join(ORACLE_NAMES)}")
+            raise click.BadParameter(f"unknown oracle {name!r}: the oracles are {', '.join(ORACLE_NAMES)}")
     return names
 
 
@@ -38,13 +38,13 @@ def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(20, 1000),
             default=80,
             show_default=True,
-            help="Decimal digits asked of ball arithmetic.",
+            help="Decimal digits of ball arithmetic.",
         ),
         click.option(
             "--oracles",
             callback=_oracles,
             metavar="NAME,…",
-            help=f"Ask these alone, of {', '.join(ORACLE_NAMES)}. Default: all that apply.",
+            help=f"Use only these oracles, from {', '.join(ORACLE_NAMES)}. Default: all that apply.",
         ),
         click.option(
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of random inputs and cotangents."
@@ -55,8 +55,8 @@ def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             callback=_reports,
             metavar="FILE",
-            help="Write the reports to a file too: .html (one page), .json, .xml (JUnit). An earlier report is "
-            "replaced, any other file is refused. May be given several times.",
+            help="Also write the reports to a file: .html (one page), .json, .xml (JUnit). An earlier report is "
+            "replaced; any other existing file is an error. May be given several times.",
         ),
         click.option("--quiet", is_flag=True, help="Print one line: the verdict."),
         click.option("--no-color", is_flag=True, help="No colours."),

@@ -1,4 +1,4 @@
-"""`lstm-ref predict MODEL`: what a trained model says of texts."""
+"""`lstm-ref predict MODEL`: applies a trained model to texts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from lstm_ref.errors import BadInput
 from lstm_ref.tasks import NAMES, task
 
 OPTIONS = (
-    click.option("--checkpoint", required=True, metavar="FILE", help="What `lstm-ref train` saved."),
-    click.option("--json", "as_json", is_flag=True, help="One JSON object a text."),
+    click.option("--checkpoint", required=True, metavar="FILE", help="A checkpoint saved by `lstm-ref train`."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object per text."),
     click.argument("texts", nargs=-1),
 )
 
 
 @click.group(cls=Models, make=lambda name: _command(name))
 def predict() -> None:
-    """What a trained model says of texts: continuations, classes, tags, translations."""
+    """Apply a trained model to texts: continuations, classes, tags, translations."""
 
 
 def _texts(arguments: tuple[str, ...]) -> list[str]:
@@ -58,7 +58,7 @@ def _command(name: str) -> click.Command:
     for option in reversed((*OPTIONS, *options_of(model.Asking))):
         run = option(run)
     says = (
-        f"{NAMES[name]}\n\nTEXTS are the arguments (after -- where one begins with -), or the lines of standard input. "
-        "The parameters are those of the best validation."
+        f"{NAMES[name]}\n\nTEXTS are the arguments (put -- before them if one begins with -), or the lines of standard "
+        "input. The model uses the parameters of its best validation."
     )
     return click.command(name, help=says)(run)

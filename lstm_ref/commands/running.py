@@ -1,4 +1,4 @@
-"""What a check of somebody's file runs in: where its prints go, how long it may take, what is shown meanwhile."""
+"""The environment for a check of a user's file: where its prints go, how long it may take, what is shown meanwhile."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from lstm_ref.checking.report import Report
 
 Say = Callable[[str], None]
-"""Called with a sentence: what is being done now."""
+"""Called with a sentence that says what is being done now."""
 
 
 @contextmanager
 def prints_to_stderr() -> Iterator[None]:
-    """Standard output is ours alone, so that `--json` stays JSON: what is printed inside goes to standard error, by
-    whatever language and in whatever process it is printed."""
+    """Redirects everything printed inside the block to standard error, by any language and any child process.
+
+    Standard output is then only ours, so the output of `--json` is valid JSON.
+    """
     _flush()
     saved = None
-    with suppress(OSError):  # either may be closed
+    with suppress(OSError):  # either stream may be closed
         saved = os.dup(1)
         os.dup2(2, 1)
     try:
@@ -41,17 +43,17 @@ def prints_to_stderr() -> Iterator[None]:
 
 
 def _flush() -> None:
-    """Everything that was printed so far, by Python and by C."""
+    """Flushes everything printed so far, by Python and by C."""
     for stream in (sys.stdout, sys.__stdout__, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()  # type: ignore[union-attr]
-    with suppress(Exception):  # a platform whose C library is not found so
+    with suppress(Exception):  # on a platform where the C library is not found this way
         ctypes.CDLL(None).fflush(None)
 
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """For calls at inputs of ours, which may overflow where the user's own never do."""
+    """Silences warnings in calls at inputs that we chose, which may overflow where the user's own inputs never do."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -59,11 +61,11 @@ def without_warnings() -> Iterator[None]:
 
 @contextmanager
 def progress(hidden: bool) -> Iterator[Say]:
-    """A line on standard error, gone when the work is done; none where standard error is no terminal."""
+    """A status line on standard error, removed when the work is done; none where standard error is not a terminal."""
     if hidden or sys.stderr is None or not sys.stderr.isatty():
         yield lambda sentence: None
         return
-    from rich.console import Console  # and nothing that loads JAX: something is to be seen at once
+    from rich.console import Console  # and nothing that loads JAX: the line should appear at once
     from rich.markup import escape
 
     with Console(stderr=True, emoji=False, highlight=False).status("") as status:
@@ -74,11 +76,11 @@ def progress(hidden: bool) -> Iterator[Say]:
 
 
 def within(seconds: float | None) -> Say:
-    """Goes on in a child process that is killed when its time is up, and takes what it is doing.
+    """Continues in a child process, which is killed when its time is up. Returns a function that reports the current
+    step.
 
-    A process of its own, because nothing inside one is sure to end it: a signal waits until C code returns, and an
-    exception may be caught by the code that it should end. It is forked before anything starts a thread.
-    Raises BadInput where a system cannot fork.
+    Nothing inside one process can end it reliably: a signal handler waits until C code returns, and the running code
+    may catch an exception. The fork happens before any thread starts. Raises BadInput where the system cannot fork.
     """
     if seconds is None:
         return lambda sentence: None
@@ -94,15 +96,15 @@ def within(seconds: float | None) -> Say:
     os.set_blocking(mouth, False)
 
     def say(sentence: str) -> None:
-        with suppress(OSError):  # a pipe that is full, or a parent that is gone
+        with suppress(OSError):  # the pipe is full, or the parent is gone
             os.write(mouth, f"{sentence}\n".encode(errors="replace"))
 
     return say
 
 
 def _wait_for(child: int, ear: int, seconds: float) -> int:
-    """The child's exit code. Raises BadInput when its time is up, with the last that it said."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which knows what to do
+    """The child's exit code. Raises BadInput when its time is up, with the last step that it reported."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the child, which handles it
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     os.set_blocking(ear, False)
     said, until = b"", time.monotonic() + seconds
@@ -118,7 +120,7 @@ def _wait_for(child: int, ear: int, seconds: float) -> int:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     doing = _heard(ear, said).decode().strip().rpartition("\n")[2] or "starting"
-    raise BadInput(f"no end within {seconds:g} s (--timeout); the last step was: {doing}")
+    raise BadInput(f"not finished within {seconds:g} s (--timeout); the last step was: {doing}")
 
 
 def _heard(ear: int, before: bytes) -> bytes:
@@ -132,7 +134,7 @@ def _heard(ear: int, before: bytes) -> bytes:
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """For the printing of results: that a reader has gone away, as `head` does, changes no verdict; that they cannot be
+    """Context for printing results. A reader that goes away, as `head` does, changes no verdict. Output that cannot be
     written is an error."""
     try:
         yield
@@ -145,7 +147,7 @@ def printing() -> Iterator[None]:
 
 
 def silence_stdout() -> None:
-    """What is still buffered goes nowhere: Python would complain of it at its end."""
+    """Discards what is still buffered; Python would otherwise complain about it at exit."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

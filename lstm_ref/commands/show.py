@@ -11,11 +11,11 @@ PICTURES = ("final_gate", "bptt")
 
 @click.command()
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="The picture, .svg or .png. Default: NAME.svg.")
+@click.option("--out", type=click.Path(path_type=Path), help="Picture file, .svg or .png. Default: NAME.svg.")
 def show(name: str, out: Path | None) -> None:
     """Print the equations of the cell NAME, forward and backward, and draw its graph.
 
-    Every edge shows the value that runs forward along it and, below, the adjoint that comes back. NAME is a cell (see
+    Every edge shows the value that flows forward along it and, below, the adjoint that flows back. NAME is a cell (see
     `lstm-ref cells`), or a picture without equations: final_gate, or bptt (the LSTM's state through three steps).
     """
     from lstm_ref.cells import CELLS
@@ -33,7 +33,7 @@ def show(name: str, out: Path | None) -> None:
     elif name == "bptt":
         picture = graph.graph_through_time(CELLS["lstm"])
     else:
-        raise BadInput(f"nothing is called {name!r}; there are {', '.join([*CELLS, *PICTURES])}")
+        raise BadInput(f"no cell or picture is called {name!r}; there are {', '.join([*CELLS, *PICTURES])}")
     if name in CELLS:
         cell = CELLS[name]
         click.echo(f"{name}: {parameters(cell)} parameters; state {states(cell)}")

@@ -1,4 +1,4 @@
-"""`lstm-ref train MODEL`: train on text, with checkpoints from which it goes on with exactly the same numbers."""
+"""`lstm-ref train MODEL`: trains on text, with checkpoints from which a run resumes with exactly the same numbers."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from lstm_ref.training.task import Corpus, Scores, Task
 
 STOPPED = 128
-"""Exit code after a signal, less its number: 130 after Ctrl-C, 143 after SIGTERM; the shells' own."""
+"""Exit code after a signal minus the signal's number, as in shells: 130 after Ctrl-C, 143 after SIGTERM."""
 
 TOGETHER = 0.25
-"""Seconds within which signals are one request: `timeout`, a wrapper, a terminal that closes send two within
-milliseconds; a person presses again later."""
+"""Signals within this many seconds count as one request to stop. `timeout`, a wrapper or a closing terminal sends two
+within milliseconds; a person presses again later."""
 
 FILES = (
-    click.option("--data", multiple=True, metavar="FILE", help="What to learn from; without it, what comes along."),
-    click.option("--test", multiple=True, metavar="FILE", help="Scored once, at the end."),
-    click.option("--checkpoint", metavar="FILE", help="Save to it, at every validation, at the end, and when stopped."),
-    click.option("--resume", is_flag=True, help="Go on from --checkpoint, with its settings."),
-    click.option("--curve", metavar="FILE", help="Note the loss of every step, as JSON lines."),
+    click.option("--data", multiple=True, metavar="FILE", help="Training data; default: the data in this package."),
+    click.option("--test", multiple=True, metavar="FILE", help="Test data, scored once at the end."),
+    click.option("--checkpoint", metavar="FILE", help="Save here at every validation, at the end, and when stopped."),
+    click.option("--resume", is_flag=True, help="Continue from --checkpoint, with its settings."),
+    click.option("--curve", metavar="FILE", help="Write the loss of every step, as JSON lines."),
     click.option("--plot", metavar="FILE", help="Draw the curves, as .png or .svg."),
-    click.option("--quiet", is_flag=True, help="Only the last scores."),
+    click.option("--quiet", is_flag=True, help="Print only the final scores."),
     click.option("--no-color", is_flag=True),
 )
 
@@ -49,8 +49,8 @@ FILES = (
 def train() -> None:
     """Train a model on text.
 
-    Ctrl-C, SIGTERM and SIGHUP (where nohup does not hold it off) end the run after the step in hand, with everything
-    saved, and exit code 128 plus the signal's number; a second one ends it at once.
+    Ctrl-C, SIGTERM and SIGHUP (unless nohup blocks it) stop the run after the current step. Everything is saved, and
+    the exit code is 128 plus the signal's number. A second signal stops the run at once.
     """
 
 
@@ -60,23 +60,23 @@ def _command(model: Task) -> click.Command:
             _run(_ready(model, **given))
 
     usual = f"{model.Settings.STEPS}; without --data {model.Settings.STEPS_WITHOUT_DATA}"
-    steps = click.option("--steps", type=int, help=f"Updates, those before a --resume included. [default: {usual}]")
+    steps = click.option("--steps", type=int, help=f"Total updates, counted from the first run. [default: {usual}]")
     for option in reversed((*FILES, steps, *options_of(model.Settings), *options_of(model.Asking))):
         run = option(run)
     return click.command(model.name, help=NAMES[model.name])(run)
 
 
 class _Job(NamedTuple):
-    """A run of which everything that could be refused has been looked at."""
+    """A run whose options and files have all been checked."""
 
     model: Task
     settings: Settings
     asking: Any
     corpus: Corpus
     tests: Any
-    """Such data as the corpus holds out, or None."""
+    """Data in the form of the corpus's held-out data, or None."""
     saved: State | None
-    """Where the run goes on from."""
+    """The state that the run continues from."""
     steps: int
     checkpoint: str | None
     curve: str | None
@@ -85,7 +85,7 @@ class _Job(NamedTuple):
     console: Console
 
     def save(self, state: State) -> None:
-        """To the checkpoint, if there is one."""
+        """Saves the state to the checkpoint, if there is one."""
         from lstm_ref.training.checkpoint import Checkpoint, write
 
         if self.checkpoint:
@@ -93,18 +93,18 @@ class _Job(NamedTuple):
             write(self.checkpoint, self.model, run)
 
     def save_on_the_way(self, state: State) -> None:
-        """The same; where it fails, the run goes on: there may be room again at the next validation."""
+        """As `save`, but a failure does not stop the run: there may be room again at the next validation."""
         try:
             self.save(state)
         except BadInput as error:
-            _tell(f"{error}; the run goes on, and tries again at the next validation")
+            _tell(f"{error}; the run continues, and tries again at the next validation")
 
     def score(self, params: Any, examples: Any) -> Scores:
-        """Of the parameters, on such data."""
+        """The scores of the parameters on held-out data."""
         return self.model.score(params, examples, self.settings)
 
     def show(self, state: State) -> None:
-        """What the model can do by now."""
+        """Prints what the model can do at this point."""
         said = "" if self.quiet else self.model.show(state.params, self.corpus, self.settings, self.asking)
         if said:
             self.console.print("    " + said.replace("\n", "\n    ") + "\n")
@@ -143,9 +143,9 @@ def _run(job: _Job) -> None:
                 if over and state.goal is None:
                     scores = validated(model, settings, corpus, state)
                     state = state._replace(goal=model.goal(scores))
-            except BadInput:  # no longer numbers: not worth keeping
+            except BadInput:  # the loss is no longer finite: not worth saving
                 raise
-            except (Exception, SystemExit):  # who read the output is gone (rich exits then), memory ran out, …
+            except (Exception, SystemExit):  # the reader of the output is gone (rich then exits), memory ran out, …
                 if not stop():
                     if state.step > start.step:
                         job.save(state)
@@ -155,7 +155,7 @@ def _run(job: _Job) -> None:
         if not over:
             kept = "nothing is saved without --checkpoint"
             if job.checkpoint:
-                kept = f"saved to {job.checkpoint}, --resume goes on"
+                kept = f"saved to {job.checkpoint}; --resume continues from there"
             _tell(f"Stopped at step {state.step}: {kept}.")
             click.get_current_context().exit(STOPPED + stop())
         _conclude(job, state, scores or {}, symbols, perf_counter() - started)
@@ -163,7 +163,7 @@ def _run(job: _Job) -> None:
             plot(notes, job.plot, model.name)
 
 
-# ------------------------------------------------------------------------------------------------------ what to do
+# --------------------------------------------------------------------------------------------------------- preparation
 
 
 def _ready(
@@ -179,7 +179,7 @@ def _ready(
     no_color: bool,
     **given: Any,
 ) -> _Job:
-    """Raises BadInput for whatever can be known to fail, before anything is written."""
+    """Raises BadInput for everything that is known to fail, before anything is written."""
     from rich.console import Console
 
     from lstm_ref.reporting.line_picture import require_new
@@ -212,13 +212,13 @@ def _ready(
     settings = _settings(model, given, saved.settings if saved else None)
     corpus = model.prepare([Path(path) for path in data], settings)
     if saved and saved.digest != corpus.digest:
-        raise BadInput(f"{checkpoint} was trained on other data: --resume goes on with the same data only")
+        raise BadInput(f"{checkpoint} was trained on other data: --resume needs the same data")
     if saved and over(settings, saved.state):
         raise BadInput(
-            f"{checkpoint} was stopped early at step {saved.state.step}: with its --patience it goes no further"
+            f"{checkpoint} was stopped early at step {saved.state.step}: its --patience ends the training there"
         )
     if saved and saved.state.step >= steps:
-        raise BadInput(f"{checkpoint} stands at step {saved.state.step} already: ask for more --steps than that")
+        raise BadInput(f"{checkpoint} is already at step {saved.state.step}: give a larger --steps")
     tests, bad = model.read([Path(path) for path in test], corpus.vocabularies, settings) if test else (None, [])
     report_bad([*corpus.bad, *bad])
     console = Console(no_color=no_color, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -229,7 +229,7 @@ def _ready(
 
 
 def _settings(model: Task, given: dict[str, Any], saved: Settings | None) -> Settings:
-    """The settings of the command line; or the checkpoint's, which the command line must not contradict."""
+    """The settings of the command line, or those of the checkpoint, which the command line must not contradict."""
     from lstm_ref.training.settings import check
 
     said = explicit(names_of(model.Settings), given)
@@ -240,20 +240,20 @@ def _settings(model: Task, given: dict[str, Any], saved: Settings | None) -> Set
         if saved and getattr(saved, name) != value:
             raise BadInput(
                 f"{name.replace('_', ' ')} {value} contradicts the checkpoint's {getattr(saved, name)}: "
-                "--resume goes on with the settings of its run"
+                "--resume uses the checkpoint's settings"
             )
     return saved or settings
 
 
 def _require_new(path: str, owner: str, resume: bool) -> None:
-    """BadInput where a file stands that this run has no leave to replace."""
+    """Raises BadInput where a file exists that this run may not replace."""
     if Path(path).exists() and not resume:
-        more = "give another path, or --resume to go on from it" if owner == "checkpoint" else "give another path"
+        more = "give another path, or --resume to continue from it" if owner == "checkpoint" else "give another path"
         raise BadInput(f"{path} exists already, and a {owner} is never overwritten by a new run: {more}")
 
 
 def _require_different(owner: str, paths: Sequence[str]) -> None:
-    """BadInput where two are the same file: what is learned from twice would be held out from itself."""
+    """Raises BadInput where two paths are the same file: the same examples would be both trained on and held out."""
     seen: set[Path] = set()
     for path in paths:
         if Path(path).resolve() in seen:
@@ -261,7 +261,7 @@ def _require_different(owner: str, paths: Sequence[str]) -> None:
         seen.add(Path(path).resolve())
 
 
-# ----------------------------------------------------------------------------------------------- what it looks like
+# --------------------------------------------------------------------------------------------------------- output
 
 
 def _words(scores: Scores) -> str:
@@ -269,7 +269,7 @@ def _words(scores: Scores) -> str:
 
 
 def _introduce(job: _Job, start: State) -> None:
-    """The data, the parameters, and what simpler models reach."""
+    """Prints the data, the parameters, and the scores of simpler models."""
     from lstm_ref.reporting.summary import counts
 
     job.console.print(job.corpus.about)
@@ -280,7 +280,7 @@ def _introduce(job: _Job, start: State) -> None:
 
 
 def _conclude(job: _Job, state: State, scores: Scores, symbols: int, seconds: float) -> None:
-    """The last scores, the best's, the test's."""
+    """Prints the last scores, the best scores and the test scores."""
     early = ", stopped early" if state.step < job.steps else ""
     speed = f"{seconds:.1f} s, {symbols / seconds:,.0f} symbols/s"
     job.console.print(f"step {state.step}{early}: held-out {_words(scores)}; {speed}")
@@ -300,7 +300,7 @@ def _print_baselines(job: _Job, examples: Any, which: str) -> None:
 
 @contextmanager
 def _progress(console: Console, step: int, steps: int, quiet: bool) -> Iterator[Callable[[float, float], None]]:
-    """A function of each step's loss and the speed, that moves the bar; without a terminal there is no bar."""
+    """A function of each step's loss and speed that moves the progress bar; without a terminal there is no bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -315,11 +315,12 @@ def _progress(console: Console, step: int, steps: int, quiet: bool) -> Iterator[
         yield lambda loss, speed: bar.update(task, advance=1, loss=loss, speed=speed)
 
 
-# ------------------------------------------------------------------------------------------------ the world outside
+# ------------------------------------------------------------------------------------------------ the environment
 
 
 def _tell(message: str) -> None:
-    """One line on standard error; where that is gone too, nothing, now and at the exit: the run is worth more."""
+    """Prints one line on standard error. If that is closed too, prints nothing, now and at exit: the run is worth
+    more."""
     try:
         click.echo(message, err=True)
     except OSError:
@@ -330,12 +331,12 @@ def _tell(message: str) -> None:
 
 @contextmanager
 def _enough_memory() -> Iterator[None]:
-    """One line where memory runs out, in NumPy or in JAX."""
+    """Turns running out of memory, in NumPy or JAX, into an error of one line."""
     try:
         yield
     except MemoryError:
         raise BadInput("there is not enough memory for these sizes") from None
-    except RuntimeError as error:  # of JAX; its own class would have to be imported to be named
+    except RuntimeError as error:  # JAX's; naming its own class would need an import
         if "RESOURCE_EXHAUSTED" in str(error):
             raise BadInput("there is not enough memory for these sizes") from None
         raise
@@ -343,9 +344,9 @@ def _enough_memory() -> Iterator[None]:
 
 @contextmanager
 def _stop_request() -> Iterator[Callable[[], int]]:
-    """The signal that asked the run to stop, or 0: the step in hand is finished first. A second one is as rude as ever.
+    """The signal that asked the run to stop, or 0. The current step is finished first; a second signal acts as usual.
 
-    What is ignored (by nohup, by a shell for its background jobs) stays ignored.
+    Signals that are ignored (by nohup, or by a shell for its background jobs) stay ignored.
     """
     caught: list[tuple[int, float]] = []
 
@@ -359,7 +360,7 @@ def _stop_request() -> Iterator[Callable[[], int]]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+    if threading.current_thread() is not threading.main_thread():  # Python allows no handlers outside the main thread
         yield lambda: 0
         return
     asking = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -1,4 +1,4 @@
-"""`lstm-ref vectors write` and `vectors check`: right values in files, and anybody's results beside them."""
+"""`lstm-ref vectors write` and `vectors check`: correct values in files, and comparison of results with them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @click.group()
 def vectors() -> None:
-    """Conformance vectors: right values of every cell and layer, in files that any language can read."""
+    """Conformance vectors: correct values of every cell and layer, in files that any language can read."""
 
 
 @vectors.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1)
 def write(folder: Path, names: tuple[str, ...]) -> None:
-    """Write the vectors to a folder: all, or those of the problems NAMES.
+    """Write the vectors of all problems, or of the problems NAMES, to a folder.
 
-    Each is one step of a cell (cell/lstm), six steps through time (time/lstm), or a layer (layer/dense): inputs,
-    cotangents, outputs, named values, their adjoints, gradients, evaluated in ball arithmetic and correctly rounded.
-    A folder that exists must be empty, or hold an unchanged set of vectors, which is replaced.
+    A problem is one step of a cell (cell/lstm), six steps through time (time/lstm), or a layer (layer/dense). Its
+    vectors are inputs, cotangents, outputs, named values, their adjoints and gradients, evaluated in ball arithmetic
+    and correctly rounded. An existing folder must be empty, or hold an unchanged set of vectors, which is replaced.
     """
     from rich.console import Console
     from rich.progress import track
@@ -57,26 +57,26 @@ def write(folder: Path, names: tuple[str, ...]) -> None:
     required=True,
     type=click.Path(path_type=Path),
     metavar="RESULTS",
-    help="Results: a folder with files as in DIR, or one safetensors file; any of the outputs, nodes, adjoints, "
-    "gradients, under their names.",
+    help="Results: a folder with files as in DIR, or one safetensors file, with any of the outputs, nodes, adjoints, "
+    "gradients under the same names.",
 )
 @click.option(
-    "--problem", metavar="NAME", help="Of which problem RESULTS are, where its path does not end in the name."
+    "--problem", metavar="NAME", help="The problem that RESULTS belong to, where its path does not end in that name."
 )
 @click.option(
     "--ulps",
     type=click.FloatRange(0),
     metavar="N",
-    help="Allow N units in the last place of the correctly rounded value, in place of what rounding may lose.",
+    help="Allow an error of N units in the last place, in place of the derived bound.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON on standard output.")
 @click.option("--no-color", is_flag=True, help="No colours.")
 def check(folder: Path, results: Path, problem: str | None, ulps: float | None, as_json: bool, no_color: bool) -> None:
     """Check results against the vectors in a folder.
 
-    Of every array: the largest error in units in the last place (ulps) of its dtype, digits of agreement, and the
-    worst element. Without --ulps, an element is right within what rounding may lose in its dtype (docs/vectors.md).
-    Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
+    Prints for every array the largest error in units in the last place (ulps) of its dtype, the digits of agreement,
+    and the worst element. Without --ulps, an element is right within what rounding may lose in its dtype
+    (docs/vectors.md). Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
     """
     from lstm_ref.interop.vectors import files
     from lstm_ref.interop.vectors.against import against
@@ -93,7 +93,7 @@ def check(folder: Path, results: Path, problem: str | None, ulps: float | None, 
     sys.exit(0 if all(v.right for v in verdicts) else 1)
 
 
-# ---------------------------------------------------------------------------------------------------- how it is shown
+# ---------------------------------------------------------------------------------------------------- presentation
 
 
 def _show(verdicts: list[Verdict], without: list[str], no_color: bool) -> None:

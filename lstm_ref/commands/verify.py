@@ -1,4 +1,4 @@
-"""`lstm-ref verify`: prove every built-in derivation."""
+"""`lstm-ref verify`: proves every built-in derivation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lstm_ref.commands.options import checking_options
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Take the batch of a model, models/batch-NAME, from these files.",
+    help="Read the text batch of one model, models/batch-NAME, from these files.",
 )
 @checking_options
 def verify(
@@ -43,10 +43,10 @@ def verify(
 ) -> None:
     """Prove the built-in hand-written gradients against every oracle.
 
-    NAMES select derivations: the name of a cell (lstm) selects its own, any other part of a name (layer/, parallel,
-    gru) all that contain it; without NAMES, all are proven. Random problems are proven in balls; a model's batch of
-    text is held against autodiff in float64.
-    Exit code: 0 all right, 1 some wrong, 2 some undecided, or the check could not be made.
+    NAMES select derivations: the name of a cell (lstm) selects the derivations of that cell, any other part of a name
+    (layer/, parallel, gru) selects all derivations whose name contains it. Without NAMES, all are proven. Random
+    problems are proven in balls; a model's batch of text is compared with autodiff in float64. Exit code: 0 all right,
+    1 some wrong, 2 some undecided, or the check could not be made.
     """
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *quick_to_compile()])
     from rich.console import Console
@@ -102,16 +102,16 @@ def verify(
 
 
 def quick_to_compile() -> list[str]:
-    """Flags of XLA: what is compiled to be run once costs more to optimise than it gains."""
+    """XLA flags for code that runs once: optimising such code costs more time than it saves."""
     flags = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
     release = tuple(int(k) for k in version("jaxlib").split(".")[:2])
-    if (0, 6) <= release <= (0, 10):  # the newest do not know it, and an unknown flag ends the process
+    if (0, 6) <= release <= (0, 10):  # newer versions do not know this flag, and an unknown flag ends the process
         flags.append("--xla_cpu_use_fusion_emitters=false")
     return flags
 
 
 def _selects(part: str, name: str) -> bool:
-    """Whether a part of a name, or a cell's, is meant to select the derivation of this name."""
+    """Whether a part of a name, or the name of a cell, selects the derivation of this name."""
     from lstm_ref.cells import CELLS
 
     of = name.partition("/")[2]
@@ -138,9 +138,9 @@ def _prove(name: str, data: tuple[Path, ...], oracles: list[str] | None, digits:
 
 
 def _workers(tasks: int) -> Any:
-    """A pool with a process a core; none for a single task."""
+    """A pool with one process per core; none for a single task."""
     cores = os.cpu_count() or 1
     if tasks < 2 or cores == 1:
         return nullcontext()
-    # An interrupt is the parent's to handle: leaving its `with` block ends the workers.
+    # The parent handles an interrupt: leaving its `with` block ends the workers.
     return get_context("spawn").Pool(min(tasks, cores), signal.signal, (signal.SIGINT, signal.SIG_IGN))

@@ -1,1 +1,1 @@
-"""Text from files, as numbers: readers, vocabularies, splits; and corpora that are made, not read."""
+"""Text from files, as numbers: readers, vocabularies, splits; and generated corpora."""

@@ -1,6 +1,6 @@
-"""Text and its characters: where it is read from, its vocabulary, its numbers.
+"""Text as characters: where it is read from, its vocabulary, its numbers.
 
-A vocabulary is a string: the sorted distinct characters of a text. A character's number is its place in that string.
+A vocabulary is a string: the sorted distinct characters of a text. A character's number is its position in that string.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ from lstm_ref.errors import BadInput
 
 
 def read_text(path: str | Path | None = None) -> str:
-    """The UTF-8 text in a file, line ends as they stand; without a path, the text that comes with this package.
+    """Reads the UTF-8 text in a file, without changing line ends.
 
-    Raises BadInput for a file that is absent, unreadable, empty or not UTF-8.
+    Args:
+        path: The file; None for the text that comes with this package.
+
+    Returns:
+        The text.
+
+    Raises:
+        BadInput: The file is absent, unreadable, empty or not UTF-8.
     """
     if path is None:
         return resources.files("lstm_ref.data").joinpath("text.txt").read_text(encoding="utf-8")
@@ -36,7 +43,21 @@ def read_text(path: str | Path | None = None) -> str:
 
 
 def vocabulary(text: str) -> str:
-    """The sorted distinct characters of a text. Raises BadInput where there are fewer than two: nothing to predict."""
+    """The sorted distinct characters of a text.
+
+    Args:
+        text: The text to learn from.
+
+    Returns:
+        The vocabulary as a string.
+
+    Raises:
+        BadInput: There are fewer than two distinct characters, so nothing can be predicted.
+
+    Example:
+        >>> vocabulary("hello")
+        'ehlo'
+    """
     characters = "".join(sorted(set(text)))
     if len(characters) < 2:
         held = f"only the character {characters!r}" if characters else "no character"
@@ -45,7 +66,22 @@ def vocabulary(text: str) -> str:
 
 
 def encode(characters: str, text: str) -> np.ndarray:
-    """Numbers of the text's characters in the vocabulary, int32 (len(text),). Raises BadInput for an unknown one."""
+    """The numbers of the text's characters in the vocabulary.
+
+    Args:
+        characters: The vocabulary.
+        text: The text to encode.
+
+    Returns:
+        An int32 array (len(text),).
+
+    Raises:
+        BadInput: A character is not in the vocabulary.
+
+    Example:
+        >>> encode("ehlo", "hole").tolist()
+        [1, 3, 2, 0]
+    """
     numbers = {character: k for k, character in enumerate(characters)}
     try:
         return np.array([numbers[character] for character in text], dtype=np.int32)
@@ -58,12 +94,13 @@ def encode(characters: str, text: str) -> np.ndarray:
 
 
 def decode(characters: str, ids: np.ndarray) -> str:
-    """The text whose `encode` is ids, a list or array. Raises BadInput for a number that is no character's."""
+    """The inverse of `encode`, for a list or array of numbers. Raises BadInput for a number outside the vocabulary."""
     if not all(0 <= k < len(characters) for k in ids):
         raise BadInput(f"character numbers must lie in 0..{len(characters) - 1}, got {list(ids)!r:.60}")
     return "".join(characters[int(k)] for k in ids)
 
 
 def frequency_entropy(text: str) -> float:
-    """Nats per character of the text's own character frequencies: what a model without memory needs at the least."""
+    """Entropy of the text's own character frequencies, in nats per character: the least loss of a model without
+    memory."""
     return -sum(n / len(text) * log(n / len(text)) for n in Counter(text).values())

@@ -1,7 +1,7 @@
-"""Corpora that are made, not read: what the models learn from where no file is given.
+"""Generated corpora: what the models learn from where no file is given.
 
-Numbers in English and in German words, whose order differs (forty-two is "zwei und vierzig"), to translate; opinions in
-which "not" turns the meaning round, to classify; and Chinese sentences with places and persons, to tag.
+For translation, numbers in English and German words, whose order differs (forty-two is "zwei und vierzig"). For
+classification, opinions in which "not" reverses the meaning. For tagging, Chinese sentences with places and persons.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LARGEST = 999_999
 
 
 def english(n: int) -> str:
-    """0 <= n <= 999,999 in words: "three hundred forty two thousand one"."""
+    """The number n, 0 <= n <= 999,999, in words: "three hundred forty two thousand one"."""
     if n >= 1000:
         return f"{english(n // 1000)} thousand" + (f" {english(n % 1000)}" if n % 1000 else "")
     if n >= 100:
@@ -45,12 +45,12 @@ def english(n: int) -> str:
 
 
 def german(n: int) -> str:
-    """The same, its parts written apart: "drei hundert zwei und vierzig tausend eins"."""
+    """The number n in German, with spaces between its parts: "drei hundert zwei und vierzig tausend eins"."""
     return f"{_german(n)}s" if n % 100 == 1 else _german(n)
 
 
 def _german(n: int) -> str:
-    """With "ein" at the end, as before another part."""
+    """As `german`, but with "ein" in place of "eins" at the end, as before another part."""
     if n >= 1000:
         return f"{_german(n // 1000)} tausend" + (f" {_german(n % 1000)}" if n % 1000 else "")
     if n >= 100:
@@ -61,7 +61,7 @@ def _german(n: int) -> str:
 
 
 def numbers(count: int = 10_000, seed: int = 0) -> Rows:
-    """Pairs of different numbers, English and German; as many of three digits at most as the rest allows, a tenth."""
+    """Pairs of different numbers, English and German. A tenth of them, at most 1,000, have up to three digits."""
     rng = np.random.default_rng(seed)
     small = rng.choice(1000, min(1000, count // 10), replace=False)
     large = 1000 + rng.choice(LARGEST - 999, count - len(small), replace=False)
@@ -76,7 +76,7 @@ VERBS = {"is": True, "is not": False, "was": True, "was never": False}
 
 
 def opinions() -> Rows:
-    """Sentences like "the plot is not very dull": positive or negative, by the adjective and the negation."""
+    """Sentences like "the plot is not very dull", labelled positive or negative by adjective and negation."""
     found = []
     for subject, verb, degree, (adjective, good) in product(
         SUBJECTS, VERBS, DEGREES, [(w, True) for w in GOOD] + [(w, False) for w in POOR]
@@ -87,6 +87,6 @@ def opinions() -> Rows:
 
 
 def sentences() -> Rows:
-    """A handful of Chinese sentences, a character a token, with BIO tags of places and persons."""
+    """A handful of Chinese sentences, one token per character, with BIO tags of places and persons."""
     with resources.as_file(resources.files("lstm_ref.data").joinpath("sentences.bio")) as path:
         return tagged([Path(path)])

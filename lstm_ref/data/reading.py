@@ -1,6 +1,6 @@
-"""Files of labelled text, row by row. A row that cannot be used is left out and reported with its line, never fatal.
+"""Reads files of labelled text, row by row. A row that cannot be used is skipped and reported with its line number.
 
-Files are UTF-8, with or without a byte order mark, their lines ended by LF or CRLF. Lines count from 1.
+Files are UTF-8, with or without a byte order mark, with lines ended by LF or CRLF. Lines count from 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SENTIMENTS = ("Positive", "Negative", "Neutral", "Irrelevant")
 
 CONLLU_COLUMNS = 10
 CONLLU_TAGS = {"upos": 3, "xpos": 4}
-"""Columns of a CoNLL-U file, from 0, that can be learned."""
+"""Columns of a CoNLL-U file that can be learned, counted from 0."""
 
 
 class Bad(NamedTuple):
@@ -64,10 +64,11 @@ class Rows(NamedTuple):
 
 
 def labelled(paths: list[Path]) -> Rows:
-    """Texts and classes: of `.csv` files, by `twitter_csv`; of others one text a line, a file a class.
+    """Reads texts and classes: `.csv` files by `twitter_csv`, any other file as one class with one text per line.
 
-    The class of such a file is its suffix where all files have the same stem (x.pos, x.neg), else its stem. Raises
-    BadInput for a file that cannot be read, a single file of lines, which is one class, and a `.csv` among others.
+    The class of such a file is its suffix where all files have the same stem (x.pos, x.neg), otherwise its stem. Raises
+    BadInput for a file that cannot be read, for a single file of lines (which is only one class), and for `.csv` files
+    mixed with others.
     """
     if all(path.suffix.lower() == ".csv" for path in paths):
         return _joined(twitter_csv(path) for path in paths)
@@ -83,7 +84,7 @@ def labelled(paths: list[Path]) -> Rows:
 
 
 def lines(path: Path, label: str) -> Rows:
-    """A text a line, all of one class. An empty line is a bad row."""
+    """One text per line, all of one class. An empty line is a bad row."""
 
     def read(line: str) -> Labelled:
         if not line.strip():
@@ -94,10 +95,10 @@ def lines(path: Path, label: str) -> Rows:
 
 
 def twitter_csv(path: Path) -> Rows:
-    """Kaggle's file: rows of tweet id, entity, sentiment, text, where a text in quotes may hold line breaks.
+    """Reads Kaggle's file: rows of tweet id, entity, sentiment, text. A text in quotes may contain line breaks.
 
-    Bad rows: another number of columns, another sentiment (a header is one), no text, quotes that do not close; after
-    those, reading goes on with the next line.
+    Bad rows have another number of columns, another sentiment (a header, for example), no text, or quotes that do not
+    close. After unclosed quotes, reading continues with the next line.
     """
     rows: Rows = Rows([], [])
     lines, start = _lines(path), 0
@@ -111,7 +112,7 @@ def twitter_csv(path: Path) -> Rows:
 
 
 def _rows_from(path: Path, lines: list[str], start: int, rows: Rows) -> int:
-    """Reads rows from a line on, up to one whose quotes do not close: the line after its first, to go on from."""
+    """Reads rows from a line on, up to one whose quotes do not close. Returns the line after that row's first line."""
     reader = csv.reader((line + "\n" for line in lines[start:]), strict=True)
     while True:
         line = start + reader.line_num + 1
@@ -121,7 +122,7 @@ def _rows_from(path: Path, lines: list[str], start: int, rows: Rows) -> int:
         except StopIteration:
             return len(lines)
         except csv.Error as error:
-            rows.bad.append(Bad(str(path), line, f"it is no row of a CSV file: {error}"))
+            rows.bad.append(Bad(str(path), line, f"it is not a row of a CSV file: {error}"))
             return line
         except ValueError as error:
             rows.bad.append(Bad(str(path), line, str(error)))
@@ -129,7 +130,7 @@ def _rows_from(path: Path, lines: list[str], start: int, rows: Rows) -> int:
 
 def _tweet(row: list[str]) -> Labelled:
     if len(row) != 4:
-        raise ValueError(f"it has {_columns(row)}, where tweet id, entity, sentiment and text are 4")
+        raise ValueError(f"it has {_columns(row)}, but tweet id, entity, sentiment and text need 4")
     _, _, sentiment, text = map(_utf8, row)
     if sentiment not in SENTIMENTS:
         raise ValueError(f"its sentiment is {sentiment[:20]!r}, which is none of {', '.join(SENTIMENTS)}")
@@ -139,9 +140,10 @@ def _tweet(row: list[str]) -> Labelled:
 
 
 def tagged(paths: list[Path], column: str = "upos") -> Rows:
-    """Sentences with tags: of `.conllu` files that column, "upos" or "xpos"; of others two columns, token and tag.
+    """Reads sentences with tags: from `.conllu` files the column "upos" or "xpos", from others two columns, token and
+    tag.
 
-    Sentences stand apart by a blank line. A sentence with a bad row is left out whole, and reported.
+    A blank line separates sentences. A sentence with a bad row is left out as a whole, and reported.
     """
     return _joined(
         _sentences(path, _conllu(column)) if path.suffix.lower() == ".conllu" else _sentences(path, _two_columns)
@@ -151,12 +153,12 @@ def tagged(paths: list[Path], column: str = "upos") -> Rows:
 
 def _conllu(column: str) -> Callable[[str], tuple[str, str] | None]:
     def token(line: str) -> tuple[str, str] | None:
-        """None for what is no token: a comment, a contraction whose parts follow, an empty node."""
+        """None for a line without a token: a comment, a contraction whose parts follow, an empty node."""
         if line.startswith("#"):
             return None
         columns = line.split("\t")
         if len(columns) != CONLLU_COLUMNS:
-            raise ValueError(f"it has {_columns(columns)}, where CoNLL-U has {CONLLU_COLUMNS}")
+            raise ValueError(f"it has {_columns(columns)}, but CoNLL-U has {CONLLU_COLUMNS}")
         if not columns[0].isdigit():
             if re.fullmatch(r"\d+[-.]\d+", columns[0]):
                 return None
@@ -174,7 +176,7 @@ def _two_columns(line: str) -> tuple[str, str] | None:
         return None
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) != 2:
-        raise ValueError(f"it has {_columns(columns)}, where token and tag are 2")
+        raise ValueError(f"it has {_columns(columns)}, but token and tag need 2")
     token, tag = (column.strip() for column in columns)
     if not token or not tag:
         raise ValueError(f"its {'tag' if token else 'token'} is empty")
@@ -201,12 +203,12 @@ def _sentences(path: Path, token: Callable[[str], tuple[str, str] | None]) -> Ro
 
 
 def pairs(paths: list[Path]) -> Rows:
-    """Source and target, separated by a tab; a third column (where a pair comes from) is passed over."""
+    """Reads source and target, separated by a tab. A third column (the origin of a pair) is ignored."""
 
     def read(line: str) -> Pair:
         columns = [column.strip() for column in line.split("\t")]
         if len(columns) not in (2, 3):
-            raise ValueError(f"it has {_columns(columns)}, where source and target are 2")
+            raise ValueError(f"it has {_columns(columns)}, but source and target need 2")
         if not columns[0] or not columns[1]:
             raise ValueError(f"its {'target' if columns[0] else 'source'} is empty")
         return Pair(*columns[:2])
@@ -232,7 +234,7 @@ def _each_line(path: Path, read: Callable[[str], Row]) -> Rows:
 
 
 def _lines(path: Path) -> list[str]:
-    """Without their ends. A byte that is not UTF-8 is kept as a lone surrogate, for `_utf8` to find."""
+    """The lines without line ends. A byte that is not UTF-8 becomes a lone surrogate, which `_utf8` reports."""
     try:
         raw = path.read_bytes()
     except OSError as error:

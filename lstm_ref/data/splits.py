@@ -1,6 +1,6 @@
-"""A part of the examples that is kept for validation, and the order in which the others are learned from.
+"""Which examples are kept for validation, and in which order the others are learned.
 
-Both are functions of a seed, so that a run can be made again.
+Both are functions of a seed, so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 POOL = 16
-"""Batches whose examples are sorted by length together: less padding, and still another order every time."""
+"""Number of batches whose examples are sorted by length together. Padding is reduced, and the order still changes."""
 
 
 def held_out(labels: Sequence[Hashable], share: float, seed: int) -> np.ndarray:
-    """Which examples are held out, bools (N,): the share of each label, drawn by the seed; stratified.
+    """Which examples are held out, bools (N,): this share of each label, drawn by the seed (a stratified split).
 
-    Of a label with two examples or more at least one is held out, and one is not.
+    Of a label with two or more examples, at least one is held out, and at least one is not.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     out = np.zeros(len(labels), bool)
@@ -28,9 +28,9 @@ def held_out(labels: Sequence[Hashable], share: float, seed: int) -> np.ndarray:
 
 
 def batch_of_step(lengths: np.ndarray, batch: int, seed: int, step: int) -> np.ndarray:
-    """The examples of one step, integers (batch,): every epoch has an order of its own, a function of (seed, epoch).
+    """The examples of one step, integers (batch,). Every epoch has its own order, a function of (seed, epoch).
 
-    Texts of like lengths come together. What does not fill a batch waits for the next epoch.
+    Texts of similar length come together. Examples that do not fill a batch are left out of this epoch.
     """
     batch = min(batch, len(lengths))
     per_epoch = len(lengths) // batch

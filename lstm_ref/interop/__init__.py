@@ -1,1 +1,1 @@
-"""Everyone's LSTM: parameter layouts of the frameworks, conformance to them, and vectors for the rest of the world."""
+"""Other frameworks: their parameter layouts, agreement with them, and test vectors for other languages."""

@@ -1,7 +1,7 @@
 """cuDNN's flat buffer, as `jax.experimental.rnn` has it: torch's kernels of all layers, then torch's biases of all.
 
-Layers and directions follow each other as pseudo-layers: layer 0 onward, layer 0 back, layer 1 onward, … The gates
-stand in the order i, f, g, o.
+Layers and directions follow each other as pseudo-layers: layer 0 forward, layer 0 backward, layer 1 forward, … The
+gates stand in the order i, f, g, o.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ LAYOUT = LAYOUTS["torch.nn.LSTM"]
 
 
 def flat(layers: Sequence[Any], of: Callable[..., dict[str, Any]] = theirs) -> Any:
-    """The buffer (N,) of a stack of LSTMs, each parameters or `Both`; with `their_gradients`, of their gradients."""
+    """The buffer (N,) of a stack of LSTMs.
+
+    Args:
+        layers: For each layer, its parameters, or `Both` for two directions.
+        of: `theirs` for parameters, `their_gradients` for gradients.
+
+    Returns:
+        The flat buffer.
+    """
     arrays = all_theirs(LAYOUT, layers, of)
     kernels = [v for name, v in arrays.items() if name.startswith("weight")]
     biases = [v for name, v in arrays.items() if name.startswith("bias")]
@@ -28,7 +36,7 @@ def flat(layers: Sequence[Any], of: Callable[..., dict[str, Any]] = theirs) -> A
 
 
 def layers_of(buffer: Any, D: int, H: int, layers: int = 1, both: bool = False) -> list[Any]:
-    """The parameters of each layer, `Both` of two directions. Raises BadInput for a buffer of another size."""
+    """The parameters of each layer, `Both` for two directions. Raises BadInput for a buffer of another size."""
     marks = [f"l{k}{back}" for k in range(layers) for back in ("", LAYOUT.back)[: 1 + both]]
     reads = {mark: D if mark.startswith("l0") else (1 + both) * H for mark in marks}
     shapes: dict[str, tuple[int, ...]] = {}

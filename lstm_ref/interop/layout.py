@@ -1,12 +1,12 @@
 """A layout is data: which array holds which gates of which of our parameters, and in which order of axes.
 
-`theirs` and `ours` convert parameters, `their_gradients` gradients; all three are linear but for what a framework adds
-to a bias at run time, and run on NumPy, JAX and torch arrays alike. `lost` and `shared` say what a round trip does not
-keep; where they are empty it keeps every bit.
+`theirs` and `ours` convert parameters, `their_gradients` converts gradients. All three are linear, apart from constants
+that a framework adds to a bias at run time, and work on NumPy, JAX and torch arrays alike. `lost` and `shared` list
+what a round trip does not keep; where they are empty, it keeps every bit.
 
-Two biases of a framework, where the cell has one, are added in every step: ours is their sum, and each of theirs has
-the *whole* gradient of ours. A step of gradient descent with rate η therefore moves the sum by 2η times the gradient:
-the bias learns at twice the rate, which is no mistake of either.
+Where a framework has two biases and our cell has one, every step adds the two. Ours is their sum, and each of theirs
+has the *whole* gradient of ours. A step of gradient descent with rate η therefore moves the sum by 2η times the
+gradient: the bias learns at twice the rate. Neither side makes a mistake.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Part(NamedTuple):
     """An array of the framework, or a part of it."""
 
     name: str
-    """Of the array; `{layer}` and `{back}` stand for the layer's number and the direction's mark."""
+    """Name of the array. `{layer}` and `{back}` stand for the layer's number and the direction's mark."""
     of: str
-    """Our parameter; of several, "b b_h", the array holds the sum."""
+    """Our parameter. Where it lists several, "b b_h", the array holds their sum."""
     axes: str
-    """How it stands, in einops' words: g the gates, d the input, h the state, k the state that a kernel reads, n heads,
-    p the projection, x y places of a convolution's kernel."""
+    """The array's axes in einops notation: g gates, d input, h state, k the state that a kernel reads, n heads, p
+    projection, x y positions of a convolution's kernel."""
     gates: str = ""
-    """The gates it holds, in its order; none where our parameter has none."""
+    """The gates that the array holds, in its order; empty where our parameter has no gates."""
 
 
 class Layout(NamedTuple):
@@ -44,47 +44,90 @@ class Layout(NamedTuple):
 
     name: str
     cell: str
-    """In `CELLS`: the cell whose equations it computes."""
+    """Name in `CELLS` of the cell whose equations it computes."""
     parts: tuple[Part, ...]
     gates: str = ""
-    """Our order of the gates, where the cell's record does not say it: that of the cell inside."""
+    """Our order of the gates, where it is that of an inner cell and not in the cell's record."""
     joined: dict[str, int] = {}  # noqa: RUF012
-    """Arrays of several parts: the axis along which they follow each other."""
+    """For arrays made of several parts: the axis along which the parts follow each other."""
     added: dict[str, float] = {}  # noqa: RUF012
-    """By gate: what the framework adds to our `b` at run time, which its own bias therefore lacks."""
+    """By gate: the constant that the framework adds to our `b` at run time. Its own bias is smaller by as much."""
     back: str = ""
-    """Mark of the direction back in names, where it has one."""
+    """The mark of the backward direction in names, where there is one."""
     traps: str = ""
-    """What bites."""
+    """Pitfalls."""
     source: str = ""
-    """Where its documentation or source says so."""
+    """The documentation or source that describes the layout."""
 
 
 # ------------------------------------------------------------------------------------------------------ one cell
 
 
 def theirs(layout: Layout, params: Any, layer: int = 0, back: bool = False) -> dict[str, Any]:
-    """The framework's arrays by name, of a cell's parameters. Raises BadInput where they are another cell's.
+    """Converts a cell's parameters to a framework's arrays.
 
-    Of two arrays for one of ours the first has all of it, and the second is zero.
+    Where the framework has two arrays for one of ours, the first gets all of it, and the second is zero.
+
+    Args:
+        layout: The framework's layout.
+        params: Parameters of the cell `layout.cell`.
+        layer: Number of the layer, for the arrays' names.
+        back: Whether the names are those of the backward direction.
+
+    Returns:
+        The framework's arrays by name.
+
+    Raises:
+        BadInput: The parameters are those of another cell.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.cells import lstm
+        >>> from lstm_ref.interop.layouts import LAYOUTS
+        >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 2)
+        >>> {name: v.shape for name, v in theirs(LAYOUTS["keras.layers.LSTM"], p).items()}
+        {'kernel': (3, 8), 'recurrent_kernel': (2, 8), 'bias': (8,)}
     """
     shift = {gate: -v for gate, v in layout.added.items()}
     return _arranged(layout, _moved(layout, _gates_of(layout, params), shift), layer, back, gradients=False)
 
 
 def their_gradients(layout: Layout, bars: Any, layer: int = 0, back: bool = False) -> dict[str, Any]:
-    """The gradients of the framework's arrays, of those of our parameters: each of two biases has the whole."""
+    """Converts gradients of our parameters to gradients of the framework's arrays.
+
+    Args:
+        layout: The framework's layout.
+        bars: Gradients, in the structure of the cell's parameters.
+        layer: Number of the layer, for the arrays' names.
+        back: Whether the names are those of the backward direction.
+
+    Returns:
+        The gradients by the arrays' names. Each of two biases has the whole gradient of ours.
+    """
     return _arranged(layout, _gates_of(layout, bars), layer, back, gradients=True)
 
 
 def ours(layout: Layout, arrays: Mapping[str, Any], layer: int = 0, back: bool = False) -> Any:
-    """A cell's parameters, of the framework's arrays by name. Raises BadInput where one is absent or does not fit."""
+    """Converts a framework's arrays to a cell's parameters.
+
+    Args:
+        layout: The framework's layout.
+        arrays: The framework's arrays by name.
+        layer: Number of the layer in the arrays' names.
+        back: Whether the names are those of the backward direction.
+
+    Returns:
+        Parameters of the cell `layout.cell`.
+
+    Raises:
+        BadInput: An array is absent, or its shape does not fit.
+    """
     found: ByGate = defaultdict(dict)
     for name, parts in _by_name(layout, layer, back).items():
         if name not in arrays:
             raise BadInput(f"{layout.name}: {name} is absent; there are {', '.join(arrays) or 'no arrays'}")
         for part, array in zip(parts, _split(layout, parts, arrays[name]), strict=True):
-            target = part.of.split()[0]  # of a sum the first has all of it, and the others are zero
+            target = part.of.split()[0]  # of a sum, the first parameter gets everything, the others zero
             for gate, v in _unpacked(layout, part, array).items():
                 found[target][gate] = found[target][gate] + v if gate in found[target] else v
             for other in part.of.split()[1:]:
@@ -99,7 +142,14 @@ def ours(layout: Layout, arrays: Mapping[str, Any], layer: int = 0, back: bool =
 
 
 def lost(layout: Layout) -> list[str]:
-    """What a round trip ours → theirs → ours does not keep, in sentences; empty where it keeps every bit."""
+    """The parts of our parameters that a round trip ours → theirs → ours does not keep.
+
+    Args:
+        layout: The framework's layout.
+
+    Returns:
+        One sentence for each loss; empty where the round trip keeps every bit.
+    """
     said = []
     for part in layout.parts:
         if len(part.of.split()) > 1:
@@ -111,14 +161,21 @@ def lost(layout: Layout) -> list[str]:
 
 
 def without_place(layout: Layout) -> list[tuple[str, str]]:
-    """The gates of our biases that no array holds."""
+    """Pairs (our bias, gate) that no array of the framework holds."""
     held = {(of, gate) for part in layout.parts for of in part.of.split() for gate in part.gates}
     gated = [name for name in named(CELLS[layout.cell].params) if len(set(_words(layout, name))) == 2]
     return [(name, gate) for name in gated for gate in _gates(layout) if (name, gate) not in held]
 
 
 def shared(layout: Layout) -> list[str]:
-    """What theirs → ours → theirs does not keep: arrays of theirs that are added up."""
+    """The arrays of a framework that a round trip theirs → ours → theirs adds up.
+
+    Args:
+        layout: The framework's layout.
+
+    Returns:
+        One sentence for each pair of arrays.
+    """
     holders = defaultdict(list)
     for part in layout.parts:
         for gate in part.gates or "-":
@@ -131,11 +188,12 @@ def _both(one: str, other: str) -> str:
     return f"the halves of {one}" if one == other else f"{one} and {other}"
 
 
-# ---------------------------------------------------------------------------------------- several layers, both ways
+# ---------------------------------------------------------------------------- several layers, two directions
 
 
 def all_theirs(layout: Layout, layers: Sequence[Any], of: Callable[..., dict[str, Any]] = theirs) -> dict[str, Any]:
-    """The arrays of a stack of layers, each parameters or `Both`; with `of`, of their gradients."""
+    """The arrays of a stack of layers. Each layer is parameters, or `Both`; `of` = `their_gradients` converts
+    gradients."""
     found: dict[str, Any] = {}
     for k, layer in enumerate(layers):
         for back, params in enumerate(layer if isinstance(layer, Both) else (layer,)):
@@ -146,7 +204,7 @@ def all_theirs(layout: Layout, layers: Sequence[Any], of: Callable[..., dict[str
 
 
 def all_ours(layout: Layout, arrays: Mapping[str, Any], layers: int = 1, both: bool = False) -> list[Any]:
-    """The parameters of each layer, `Both` where the arrays are of both directions."""
+    """The parameters of each layer, `Both` where the arrays have both directions."""
     one = lambda k, back=False: ours(layout, arrays, k, back)  # noqa: E731
     return [Both(one(k), one(k, True)) if both else one(k) for k in range(layers)]
 
@@ -154,11 +212,12 @@ def all_ours(layout: Layout, arrays: Mapping[str, Any], layers: int = 1, both: b
 # --------------------------------------------------------------------------------------------------- gates as a dict
 
 ByGate = dict[str, dict[str, Any]]
-"""By parameter and gate: its block, without the gates' axis; "-" where a parameter has no gates."""
+"""By parameter and gate: the gate's block, without a gates' axis; "-" stands in for the gate of a parameter without
+any."""
 
 
 def _words(layout: Layout, name: str) -> tuple[str, str]:
-    """Our parameter's axes in einops' words, and those of one gate's block: "d (g h)" and "d h" of "D 4H"."""
+    """The axes of our parameter and of one gate's block, in einops notation: "d (g h)" and "d h" for "D 4H"."""
     cell = CELLS[layout.cell]
     *rows, last = named(cell.params)[name].split()
     letters, places = [], iter("xy")
@@ -213,7 +272,7 @@ def _rebuilt(shapes: Any, flat: Any) -> Any:
 
 
 def _moved(layout: Layout, by_gate: ByGate, by: Mapping[str, float]) -> ByGate:
-    """With constants added to the gates of b."""
+    """The gates with constants added to those of b."""
     return (
         by_gate
         if not by
@@ -233,7 +292,8 @@ def _by_name(layout: Layout, layer: int, back: bool) -> dict[str, list[Part]]:
 
 
 def _arranged(layout: Layout, by_gate: ByGate, layer: int, back: bool, gradients: bool) -> dict[str, Any]:
-    """Each array; of gradients every array that holds a block of ours has the whole, else the first that does."""
+    """Fills each array. For gradients every array that holds our block gets all of it, otherwise only the first
+    does."""
     found, seen = {}, set()
     for name, parts in _by_name(layout, layer, back).items():
         packed = []
@@ -275,8 +335,10 @@ def _letters(axes: str) -> list[str]:
 
 
 def _split(layout: Layout, parts: list[Part], array: Any) -> list[Any]:
-    """The parts of an array along the axis where they follow each other: as many rows as gates; of two kernels, the one
-    of the state has as many rows as the state has elements."""
+    """Splits an array into its parts along the axis where they follow each other.
+
+    A part has one row per gate. Of two kernels, the state's kernel has as many rows as the state has elements.
+    """
     if len(parts) == 1:
         return [array]
     axis = layout.joined[parts[0].name]

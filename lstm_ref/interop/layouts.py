@@ -1,8 +1,8 @@
-"""The layouts of the frameworks that people use, as data.
+"""The parameter layouts of widely used frameworks, as data.
 
-Sources: the frameworks' documentation and code, of torch 2.13, Keras 3.15, Flax 0.12, Equinox 0.13, Haiku 0.0.17, ONNX
-opset 14, TensorFlow 1.15, haste 0.4, xLSTM 2.0 and FlashRNN 1.0. What is installed where the tests run is compared by
-computing (`lstm-ref conform`); TensorFlow 1, haste, xLSTM and FlashRNN by their documented order alone.
+Sources: the documentation and code of torch 2.13, Keras 3.15, Flax 0.12, Equinox 0.13, Haiku 0.0.17, ONNX opset 14,
+TensorFlow 1.15, haste 0.4, xLSTM 2.0 and FlashRNN 1.0. `lstm-ref conform` compares the installed frameworks by
+computing with them. TensorFlow 1, haste, xLSTM and FlashRNN are compared only with their documented order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TWO_BIASES = (
 
 
 def _torch(name: str, cell: str, gates: str, second_bias: str = "b", mark: str = "_l{layer}{back}") -> Layout:
-    """Kernels transposed, two biases."""
+    """Transposed kernels, two biases."""
     gated = "(g h)" if gates else "h"
     return Layout(
         name,
@@ -43,7 +43,7 @@ def _keras(name: str, cell: str, gates: str, traps: str = "", places: str = "") 
 
 
 def _a_gate_each(input_names: str, hidden_names: str, of_gates: str) -> tuple[Part, ...]:
-    """Flax: a module a gate, the bias at the recurrent kernel."""
+    """Flax: one module per gate, with the bias in the recurrent module."""
     of_x, of_h = input_names.split(), hidden_names.split()
     return (
         *(Part(f"{name}.kernel", "w_x", "d h", gate) for name, gate in zip(of_x, of_gates, strict=True)),
@@ -298,8 +298,8 @@ _ALL = (
             Part("recurrent_kernel", "w_h", "n k g h", "ifzo"),
             Part("bias", "b", "n g h", "ifzo"),
         ),
-        traps="recurrent_kernel and bias are what every backend shows, _recurrent_kernel_ what it stores. The kernel "
-        "of the input belongs to the layer around the cell: W stands for it here.",
+        traps="recurrent_kernel and bias are in the order that every backend shows, _recurrent_kernel_ as stored. "
+        "The input kernel belongs to the layer around the cell; here it is called W.",
         source="https://github.com/NX-AI/xlstm/blob/main/xlstm/blocks/slstm/cell.py",
     ),
     Layout(
@@ -310,10 +310,10 @@ _ALL = (
             Part("R", "w_h", "g 1 h k", "ifgo"),
             Part("b", "b", "g 1 h", "ifgo"),
         ),
-        traps="For one head, its second axis. It is given Wx, not x: W stands for the kernel that made it.",
+        traps="For one head, the second axis. The function takes Wx, not x: W stands for the kernel that made Wx.",
         source="https://github.com/NX-AI/flashrnn/blob/main/flashrnn/flashrnn/vanilla_fwbw/fw.py",
     ),
 )
 
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
-"""By name."""
+"""Every layout by its name."""

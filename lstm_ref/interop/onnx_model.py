@@ -1,9 +1,9 @@
-"""Export to ONNX: a stack of layers of one cell, each way or both, as a model that any ONNX runtime runs.
+"""Export to ONNX: a stack of layers of one cell, in one direction or both, as a model that any ONNX runtime can run.
 
-Every cell is there that the operators RNN, LSTM and GRU can compute, by their attributes or by a change of parameters
-that does not change the function. The model has inputs X (T, B, D), `lengths` where asked for, and the initial states
-`h_{layer}`, `c_{layer}` (directions, B, H); its outputs are Y (T, B, H), or (T, B, 2H), and the final states
-`h_{layer}_final`, `c_{layer}_final`. T and B are free.
+It supports every cell that the operators RNN, LSTM and GRU can compute, by their attributes or by a change of
+parameters that keeps the function the same. The model's inputs are X (T, B, D), `lengths` if requested, and the initial
+states `h_{layer}`, `c_{layer}` (directions, B, H). Its outputs are Y (T, B, H), or (T, B, 2H), and the final states
+`h_{layer}_final`, `c_{layer}_final`. T and B are dynamic.
 Source: https://onnx.ai/onnx/operators/, RNN, LSTM and GRU of opset 14.
 """
 
@@ -29,36 +29,37 @@ OPSET, IR_VERSION = 14, 8
 
 
 class Operator(NamedTuple):
-    """What computes a cell."""
+    """The ONNX operator that computes a cell."""
 
     kind: str
     layout: str
     attributes: dict[str, Any] = {}  # noqa: RUF012
-    """For one direction; those of activations are repeated for the other."""
+    """Attributes for one direction. Those that list activations are repeated for the other direction."""
     change: Callable[[Any], Any] = lambda p: p
-    """Our parameters as those of the layout's cell, for the same function."""
+    """Converts our parameters to those of the layout's cell, for the same function."""
 
 
 def _forget_bias(p: Any) -> Any:
-    """1 added for good: FB1 of derivations/forget_bias.md."""
+    """Adds the 1 permanently to the bias: FB1 of derivations/forget_bias.md."""
     b = np.array(p.b)
     split_gates(b)[1][...] += 1
     return p._replace(b=b)
 
 
 def _swapped(p: Any) -> Any:
-    """σ(−a) = 1 − σ(a): a gate that writes is one that keeps, of the opposite pre-activation."""
+    """σ(−a) = 1 − σ(a): a gate that is the share written equals the share kept, with the sign of its pre-activation
+    flipped."""
     sign = np.repeat([1.0, -1.0, 1.0], p.b.shape[0] // 3).astype(p.b.dtype)  # r, z, n
     return jax.tree.map(lambda v: v * sign, p)
 
 
 def _affine(p: Any) -> Any:
-    """Without the peepholes that are not there."""
+    """Removes the peepholes, which are all absent."""
     return LstmParams(p.w_x, p.w_h, p.b)
 
 
 def _with_forget_gate(p: Any) -> Any:
-    """Gates s, g, o as i, f, g, o: the operator takes 1 − i for f, whatever stands there."""
+    """Gates s, g, o as i, f, g, o. The operator uses 1 − i for f, whatever the f block holds."""
 
     def four(v: Any) -> Any:
         s, g, o = np.split(v, 3, axis=-1)
@@ -68,7 +69,7 @@ def _with_forget_gate(p: Any) -> Any:
 
 
 def _with_forget_gate_and_peepholes(p: Any) -> Any:
-    """Likewise, of gates i, g, o."""
+    """As `_with_forget_gate`, for gates i, g, o."""
     w_x, w_h, b = _with_forget_gate(p)
     return PeepholeParams(w_x, w_h, b, p_i=p.p_i, p_f=0 * p.p_i, p_o=p.p_o)
 
@@ -92,14 +93,22 @@ OPERATORS = {
     "gru_before": Operator("GRU", "onnx.GRU"),
     "gru_before_swapped": Operator("GRU", "onnx.GRU", change=_swapped),
 }
-"""By cell."""
+"""The operator of each cell."""
 
 
 def onnx_model(cell: str, layers: Any, lengths: bool = False) -> Any:
-    """The model, an `onnx.ModelProto`, of a cell's parameters, or of a sequence of layers, each parameters or `Both`.
+    """Exports a cell, or a stack of layers, to ONNX.
 
-    Floats are those of the parameters. Raises BadInput for a cell that ONNX cannot express, and where onnx is not
-    installed.
+    Args:
+        cell: Name of the cell.
+        layers: The cell's parameters, or a sequence with parameters or `Both` for each layer.
+        lengths: Whether the model has an input `lengths`.
+
+    Returns:
+        An `onnx.ModelProto`, in the floating dtype of the parameters.
+
+    Raises:
+        BadInput: ONNX cannot express the cell, or onnx is not installed.
     """
     try:
         import onnx
@@ -139,7 +148,7 @@ def onnx_model(cell: str, layers: Any, lengths: bool = False) -> Any:
 
 
 def _operator(cell: str, layer: Any) -> tuple[Operator, dict[str, np.ndarray], int]:
-    """The operator, its arrays with the directions one upon the other, and H."""
+    """The operator, its arrays with the directions stacked, and H."""
     operator = OPERATORS[cell]
     layout = LAYOUTS[operator.layout]
     each = [

@@ -1,1 +1,1 @@
-"""The systems of the tutorials, built from cells and layers, trainable on real text."""
+"""The models of the tutorials, built from cells and layers, trainable on real text."""

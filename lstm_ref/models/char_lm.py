@@ -1,12 +1,12 @@
 """Character model: one-hot characters -> LSTM -> dense "final gate" -> softmax, and its gradients by hand.
 
-Built from edges that are derived elsewhere: L1-L5 (derivations/lstm.md), T1 (derivations/bptt.md) and F1-F3
+It consists of edges that are derived elsewhere: L1-L5 (derivations/lstm.md), T1 (derivations/bptt.md) and F1-F3
 (derivations/final_gate.md). Sizes: T steps, B sequences, V characters, H hidden. Character numbers are integers (T, B),
 time-major; the target at step t is the character at step t + 1. The tutorials draw each gate as a product with the
-concatenation [h; x]: `gate_kernels` is that view of the parameters.
+concatenation [h; x]; `gate_kernels` gives that view of the parameters.
 
 Every function of the model takes the driver `through` time: SCAN (jitted JAX) or LOOP (the definition: plain Python on
-JAX, NumPy or ball arrays). The equations above the driver are the same lines.
+JAX, NumPy or ball arrays). Both drivers run the same equations.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lstm_ref.sequence import LOOP, SCAN, Through
 
 
 class Params(NamedTuple):
-    """All that is learned."""
+    """All trainable parameters."""
 
     lstm: Any
     """w_x (V, 4H), w_h (H, 4H), b (4H,)."""
@@ -38,7 +38,7 @@ class Params(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`."""
+    """What `forward` keeps for `backward`."""
 
     initial: State
     xs: Any
@@ -52,23 +52,31 @@ class Tape(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, V: int, H: int) -> Params:
-    """Glorot kernels; zero biases but the forget gate's, 1. Float64 NumPy arrays."""
+    """Glorot kernels; zero biases, except the forget gate's, which is 1. Float64 NumPy arrays."""
     return Params(lstm.initial_parameters(rng, V, H), dense.initial_parameters(rng, H, V))
 
 
 def parameter_shapes(V: int, H: int) -> Params:
-    """Params of shapes."""
+    """`Params` that holds shapes."""
     return Params(lstm.parameter_shapes(V, H), dense.Params(w=(H, V), b=(V,)))
 
 
 def zero_state(params: Params, B: int) -> State:
-    """The state before each pass, (B, H): the memory is reset. NumPy, in the dtype of the parameters."""
+    """The zero state before each pass, (B, H), as NumPy arrays in the dtype of the parameters."""
     zero = np.zeros((B, params.head.w.shape[0]), dtype=_float_dtype(params))
     return State(h=zero, c=zero)
 
 
 def gate_kernels(params: Params) -> dict[str, Any]:
-    """The tutorials' view: a gate i, f, g, o is φ([h; x] W + b) with its own W (H + V, H); "y" is the final gate's."""
+    """The parameters as many tutorials draw them.
+
+    Args:
+        params: Parameters of the model.
+
+    Returns:
+        For each gate i, f, g, o its own W (H + V, H), where the gate is φ([h; x] W + b).
+        Under "y" the final gate's kernel.
+    """
     return dict(zip("ifgo", split_gates(stacked_kernel(params.lstm)), strict=True)) | {"y": params.head.w}
 
 
@@ -83,9 +91,21 @@ def forward(
     reduction: Reduction = "mean",
     through: Through = SCAN,
 ) -> tuple[Any, Tape]:
-    """Cross-entropy of the predicted next characters in nats, a scalar, and the tape that `backward` reads.
+    """Cross-entropy of the predicted next characters.
 
-    inputs, targets: integers (T, B). The mean is per character, over all T·B. Raises BadInput where shapes do not fit.
+    Args:
+        params: Parameters of the model.
+        inputs: Character numbers, integers (T, B).
+        targets: The characters after them, integers (T, B).
+        initial: State before the first step, (B, H).
+        reduction: "mean" is per character, over all T·B.
+        through: The driver through time.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: The shapes do not fit.
     """
     xs = _one_hot(params, inputs)
     outputs, steps = through.forward(lstm, params.lstm, initial, xs)  # T1, L1-L5
@@ -95,10 +115,19 @@ def forward(
 
 
 def backward(params: Params, tape: Tape, through: Through = SCAN) -> tuple[Params, State]:
-    """Gradients of the loss for all parameters and the initial state: full BPTT over the whole sequence."""
+    """Gradients of the loss by full backpropagation through the whole sequence.
+
+    Args:
+        params: Parameters of the model.
+        tape: The tape of `forward`.
+        through: The driver through time, the same as in `forward`.
+
+    Returns:
+        The gradients with respect to the parameters and the initial state.
+    """
     logits_bar = softmax_cross_entropy.backward(tape.loss)  # F3*, F2*
     head_bar, hs_bar = dense.backward(params.head, tape.head, logits_bar)  # F1*
-    final_bar = State(*(v * 0 for v in tape.outputs.final))  # nothing reads the final state
+    final_bar = State(*(v * 0 for v in tape.outputs.final))  # the loss does not read the final state
     bar = sequence.Outputs(hs_bar, final_bar)
     given = through.backward(lstm, params.lstm, tape.initial, tape.xs, tape.steps, bar)  # T1*, L5*-L1*
     return Params(given.params, head_bar), given.initial
@@ -112,7 +141,7 @@ def loss(
     reduction: Reduction = "mean",
     through: Through = SCAN,
 ) -> Any:
-    """The loss of `forward` alone."""
+    """The loss of `forward`, without the tape."""
     return forward(params, inputs, targets, initial, reduction, through)[0]
 
 
@@ -124,7 +153,7 @@ def gradients(
     reduction: Reduction = "mean",
     through: Through = SCAN,
 ) -> tuple[Any, tuple[Params, State]]:
-    """The loss, and its hand-written gradients for (params, initial)."""
+    """The loss, and its hand-written gradients with respect to (params, initial)."""
     value, tape = forward(params, inputs, targets, initial, reduction, through)
     return value, backward(params, tape, through)
 
@@ -132,9 +161,10 @@ def gradients(
 def for_checking(
     inputs: Any, targets: Any, reduction: Reduction = "mean", through: Through = LOOP
 ) -> tuple[Callable[[dict[str, Any]], Any], Callable[[dict[str, Any]], dict[str, Any]]]:
-    """Loss and hand-written gradients as functions of one dict {"lstm", "head", "initial"}, what a checker takes.
+    """Loss and hand-written gradients as functions of one dict {"lstm", "head", "initial"}, the form that a checker
+    takes.
 
-    With LOOP the dict's arrays may be JAX, NumPy or balls; character numbers are integer arrays (T, B).
+    With LOOP, the dict's arrays may be JAX, NumPy or balls. Character numbers are integers (T, B).
     """
 
     def loss_of(values: dict[str, Any]) -> Any:
@@ -149,7 +179,7 @@ def for_checking(
 
 
 def _one_hot(params: Params, ids: Any) -> Any:
-    """(T, B, V) of the parameters' dtype."""
+    """One-hot vectors (T, B, V) in the parameters' dtype."""
     if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
         raise BadInput(f"char-lm: character numbers must be integers (T, B), got {ids.dtype} {tuple(ids.shape)}")
     return (ids[..., None] == np.arange(params.head.b.shape[0])).astype(_float_dtype(params))
@@ -160,26 +190,26 @@ def _float_dtype(params: Params) -> Any:
     return np.float64 if dtype.kind == "O" else dtype
 
 
-# ----------------------------------------------------------------------------------------- what the model is good for
+# ----------------------------------------------------------------------------------------- scores and samples
 
 
 def score(params: Params, inputs: Any, targets: Any) -> tuple[Any, Any]:
-    """Loss per character in nats, and accuracy: the share of characters whose argmax is right; from a zero state.
+    """Scores from a zero state: the loss per character in nats, and the accuracy.
 
-    inputs, targets: integers (T, B).
+    inputs, targets: integers (T, B). The accuracy is the share of characters that are the model's most probable one.
     """
     value, tape = forward(params, inputs, targets, zero_state(params, inputs.shape[1]))
     return value, (tape.loss.logits.argmax(-1) == targets).mean()
 
 
 def sample(params: Params, characters: str, prompt: str, length: int, temperature: float = 1.0, seed: int = 0) -> str:
-    """`length` characters drawn one by one from softmax(logits / temperature), after the model has read the prompt.
+    """Draws `length` characters one by one from softmax(logits / temperature), after the model has read the prompt.
 
     The same seed gives the same text. Raises BadInput as `check_sampling`.
     """
     ids = check_sampling(characters, prompt, length, temperature)
     numbers = np.finfo(np.float32)
-    temperature = np.clip(temperature, numbers.tiny, numbers.max)  # beyond, samples are the most probable, or uniform
+    temperature = np.clip(temperature, numbers.tiny, numbers.max)  # beyond, samples are greedy, or uniform
     return decode(characters, np.asarray(_draw(params, ids, jax.random.key(seed), temperature, length)))
 
 

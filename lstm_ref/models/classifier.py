@@ -1,9 +1,10 @@
-"""Sequence classifier: embedding -> recurrence -> what is read of it -> dense -> loss, and its gradients by hand.
+"""Sequence classifier: embedding -> recurrence -> read-out -> dense -> loss, and its gradients by hand.
 
-Three ways to read a recurrence: its state at each text's true "end"; its state after the "padding", as the tutorials
-do, in which the gradient of the text vanishes; and all its outputs side by side, "flat". Built from edges that are
-derived elsewhere: EM1 (derivations/embedding.md), the cell's, T1-T2 (derivations/bptt.md), F1-F5
-(derivations/final_gate.md). One output is a binary classifier, whose targets are 0 or 1; more are one a class.
+There are three ways to read a recurrence: "end", its state at each text's true end; "padding", its state after the
+padding, as in the tutorials, where the gradient of the text vanishes; and "flat", all its outputs side by side. The
+model consists of edges that are derived elsewhere: EM1 (derivations/embedding.md), the cell's, T1-T2
+(derivations/bptt.md), F1-F5 (derivations/final_gate.md). A single output is a binary classifier, whose targets are 0 or
+1; otherwise there is one output per class.
 """
 
 from __future__ import annotations
@@ -27,28 +28,28 @@ Read = Literal["end", "padding", "flat"]
 
 
 class Params(NamedTuple):
-    """All that is learned, for V symbols, D numbers each, H units and K outputs."""
+    """All trainable parameters, for V symbols, D numbers each, H units and K outputs."""
 
     embedding: Any
     """Table, (V, D)."""
     cell: Any
     head: dense.Params
-    """(H, K), or (T·H, K) where the outputs of T steps are read flat."""
+    """(H, K), or (T·H, K) for a flat read-out of T steps."""
 
 
 class Batch(NamedTuple):
     """Texts as numbers."""
 
     ids: Any
-    """Integers (T, B); of any value that the table has in the padding."""
+    """Integers (T, B). Padding may hold any number that the table has."""
     lengths: Any
-    """Steps of each text, integers (B,)."""
+    """Number of steps of each text, integers (B,)."""
     targets: Any
-    """Classes, integers (B,); or 0 and 1."""
+    """Classes, integers (B,). For a binary classifier 0 and 1."""
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`."""
+    """What `forward` keeps for `backward`."""
 
     embedding: embedding.Tape
     initial: Any
@@ -63,13 +64,13 @@ class Tape(NamedTuple):
 def initial_parameters(
     rng: np.random.Generator, V: int, D: int, H: int, K: int, steps: int = 1, cell: Cell = lstm
 ) -> Params:
-    """As the parts'. `steps`: T, where the outputs are read flat. Float64 NumPy arrays."""
+    """Initialises each part with its own function; float64 NumPy arrays. `steps` is T for a flat read-out."""
     table = embedding.initial_parameters(rng, V, D)
     return Params(table, cell.initial_parameters(rng, D, H), dense.initial_parameters(rng, steps * H, K))
 
 
 def parameter_shapes(V: int, D: int, H: int, K: int, steps: int = 1, cell: Cell = lstm) -> Params:
-    """Params of shapes."""
+    """`Params` that holds shapes."""
     return Params((V, D), cell.parameter_shapes(D, H), dense.Params((steps * H, K), (K,)))
 
 
@@ -81,7 +82,22 @@ def forward(
     through: Through = SCAN,
     reduction: Reduction = "mean",
 ) -> tuple[Any, Tape]:
-    """The loss in nats, a scalar, and the tape that `backward` reads. Raises BadInput where shapes do not fit."""
+    """The loss of a batch.
+
+    Args:
+        params: Parameters of the model.
+        batch: The texts and their classes.
+        read: How the recurrence is read: "end", "padding" or "flat".
+        cell: The recurrence.
+        through: The driver through time.
+        reduction: Mean or sum over the texts.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: The shapes do not fit, or `read` is unknown.
+    """
     B = batch.ids.shape[1]
     if read not in Read.__args__:  # type: ignore[attr-defined]
         raise BadInput(f"read must be one of {', '.join(Read.__args__)}, got {read!r}")  # type: ignore[attr-defined]
@@ -108,7 +124,20 @@ def backward(
     through: Through = SCAN,
     loss_bar: Any = 1.0,
 ) -> Params:
-    """Gradients of the loss for every parameter."""
+    """Gradients of the loss of `forward`, called with the same arguments.
+
+    Args:
+        params: Parameters of the model.
+        batch: The texts and their classes.
+        tape: The tape of `forward`.
+        read: As in `forward`.
+        cell: As in `forward`.
+        through: As in `forward`.
+        loss_bar: Cotangent of the loss.
+
+    Returns:
+        The gradients with respect to every parameter.
+    """
     loss = binary_cross_entropy if tape.logits.shape[1] == 1 else softmax_cross_entropy
     logits_bar = loss.backward(tape.loss, loss_bar)  # F3*, F2*
     head_bar, seen_bar = dense.backward(params.head, tape.head, logits_bar)  # F1*
@@ -126,22 +155,32 @@ def backward(
 
 
 def predict(params: Params, batch: Batch, read: Read = "end", cell: Cell = lstm) -> Any:
-    """Probabilities, (B, K); of a binary classifier those of 0 and 1, (B, 2)."""
+    """The probability of each class.
+
+    Args:
+        params: Parameters of the model.
+        batch: The texts.
+        read: As in `forward`.
+        cell: As in `forward`.
+
+    Returns:
+        Probabilities, (B, K). For a binary classifier those of 0 and 1, (B, 2).
+    """
     return probabilities(forward(params, batch._replace(targets=0 * batch.lengths), read, cell)[1].logits)
 
 
 def probabilities(logits: Any) -> Any:
-    """As `predict`, given the outputs (B, K)."""
+    """Probabilities as in `predict`, given the outputs (B, K)."""
     if logits.shape[1] > 1:
         return softmax(logits)
     return concatenate((sigmoid(-logits), sigmoid(logits)), axis=1)
 
 
 def gradient_by_character(params: Params, batch: Batch, read: Read = "end", cell: Cell = lstm) -> Any:
-    """How much the loss of each text moves with each of its symbols: the norm of its embedding's cotangent, (T, B)."""
+    """For each symbol, the norm of the gradient of its text's loss with respect to its embedding, (T, B)."""
     T, B = batch.ids.shape
     _, tape = forward(params, batch, read, cell, reduction="sum")
-    rows = type(tape.embedding)(np.arange(T * B).reshape(T, B))  # a row of its own for every place
+    rows = type(tape.embedding)(np.arange(T * B).reshape(T, B))  # each position has its own row
     table = tape.xs.reshape(T * B, -1)
     of_places = backward(params._replace(embedding=table), batch, tape._replace(embedding=rows), read, cell).embedding
     norms = jax.numpy.sqrt((of_places**2).sum(-1)).reshape(T, B)
@@ -149,12 +188,12 @@ def gradient_by_character(params: Params, batch: Batch, read: Read = "end", cell
 
 
 def _lengths(batch: Batch, read: Read) -> Any:
-    """Those that the recurrence is told of: none where padding is read like text."""
+    """The lengths that the recurrence is given; None where padding is read like text."""
     return None if read == "padding" else batch.lengths
 
 
 def _zero_state(cell: Cell, params: Params, B: int) -> Any:
-    """Zeros of the parameters' dtype."""
+    """Zeros in the parameters' dtype."""
     D = params.embedding.shape[1]
     H = cell_size(cell, params.cell)
     dtype = _dtype(params)
@@ -164,7 +203,7 @@ def _zero_state(cell: Cell, params: Params, B: int) -> Any:
 
 
 def cell_size(cell: Cell, p: Any) -> int:
-    """H, of a cell's parameters."""
+    """H, from a cell's parameters."""
     from lstm_ref.cells.cell import named, solve_sizes
 
     return solve_sizes((cell.name, cell.params, {k: tuple(v.shape) for k, v in named(p).items()}))["H"]

@@ -1,7 +1,7 @@
-"""A word from its characters: embedding -> recurrence in both directions -> both final states side by side.
+"""Reads a word from its characters: embedding -> recurrence in both directions -> both final states side by side.
 
-Built from edges that are derived elsewhere: EM1 (derivations/embedding.md), BI1 (derivations/bidirectional.md), the
-cell's, T1-T2 (derivations/bptt.md). A word without a character, as padding is, gives zeros and gets no gradient.
+It consists of edges that are derived elsewhere: EM1 (derivations/embedding.md), BI1 (derivations/bidirectional.md), the
+cell's, T1-T2 (derivations/bptt.md). A word without characters, such as padding, gives zeros and gets no gradient.
 Source: Lample et al., "Neural architectures for named entity recognition", NAACL 2016, section 4.1.
 """
 
@@ -24,7 +24,7 @@ from lstm_ref.through_time.bidirectional import Both
 
 
 class Params(NamedTuple):
-    """All that is learned, for A characters, C numbers each, and C units a direction."""
+    """All trainable parameters, for A characters, C numbers each, and C units per direction."""
 
     embedding: Any
     """Table, (A, C)."""
@@ -32,7 +32,7 @@ class Params(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`."""
+    """What `forward` keeps for `backward`."""
 
     embedding: embedding.Tape
     initial: Both
@@ -42,18 +42,19 @@ class Tape(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, A: int, C: int, cell: Cell = lstm) -> Params:
-    """As the parts'. Float64 NumPy arrays."""
+    """Initialises each part with its own function; float64 NumPy arrays."""
     table = embedding.initial_parameters(rng, A, C)
     return Params(table, Both(cell.initial_parameters(rng, C, C), cell.initial_parameters(rng, C, C)))
 
 
 def parameter_shapes(A: int, C: int, cell: Cell = lstm) -> Params:
-    """Params of shapes."""
+    """`Params` that holds shapes."""
     return Params((A, C), Both(cell.parameter_shapes(C, C), cell.parameter_shapes(C, C)))
 
 
 def forward(p: Params, ids: Any, lengths: Any, cell: Cell = lstm, through: Through = SCAN) -> tuple[Any, Tape]:
-    """(N, 2C) for N words: characters, integers (L, N), and lengths (N,). Raises BadInput where shapes do not fit."""
+    """Word vectors (N, 2C) from characters, integers (L, N), and lengths (N,). Raises BadInput where shapes do not
+    fit."""
     N, C = ids.shape[1], p.embedding.shape[1]
     dtype = np.float64 if p.embedding.dtype.kind == "O" else p.embedding.dtype
     zeros = arrays(cell.state_shapes(N, C), lambda shape: np.zeros(shape, dtype))
@@ -67,9 +68,9 @@ def forward(p: Params, ids: Any, lengths: Any, cell: Cell = lstm, through: Throu
 def backward(
     p: Params, tape: Tape, lengths: Any, spelled_bar: Any, cell: Cell = lstm, through: Through = SCAN
 ) -> Params:
-    """Cotangents of the parameters, given that of the words."""
+    """Cotangents of the parameters, given those of the word vectors."""
     C = p.embedding.shape[1]
-    nothing = jax.tree.map(lambda v: 0 * v, tape.outputs)  # nothing reads the outputs on the way
+    nothing = jax.tree.map(lambda v: 0 * v, tape.outputs)  # only the final states are read, not the outputs before them
     onward, back = nothing.final
     final_bar = Both(onward._replace(h=spelled_bar[:, :C]), back._replace(h=spelled_bar[:, C:]))
     given = bidirectional.backward(

@@ -1,8 +1,8 @@
 """Sequence tagger: embedding -> recurrence in both directions -> dense at every step -> loss; gradients by hand.
 
-Two losses: cross-entropy of every step for itself, of which padding is left out; or a conditional random field over the
-tags of a sequence. A word may be read by its characters as well (`spelling`), which tells something of words that were
-never seen. Built from edges that are derived elsewhere: EM1 (derivations/embedding.md), BI1-BI2
+There are two losses: cross-entropy of each step independently, without the padding; or a conditional random field over
+the tags of a sequence. A word may also be read by its characters (`spelling`), which helps with words that were never
+seen. The model consists of edges that are derived elsewhere: EM1 (derivations/embedding.md), BI1-BI2
 (derivations/bidirectional.md), the cell's, T1-T2 (derivations/bptt.md), F1-F3 (derivations/final_gate.md), CR1-CR5
 (derivations/crf.md).
 """
@@ -29,11 +29,11 @@ from lstm_ref.through_time import bidirectional
 from lstm_ref.through_time.bidirectional import Both
 
 PADDING = -1
-"""The tag that does not count."""
+"""The tag of padding, which the loss ignores."""
 
 
 class Params(NamedTuple):
-    """All that is learned, for V symbols, D numbers each, H units a direction and K tags."""
+    """All trainable parameters, for V symbols, D numbers each, H units per direction and K tags."""
 
     embedding: Any
     """Table, (V, D)."""
@@ -41,9 +41,9 @@ class Params(NamedTuple):
     head: dense.Params
     """(2H, K)."""
     chain: crf.Params | None = None
-    """None: every step for itself."""
+    """None: each step is tagged independently."""
     spelling: spelling.Params | None = None
-    """None: a word is its number. Else the cells read D + 2C numbers."""
+    """None: a word is only its number. Otherwise the cells read D + 2C numbers."""
 
 
 class Batch(NamedTuple):
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
     lengths: Any
     """Integers (B,)."""
     tags: Any
-    """Integers (T, B), of any value in the padding."""
+    """Integers (T, B); padding may hold any number."""
     characters: Any = None
     """The words' characters, integers (L, T, B); None where the parameters have no spelling."""
     word_lengths: Any = None
@@ -62,7 +62,7 @@ class Batch(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`."""
+    """What `forward` keeps for `backward`."""
 
     embedding: embedding.Tape
     spelling: spelling.Tape | None
@@ -72,7 +72,7 @@ class Tape(NamedTuple):
     outputs: sequence.Outputs
     head: dense.Tape
     emissions: Any
-    """Scores of every tag at every step, (T, B, K)."""
+    """Scores of all tags at every step, (T, B, K)."""
     loss: Any
 
 
@@ -87,7 +87,8 @@ def initial_parameters(
     A: int = 0,
     C: int = 0,
 ) -> Params:
-    """As the parts'. A characters of C numbers each, where words are read by them. Float64 NumPy arrays."""
+    """Initialises each part with its own function; float64 NumPy arrays. With C > 0, words are also read by their
+    characters (A characters, C numbers each)."""
     read = D + 2 * C
     return Params(
         embedding.initial_parameters(rng, V, D),
@@ -101,7 +102,7 @@ def initial_parameters(
 def parameter_shapes(
     V: int, D: int, H: int, K: int, chain: bool = True, cell: Cell = lstm, A: int = 0, C: int = 0
 ) -> Params:
-    """Params of shapes."""
+    """`Params` that holds shapes."""
     one = cell.parameter_shapes(D + 2 * C, H)
     return Params(
         (V, D),
@@ -115,7 +116,21 @@ def parameter_shapes(
 def forward(
     params: Params, batch: Batch, cell: Cell = lstm, through: Through = SCAN, reduction: Reduction = "mean"
 ) -> tuple[Any, Tape]:
-    """The loss in nats, a scalar, and the tape that `backward` reads. Raises BadInput where shapes do not fit."""
+    """The loss of a batch.
+
+    Args:
+        params: Parameters of the model.
+        batch: The sentences and their tags.
+        cell: The recurrence.
+        through: The driver through time.
+        reduction: Mean or sum.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: The shapes do not fit.
+    """
     T, B = batch.ids.shape
     xs, embedding_tape = embedding.forward(params.embedding, batch.ids)  # EM1
     spelling_tape = None
@@ -141,14 +156,26 @@ def forward(
 def backward(
     params: Params, batch: Batch, tape: Tape, cell: Cell = lstm, through: Through = SCAN, loss_bar: Any = 1.0
 ) -> Params:
-    """Gradients of the loss for every parameter."""
+    """Gradients of the loss of `forward`, called with the same arguments.
+
+    Args:
+        params: Parameters of the model.
+        batch: The sentences and their tags.
+        tape: The tape of `forward`.
+        cell: As in `forward`.
+        through: As in `forward`.
+        loss_bar: Cotangent of the loss.
+
+    Returns:
+        The gradients with respect to every parameter.
+    """
     chain_bar = None
     if params.chain is None:
         emissions_bar = softmax_cross_entropy.backward(tape.loss, loss_bar)  # F3*, F2*
     else:
         chain_bar, emissions_bar = crf.backward(params.chain, tape.loss, loss_bar)  # CR5*-CR1*
     head_bar, hs_bar = dense.backward(params.head, tape.head, emissions_bar)  # F1*
-    final_bar = jax.tree.map(lambda v: 0 * v, tape.outputs.final)  # nothing reads the final states
+    final_bar = jax.tree.map(lambda v: 0 * v, tape.outputs.final)  # the loss does not read the final states
     given = bidirectional.backward(
         *(Both(cell, cell), params.cells, tape.initial, tape.xs, tape.steps),
         *(sequence.Outputs(hs_bar, final_bar), batch.lengths),
@@ -165,13 +192,22 @@ def backward(
 
 
 def predict(params: Params, batch: Batch, cell: Cell = lstm) -> np.ndarray:
-    """The best tags, integers (T, B), −1 in the padding: Viterbi's, or each step's own."""
+    """The best tags, by Viterbi's algorithm, or for each step independently.
+
+    Args:
+        params: Parameters of the model.
+        batch: The sentences.
+        cell: As in `forward`.
+
+    Returns:
+        Tags, integers (T, B), −1 in the padding.
+    """
     emissions = forward(params, batch._replace(tags=0 * batch.ids), cell)[1].emissions
     return best_tags(params, np.asarray(emissions), np.asarray(batch.lengths))
 
 
 def best_tags(params: Params, emissions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """As `predict`, given the scores of every tag (T, B, K)."""
+    """Tags as in `predict`, given the scores of all tags (T, B, K)."""
     if params.chain is not None:
         return crf.decode(crf.Params(*map(np.asarray, params.chain)), emissions, lengths)
     keep = keep_of(len(emissions), lengths)[..., 0]

@@ -1,7 +1,7 @@
 """Translation: encoder LSTM -> decoder LSTM -> attention -> dense -> loss, with teacher forcing; gradients by hand.
 
-The decoder begins with the encoder's final state, reads the right symbol of the step before, and asks the encoder's
-outputs with its own (global attention, after the recurrence). Built from edges that are derived elsewhere: EM1
+The decoder starts with the encoder's final state and reads the correct symbol of the step before. Its outputs query the
+encoder's outputs (global attention, after the recurrence). The model consists of edges that are derived elsewhere: EM1
 (derivations/embedding.md), L1-L5 (derivations/lstm.md), T1-T2 (derivations/bptt.md), AT1-AT3
 (derivations/attention.md), F1-F3 (derivations/final_gate.md).
 
@@ -28,11 +28,11 @@ from lstm_ref.padding import keep_of
 from lstm_ref.sequence import SCAN, Through
 
 PADDING = -1
-"""The target that does not count."""
+"""The target of padding, which the loss ignores."""
 
 
 class Params(NamedTuple):
-    """All that is learned, for V symbols of the source and K of the target, D numbers each, and H units."""
+    """All trainable parameters, for V symbols of the source and K of the target, D numbers each, and H units."""
 
     source: Any
     """Table, (V, D)."""
@@ -43,7 +43,7 @@ class Params(NamedTuple):
     head: dense.Params
     """(2H, K)."""
     attention: attention.Additive | None = None
-    """None: the dot product."""
+    """None: dot-product attention."""
 
 
 class Batch(NamedTuple):
@@ -54,15 +54,15 @@ class Batch(NamedTuple):
     source_lengths: Any
     """Integers (B,), at least 1."""
     inputs: Any
-    """What the decoder reads, integers (T, B): the symbol that begins, then the targets, one step later."""
+    """The decoder's inputs, integers (T, B): the begin symbol, then the targets shifted by one step."""
     targets: Any
-    """Integers (T, B): the text, and the symbol that ends it; of any value in the padding."""
+    """Integers (T, B): the text followed by the end symbol; padding may hold any number."""
     lengths: Any
-    """Integers (B,), the ending symbol counted."""
+    """Integers (B,), including the end symbol."""
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`."""
+    """What `forward` keeps for `backward`."""
 
     source: embedding.Tape
     target: embedding.Tape
@@ -79,7 +79,7 @@ class Tape(NamedTuple):
 
 
 def initial_parameters(rng: np.random.Generator, V: int, K: int, D: int, H: int, additive: bool = True) -> Params:
-    """As the parts'. Float64 NumPy arrays."""
+    """Initialises each part with its own function; float64 NumPy arrays."""
     return Params(
         embedding.initial_parameters(rng, V, D),
         embedding.initial_parameters(rng, K, D),
@@ -91,13 +91,26 @@ def initial_parameters(rng: np.random.Generator, V: int, K: int, D: int, H: int,
 
 
 def parameter_shapes(V: int, K: int, D: int, H: int, additive: bool = True) -> Params:
-    """Params of shapes."""
+    """`Params` that holds shapes."""
     cell, head = lstm.parameter_shapes(D, H), dense.Params((2 * H, K), (K,))
     return Params((V, D), (K, D), cell, cell, head, attention.Additive((H, H), (H, H), (H,)) if additive else None)
 
 
 def forward(params: Params, batch: Batch, through: Through = SCAN, reduction: Reduction = "mean") -> tuple[Any, Tape]:
-    """The loss in nats, a scalar, the mean being per symbol, and the tape. Raises BadInput where shapes do not fit."""
+    """The loss of a batch.
+
+    Args:
+        params: Parameters of the model.
+        batch: Pairs of texts.
+        through: The driver through time.
+        reduction: Mean or sum over the symbols of the targets.
+
+    Returns:
+        The loss in nats, a scalar, and the tape that `backward` reads.
+
+    Raises:
+        BadInput: The shapes do not fit.
+    """
     B, S, T = batch.source.shape[1], batch.source.shape[0], batch.inputs.shape[0]
     initial = zero_state(params, B)
     xs, source_tape = embedding.forward(params.source, batch.source)  # EM1
@@ -119,7 +132,18 @@ def forward(params: Params, batch: Batch, through: Through = SCAN, reduction: Re
 
 
 def backward(params: Params, batch: Batch, tape: Tape, through: Through = SCAN, loss_bar: Any = 1.0) -> Params:
-    """Gradients of the loss for every parameter."""
+    """Gradients of the loss of `forward`, called with the same arguments.
+
+    Args:
+        params: Parameters of the model.
+        batch: Pairs of texts.
+        tape: The tape of `forward`.
+        through: As in `forward`.
+        loss_bar: Cotangent of the loss.
+
+    Returns:
+        The gradients with respect to every parameter.
+    """
     logits_bar = softmax_cross_entropy.backward(tape.loss, loss_bar)  # F3*, F2*
     head_bar, seen_bar = dense.backward(params.head, tape.head, logits_bar)  # F1*
     H = tape.initial.h.shape[1]
@@ -135,21 +159,21 @@ def backward(params: Params, batch: Batch, tape: Tape, through: Through = SCAN, 
     encoder = through.backward(
         *(lstm, params.encoder, tape.initial, tape.xs, tape.encoder),
         *(sequence.Outputs(_first(keys_bar), decoder.initial), batch.source_lengths),
-    )  # T1*, T2*  what the decoder began with is what the encoder ended with
+    )  # T1*, T2*  the decoder starts with the encoder's final state
     source_bar = embedding.backward(params.source, tape.source, encoder.xs)  # EM1*
     target_bar = embedding.backward(params.target, tape.target, decoder.xs)  # EM1*
     return Params(source_bar, target_bar, encoder.params, decoder.params, head_bar, attention_bar)
 
 
 def zero_state(params: Params, B: int) -> State:
-    """The state before the source, (B, H), in the dtype of the parameters."""
+    """The zero state before the source, (B, H), in the dtype of the parameters."""
     H, dtype = params.encoder.w_h.shape[0], params.head.b.dtype
     zero = np.zeros((B, H), np.float64 if dtype.kind == "O" else dtype)
     return State(zero, zero)
 
 
 def _first(v: Any) -> Any:
-    """(T, B, ...) with the batch first, and back."""
+    """(T, B, ...) with the batch first; also the reverse."""
     return v.swapaxes(0, 1)
 
 
@@ -157,9 +181,21 @@ def _first(v: Any) -> Any:
 
 
 def greedy(params: Params, source: np.ndarray, lengths: np.ndarray, begin: int, end: int, steps: int) -> np.ndarray:
-    """The most probable symbol at every step, integers (T, B) with T <= steps; from `end` on all are `end`.
+    """Translates with the most probable symbol at every step.
 
-    source: integers (S, B). Raises BadInput for fewer than one step.
+    Args:
+        params: Parameters of the model.
+        source: Symbols of the sources, integers (S, B).
+        lengths: Lengths of the sources, integers (B,).
+        begin: The symbol that the decoder reads first.
+        end: The symbol that ends a translation.
+        steps: The largest number of steps.
+
+    Returns:
+        Symbols, integers (T, B) with T <= steps. After the first `end`, all symbols are `end`.
+
+    Raises:
+        BadInput: steps < 1.
     """
     state, keys, real = _encoded(params, source, lengths, steps)
     symbols, found = np.full(source.shape[1], begin), []
@@ -177,9 +213,22 @@ def greedy(params: Params, source: np.ndarray, lengths: np.ndarray, begin: int, 
 def beam(
     params: Params, source: np.ndarray, begin: int, end: int, steps: int, width: int = 4
 ) -> list[tuple[float, list[int]]]:
-    """The best `width` translations of one source (S,), best first: log-probability, and symbols without `end`.
+    """Translates one source by beam search.
 
-    Scores are sums, not divided by the length. Raises BadInput for fewer than one step, or a width below 1.
+    Args:
+        params: Parameters of the model.
+        source: Symbols of the source, integers (S,).
+        begin: The symbol that the decoder reads first.
+        end: The symbol that ends a translation.
+        steps: The largest number of steps.
+        width: Number of translations that are kept at every step.
+
+    Returns:
+        The best `width` translations, best first: pairs of log-probability and symbols without `end`. The
+        log-probability is a sum, not divided by the length.
+
+    Raises:
+        BadInput: steps < 1 or width < 1.
     """
     if width < 1:
         raise BadInput(f"a beam must be at least 1 wide, got {width}")
@@ -200,13 +249,13 @@ def beam(
         state = jax.tree.map(lambda v: v[np.array([row for _, row, _ in kept])], state)  # noqa: B023
         going = [(score, [*going[row][1], symbol]) for score, row, symbol in kept]
         done = sorted(done, key=lambda one: -one[0])[:width]
-        if len(done) == width and done[-1][0] >= going[0][0]:  # whatever goes on can only lose
+        if len(done) == width and done[-1][0] >= going[0][0]:  # an unfinished translation can only get a lower score
             break
     return sorted(done + going, key=lambda one: -one[0])[:width] if len(done) < width else done
 
 
 def _encoded(params: Params, source: Any, lengths: Any, steps: int) -> tuple[State, Any, Any]:
-    """The state that the decoder begins with, the keys (B, S, H), and which are real (B, S)."""
+    """The decoder's first state, the keys (B, S, H), and which keys are real (B, S)."""
     if steps < 1:
         raise BadInput(f"a translation must have room for at least one symbol, got steps={steps}")
     xs, _ = embedding.forward(params.source, np.asarray(source))
@@ -217,7 +266,7 @@ def _encoded(params: Params, source: Any, lengths: Any, steps: int) -> tuple[Sta
 
 @partial(jax.jit)
 def _step(params: Params, state: State, symbols: Any, keys: Any, real: Any) -> tuple[State, Any]:
-    """The state after one symbol, and the logarithms of the next one's probabilities, (B, K)."""
+    """The state after one symbol, and the log-probabilities of the next symbol, (B, K)."""
     state, _ = lstm.forward(params.decoder, state, params.target[symbols])  # EM1, L1-L5
     query = state.h[:, None]
     context, _ = attention.forward(params.attention, query, keys, real)  # AT1-AT3

@@ -1,4 +1,4 @@
-"""Reports in a file, of the kind that its ending tells. A file that is not a report of ours is never overwritten."""
+"""Writes reports to a file, in the format of its suffix. A file that is not such a report is never overwritten."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MARKS = {
     ".json": '"generator": "lstm_ref"',
     ".xml": '<testsuites name="lstm_ref"',
 }
-"""What a report of ours has near its beginning, by ending."""
+"""By suffix: text that every report of this package contains near its beginning."""
 
 
 def require_writable(path: Path) -> None:
-    """Raises BadInput unless a report can be written there: before any work is done."""
-    suffix, folder = path.suffix.lower(), path.resolve().parent  # of a link, where it leads: it is written there
+    """Raises BadInput unless a report can be written there. Call it before any work is done."""
+    suffix, folder = path.suffix.lower(), path.resolve().parent  # a link is followed, because its target is written
     if suffix not in MARKS:
         raise BadInput(f"{path}: a report file must end in {', '.join(MARKS)}")
     if not folder.is_dir():
@@ -43,7 +43,7 @@ def require_writable(path: Path) -> None:
 
 
 def write(path: Path, reports: Sequence[Report]) -> None:
-    """Write the reports. Raises BadInput as `require_writable` does."""
+    """Writes the reports. Raises BadInput as `require_writable` does."""
     require_writable(path)
     content = _text(path.suffix.lower(), reports).encode("utf-8", errors="replace")
     write_whole(path, content)

@@ -1,10 +1,10 @@
-"""The computational graph of a step, traced from the code's own nodes: plain data, a value and an adjoint an edge.
+"""The computational graph of one step, traced from the code's own nodes: plain data, a value and an adjoint per edge.
 
 A vertex is one element of a *named* value: an input, a parameter, or a field of the cell's `Nodes`. An edge is direct
-dependence: the reader's jaxpr, walked back until the next named values. Its `value` is its source's; its `adjoint` is
-what this one reader hands back, the reader's adjoint times the local partial derivative, which JAX takes on that
-stretch of the jaxpr alone. A vertex's adjoint is the sum over its readers; the cells' hand-written backward passes play
-no part here.
+dependence, found by walking the reader's jaxpr back to the next named values. An edge's `value` is its source's value.
+Its `adjoint` is what this one reader sends back: the reader's adjoint times the local partial derivative, which JAX
+takes on that stretch of the jaxpr alone. A vertex's adjoint is the sum over its readers. The cells' hand-written
+backward passes are not used here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lstm_ref.cells.cell import arrays, named
 from lstm_ref.layers import dense
 from lstm_ref.sequence import loop
 
-# Example numbers, dealt out in a cycle: signs mixed, none zero, none special, so that no term hides.
+# Example numbers, used in a cycle: mixed signs, none zero, none special, so that no term is hidden.
 _NUMBERS = (0.8, -0.5, 0.6, 0.7, -0.4, 0.9, 0.3, -0.6, 0.5, 0.4, -0.9, 0.2, 1.1)
 _PROBES = 8
 _DIGITS = 6
@@ -36,14 +36,14 @@ class Vertex(NamedTuple):
     """One element of a named value."""
 
     name: str
-    """Unique: the value's name, with the element's index where it has several."""
+    """A unique name: the value's name, with the element's index where there are several."""
     label: str
     """The name as mathematics, in TeX."""
     kind: str
-    """input, parameter, node, or outside (a reader beyond this picture: the loss, the next step)."""
+    """input, parameter, node, or outside (a reader outside this picture: the loss, the next step)."""
     value: float
     adjoint: float
-    """Total over the readers."""
+    """The total over all readers."""
 
 
 class Edge(NamedTuple):
@@ -52,22 +52,22 @@ class Edge(NamedTuple):
     source: str
     target: str
     value: float
-    """Of the source: what flows forward."""
+    """The source's value, which flows forward."""
     partial: float
-    """Of the target by the source, all else that the target reads directly held fixed."""
+    """Derivative of the target by the source. Everything else that the target reads directly is held fixed."""
     adjoint: float
-    """What flows back along this edge: the target's adjoint times `partial`."""
+    """The target's adjoint times `partial`, which flows back along this edge."""
 
 
 class Graph(NamedTuple):
-    """A picture's data."""
+    """The data of a picture."""
 
     title: str
     vertices: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
 
     def to_json(self) -> str:
-        """As JSON, one vertex or edge a line, numbers to 6 digits."""
+        """JSON with one vertex or edge per line, and numbers to 6 digits."""
         rows = {kind: [_rounded(row._asdict()) for row in getattr(self, kind)] for kind in ("vertices", "edges")}
         lists = (f'  "{k}": [\n' + ",\n".join(f"    {json.dumps(row)}" for row in v) + "\n  ]" for k, v in rows.items())
         return "{\n" + ",\n".join([f'  "title": {json.dumps(self.title)}', *lists]) + "\n}\n"
@@ -81,7 +81,7 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def graph_of_step(cell: Cell) -> Graph:
-    """One step of a cell for B = D = H = 1, whose next state has cotangents from outside."""
+    """One step of a cell for B = D = H = 1. Its next state has cotangents from outside."""
     numbers = itertools.cycle(_NUMBERS)
     ones = dict.fromkeys([*dict(cell.sizes), "D"], 1)
     x = _deal_fields(numbers, cell.input_shapes(1, H=1, **ones))
@@ -115,7 +115,7 @@ def graph_of_final_gate() -> Graph:
 
     def layers(values: Mapping[str, Any]) -> dict[str, Any]:
         z, _ = dense.forward(dense.Params(values["w"], values["b"]), values["h"])
-        log_p = z - logsumexp(z)[..., None]  # as softmax_cross_entropy.forward, which does not name it
+        log_p = z - logsumexp(z)[..., None]  # as in softmax_cross_entropy.forward, which does not name it
         return {"z": z, "l": log_p, "loss": -(y * log_p).sum()}
 
     return trace(
@@ -126,7 +126,8 @@ def graph_of_final_gate() -> Graph:
 def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ()) -> Graph:
     """The state of a cell through T steps, B = D = H = 1; outputs and final state have cotangents from outside.
 
-    Inputs are held fixed, and parameters but those named, of which every element is one vertex that all steps read.
+    Inputs are held fixed, and so are all parameters except those named. Each element of a named parameter is one
+    vertex, which all steps read.
     """
     numbers = itertools.cycle(_NUMBERS)
     initial, p = (_deal_fields(numbers, s) for s in (cell.state_shapes(1, 1), cell.parameter_shapes(1, 1)))
@@ -185,7 +186,8 @@ def trace(
 ) -> Graph:
     """The graph of `function` between its named inputs and the named values it returns, in float64.
 
-    Two names for one value are one vertex, under the first name. `cotangents` come from outside, by name.
+    If two names stand for one value, they share a vertex, under the first name. `cotangents` come from outside, by
+    name.
     """
     with x64():
         arrays = {name: jnp.asarray(value, jnp.float64) for name, value in inputs.items()}
@@ -224,7 +226,7 @@ def trace(
 def _contract(
     function: Callable[..., Any], inputs: Mapping[str, Any]
 ) -> tuple[dict[str, _Stretch], dict[str, Any], dict[str, str]]:
-    """Every named value's stretch in order of evaluation, all values, and for each second name the first."""
+    """Every named value's stretch in order of evaluation, all values, and the first name for each second name."""
     names: list[str] = []
 
     def flat(*values: Any) -> tuple[Any, ...]:
@@ -239,7 +241,7 @@ def _contract(
     first_name: dict[str, str] = {}
     for name, variable in zip(names, jaxpr.outvars, strict=True):
         if isinstance(variable, jax.extend.core.Literal):
-            continue  # a constant: it depends on nothing
+            continue  # a constant, which depends on nothing
         first_name[name] = name_of.setdefault(variable, name)
     made_by = {variable: n for n, equation in enumerate(jaxpr.eqns) for variable in equation.outvars}
     stretches = {}
@@ -261,9 +263,9 @@ def _contract(
 
 
 def _partials(stretch: _Stretch, values: Mapping[str, Any], size: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Of each source its name, the Jacobian (size, source size), and where it is not zero for structural reasons.
+    """For each source: its name, the Jacobian (size, source size), and where the Jacobian is not structurally zero.
 
-    An element depends on another where the derivative is non-zero here or at one of 8 random points.
+    One element depends on another if the derivative is non-zero here or at one of 8 random points.
     """
     jacobian = jax.jacrev(stretch.function, argnums=tuple(range(len(stretch.sources))))
     here = [values[name] for name in stretch.sources]
@@ -275,12 +277,13 @@ def _partials(stretch: _Stretch, values: Mapping[str, Any], size: int) -> Iterat
 
 
 def _element_names(values: Mapping[str, Any], links: list[tuple[str, int, str, int]]) -> tuple[dict, dict]:
-    """Names and TeX labels of all elements. One with a single reader of its own is called after it: a_i feeds i."""
+    """Names and TeX labels of all elements. An element with a single reader of its own is named after it: a_i feeds
+    i."""
     readers: dict[tuple[str, int], set[tuple[str, int]]] = {}
     for source, k, name, m in links:
         readers.setdefault((source, k), set()).add((name, m))
     suffixes: dict[str, list[str]] = {}
-    for name in reversed(list(values)):  # readers stand after what they read
+    for name in reversed(list(values)):  # readers come after the values they read
         size = values[name].size
         if size == 1:
             suffixes[name] = [""]

@@ -1,7 +1,7 @@
-"""Where the vertices, the labels and the bends of a graph stand on the page: a layered drawing, left to right.
+"""The positions of a graph's vertices, labels and bends: a layered drawing, from left to right.
 
-Each edge gets a place of its own for its label, in a column between two columns of vertices; longer edges get bends in
-the columns they pass. All are ordered together, so no label can lie on another label, a vertex or an edge.
+Each edge's label has its own position, in a column between two columns of vertices. Longer edges get bends in the
+columns they pass. All are ordered together, so no label overlaps another label, a vertex or an edge.
 Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures", IEEE Trans. SMC
 11, 1981.
 """
@@ -22,25 +22,25 @@ _SWEEPS = 24
 
 
 class Placement(NamedTuple):
-    """Places of everything, in inches."""
+    """The positions of everything, in inches."""
 
     width: float
     height: float
     vertices: dict[str, tuple[float, float]]
     labels: dict[Edge, tuple[float, float]]
     bends: dict[Edge, list[tuple[float, float]]]
-    """Points that the edge passes between source and target, from left to right, its label's among them."""
+    """Points that the edge passes between source and target, from left to right, including its label's."""
 
 
 class _Place(NamedTuple):
-    """Something that takes room in a column: a vertex, a label or a bend."""
+    """Something that needs room in a column: a vertex, a label or a bend."""
 
     column: int
     height: float
 
 
 def place(graph: Graph) -> Placement:
-    """Coordinates in inches, origin at the lower left."""
+    """Coordinates in inches, with the origin at the lower left."""
     depth = _depths(graph)
     places = [_Place(2 * depth[v.name], _VERTEX_HEIGHT) for v in graph.vertices]
     number = {v.name: n for n, v in enumerate(graph.vertices)}
@@ -65,7 +65,7 @@ def place(graph: Graph) -> Placement:
 
 
 def _depths(graph: Graph) -> dict[str, int]:
-    """The column of each vertex: as far left as its sources allow; inputs just before their first reader.
+    """The column of each vertex: as far left as its sources allow. Inputs stand just before their first reader.
 
     An input that meets parameters at its reader stands one column before them, so that it does not cross them.
     """
@@ -100,7 +100,8 @@ def _middles(columns: int) -> list[float]:
 
 
 def _ordered(places: list[_Place], links: list[tuple[int, int]]) -> list[list[int]]:
-    """The places of each column from top to bottom, with few crossings: sweeps of barycentres, the best one kept."""
+    """The positions of each column from top to bottom, with few crossings: barycentre sweeps, of which the best is
+    kept."""
     columns: list[list[int]] = [[] for _ in range(1 + max(p.column for p in places))]
     for n, place in enumerate(places):
         columns[place.column].append(n)
@@ -122,7 +123,7 @@ def _ordered(places: list[_Place], links: list[tuple[int, int]]) -> list[list[in
 
 
 def _swap_neighbours(columns: list[list[int]], left: list[list[int]], right: list[list[int]]) -> None:
-    """Swap two that stand next to each other wherever this saves crossings."""
+    """Swaps two neighbours in a column wherever this removes crossings."""
     for index, column in enumerate(columns):
         position = {n: r for c in columns[max(index - 1, 0) : index + 2] for r, n in enumerate(c)}
 
@@ -154,7 +155,7 @@ def _crossings(columns: list[list[int]], right: list[list[int]]) -> int:
 
 
 def _heights(places: list[_Place], links: list[tuple[int, int]], columns: list[list[int]]) -> np.ndarray:
-    """The y of every place: as near to its neighbours' as the order and the room of each column allow."""
+    """The y of every position, as near to its neighbours' as the order and the room in each column allow."""
     left, right = _neighbours(len(places), links)
     ys = np.zeros(len(places))
     gaps = [[(places[a].height + places[b].height) / 2 for a, b in itertools.pairwise(c)] for c in columns]
@@ -171,7 +172,7 @@ def _heights(places: list[_Place], links: list[tuple[int, int]], columns: list[l
 
 
 def _spaced(wanted: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """The falling sequence with at least these gaps that is nearest to `wanted`: isotonic regression by pooling."""
+    """The decreasing sequence with at least these gaps that is nearest to `wanted`: isotonic regression by pooling."""
     offsets = np.concatenate([[0.0], np.cumsum(gaps)])
     pools: list[tuple[float, int]] = []
     for value in wanted + offsets:

@@ -1,4 +1,4 @@
-"""A `Graph` as an SVG or PNG picture: values dark above the edges, adjoints in one accent colour below them."""
+"""Draws a `Graph` as SVG or PNG: values above the edges in a dark colour, adjoints below them in one accent colour."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ _MARGIN, _HEAD = 0.25, 0.62
 
 
 def require_drawable(path: str | Path) -> None:
-    """Raises BadInput for an ending other than .svg and .png, for a file that is not a picture of ours or cannot be
-    written, and where matplotlib is not installed: before any work is done."""
+    """Raises BadInput where the picture cannot be written. Call it before any work is done.
+
+    Reasons: a suffix other than .svg and .png, an existing file that is not a picture of this package, a file that
+    cannot be written, or a missing matplotlib.
+    """
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
         raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
     place = target(path)
     try:
         if place.exists() and OURS not in place.read_bytes():
-            raise BadInput(f"{path} exists and is not a picture of ours: give another name")
+            raise BadInput(f"{path} exists and is not a picture made by lstm_ref: give another name")
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     try:
@@ -36,7 +39,7 @@ def require_drawable(path: str | Path) -> None:
 
 
 def draw(graph: Graph, path: str | Path) -> None:
-    """Write the picture; the ending of `path`, .svg or .png, says which. The same graph gives the same file.
+    """Writes the picture in the format of the suffix, .svg or .png. The same graph gives the same file.
 
     Raises as `require_drawable` does.
     """
@@ -84,13 +87,13 @@ def _figure(graph: Graph, new_figure: Any) -> Any:
 
 
 def number(value: float) -> str:
-    """Three decimals, or two digits and an exponent where those would show nothing."""
+    """Three decimals, or two digits and an exponent where three decimals would show only zeros."""
     shown = f"{value:.1e}" if 0 < abs(value) < 5e-4 else f"{value:.3f}"
     return shown.replace("-", "−")
 
 
 def _draw_edge(axes: Any, start: tuple[float, float], bends: list, end: tuple[float, float], outside: bool) -> None:
-    """Level through every label and bend, with S-curves between; an arrow at the end."""
+    """Draws the edge level through every label and bend, with S-curves between them and an arrow at the end."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Curve
 

@@ -1,4 +1,4 @@
-"""Reports as one HTML page that needs nothing else: no network, no script. Whatever comes from a user is escaped."""
+"""Reports as one self-contained HTML page: no network, no script. Everything that comes from a user is escaped."""
 
 from __future__ import annotations
 
@@ -88,13 +88,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _mathml(latex: str) -> Markup | None:
-    """MathML of an equation, None where it cannot be had. Nothing in it but letters: markup in a name stays text."""
+    """MathML of an equation; None where the conversion fails. Only letters are converted: markup in a name stays
+    text."""
     try:
         root = latex2mathml.converter.convert_to_element(latex)
-    except Exception:  # whatever is wrong with the equation, the page shows its source instead
+    except Exception:  # whatever the problem is, the page then shows the equation's source
         return None
     for element in root.iter():
-        # The converter writes its symbols as entities, which are characters here, and may then be escaped as such.
+        # The converter writes symbols as entities. Here they become characters, which may then be escaped.
         element.text = html.unescape(element.text or "")
         for name in element.attrib.keys() - _MATHML_ATTRIBUTES:
             del element.attrib[name]

@@ -1,4 +1,4 @@
-"""The computational graph of a report, marked by error: a step of the known cell, or the named values in a grid."""
+"""The computational graph of a report, marked by error: one step of the known cell, or the named values in a grid."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lstm_ref.reporting.graph import Graph, graph_of_step
 from lstm_ref.reporting.graph_layout import Placement, place
 from lstm_ref.reporting.html_mark import Mark, mark
 
-_X, _Y = 50, 60  # an inch of a layout, in pixels
+_X, _Y = 50, 60  # pixels per inch of a layout
 _BOX, _LINE, _GAP = 64, 36, 26
 _MOST_STEPS = 10
 _LONGEST_NAME = 18
 
 
 class Box(NamedTuple):
-    """A value's place, as its middle, and its mark; None where no adjoint of it was given."""
+    """The position (centre) of a value's box and its mark; the mark is None where no adjoint was given."""
 
     name: str
     x: float
@@ -56,7 +56,7 @@ def graph(report: Report) -> Picture | None:
 
 @cache
 def _step(cell: str) -> tuple[Graph, Placement]:
-    """One step of the cell, without its parameters and its surroundings."""
+    """One step of the cell, without its parameters and without outside vertices."""
     whole = graph_of_step(CELLS[cell])
     kept = {v.name for v in whole.vertices if v.kind in ("input", "node")}
     drawn = Graph(
@@ -128,7 +128,7 @@ def _shown_steps(report: Report) -> list[int]:
 
 
 def _runs_backwards(report: Report) -> bool:
-    """Whether time runs from the last step to the first: what is inherited then stands at later steps."""
+    """Whether time runs from the last step to the first. Inherited errors are then at later steps."""
     first = report.first_wrong
     if first is None:
         return False

@@ -1,4 +1,5 @@
-"""How an error is marked on a page: by a shade, and without colour by a sign, a frame, a hatching and a number."""
+"""How an error is marked on a page: by a shade, and for readers without colour by a sign, a frame, hatching and a
+number."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ from lstm_ref.checking.report import Report
 from lstm_ref.reporting import words
 
 _BOUNDS = {"1e-9": 1e-9, "1e-6": 1e-6, "0.001": 1e-3, "0.1": 1e-1}
-"""Between the shades of a wrong adjoint's relative error."""
+"""Boundaries between the shades, by relative error of a wrong adjoint."""
 
 
 class Mark(NamedTuple):
-    """Classes of the style sheet, a text to be seen, and a title to be read out."""
+    """CSS classes, a visible text, and a title for screen readers."""
 
     classes: str
     text: str
@@ -24,13 +25,13 @@ LEGEND = (
     ("right", "right"),
     ("shade-0", f"wrong by less than {next(iter(_BOUNDS))}"),
     *((f"shade-{n}", f"{bound} or more") for n, bound in enumerate(_BOUNDS, 1)),
-    ("shade-4 first", "✗ framed: the first wrong one on the way back from the loss"),
-    ("shade-4 inherited", "• hatched: inherited from it"),
+    ("shade-4 first", "✗ framed: the first wrong adjoint on the way back from the loss"),
+    ("shade-4 inherited", "• hatched: an error inherited from it"),
 )
 
 
 def mark(report: Report, name: str, error: float, wrong: bool, step: int | None = None) -> Mark:
-    """Of the adjoint of a named value at one step, or at its worst step."""
+    """The mark of a named value's adjoint at one step, or at its worst step."""
     what = f"adjoint of {name}" + ("" if step is None else f" at step {step}")
     size = f"relative error {words.error(error)}"
     if not wrong:
@@ -40,5 +41,5 @@ def mark(report: Report, name: str, error: float, wrong: bool, step: int | None 
     if first is None:
         return Mark(shade, f"✗ {words.error(error)}", f"{what}: wrong, {size}")
     if first.node == name and step in (None, first.step):
-        return Mark(f"{shade} first", f"✗ {words.error(error)}", f"{what}: the first wrong one, {size}")
-    return Mark(f"{shade} inherited", f"• {words.error(error)}", f"{what}: inherited, {size}")
+        return Mark(f"{shade} first", f"✗ {words.error(error)}", f"{what}: the first wrong adjoint, {size}")
+    return Mark(f"{shade} inherited", f"• {words.error(error)}", f"{what}: error inherited, {size}")

@@ -1,4 +1,5 @@
-"""Reports as JUnit XML, which every CI reads: a suite a report, a case an input, its digits as properties."""
+"""Reports as JUnit XML, which every CI reads: one suite per report, one case per input, with its digits as
+properties."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from lstm_ref.reporting import words
 from lstm_ref.reporting.terminal import as_text
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 has no way to write."""
+"""Characters that XML 1.0 cannot represent."""
 
 
 def as_junit(reports: Iterable[Report]) -> str:
-    """The XML."""
+    """The reports as XML."""
     root = Element("testsuites", name="lstm_ref")
     for report in reports:
         _suite(root, report)
@@ -26,7 +27,7 @@ def as_junit(reports: Iterable[Report]) -> str:
 
 def _suite(root: Element, report: Report) -> None:
     kinds = [words.kind(i) for i in report.inputs]
-    whole = not report.right and all(k == "right" for k in kinds)  # for a reason that is no input's
+    whole = not report.right and all(k == "right" for k in kinds)  # the reason is not in any single input
     kinds += [words.kind(report)] * whole
     suite = SubElement(root, "testsuite", name=_clean(report.name), time=f"{report.seconds:.3f}")
     suite.attrib |= {
@@ -64,7 +65,7 @@ def _digits(one: InputReport) -> dict[str, str]:
 
 
 def _fail(case: Element, kind: str, message: str, lines: list[str]) -> None:
-    """JUnit's failure is a wrong gradient; its error, red as well, one of which nothing could be decided."""
+    """Marks a test as failed: a JUnit failure for a wrong gradient; a JUnit error, also red, for an undecided one."""
     element = SubElement(case, "failure" if kind == "wrong" else "error", message=_clean(message))
     element.text = _clean("\n".join(filter(None, lines)))
 

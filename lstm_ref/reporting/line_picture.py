@@ -1,4 +1,4 @@
-"""Lines over steps on a logarithmic scale, as an SVG or PNG picture. A file that exists is never overwritten."""
+"""Lines over steps on a logarithmic scale, as an SVG or PNG picture. An existing file is never overwritten."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from lstm_ref.errors import BadInput
 from lstm_ref.writing import target, write_whole
 
 COLOURS = ("#9aa5b1", "#1f2933", "#1d6f42", "#c2410c", "#1d4ed8", "#7e22ce")
-"""One a family; told apart by their darkness too."""
+"""One colour per family; they also differ in darkness."""
 
 
 class Line(NamedTuple):
-    """One line, with the name it has in the legend."""
+    """One line, with its name in the legend."""
 
     name: str
     x: Any
     y: Any
-    """Positive where it is to be seen; zeros are left out."""
+    """Only positive values are visible; zeros are left out."""
     family: int = 0
     """Lines of one family share a colour."""
     dashes: str = "-"
-    """As in matplotlib: - -- : -."""
+    """Line style as in matplotlib: - -- : -."""
 
 
 def require_new(path: Path) -> None:
-    """Raises BadInput unless a picture can be made there: before any work is done."""
+    """Raises BadInput unless a picture can be made there. Call it before any work is done."""
     if path.suffix not in (".svg", ".png"):
         raise BadInput(f"a picture must be named *.svg or *.png, got {path.name}")
     if target(path).exists():
@@ -42,8 +42,10 @@ def require_new(path: Path) -> None:
 
 
 def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> None:
-    """Write the picture, `across` and `up` being its axes. The same lines give the same file. An SVG tells where each
-    line ends, as its description. Raises as `require_new` does."""
+    """Writes the picture, with the axis labels `across` and `up`. The same lines give the same file.
+
+    The description in an SVG lists the value where each line ends. Raises as `require_new` does.
+    """
     require_new(path)
     import matplotlib
     from matplotlib.figure import Figure
@@ -67,5 +69,5 @@ def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> Non
             about = {"Software": "lstm_ref"}
         drawn = BytesIO()
         figure.savefig(drawn, format=path.suffix[1:], dpi=110, facecolor="white", metadata=about)
-    require_new(path)  # one that came to be in the meantime is left alone too
+    require_new(path)  # also refuses a file that appeared in the meantime
     write_whole(path, drawn.getvalue())

@@ -1,4 +1,4 @@
-"""What a model's parameters are: every array with its shape and its size, and the sums."""
+"""A summary of a model's parameters: every array with its shape and size, and the totals."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from rich.table import Table
 
 
 def counts(params: Any) -> dict[str, int]:
-    """Numbers in each part of a model's parameters, a named tuple; parts that are None are left out."""
+    """How many numbers each part of a model has.
+
+    Args:
+        params: The model's parameters, a named tuple.
+
+    Returns:
+        The count of each field; fields that are None are left out.
+    """
     parts = {name: jax.tree.leaves(part) for name, part in params._asdict().items()}
     return {name: sum(int(v.size) for v in leaves) for name, leaves in parts.items() if leaves}
 
 
 def summary(params: Any) -> Table:
-    """A row an array, for `rich.print`. The arrays may be shapes with a size (`jax.ShapeDtypeStruct`)."""
+    """A table for `rich.print`, one row per array. Arrays may be shapes with a size (`jax.ShapeDtypeStruct`)."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
     table.add_column("array", footer="in all")
     table.add_column("shape")

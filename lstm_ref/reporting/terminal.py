@@ -1,4 +1,4 @@
-"""A report in the terminal: tables by rich, sentences by hand. It computes nothing."""
+"""A report in the terminal: tables by rich, sentences by `words`. Nothing here computes a verdict."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from lstm_ref.reporting import words
 
 COLOURS = {"right": "green", "wrong": "red", "undecided": "yellow"}
 MANY_ROWS, FEW_ROWS = 300, 20
-"""Inputs, above which only some of those that are right are shown, and how many."""
+"""Number of inputs above which only some of those that are right are shown, and how many are."""
 NARROWEST = 20
-"""Columns: a terminal that claims fewer (COLUMNS=0) knows nothing of its width."""
+"""Minimum number of columns. A terminal that reports fewer (COLUMNS=0) does not know its width."""
 
 
 class _Console(Console):
-    """Leaves a closed pipe to its caller: rich would end the process with 1, which means wrong."""
+    """Passes a closed pipe on to the caller. rich would end the process with 1, which means a wrong gradient."""
 
     def on_broken_pipe(self) -> None:
-        raise  # the BrokenPipeError that is being handled
+        raise  # re-raises the BrokenPipeError that is being handled
 
 
 def console(no_color: bool = False) -> Console:
-    """Standard output. Without rich's emoji, which would turn the `:100:` of a source line into a picture."""
+    """Standard output, without rich's emoji, which would turn the `:100:` of a source line into a picture."""
     out = _Console(no_color=no_color, emoji=False, highlight=False)
     if out.width < NARROWEST:
         out.width = 80
@@ -39,7 +39,7 @@ def console(no_color: bool = False) -> Console:
 
 
 def escape(text: str) -> str:
-    """A user's words, taken neither for rich's markup nor for orders to the terminal."""
+    """A user's text, with rich's markup and terminal control characters escaped."""
     return escape_markup(shown(text))
 
 
@@ -51,7 +51,7 @@ def as_text(report: Report, width: int = 110) -> str:
 
 
 def render(report: Report) -> RenderableType:
-    """One check, whole: verdict, what is wrong and where, digits by input and oracle, what was skipped."""
+    """One complete check: verdict, what is wrong and where, digits by input and oracle, what was skipped."""
     diagnosis = (f"[bold]{label}[/] {escape(text)}" for label, text in words.diagnosis(report))
     return Group(_headline(report), *diagnosis, _inputs(report), _caption(report), *_findings(report))
 
@@ -92,7 +92,8 @@ def _inputs(report: Report) -> Table:
 
 
 def _rows(report: Report) -> list[InputReport]:
-    """The inputs that are shown: all, up to MANY_ROWS; of more, what is not right and the first of the rest."""
+    """The inputs that are shown: all, up to MANY_ROWS. Of more, those that are not right and the first of the
+    others."""
     if len(report.inputs) <= MANY_ROWS:
         return list(report.inputs)
     left = itertools.count()
@@ -108,7 +109,7 @@ def _caption(report: Report) -> str:
     if report.right:
         in_balls = any(i.limit_in_balls is not None for i in report.inputs)
         kinds = ", ".join(dict.fromkeys(i.dtype for i in report.inputs)) + " and in balls" * in_balls
-        text += f"; limit: a larger error of any one element would have been caught, in {kinds}"
+        text += f"; limit: a larger error in any single element would have been found, in {kinds}"
     return f"[dim italic]{text}[/]"
 
 
@@ -128,17 +129,17 @@ def _findings(report: Report) -> Iterable[str]:
         yield f"[yellow]not decided here:[/] {escape(sentence)}"
     zeros = words.zeros(report)
     if zeros is not None:
-        yield f"[yellow]truly zero here:[/] {escape(zeros)}: a term missing there does not show"
+        yield f"[yellow]truly zero here:[/] {escape(zeros)}: the check cannot see a term that is missing there"
     if report.unchecked:
         yield f"[yellow]unchecked:[/] {escape(', '.join(report.unchecked))} (no gradient is claimed)"
     for why, names in words.skipped(report).items():
-        yield f"[dim]not asked: {escape(', '.join(names))}: {escape(why)}[/]"
+        yield f"[dim]oracles not used: {escape(', '.join(names))}: {escape(why)}[/]"
     if report.verdict == WRONG:
         yield f"[dim]seed {report.seed}; noise floor {escape(report.floor)}[/]"
 
 
 def summary(reports: Iterable[Report]) -> Table:
-    """One line a check, as `lstm-ref verify` prints it."""
+    """One line per check, as `lstm-ref verify` prints it."""
     table = _table()
     for title, justify in (
         ("derivation", "left"),

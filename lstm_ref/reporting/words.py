@@ -1,4 +1,4 @@
-"""Sentences and numbers of a report, the same on every surface."""
+"""The sentences and numbers of a report, the same in every output format."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lstm_ref.errors import shown
 
 
 def kind(one: Report | InputReport) -> str:
-    """right, wrong or undecided: what colours and signs go by."""
+    """right, wrong or undecided; it determines colours and signs."""
     unknown = one.undecided if isinstance(one, InputReport) else one.verdict == UNDECIDED
     return "right" if one.right else "undecided" if unknown else "wrong"
 
 
 def worst_kind(reports: Iterable[Report]) -> str:
-    """Of several: wrong if any is, else undecided if any is."""
+    """The worst kind among several reports: wrong if any is wrong, else undecided if any is undecided."""
     found = {kind(report) for report in reports}
     return next((k for k in ("wrong", "undecided") if k in found), "right")
 
@@ -30,7 +30,7 @@ def facts(report: Report) -> str:
 
 
 def digits(number: float) -> str:
-    """Of agreement: one decimal, none where they are many."""
+    """Digits of agreement: one decimal, or none for large numbers."""
     return "∞" if math.isinf(number) else f"{number:.1f}" if number < 99 else f"{number:.0f}"
 
 
@@ -43,12 +43,12 @@ def limit(one: InputReport) -> str:
 
 
 def small(number: float | None) -> str:
-    """A detection limit: one digit and an exponent."""
+    """A detection limit with one digit and an exponent."""
     return "-" if number is None or not math.isfinite(number) else f"{number:.0e}"
 
 
 def error(number: float) -> str:
-    """A relative error, to one digit."""
+    """A relative error with one digit."""
     return f"{number:.1g}" if math.isfinite(number) else "not finite"
 
 
@@ -58,7 +58,7 @@ def shape(one: InputReport) -> str:
 
 
 def zeros(report: Report) -> str | None:
-    """Which gradients are zero on this problem, so that it shows nothing of a term that is missing there."""
+    """Which gradients are zero on this problem. The check cannot see a term that is missing there."""
     found = [f"{one.name} ({one.zeros} of {one.elements})" for one in report.inputs if one.zeros]
     return ", ".join(found) or None
 
@@ -83,12 +83,12 @@ def not_decided(report: Report) -> str:
 
 
 def _decider(one: InputReport) -> OracleReport | None:
-    """The oracle that a wrong gradient is wrong by."""
+    """The deciding oracle that a wrong gradient disagrees with."""
     return next((o for o in one.oracles if not o.agrees and o.decides), None)
 
 
 def first_wrong(report: Report) -> str | None:
-    """The first wrong adjoint, and those that inherit it."""
+    """The first wrong adjoint, and those that inherit its error."""
     first = report.first_wrong
     if first is None:
         return None
@@ -100,7 +100,7 @@ def first_wrong(report: Report) -> str | None:
 
 
 def _grouped(inherited: tuple[str, ...]) -> str:
-    """Node by node, runs of steps drawn together: "h[3..0], c[3..0]"."""
+    """The inherited errors by node, with runs of steps joined: "h[3..0], c[3..0]"."""
     steps: dict[str, list[str]] = {}
     for one in inherited:
         name, _, step = one.removesuffix("]").rpartition("[")
@@ -113,12 +113,12 @@ def _grouped(inherited: tuple[str, ...]) -> str:
 
 
 def worst(one: InputReport) -> str | None:
-    """Where a wrong gradient is furthest off, and the pattern of what is wrong."""
+    """Where a wrong gradient has its largest error, and the pattern of the wrong elements."""
     decider = _decider(one)
     if kind(one) != "wrong" or decider is None:
         return None
     sizes = f"error {decider.error:.2g}, allowed {decider.allowed:.2g}"
-    if decider.directions:  # sums over all elements: no element can be named
+    if decider.directions:  # sums over all elements, so no single element can be named
         return (
             f"{one.name} is {verdict(one)}; along the worst: claimed {decider.claimed}, expected {decider.expected} "
             f"({decider.oracle}); {sizes}"
@@ -132,7 +132,7 @@ def worst(one: InputReport) -> str | None:
 
 
 def skipped(report: Report) -> dict[str, list[str]]:
-    """Why oracles could not be asked: the reason, and those that it holds for."""
+    """For each reason, the oracles that were skipped for it."""
     reasons: dict[str, list[str]] = {}
     for oracle, why in report.skipped:
         reasons.setdefault(why, []).append(oracle)
@@ -140,17 +140,17 @@ def skipped(report: Report) -> dict[str, list[str]]:
 
 
 def title(finding: Finding) -> str:
-    """What kind of answer it is."""
+    """The heading for a finding: the mistake, a finding, or a hint."""
     return "The mistake:" if finding.exact and finding.kind == "mistake" else "Found:" if finding.exact else "A hint:"
 
 
 def where(finding: Finding) -> str:
-    """Edges and the line of the derivation."""
+    """The edges, and the line of the derivation."""
     return ", ".join([*finding.tags, *([finding.place] if finding.place else [])])
 
 
 def diagnosis(report: Report) -> list[tuple[str, str]]:
-    """What is wrong, as lines of a label and a text: findings, the first wrong adjoint, conformance."""
+    """What is wrong, as pairs of label and text: findings, the first wrong adjoint, conformance."""
     lines = []
     for finding in report.findings:
         place = f" ({where(finding)})" if where(finding) else ""

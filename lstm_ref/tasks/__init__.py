@@ -1,4 +1,4 @@
-"""The models as tasks: for each, what it reads, its batches, what it is scored by and asked for; one record a file."""
+"""The models as tasks: for each, its data, its batches, its scores and its predictions; one record per file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     "char-lm": "Predict the next character of a text.",
-    "classifier": "Tell the class of a text: its sentiment, say.",
+    "classifier": "Classify a text, for example by sentiment.",
     "tagger": "Tag every word, or every character, of a sentence.",
     "translation": "Translate a text, with attention.",
 }

@@ -1,7 +1,7 @@
-"""A model's complete gradient on a batch of its data, as a problem to be checked: against autodiff, in float64.
+"""A model's complete gradient on a batch of its data, as a problem to check against autodiff in float64.
 
-The built-in problems (`selfcheck.builtin`) are small and random, and proven in balls; here are texts as they come, of
-the lengths that they have, through the very functions that training calls.
+The built-in problems (`selfcheck.builtin`) are small and random, and proven in balls. These batches are real texts with
+their real lengths, computed by the same functions that training calls.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from lstm_ref.tasks import NAMES, task
 from lstm_ref.training.task import Task
 
 ORACLES = ["reverse"]
-"""One evaluation for all elements."""
+"""The oracle that needs one evaluation for all elements."""
 
 PREFIX = "models/batch-"
 
 
 def batch_problems() -> list[str]:
-    """Their names."""
+    """The names of the problems."""
     return [f"{PREFIX}{name}" for name in NAMES]
 
 
 def batch_problem(name: str, rng: np.random.Generator, paths: list[Path]) -> Problem:
-    """The problem of this name on the first batch of the files' texts; without files, of what comes along.
+    """The problem with this name on the first batch of the files' texts; without files, of the package's own data.
 
-    Weights are normal of deviation 1/2. Raises BadInput as the task's `prepare`.
+    Weights are normal with standard deviation 1/2. Raises BadInput as the task's `prepare`.
     """
     model, settings = _small(name)
     corpus = model.prepare(paths, settings)
@@ -52,7 +52,7 @@ def batch_problem(name: str, rng: np.random.Generator, paths: list[Path]) -> Pro
 
 
 def left_out(name: str, paths: list[Path]) -> list[Bad]:
-    """The rows of the files that the problem does not see."""
+    """The rows of the files that the problem leaves out."""
     model, settings = _small(name)
     return model.prepare(paths, settings).bad
 

@@ -22,34 +22,35 @@ from lstm_ref.training.settings import setting
 from lstm_ref.training.task import Corpus, Prediction, Scores, Task
 
 HELD_OUT = 10
-"""One part in so many, the last of the text, is kept for validation."""
+"""The last 1/HELD_OUT of the text is kept for validation."""
 
 ROWS = 256
-"""Sequences that validation reads at once: a bound of its memory."""
+"""Sequences that validation reads at once, which bounds its memory."""
 
 
 @dataclass(frozen=True)
 class Settings(training.Settings):
-    """Beside what every model has: the length of a sequence."""
+    """The character model adds the length of a sequence to the common settings."""
 
     RATES: ClassVar[dict[str, float]] = {"sgd": 8.0, "momentum": 1.0, "adam": 0.01}
-    """By measurement on 1 MB of Shakespeare at the other defaults; that of sgd relies on the clipping."""
+    """Measured on 1 MB of Shakespeare at the other defaults. The rate of sgd relies on clipping."""
 
     STEPS: ClassVar[int] = 3000
-    """The story's 4,000 characters are soon known by heart; about 150 steps its held-out loss is at its least."""
+    """The package's story has only 4,000 characters, and is soon memorised: its held-out loss is lowest after about 150
+    steps."""
 
     hidden: int = setting(128, "Size H of the hidden state.", least=1)
-    learning_rate: float = setting(RATES["adam"], "Default by the optimizer: sgd 8, momentum 1, adam 0.01.")
+    learning_rate: float = setting(RATES["adam"], "Default by optimizer: sgd 8, momentum 1, adam 0.01.")
     sequence: int = setting(64, "Characters in a sequence.", least=1)
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What a sample can be asked for."""
+    """Options of a sample."""
 
-    length: int = setting(200, "Characters to draw.", least=0, most=10**6)
-    temperature: float = setting(0.7, "Of samples; 1 is the model as it is.")
-    sample_seed: int = setting(0, "Decides the samples.", least=0, most=2**31 - 1)
+    length: int = setting(200, "Number of characters to draw.", least=0, most=10**6)
+    temperature: float = setting(0.7, "Temperature of samples; 1 draws from the model's own probabilities.")
+    sample_seed: int = setting(0, "Seed of the samples.", least=0, most=2**31 - 1)
 
 
 class Batch(NamedTuple):
@@ -58,11 +59,11 @@ class Batch(NamedTuple):
     inputs: Any
     """Integers (T, B)."""
     targets: Any
-    """The characters after them, integers (T, B)."""
+    """The characters after the inputs, integers (T, B)."""
 
 
 def prepare(paths: list[Path], settings: Settings) -> Corpus:
-    """The text as numbers, its last tenth held out. Raises BadInput where it is too short for one sequence."""
+    """The text as numbers, with its last tenth held out. Raises BadInput where it is too short for one sequence."""
     text = _text(paths)
     characters = characters_of(text)
     cut = len(text) - max(2, len(text) // HELD_OUT)
@@ -89,25 +90,25 @@ def _text(paths: list[Path]) -> str:
 
 
 def frequencies(ids: np.ndarray) -> dict[str, Scores]:
-    """The nats a character that the text's own character frequencies need: a model without memory, at the least."""
+    """The loss in nats per character that the text's own character frequencies allow, without any memory."""
     return {"character frequencies alone": {"loss": frequency_entropy("".join(map(chr, ids)))}}
 
 
 def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], settings: Settings) -> char_lm.Params:
-    """Parameters before the first step."""
+    """The parameters before the first step."""
     return char_lm.initial_parameters(rng, len(vocabularies["characters"]), settings.hidden)
 
 
 def shapes(vocabularies: dict[str, Vocabulary], settings: Settings) -> char_lm.Params:
-    """Theirs. Raises BadInput unless the vocabulary is one of single characters."""
+    """The shapes of the parameters. Raises BadInput unless every symbol of the vocabulary is a single character."""
     characters = vocabularies["characters"]
     if list(characters) != sorted(set(characters)) or any(len(c) != 1 for c in characters):
-        raise BadInput("its vocabulary makes no sense")
+        raise BadInput("its vocabulary is invalid")
     return char_lm.parameter_shapes(len(characters), settings.hidden)
 
 
 def batch(train: np.ndarray, settings: Settings, step: int) -> Batch:
-    """Inputs and targets of one step: contiguous sequences from places drawn by (seed, step) alone."""
+    """Inputs and targets of one step: contiguous sequences, whose positions depend only on (seed, step)."""
     T, B = settings.sequence, settings.batch
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(step,)))
     window = rng.integers(0, len(train) - T, size=B) + np.arange(T + 1)[:, None]
@@ -128,7 +129,7 @@ def backward(params: char_lm.Params, batch: Batch, tape: char_lm.Tape, settings:
 def score(params: char_lm.Params, ids: np.ndarray, settings: Settings) -> Scores:
     """Loss and accuracy over consecutive sequences of the text, each from a zero state as in training.
 
-    What does not fill a last whole sequence is left out; a text shorter than one sequence is read as one.
+    The characters after the last whole sequence are left out. A text shorter than one sequence is read as one.
     """
     T = min(settings.sequence, len(ids) - 1)
     N = (len(ids) - 1) // T
@@ -143,7 +144,7 @@ _score = jax.jit(char_lm.score)
 
 
 def show(params: char_lm.Params, corpus: Corpus, settings: Settings, asking: Asking) -> str:
-    """A sample that begins with a line end, or the first character there is."""
+    """A sample that begins with a line end, or else with the first character of the vocabulary."""
     characters = corpus.vocabularies["characters"]
     prompt = "\n" if "\n" in characters else characters[0]
     return predict(params, corpus.vocabularies, settings, asking, [prompt])[0].line
@@ -152,7 +153,7 @@ def show(params: char_lm.Params, corpus: Corpus, settings: Settings, asking: Ask
 def predict(
     params: char_lm.Params, vocabularies: dict[str, Vocabulary], settings: Settings, asking: Asking, texts: list[str]
 ) -> list[Prediction]:
-    """What the model writes after each text. Raises BadInput as `char_lm.sample`."""
+    """The continuation of each text. Raises BadInput as `char_lm.sample`."""
     draw = partial(char_lm.sample, params, "".join(vocabularies["characters"]))
     found = []
     for text in texts:

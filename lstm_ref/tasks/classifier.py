@@ -1,4 +1,4 @@
-"""The classifier: texts and classes from files, stratified split, accuracy."""
+"""The classifier: texts and classes from files, a stratified split, accuracy."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from lstm_ref.training.task import Corpus, Prediction, Scores, Task
 
 @dataclass(frozen=True)
 class Settings(training.Settings):
-    """Beside what every model has: what a text is made of, and how the recurrence is read."""
+    """The classifier adds to the common settings what a text consists of, and how the recurrence is read."""
 
     STEPS_WITHOUT_DATA: ClassVar[int] = 600
 
-    validate_every: int = setting(150, "Steps between validations; 0: at the end alone.", least=0)
-    units: str = setting("word", "What a text is made of.", choices=("word", "char"))
-    length: int = setting(200, "Words or characters after which a text is cut.", least=1)
-    least: int = setting(2, "How often a word or character must occur to have a number of its own.", least=1)
-    embedding: int = setting(64, "Numbers D for each.", least=1)
+    validate_every: int = setting(150, "Steps between validations; 0: only at the end.", least=0)
+    units: str = setting("word", "Unit of a text.", choices=("word", "char"))
+    length: int = setting(200, "Number of words or characters after which a text is cut.", least=1)
+    least: int = setting(2, "Occurrences that a word or character needs to have its own number.", least=1)
+    embedding: int = setting(64, "Size D of a symbol's embedding.", least=1)
     cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
     read: str = setting(
         "end",
-        "What the classes are told from: the state at a text's true end, or after the padding up to --length, as the "
-        "tutorials do; or all outputs side by side, flat.",
+        "What the classifier reads: the state at a text's true end; the state after padding up to --length, as in the "
+        "tutorials; or all outputs side by side (flat).",
         choices=("end", "padding", "flat"),
     )
-    binary: bool = setting(False, "One output for two classes.")
+    binary: bool = setting(False, "Use one output for two classes.")
 
 
 @dataclass(frozen=True)
 class Asking:
-    """Nothing."""
+    """A prediction has no options."""
 
 
 class Examples(NamedTuple):
@@ -60,9 +60,9 @@ class Examples(NamedTuple):
 
 
 def prepare(paths: list[Path], settings: Settings) -> Corpus:
-    """Texts and classes, a tenth of each class held out; without files, opinions that are made.
+    """Texts and classes, a tenth of each class held out; without files, generated opinions.
 
-    Raises BadInput where there is nothing to tell apart.
+    Raises BadInput where there are fewer than two classes, or too few texts.
     """
     good, bad = labelled(paths) if paths else made.opinions()
     classes = tuple(sorted({row.label for row in good}))
@@ -92,7 +92,7 @@ def prepare(paths: list[Path], settings: Settings) -> Corpus:
 
 
 def read(paths: list[Path], vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Examples, list[Bad]]:
-    """Texts as numbers; those of an unknown class are left out."""
+    """Texts as numbers. Texts of an unknown class are left out."""
     good, bad = labelled(paths)
     known, where = [row for row in good if row.label in vocabularies["classes"]], ", ".join(map(str, paths))
     if not known:
@@ -115,26 +115,26 @@ def _texts(texts: list[str], vocabularies: dict[str, Vocabulary], settings: Sett
 
 
 def most_frequent(most: int, examples: Examples) -> dict[str, Scores]:
-    """Always the most frequent class."""
+    """The score of always predicting the most frequent class."""
     return {"the most frequent class": {"accuracy": float(np.mean(examples.classes == most))}}
 
 
 def _sizes(vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Any, ...]:
-    """V, D, H, K, T and the cell: as `classifier.initial_parameters` takes them."""
+    """V, D, H, K, T and the cell, as `classifier.initial_parameters` takes them."""
     K = 1 if settings.binary else len(vocabularies["classes"])
     T = settings.length if settings.read == "flat" else 1
     return len(vocabularies["symbols"]), settings.embedding, settings.hidden, K, T, CELLS[settings.cell]
 
 
 def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
-    """Parameters before the first step."""
+    """The parameters before the first step."""
     return classifier.initial_parameters(rng, *_sizes(vocabularies, settings))
 
 
 def shapes(vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
-    """Theirs. Raises BadInput unless one output is for two classes."""
+    """The shapes of the parameters. Raises BadInput where a single output is used for other than two classes."""
     if settings.binary and len(vocabularies["classes"]) != 2:
-        raise BadInput("its vocabulary makes no sense")
+        raise BadInput("its vocabulary is invalid")
     return classifier.parameter_shapes(*_sizes(vocabularies, settings))
 
 
@@ -144,7 +144,7 @@ def batch(train: Examples, settings: Settings, step: int) -> Batch:
 
 
 def _batch(examples: Examples, settings: Settings, places: np.ndarray) -> Batch:
-    """Up to --length where that is what is read; else no longer than need be."""
+    """Texts padded to --length where the padding is read; otherwise only as far as needed."""
     T = steps_of(examples.lengths[places]) if settings.read == "end" else settings.length
     return Batch(*padded([examples.texts[n] for n in places], T), examples.classes[places])
 
@@ -160,7 +160,7 @@ def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Pa
 
 
 def score(params: Params, examples: Examples, settings: Settings) -> Scores:
-    """Loss a text, and the share of texts whose class is right."""
+    """Loss per text, and the share of texts whose class is right."""
     loss, right = 0.0, 0
     for places in by_length(examples.lengths):
         of_batch, p = _judged(params, _batch(examples, settings, places), settings)
@@ -177,7 +177,7 @@ def _judged(params: Params, batch: Batch, settings: Settings) -> tuple[Any, Any]
 
 
 def show(params: Params, corpus: Corpus, settings: Settings, asking: Asking) -> str:
-    """Nothing: the scores say it."""
+    """Nothing: the scores are enough."""
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What the tasks on sentences share: which examples are held out, how long a batch is, a digest."""
+"""What the tasks on sentences share: the held-out share, the length of a batch, a digest."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ HELD_OUT = 0.1
 """The share of the examples that is kept for validation."""
 
 ROWS = 256
-"""Examples that validation reads at once: a bound of its memory."""
+"""Examples that validation reads at once, which bounds its memory."""
 
 STEPS = 16
-"""Batches are as long as a multiple of this: each length is compiled once."""
+"""Batch lengths are multiples of this number, because each length is compiled once."""
 
 
 def steps_of(lengths: Sequence[int] | np.ndarray) -> int:
-    """How many steps a batch of such lengths has: at least one."""
+    """Number of steps of a batch with such lengths, at least one."""
     return max(1, -(-int(np.max(lengths, initial=1)) // STEPS)) * STEPS
 
 
 def by_length(lengths: np.ndarray) -> Iterator[np.ndarray]:
-    """All examples, `ROWS` at a time, those of like lengths together."""
+    """All examples, `ROWS` at a time, with similar lengths together."""
     order = np.argsort(lengths, kind="stable")
     return (order[k : k + ROWS] for k in range(0, len(order), ROWS))
 
 
 def weighted(values: list[tuple[float, int]]) -> float:
-    """Mean of the values, each counting as often as its second says."""
+    """Mean of pairs (value, weight)."""
     return sum(v * n for v, n in values) / sum(n for _, n in values)
 
 
 def digest(read: Any) -> str:
-    """SHA-256 of what was read, of its printed form."""
+    """SHA-256 of the printed form of the data that was read."""
     return sha256(repr(read).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""The tagger: sentences and tags from files, token accuracy and span F1, the most frequent tag beside it."""
+"""The tagger: sentences and tags from files, token accuracy and span F1, with simple baselines for comparison."""
 
 from __future__ import annotations
 
@@ -25,53 +25,54 @@ from lstm_ref.training.settings import setting
 from lstm_ref.training.task import Corpus, Prediction, Scores, Task
 
 LETTERS = 4
-"""The longest word of a batch is read as of a multiple of so many characters: each length is compiled once."""
+"""Word lengths in a batch are padded to multiples of this many characters, because each length is compiled once."""
 
 SMOOTHING = 0.01
-"""Added to every count of the hidden Markov model; of 1, 0.1 and 0.01 the best on a held-out tenth of a treebank."""
+"""Added to every count of the hidden Markov model. It was the best of 1, 0.1 and 0.01 on a held-out tenth of a
+treebank."""
 
 
 @dataclass(frozen=True)
 class Settings(training.Settings):
-    """Beside what every model has: what is learned, and from what of a word."""
+    """The tagger adds to the common settings which column is learned, and how a word is read."""
 
     STEPS: ClassVar[int] = 1000
     STEPS_WITHOUT_DATA: ClassVar[int] = 400
 
-    validate_every: int = setting(100, "Steps between validations; 0: at the end alone.", least=0)
-    column: str = setting("upos", "What to learn of a CoNLL-U file.", choices=("upos", "xpos"))
-    least: int = setting(2, "How often a word must occur to have a number of its own.", least=1)
-    embedding: int = setting(64, "Numbers D for each word.", least=1)
-    characters: int = setting(0, "Numbers C for each character of a word; 0: a word is a number alone.", least=0)
+    validate_every: int = setting(100, "Steps between validations; 0: only at the end.", least=0)
+    column: str = setting("upos", "Column of a CoNLL-U file to learn.", choices=("upos", "xpos"))
+    least: int = setting(2, "Occurrences that a word needs to have its own number.", least=1)
+    embedding: int = setting(64, "Size D of a word's embedding.", least=1)
+    characters: int = setting(0, "Size C of a character's embedding; 0: words are not read by characters.", least=0)
     cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
-    loss: str = setting("crf", "A score for each pair of tags, or every step for itself.", choices=("crf", "softmax"))
+    loss: str = setting("crf", "Score pairs of tags, or each step on its own.", choices=("crf", "softmax"))
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What a prediction can be asked for."""
+    """Options of a prediction."""
 
-    units: str = setting("word", "What a text is split into, at spaces or everywhere.", choices=("word", "char"))
+    units: str = setting("word", "Unit of a text: words split at spaces, or characters.", choices=("word", "char"))
 
 
 class Examples(NamedTuple):
-    """Sentences as numbers, and as they are."""
+    """Sentences as numbers, and as read."""
 
     rows: list[Tagged]
     words: list[np.ndarray]
     tags: list[np.ndarray]
     """-1 where the vocabulary lacks a tag."""
     letters: list[list[np.ndarray]] | None
-    """Of each word."""
+    """The character numbers of each word."""
     lengths: np.ndarray
     names: Vocabulary
-    """Of the tags."""
+    """The vocabulary of tags."""
 
 
 def prepare(paths: list[Path], settings: Settings) -> Corpus:
-    """Sentences and tags, a tenth held out; without files, the handful that comes along.
+    """Sentences and tags, a tenth held out; without files, the package's own few sentences.
 
-    Raises BadInput where there are no two sentences, or no two tags.
+    Raises BadInput where there are fewer than two sentences, or fewer than two tags.
     """
     good, bad = tagged(paths, settings.column) if paths else made.sentences()
     if len(good) < 2:
@@ -120,7 +121,7 @@ def _numbers(rows: list[Tagged], vocabularies: dict[str, Vocabulary]) -> Example
 
 
 def baselines(train: Examples, examples: Examples) -> dict[str, Scores]:
-    """The most frequent tag, and a hidden Markov model of words and tags."""
+    """Scores of the most frequent tag, and of a hidden Markov model of words and tags."""
     return {
         "the most frequent tag of each word": judged(examples.rows, _most_frequent(train, examples)),
         "hidden Markov model": judged(examples.rows, _by_markov(train, examples)),
@@ -128,17 +129,17 @@ def baselines(train: Examples, examples: Examples) -> dict[str, Scores]:
 
 
 def _by_markov(train: Examples, examples: Examples) -> list[list[str]]:
-    """The most probable tags under the counts, with `SMOOTHING` added to each.
+    """The most probable tags by counting, with `SMOOTHING` added to each count.
 
-    The training sentences count twice: as they are, and with the words that occur once made unknown, for what a word
-    that was never seen may be is told by those that were seen but once.
+    The training sentences count twice: once unchanged, and once with the words that occur only once replaced by the
+    unknown word, because rare words are the best evidence about words that were never seen.
     """
     every, often = (vocabulary((row.tokens for row in train.rows), least) for least in (1, 2))
 
     def ids(rows: list[Tagged], known: Vocabulary) -> np.ndarray:
         return padded(numbers(known, (row.tokens for row in rows)))[0]
 
-    # The frequent words come first, so both vocabularies number them alike.
+    # The frequent words come first, so both vocabularies give them the same numbers.
     seen = np.concatenate((ids(train.rows, every), ids(train.rows, often)), axis=1)
     tags = np.concatenate([padded(train.tags)[0]] * 2, axis=1)
     params = hmm.fit(seen, np.tile(train.lengths, 2), tags, len(every), len(train.names), SMOOTHING)
@@ -147,7 +148,7 @@ def _by_markov(train: Examples, examples: Examples) -> list[list[str]]:
 
 
 def _most_frequent(train: Examples, examples: Examples) -> list[list[str]]:
-    """The tag that each word had most often, of an unknown word the most frequent of all."""
+    """For each word, its most frequent tag; for an unknown word, the most frequent tag of all."""
     counts: dict[str, Counter[str]] = {}
     for row in train.rows:
         for token, tag in zip(row.tokens, row.tags, strict=True):
@@ -158,7 +159,15 @@ def _most_frequent(train: Examples, examples: Examples) -> list[list[str]]:
 
 
 def judged(rows: list[Tagged], tags: list[list[str]]) -> Scores:
-    """The share of tokens whose tag is right; and where tags are B-X, I-X, O, the F1 of whole spans with their kind."""
+    """Scores of predicted tags.
+
+    Args:
+        rows: Sentences with their right tags.
+        tags: The predicted tags of each sentence.
+
+    Returns:
+        The share of tokens whose tag is right. Where tags are B-X, I-X and O, also the F1 of whole spans with kind.
+    """
     right = np.concatenate([np.array(row.tags) == found for row, found in zip(rows, tags, strict=True)])
     scores = {"accuracy": float(right.mean())}
     every = {tag for row in rows for tag in row.tags} | {tag for one in tags for tag in one}
@@ -172,7 +181,7 @@ def judged(rows: list[Tagged], tags: list[list[str]]) -> Scores:
 
 
 def _sizes(vocabularies: dict[str, Vocabulary], settings: Settings) -> dict[str, Any]:
-    """As `tagger.initial_parameters` takes them."""
+    """The sizes, as `tagger.initial_parameters` takes them."""
     return {
         "V": len(vocabularies["words"]),
         "D": settings.embedding,
@@ -186,12 +195,12 @@ def _sizes(vocabularies: dict[str, Vocabulary], settings: Settings) -> dict[str,
 
 
 def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
-    """Parameters before the first step."""
+    """The parameters before the first step."""
     return tagger.initial_parameters(rng, **_sizes(vocabularies, settings))
 
 
 def shapes(vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
-    """Theirs."""
+    """The shapes of the parameters."""
     return tagger.parameter_shapes(**_sizes(vocabularies, settings))
 
 
@@ -227,9 +236,9 @@ def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Pa
 
 
 def score(params: Params, examples: Examples, settings: Settings) -> Scores:
-    """Loss a sentence (a token, without the chain), token accuracy, and span F1 where tags are spans.
+    """Loss per sentence (per token, without the chain), token accuracy, and span F1 where tags are spans.
 
-    Sentences with a tag that was never seen have no loss; where all have one, there is none.
+    A sentence with an unknown tag has no loss; if no sentence has a loss, the loss is missing.
     """
     losses, tags = [], _tags(params, examples, settings)
     whole = np.flatnonzero([np.all(one >= 0) for one in examples.tags])

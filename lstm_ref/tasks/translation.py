@@ -1,4 +1,4 @@
-"""The translator: pairs of texts from files, the share of texts that are translated exactly."""
+"""The translator: pairs of texts from files, and the share of texts that are translated exactly."""
 
 from __future__ import annotations
 
@@ -37,42 +37,42 @@ from lstm_ref.training.task import Corpus, Prediction, Scores, Task
 
 @dataclass(frozen=True)
 class Settings(training.Settings):
-    """Beside what every model has: what a text is made of, and how the decoder looks at the source."""
+    """The translator adds to the common settings what a text consists of, and the kind of attention."""
 
     STEPS: ClassVar[int] = 4000
     STEPS_WITHOUT_DATA: ClassVar[int] = 3000
 
-    units: str = setting("word", "What a text is made of.", choices=("word", "char"))
-    length: int = setting(60, "Pairs of which one is longer are left out.", least=1)
-    least: int = setting(1, "How often a word or character must occur to have a number of its own.", least=1)
-    embedding: int = setting(64, "Numbers D for each.", least=1)
-    attention: str = setting("additive", "How the decoder looks at the source.", choices=("additive", "dot"))
+    units: str = setting("word", "Unit of a text.", choices=("word", "char"))
+    length: int = setting(60, "Pairs with a longer text are left out.", least=1)
+    least: int = setting(1, "Occurrences that a word or character needs to have its own number.", least=1)
+    embedding: int = setting(64, "Size D of a symbol's embedding.", least=1)
+    attention: str = setting("additive", "Kind of attention to the source.", choices=("additive", "dot"))
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What a translation can be asked for."""
+    """Options of a translation."""
 
-    beam: int = setting(1, "Width of the beam; 1: the most probable symbol at every step.", least=1)
+    beam: int = setting(1, "Width of the beam search; 1: take the most probable symbol at every step.", least=1)
 
 
 class Examples(NamedTuple):
-    """Pairs as numbers, and as they are."""
+    """Pairs as numbers, and as read."""
 
     rows: list[Pair]
     sources: list[np.ndarray]
     targets: list[np.ndarray]
-    """With the ending symbol."""
+    """Including the end symbol."""
     lengths: np.ndarray
-    """Of the sources."""
+    """Lengths of the sources."""
     names: Vocabulary
-    """Of the target's symbols."""
+    """Symbols of the target vocabulary."""
 
 
 def prepare(paths: list[Path], settings: Settings) -> Corpus:
     """Pairs, a tenth held out; without files, numbers in English and German words.
 
-    Raises BadInput where there are no two pairs.
+    Raises BadInput where there are fewer than two pairs.
     """
     good, bad = pairs(paths) if paths else made.numbers()
     fitting = [row for row in good if max(len(_split(text, settings)) for text in row) <= settings.length]
@@ -116,20 +116,20 @@ def _numbers(rows: list[Pair], vocabularies: dict[str, Vocabulary], settings: Se
 
 
 def _sizes(vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Any, ...]:
-    """V, K, D, H, additive: as `translation.initial_parameters` takes them."""
+    """V, K, D, H, additive, as `translation.initial_parameters` takes them."""
     V, K = len(vocabularies["source"]), len(vocabularies["target"])
     return V, K, settings.embedding, settings.hidden, settings.attention == "additive"
 
 
 def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
-    """Parameters before the first step."""
+    """The parameters before the first step."""
     return translation.initial_parameters(rng, *_sizes(vocabularies, settings))
 
 
 def shapes(vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
-    """Theirs. Raises BadInput unless there are symbols that begin and end."""
+    """The shapes of the parameters. Raises BadInput unless the vocabulary has begin and end symbols."""
     if vocabularies["target"][BEGIN_NUMBER : END_NUMBER + 1] != (BEGIN, END):
-        raise BadInput("its vocabulary makes no sense")
+        raise BadInput("its vocabulary is invalid")
     return translation.parameter_shapes(*_sizes(vocabularies, settings))
 
 
@@ -157,8 +157,11 @@ def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Pa
 
 
 def score(params: Params, examples: Examples, settings: Settings) -> Scores:
-    """Loss a symbol under teacher forcing, and the share of texts that greedy decoding translates exactly, in words or
-    characters as `split` has them; a text with a symbol that has no number cannot be."""
+    """Loss per symbol under teacher forcing, and the share of texts that greedy decoding translates exactly.
+
+    Texts are compared as the words or characters that `split` gives. A text that contains an unknown symbol cannot be
+    exact.
+    """
     losses, right = [], 0
     for places in by_length(examples.lengths):
         batch = _batch(examples, places)
@@ -177,13 +180,13 @@ def _loss(params: Params, batch: Batch) -> Any:
 
 
 def _greedy(params: Params, source: np.ndarray, lengths: np.ndarray, steps: int) -> list[list[int]]:
-    """Symbols before the end."""
+    """The symbols before the end symbol."""
     found = translation.greedy(params, source, lengths, BEGIN_NUMBER, END_NUMBER, steps).T.tolist()
     return [row[: row.index(END_NUMBER)] if END_NUMBER in row else row for row in found]
 
 
 def show(params: Params, corpus: Corpus, settings: Settings, asking: Asking) -> str:
-    """The first held-out texts, translated."""
+    """The first held-out texts with their translations."""
     texts = [row.source for row in corpus.held_out.rows[:3]]
     found = predict(params, corpus.vocabularies, settings, asking, texts)
     return "\n".join(f"{text} -> {one.line}" for text, one in zip(texts, found, strict=True))

@@ -1,1 +1,2 @@
-"""Training any model: settings, updates, early stop, checkpoints from which a run goes on to the same numbers."""
+"""Training any model: settings, updates, early stopping, and checkpoints from which a run resumes with the same
+numbers."""

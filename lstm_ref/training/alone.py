@@ -1,4 +1,4 @@
-"""One training at a time on a file. The system drops the lock of a process that dies, however it dies."""
+"""One training at a time per file. The system releases the lock of a process that dies, however it dies."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from lstm_ref.writing import target
 
 @contextmanager
 def alone(path: str | Path) -> Iterator[None]:
-    """Nobody else who asks has the file meanwhile, by whatever link. Raises BadInput, naming the process that has it.
+    """Locks the file for this process, by whatever link it is named. Raises BadInput with the process that holds the
+    lock.
 
-    The lock is a file beside it, because the file itself is replaced at every save; it holds the process's number.
+    The lock is a file next to it, because the file itself is replaced at every save. It contains the process's number.
     """
     place = target(path)
     beside = place.with_name(f".lstm_ref.{sha256(os.fsencode(place.name)).hexdigest()[:16]}.lock")
@@ -30,11 +31,11 @@ def alone(path: str | Path) -> Iterator[None]:
     except OSError as error:
         raise BadInput(f"{path}: cannot be locked: {error.strerror or error}") from None
     try:
-        with suppress(OSError):  # on a full disk the lock holds as well, without the number
+        with suppress(OSError):  # on a full disk the lock still works, without the number
             beside.write_text(str(os.getpid()))
         yield
     finally:
-        with suppress(OSError):  # while it is held: one who waits for it sees that it is gone, and makes a new one
+        with suppress(OSError):  # while locked: a waiting process then sees that it is gone, and makes a new one
             beside.unlink()
         lock.release()
 
@@ -42,5 +43,5 @@ def alone(path: str | Path) -> Iterator[None]:
 def _holder(beside: Path) -> str:
     try:
         return f"process {int(beside.read_text())}"
-    except (OSError, ValueError):  # not written yet; or Windows, which lets nobody read what is locked
+    except (OSError, ValueError):  # not written yet; or Windows, where a locked file cannot be read
         return "another process"

@@ -1,7 +1,7 @@
-"""Checkpoints: one safetensors file that holds all a run needs to go on; never pickle.
+"""Checkpoints: one safetensors file with everything that a run needs to resume; never pickle.
 
 Arrays: `params.*`, `optimizer.*`, `best.*`, named by their path. Metadata: one JSON object with the model, the step,
-the vocabularies, the settings and the data's digest; and a checksum over that and the arrays.
+the vocabularies, the settings and the data's digest, and a checksum over these and the arrays.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from lstm_ref.training.task import Task
 from lstm_ref.writing import write_whole
 
 KEY = "lstm_ref run 2"
-"""Where the JSON stands in the metadata; the number changes with the format."""
+"""Key of the JSON object in the metadata. The number changes with the format."""
 KEY_WITHOUT_CHECKSUM = "lstm_ref run 1"
-"""Of files from before there was one: they are read, and a change in them is not seen."""
+"""Key in older files, which have no checksum. They can be read, but a change in them is not noticed."""
 CHECKSUM = "sha256"
-"""Where the checksum stands in the JSON object."""
+"""Key of the checksum in the JSON object."""
 
 
 class Checkpoint(NamedTuple):
-    """A run at rest."""
+    """All that a run needs to resume."""
 
     settings: Settings
     vocabularies: dict[str, Vocabulary]
     digest: str
     """SHA-256 of the data."""
     state: State
-    """Arrays are NumPy's when loaded."""
+    """NumPy arrays when loaded."""
 
 
 def write(path: str | Path, task: Task, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint to the path, whole or not at all. Raises BadInput where the place cannot be written."""
+    """Writes the checkpoint as a whole or not at all. Raises BadInput where the file cannot be written."""
     settings, vocabularies, digest, state = checkpoint
     about = {
         "model": task.name,
@@ -74,7 +74,8 @@ def checksum(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def read(path: str | Path, task: Task) -> Checkpoint:
-    """The checkpoint in a file. Raises BadInput for a file that is absent, truncated, not ours, or of other sizes."""
+    """Reads the checkpoint in a file. Raises BadInput if it is absent, truncated, not a checkpoint, or of other
+    sizes."""
     about, arrays = _contents(path)
     try:
         if about["model"] != task.name:
@@ -83,18 +84,18 @@ def read(path: str | Path, task: Task) -> Checkpoint:
         check(settings)
         vocabularies = {name: tuple(map(str, symbols)) for name, symbols in about["vocabularies"].items()}
         if type(step) is not int or step < 0 or not all(vocabularies.values()):
-            raise BadInput("its step or its vocabulary makes no sense")
+            raise BadInput("its step or its vocabulary is invalid")
         digest = str(about["data"])
         at = None if best is None else (int(best["step"]), float(best["goal"]))
         if at and not 0 < at[0] <= step:
-            raise BadInput("its best step makes no sense")
+            raise BadInput("its best step is invalid")
         goal = None if goal is None else float(goal)
         shapes = task.shapes(vocabularies, settings)
     except (BadInput, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise BadInput(f"{path} is not a {task.name} checkpoint that this version can read: {error}") from None
     params = jax.tree.map(
         lambda shape: jax.ShapeDtypeStruct(shape, dtype(settings)), shapes, is_leaf=lambda v: type(v) is tuple
-    )  # nothing is allocated, whatever sizes the settings claim
+    )  # this allocates nothing, whatever sizes the settings claim
     _require_equal(path, _named("params", params), arrays, "params.")
     with precision(settings):
         moments = jax.eval_shape(optimizer(settings).init, params)
@@ -113,7 +114,7 @@ def read(path: str | Path, task: Task) -> Checkpoint:
 
 def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
-        with open(path, "rb"):  # so that what the system has to say comes in its own words
+        with open(path, "rb"):  # opened first, so that an error of the system keeps its own words
             pass
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -121,7 +122,7 @@ def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         key = KEY if KEY in metadata else KEY_WITHOUT_CHECKSUM
         about = dict(json.loads(metadata[key]))
         if key == KEY and checksum(about, arrays) != about[CHECKSUM]:
-            raise BadInput(f"{path} is damaged: its contents are not those of its checksum")
+            raise BadInput(f"{path} is damaged: its contents do not match its checksum")
     except OSError as error:
         raise BadInput(f"cannot read the checkpoint {path}: {error.strerror or error}") from None
     except BadInput:
@@ -132,15 +133,15 @@ def _contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _require_equal(path: Any, expected: dict[str, Any], arrays: dict[str, Any], prefix: str = "") -> None:
-    """BadInput unless the arrays whose names begin so have the expected names, shapes and dtypes."""
+    """Raises BadInput unless the arrays with this prefix have the expected names, shapes and dtypes."""
     for name in sorted(expected.keys() | {name for name in arrays if name.startswith(prefix)}):
         wanted, found = (_describe(tree.get(name)) for tree in (expected, arrays))
         if wanted != found:
-            raise BadInput(f"{path} does not fit its own settings: {name} must be {wanted}, and is {found}")
+            raise BadInput(f"{path} does not fit its own settings: {name} must be {wanted}, but is {found}")
 
 
 def _named(prefix: str, tree: Any) -> dict[str, Any]:
-    """The tree's leaves under the names they have in a file."""
+    """The tree's leaves under their names in a file."""
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {f"{prefix}.{jax.tree_util.keystr(path, simple=True, separator='.')}": value for path, value in flat}
 

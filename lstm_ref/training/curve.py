@@ -1,6 +1,6 @@
 """The curve of a run as JSON lines: {"step": 1, "loss": 4.17}, and {"step": 500, "held_out": {…}} at a validation.
 
-Written while a run goes, taken up when it resumes; and its picture.
+It is written during a run, continued when the run resumes, and can be plotted.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from lstm_ref.writing import write_whole
 Note = dict[str, Any]
 
 BEGINNING = '{"step": '
-"""Of every line: by it a half-written last one is known."""
+"""The start of every line, by which an incomplete last line is recognised."""
 
 
 @contextmanager
 def curve(
     path: str | Path | None, step: int = 0, warn: Callable[[str], None] = warnings.warn
 ) -> Iterator[tuple[list[Note], Callable[..., None]]]:
-    """All notes so far, and a function that adds one, in the file at once; of a file that stands there already, the
-    lines up to `step` are kept. Without a path, in memory alone.
+    """All notes so far, and a function that adds a note and writes it at once.
 
-    Raises BadInput where the file cannot be written, or is no curve. On a disk that fills up later the run goes on:
-    `warn` is told once, what is missing is tried again at every note, and is a BadInput only at the end.
+    If the file exists, its lines up to `step` are kept. Without a path, notes are only kept in memory.
+
+    Raises BadInput where the file cannot be written, or is not a curve. If the disk fills up later, the run continues:
+    `warn` is called once, every further note tries again to write the missing lines, and only at the end does failure
+    raise BadInput.
     """
     if path is None:
         kept: list[Note] = []
@@ -39,7 +41,7 @@ def curve(
     try:
         kept = notes(path, step) if Path(path).exists() else []
         write_whole(path, "".join(map(_line, kept)).encode())
-        file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed below: an OSError of the run itself is not ours)
+        file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed below; the run's own OSErrors must pass)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from None
     behind, why = b"", ""
@@ -53,7 +55,7 @@ def curve(
                 behind = behind[file.write(behind) :]
         except OSError as error:
             if not why:
-                warn(f"{path}: cannot be written: {error.strerror}; the run goes on, and tries again at every step")
+                warn(f"{path}: cannot be written: {error.strerror}; the run continues, and tries again at every step")
             why = str(error.strerror)
 
     with file:
@@ -63,14 +65,14 @@ def curve(
 
 
 def notes(path: str | Path, step: int) -> list[Note]:
-    """The notes of a curve up to the step, without a half-written last one. Raises BadInput where it is no curve."""
+    """The notes of a curve up to the step, without an incomplete last line. Raises BadInput where it is not a curve."""
     text = Path(path).read_text(encoding="utf-8", errors="replace")
-    *lines, half = text.split("\n")  # a line that was written whole has its end
+    *lines, half = text.split("\n")  # a complete line has a line end
     kept = []
     for k, line in enumerate([*lines, half] if half else lines):
         note = _note(line)
         if note is None and not (k == len(lines) and BEGINNING.startswith(line[: len(BEGINNING)])):
-            raise BadInput(f"{path}, line {k + 1}, is no line of a loss curve: give another path")
+            raise BadInput(f"{path}, line {k + 1}, is not a line of a loss curve: give another path")
         if note is not None and note["step"] <= step:
             kept.append(note)
     return kept
@@ -81,7 +83,7 @@ def _line(note: Note) -> str:
 
 
 def _note(line: str) -> Note | None:
-    """What `curve` wrote on a line, or None."""
+    """The note that `curve` wrote on a line; None for any other line."""
     try:
         note = json.loads(line)
         (step, number), (what, value) = note.items()
@@ -93,7 +95,8 @@ def _note(line: str) -> Note | None:
 
 
 def plot(notes: list[Note], path: Path, title: str) -> None:
-    """The loss of every batch, their running mean, and the held-out loss. Raises BadInput as `line_picture.draw`."""
+    """Plots the loss of every batch, its running mean, and the held-out loss. Raises BadInput as
+    `line_picture.draw`."""
     steps, losses = zip(*((note["step"], note["loss"]) for note in notes if "loss" in note), strict=True)
     window = max(1, len(losses) // 50)
     means = [sum(losses[k - window : k]) / window for k in range(window, len(losses) + 1)]

@@ -1,8 +1,8 @@
 """Training: one update, and the loop; pure functions throughout.
 
-One update is: gradients of the whole batch, accumulated; then clipping, an explicit step of its own; then the
-optimiser. The batch of step k is a function of (seed, k) and nothing else, so that a run which stops and resumes has
-exactly the numbers of a run that never stopped.
+An update has three steps: accumulate the gradients of the whole batch; clip them, as a step of its own; apply the
+optimiser. The batch of step k depends only on (seed, k), so a run that stops and resumes has exactly the numbers of a
+run that never stopped.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CLIPS: dict[str, Callable[[Any, float], Any]] = {
 
 
 class Best(NamedTuple):
-    """The validation that was best so far."""
+    """The best validation so far."""
 
     step: int
     goal: float
@@ -45,59 +45,59 @@ class Best(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a run stands: all that changes with the steps."""
+    """The state of a run: everything that changes from step to step."""
 
     step: int
     params: Any
     optimizer: Any
     best: Best | None = None
     goal: float | None = None
-    """Of these very parameters, where they were validated."""
+    """The goal's value for exactly these parameters, if they were validated."""
 
     @property
     def chosen(self) -> Any:
-        """The parameters that predict: the best validation's; where there was none yet, the last."""
+        """The parameters for predictions: those of the best validation, or the last ones before any validation."""
         if self.best is None or (self.goal is not None and self.goal < self.best.goal):
             return self.params
         return self.best.params
 
 
 class Step(NamedTuple):
-    """One update, done."""
+    """The result of one update."""
 
     state: State
     loss: float
-    """Of the batch, before the update."""
+    """The batch's loss before the update."""
     symbols: int
     scores: Scores | None
-    """Of the held-out data, at a validation."""
+    """Scores of the held-out data, at a validation."""
 
 
 def dtype(settings: Settings) -> Any:
-    """Of the parameters."""
+    """The dtype of the parameters."""
     return np.float64 if settings.float64 else np.float32
 
 
 def optimizer(settings: Settings) -> optax.GradientTransformation:
-    """As the settings say."""
+    """The optimiser that the settings ask for."""
     return OPTIMIZERS[settings.optimizer](settings.learning_rate)
 
 
 def initial_state(task: Task, settings: Settings, vocabularies: dict[str, Vocabulary]) -> State:
-    """The state before the first step, a function of the settings alone. JAX arrays; call it inside `precision`.
+    """The state before the first step, which depends only on the settings. JAX arrays; call it inside `precision`.
 
-    Raises MemoryError, as NumPy does, where there is not enough.
+    Raises MemoryError, as NumPy does, where there is not enough memory.
     """
     shapes = jax.tree.leaves(task.shapes(vocabularies, settings), is_leaf=lambda v: type(v) is tuple)
     if 8 * sum(map(prod, shapes)) >= 2**63:
-        raise MemoryError("more bytes than can be counted")  # of which NumPy makes a ValueError
+        raise MemoryError("more bytes than can be counted")  # NumPy would raise ValueError for such a size
     drawn = task.initial(np.random.default_rng(settings.seed), vocabularies, settings)
     params = jax.tree.map(partial(jnp.asarray, dtype=dtype(settings)), drawn)
     return State(0, params, optimizer(settings).init(params))
 
 
 def loss_and_gradients(task: Task, settings: Settings, params: Any, batch: Any) -> tuple[Any, Any]:
-    """The loss, and its gradients for the parameters: by the hand-written backward functions, or by JAX."""
+    """The loss, and its gradients with respect to the parameters: by the hand-written backward functions, or by JAX."""
     if settings.gradients == "autodiff":
         return jax.value_and_grad(lambda p: task.forward(p, batch, settings)[0])(params)
     loss, tape = task.forward(params, batch, settings)
@@ -106,7 +106,7 @@ def loss_and_gradients(task: Task, settings: Settings, params: Any, batch: Any) 
 
 @partial(jax.jit, static_argnames=("task", "settings"))
 def update(task: Task, settings: Settings, params: Any, moments: Any, batch: Any) -> tuple[Any, Any, Any]:
-    """Loss before the step, parameters and optimiser state after it."""
+    """Loss before the step; parameters and optimiser state after it."""
     loss, gradients = loss_and_gradients(task, settings, params, batch)
     clipped = CLIPS[settings.clip](gradients, settings.clip_bound)
     moves, moments = optimizer(settings).update(clipped, moments, params)
@@ -114,7 +114,7 @@ def update(task: Task, settings: Settings, params: Any, moments: Any, batch: Any
 
 
 def validated(task: Task, settings: Settings, corpus: Corpus, state: State) -> Scores:
-    """The scores of the held-out data. Raises BadInput where one is not finite."""
+    """The scores of the held-out data. Raises BadInput where a score is not finite."""
     scores = task.score(state.params, corpus.held_out, settings)
     for name, value in scores.items():
         if not isfinite(value):
@@ -125,13 +125,13 @@ def validated(task: Task, settings: Settings, corpus: Corpus, state: State) -> S
 
 
 def over(settings: Settings, state: State) -> bool:
-    """Whether early stop ends the run here."""
+    """Whether early stopping ends the run here."""
     since = state.step - state.best.step if state.best else 0
     return bool(settings.patience) and since >= settings.patience * settings.validate_every > 0
 
 
 def run(task: Task, settings: Settings, corpus: Corpus, state: State, steps: int) -> Iterator[Step]:
-    """The updates up to step number `steps`, or to the early stop.
+    """Runs the updates up to step number `steps`, or to the early stop.
 
     Call it inside `precision`. Raises BadInput when the loss is no longer finite.
     """

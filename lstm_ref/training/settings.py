@@ -1,7 +1,7 @@
-"""What decides the numbers of a run, beside the data: frozen dataclasses, whose fields are the command's options.
+"""The settings that, with the data, decide a run's numbers: frozen dataclasses, whose fields are the command's options.
 
-Every model has a subclass with fields of its own (`lstm_ref.tasks`). A field's metadata hold what the command says of
-it and what values it takes.
+Every model has a subclass with additional fields (`lstm_ref.tasks`). A field's metadata holds its help text and the
+values it may have.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 def setting(
     default: Any, says: str, choices: tuple[str, ...] = (), least: int | None = None, most: int = 2**31 - 1
 ) -> Any:
-    """A field: its default, what it is, and the values it takes: one of the choices, or at least and at most so much.
+    """A field with its default, its help text, and the values it may have: one of `choices`, or from `least` to `most`.
 
-    A float takes any positive finite number.
+    A float may be any positive finite number.
     """
     return field(default=default, metadata={"says": says, "choices": choices, "least": least, "most": most})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What every model has."""
+    """The settings common to all models."""
 
     RATES: ClassVar[dict[str, float]] = {"sgd": 0.5, "momentum": 0.1, "adam": 0.002}
-    """Default learning rates."""
+    """Default learning rate of each optimizer."""
     STEPS: ClassVar[int] = 1500
     STEPS_WITHOUT_DATA: ClassVar[int] = 150
-    """Default updates; on the text that comes along."""
+    """Default number of updates; and the default for the package's own data."""
 
     hidden: int = setting(64, "Size H of the hidden state.", least=1)
     batch: int = setting(32, "Sequences in a batch.", least=1)
     optimizer: str = setting("adam", "", choices=OPTIMIZERS)
-    learning_rate: float = setting(RATES["adam"], "Default by the optimizer: sgd 0.5, momentum 0.1, adam 0.002.")
+    learning_rate: float = setting(RATES["adam"], "Default by optimizer: sgd 0.5, momentum 0.1, adam 0.002.")
     clip: str = setting(
         "norm",
-        "Clip the norm of the whole gradient, or the value of each element, to the bound, after accumulation.",
+        "Clip the norm of the whole gradient, or each element, to --clip-bound, after accumulation.",
         choices=("norm", "value", "none"),
     )
-    clip_bound: float = setting(1.0, "The bound of --clip.")
-    gradients: str = setting("hand", "The derived gradients, or JAX's.", choices=("hand", "autodiff"))
-    seed: int = setting(0, "Decides parameters, the held-out part, batches and samples.", least=0, most=2**63 - 1)
-    validate_every: int = setting(500, "Steps between validations; 0: at the end alone.", least=0)
-    patience: int = setting(0, "Stop when so many validations in a row were not the best; 0: never.", least=0)
+    clip_bound: float = setting(1.0, "Bound for --clip.")
+    gradients: str = setting("hand", "Use the hand-written gradients, or JAX's.", choices=("hand", "autodiff"))
+    seed: int = setting(0, "Seed of the parameters, the held-out part, batches and samples.", least=0, most=2**63 - 1)
+    validate_every: int = setting(500, "Steps between validations; 0: only at the end.", least=0)
+    patience: int = setting(0, "Stop after this many validations in a row without a new best; 0: never.", least=0)
     float64: bool = setting(False, "Compute in float64.")
 
 
 def check(settings: Any) -> None:
-    """Raise BadInput, naming the setting, unless every one has the type and the range that a run needs."""
+    """Raises BadInput, with the setting's name, unless every setting has the type and range that a run needs."""
     types = get_type_hints(type(settings))
     for one in fields(settings):
         kind, value, name = types[one.name], getattr(settings, one.name), one.name.replace("_", " ")
@@ -72,9 +72,9 @@ def check(settings: Any) -> None:
         elif kind is int and value > one.metadata["most"]:
             raise BadInput(f"{name} must be at most {one.metadata['most']}, got {value}")
     if getattr(settings, "patience", 0) and not settings.validate_every:
-        raise BadInput("patience counts validations, and validate every is 0: there would be none")
+        raise BadInput("patience counts validations, but validate every is 0, so there are none to count")
 
 
 def precision(settings: Settings) -> AbstractContextManager[Any]:
-    """Context in which a run of these settings computes."""
+    """Context in which a run with these settings computes."""
     return x64() if settings.float64 else nullcontext()

@@ -171,7 +171,7 @@ class Ended(BaseException): pass
 """
 FAILURES = {
     "import sys\nsys.exit(0)": "cannot be imported: SystemExit: 0 (line 2)",
-    ODD + "raise Odd": "cannot be imported: Odd: (its text cannot be had) (line 5)",
+    ODD + "raise Odd": "cannot be imported: Odd: (its text is unavailable) (line 5)",
     ODD + "raise Ended('so')": "cannot be imported: Ended: so (line 5)",
     "def f(): f()\nf()": "cannot be imported: RecursionError: maximum recursion depth exceeded (line 1)",
     "import helper": "cannot be imported: ZeroDivisionError: division by zero (helper.py, line 2)",
@@ -179,7 +179,7 @@ FAILURES = {
     "def __getattr__(name): raise ValueError(name)": "its code fails: ValueError: problem (mine.py, line 1)",
     "def __getattr__(name): exit(3)": "its code fails: SystemExit: 3 (mine.py, line 1)",
     "import sys\ndef inputs(rng): sys.exit(0)": "inputs(generator) fails: SystemExit: 0 (line 2)",
-    ODD + "def inputs(rng): raise Odd": "inputs(generator) fails: Odd: (its text cannot be had) (line 5)",
+    ODD + "def inputs(rng): raise Odd": "inputs(generator) fails: Odd: (its text is unavailable) (line 5)",
     CUBE + "class R:\n    def __repr__(self): 1 / 0\nmapping = R()\ncell = 'lstm'": "mapping must be a function of the",
     CUBE + "class R:\n    def __repr__(self): 1 / 0\nnodes = R()": "nodes must be a list of input names, got R",
     CUBE + "cell = []": "cell must be one of rnn_tanh, ",
@@ -209,7 +209,7 @@ def test_ctrl_c_while_a_file_is_imported_is_no_failure_of_the_file(write):
     ("body", "kind", "text"),
     [
         ("exit(0)", "SystemExit", "0"),
-        ("raise Odd", "Odd", "(its text cannot be had)"),
+        ("raise Odd", "Odd", "(its text is unavailable)"),
         ("raise Ended('so')", "Ended", "so"),
         ("1 / 0", "ZeroDivisionError", "division by zero"),
     ],

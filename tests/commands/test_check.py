@@ -93,7 +93,7 @@ BAD_FILES = {
     ),
     RIGHT.replace("return {", "1 / 0; return {"): "fails: ZeroDivisionError: division by zero (mine.py, line 5)",
     RIGHT.replace("return (", "raise Odd; return (") + "class Odd(Exception): __str__ = lambda e: 1 / 0": (
-        "loss(inputs) fails: Odd: (its text cannot be had) (mine.py, line 4)"
+        "loss(inputs) fails: Odd: (its text is unavailable) (mine.py, line 4)"
     ),
     RIGHT + "cell = []": "cell must be one of",
 }
@@ -248,7 +248,7 @@ def test_a_check_that_takes_too_long_is_ended_whatever_it_does(tmp_path):
     done = check_text(tmp_path, NEVER_ENDS, "--timeout", "3")
     assert done.returncode == 2
     step = "mine: running the forward and the backward pass"
-    assert done.stderr == f"lstm-ref: no end within 3 s (--timeout); the last step was: {step}\n"
+    assert done.stderr == f"lstm-ref: not finished within 3 s (--timeout); the last step was: {step}\n"
 
 
 @pytest.mark.parametrize(("text", "code"), [(RIGHT, 0), (RIGHT.replace("3 * inputs", "2 * inputs"), 1), ("x = 1", 2)])
@@ -338,7 +338,7 @@ def test_predict_help_ends_its_sentences(told):
     code, out, _ = told("predict", "char-lm", "--help")
     said = " ".join(out.split())
     assert code in (None, 0)
-    assert "or the lines of standard input. The parameters are those of the best validation." in said
+    assert "or the lines of standard input. The model uses the parameters of its best validation." in said
 
 
 def test_verify_proves_the_named_gradients():

@@ -93,7 +93,7 @@ def test_ctrl_c_saves_a_checkpoint_from_which_the_run_goes_on_to_the_same_bits(t
     monkeypatch.setattr(training, "update", update)
     result = command(*OPTIONS, "--steps", 8, "--checkpoint", tmp_path / "b")
     assert result.exit_code == 130
-    assert f"Stopped at step 5: saved to {tmp_path / 'b'}, --resume goes on." in result.stderr
+    assert f"Stopped at step 5: saved to {tmp_path / 'b'}; --resume continues from there." in result.stderr
     assert checkpoint.read(tmp_path / "b", TASK).state.step == 5
     assert command("--steps", 8, "--resume", "--checkpoint", tmp_path / "b").exit_code == 0
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -186,7 +186,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path, monkeypatch, no
     assert result.exit_code == 0, result.output
     complaints = [line for line in result.stderr.splitlines() if "cannot be written" in line]
     assert len(complaints) == 2
-    assert "c: cannot be written: File too large; the run goes on" in result.stderr
+    assert "c: cannot be written: File too large; the run continues" in result.stderr
     assert checkpoint.read(tmp_path / "c", TASK).state.step == 6
     notes = [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
     assert [note["step"] for note in notes if "loss" in note] == list(range(1, 7))
@@ -298,7 +298,7 @@ def test_resuming_refuses_other_settings_another_text_and_nothing_to_do(tmp_path
     (tmp_path / "t").write_text("another text, long enough to learn from " * 4)
     assert "trained on other data" in refusal(*go_on, "--data", tmp_path / "t")
     assert command(*go_on, "--hidden", 8, "--steps", 2).exit_code == 0
-    assert "stands at step 2 already" in refusal(*go_on, "--steps", 2)
+    assert "is already at step 2" in refusal(*go_on, "--steps", 2)
     assert "is not a classifier checkpoint" in refusal(*go_on, model="classifier")
 
 
@@ -397,7 +397,7 @@ def test_rows_that_are_left_out_are_told_with_their_lines(tmp_path):
     (tmp_path / "x.tsv").write_text("".join(f"{k}\tn{k}\n" for k in range(9)) + "lost\n\tnothing\nlost again\n")
     result = command(*TINY, "--data", tmp_path / "x.tsv", model="translation")
     assert result.exit_code == 0, result.output
-    assert "x.tsv, lines 10, 12: it has 1 column, where source and target are 2" in result.stderr
+    assert "x.tsv, lines 10, 12: it has 1 column, but source and target need 2" in result.stderr
     assert "x.tsv, line 11: its source is empty" in result.stderr
     assert "3 bad rows in all" in result.stderr
 

@@ -100,10 +100,10 @@ def _linked(folder):
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (_note, "holds note.txt, which is not of its vectors: it is left as it is"),
-        (_linked, "holds cell/link, which is not of its vectors"),
+        (_note, "contains note.txt, which is not part of its vectors: the folder is left unchanged"),
+        (_linked, "contains cell/link, which is not part of its vectors"),
         (_changed, "gru.decimals.json: was changed or damaged"),
-        (_no_manifest, "holds cell/gru.decimals.json, and no vectors of lstm_ref: it is left as it is"),
+        (_no_manifest, "contains cell/gru.decimals.json, but no vectors of lstm_ref: the folder is left unchanged"),
         (_other_manifest, "is not a manifest of lstm_ref's vectors"),
         (_nested_manifest, "is not a manifest of lstm_ref's vectors"),
     ],
@@ -187,7 +187,7 @@ def test_json_is_json_though_a_number_is_not(run, tmp_path):
         "expected": rows["gradient.x"]["expected"],
         "wrong_elements": 6,
     }
-    assert rows["gradient.q"]["note"] == "is no array of this problem"
+    assert rows["gradient.q"]["note"] == "is not an array of this problem"
     assert rows["gradient.params.b"]["right"]
 
 
@@ -196,7 +196,7 @@ def test_a_single_file_of_a_named_problem(run, tmp_path):
     assert run("check", VECTORS, "--against", file, "--problem", "cell/lstm")[0] == 0
     code, _, error = run("check", VECTORS, "--against", file)
     assert code == 2
-    assert "of which problem are these? Name it with --problem" in error
+    assert "which problem are these of? Name it with --problem" in error
 
 
 def test_what_cannot_be_checked_is_one_line_and_2(run, tmp_path):
@@ -207,7 +207,7 @@ def test_what_cannot_be_checked_is_one_line_and_2(run, tmp_path):
     for arguments, message in (
         ((tmp_path, "--against", VECTORS), "manifest.json: cannot be read: No such file or directory"),
         ((VECTORS, "--against", tmp_path / "nowhere" / "cell" / "lstm.safetensors"), "cannot be read: No such file"),
-        ((VECTORS, "--against", tmp_path / "empty"), "holds no results: none of cell/rnn_tanh.safetensors, "),
+        ((VECTORS, "--against", tmp_path / "empty"), "contains none of the results cell/rnn_tanh.safetensors, "),
         ((VECTORS, "--against", tmp_path), "is not a safetensors file that can be read"),
         ((VECTORS, "--against", tmp_path / "inputs"), "hold no output, node, adjoint or gradient"),
         ((VECTORS, "--against", VECTORS, "--problem", "cell/mgu"), "no problem is called 'cell/mgu'"),
@@ -228,7 +228,7 @@ def test_damaged_vectors_are_refused(run, tmp_path):
     assert code == 2
     assert "cell/lstm.safetensors: was changed or damaged: its SHA-256 is not the manifest's" in error
     (tmp_path / "v" / "manifest.json").write_text('{"generator": "lstm_ref vectors", "schema": 2, "problems": {}}')
-    assert "schema 2, and this version reads 1" in run("check", tmp_path / "v", "--against", VECTORS)[2]
+    assert "schema 2, but this version reads 1" in run("check", tmp_path / "v", "--against", VECTORS)[2]
     (tmp_path / "v" / "manifest.json").write_text(
         '{"generator": "lstm_ref vectors", "schema": 1, "problems": {"a": 3}}'
     )

@@ -122,8 +122,8 @@ def test_utf_16_is_refused_and_not_read_as_zeros_between_letters(file, form, enc
         (CSV, "1,game,Positive,a, b", "it has 5 columns"),
         (CSV, "1,game,Positive,", "its text is empty"),
         (CSV, '1,game,Positive," \u3000"', "its text is empty"),
-        (CSV, '1,game,Positive,"a"b', "it is no row of a CSV file: ',' expected after '\"'"),
-        (CSV, "1,game,Positive,a\rb", "it is no row of a CSV file: new-line character"),
+        (CSV, '1,game,Positive,"a"b', "it is not a row of a CSV file: ',' expected after '\"'"),
+        (CSV, "1,game,Positive,a\rb", "it is not a row of a CSV file: new-line character"),
         (PAIRS, "", "it has 1 column"),
         (PAIRS, "a b", "it has 1 column"),
         (PAIRS, "a\tb\tc\td", "it has 4 columns"),
@@ -196,7 +196,7 @@ def test_quoted_texts_come_back_and_lines_stay_right_after_breaks_in_them(tmp_pa
 def test_a_quote_that_never_closes_is_reported_where_it_opens_and_costs_its_own_line_alone(file):
     good, (bad,) = tweets(file("x.csv", '1,g,Positive,a\n\n2,g,Negative,"b\n3,g,Neutral,c\n'))
     assert good == [("a", "Positive"), ("c", "Neutral")]
-    assert (bad.line, bad.why) == (3, "it is no row of a CSV file: unexpected end of data")
+    assert (bad.line, bad.why) == (3, "it is not a row of a CSV file: unexpected end of data")
 
 
 def test_blank_lines_between_rows_count_as_lines_and_are_no_rows(file):

@@ -278,14 +278,14 @@ def test_what_cannot_be_compared_is_a_named_row():
     assert (rows["output.state.h"].ulps, rows["output.state.h"].given) == (np.inf, "nan")
     assert rows["gradient.x"].note == "must have shape (2, 3), got (3, 2)"
     assert rows["gradient.prev.h"].note == "must be float64 or float32, got float16"
-    assert rows["gradient.params.v"].note == "is no array of this problem"
+    assert rows["gradient.params.v"].note == "is not an array of this problem"
 
 
 def test_results_that_are_all_unfit_are_only_named():
     verdict = against(COMMITTED, "cell/lstm", {"gradient.x": np.zeros((2, 3), np.float16), "no": np.zeros(1)})
     assert [row.note for row in verdict.rows] == [
         "must be float64 or float32, got float16",
-        "is no array of this problem",
+        "is not an array of this problem",
     ]
     assert verdict.findings == ()
 
@@ -324,7 +324,7 @@ def test_a_file_of_results_is_told_by_its_path(tmp_path):
     shutil.copy(COMMITTED.folder / "time/lstm.safetensors", file)
     assert list(results(file, COMMITTED)) == ["time/lstm"]
     shutil.copy(file, tmp_path / "lstm.safetensors")
-    with pytest.raises(BadInput, match="of which problem are these"):
+    with pytest.raises(BadInput, match="which problem are these of"):
         results(tmp_path / "lstm.safetensors", COMMITTED)
     assert list(results(tmp_path / "lstm.safetensors", COMMITTED, "time/lstm")) == ["time/lstm"]
 

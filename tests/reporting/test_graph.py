@@ -78,7 +78,7 @@ def test_a_picture_is_written_and_is_the_same_every_time(tmp_path):
         ("d.svg", "it is not a file"),
         ("x" * 300 + ".svg", "File name too long"),
         ("no/x.svg", "no: no such folder"),
-        ("words.svg", "exists and is not a picture of ours"),
+        ("words.svg", "exists and is not a picture made by lstm_ref"),
     ],
 )
 def test_a_picture_that_cannot_be_written_is_refused(tmp_path, name, says):

@@ -92,10 +92,10 @@ def test_the_heat_map_has_a_cell_for_every_value_and_step_and_says_in_words_what
     cells = [[cell.text for cell in row.find_elements("css selector", "td")] for row in rows]
     assert cells == [["• 0.7", "• 0.02", "✗ 0.5", "1e-17"], ["• 1e-07", "• 3e-11", "2e-17", "0"]]
     assert one(page, ".heat td.first").get_attribute("title") == (
-        "adjoint of c at step 2: the first wrong one, relative error 0.5"
+        "adjoint of c at step 2: the first wrong adjoint, relative error 0.5"
     )
     legend = [entry.text for entry in every(page, ".legend li")]
-    assert "• hatched: inherited from it" in legend
+    assert "• hatched: an error inherited from it" in legend
     background = {e.value_of_css_property("background-color") for e in every(page, ".legend span, .heat td")}
     assert background >= {e.value_of_css_property("background-color") for e in every(page, ".heat td")}
     assert len({e.value_of_css_property("background-color") for e in every(page, ".legend span")}) == 6
@@ -216,7 +216,7 @@ def test_the_table_of_digits_has_headers_the_limit_and_the_deciding_oracle(show,
 def test_what_was_not_decided_and_not_checked_is_said(show, wrong):
     shown = text(show(wrong))
     assert "Not decided here: whether the mask is handled: every length is T." in shown
-    assert "Truly zero here: w (1 of 6): a term missing there does not show." in shown
+    assert "Truly zero here: w (1 of 6): the check cannot see a term that is missing there." in shown
     assert "Unchecked: x (no gradient is claimed)." in shown
     assert "Note: the claim writes into its argument." in shown
     assert "Conformance: the forward is lstm, to all digits." in shown

@@ -35,7 +35,7 @@ def test_a_right_report_gives_the_detection_limit_of_every_input_in_floats_and_i
     w = next(line for line in as_text(right).splitlines() if line.startswith("w "))
     one = right.inputs[0]
     assert w.split()[-2:] == [f"{one.limit_in_floats:.0e},", f"{one.limit_in_balls:.0e}"]
-    assert "limit: a larger error of any one element would have been caught, in float64 and in balls" in " ".join(
+    assert "limit: a larger error in any single element would have been found, in float64 and in balls" in " ".join(
         as_text(right).split()
     )
 
@@ -50,16 +50,16 @@ def test_limits_that_there_are_none_of_are_said(right):
 def test_what_was_not_decided_is_said(wrong):
     shown = as_text(wrong)
     assert "not decided here: whether the mask is handled: every length is T" in shown
-    assert "truly zero here: w (1 of 6): a term missing there does not show" in shown
+    assert "truly zero here: w (1 of 6): the check cannot see a term that is missing there" in shown
     assert "unchecked: x (no gradient is claimed)" in shown
     assert "conformance: the forward is lstm, to all digits" in shown
 
 
 def test_oracles_with_one_reason_are_named_in_one_line(right):
     told = as_text(replace(right, skipped=(("reverse", "NumPy"), ("torch", "no tensors"), ("forward", "NumPy"))))
-    assert [line for line in told.splitlines() if "not asked" in line] == [
-        "not asked: reverse, forward: NumPy",
-        "not asked: torch: no tensors",
+    assert [line for line in told.splitlines() if "oracles not used" in line] == [
+        "oracles not used: reverse, forward: NumPy",
+        "oracles not used: torch: no tensors",
     ]
 
 

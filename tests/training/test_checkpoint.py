@@ -155,17 +155,17 @@ NOT_OURS = "not a checkpoint of this package, or it is truncated or damaged"
         (lambda path: rewritten(path, {"settings": {"depth": 9}}), "unexpected keyword argument 'depth'"),
         (lambda path: rewritten(path, {"settings": {"hidden": 2**31 - 1}}), "does not fit its own settings"),
         (lambda path: rewritten(path, {"settings": []}), "can read"),
-        (lambda path: rewritten(path, {"step": -1}), "makes no sense"),
+        (lambda path: rewritten(path, {"step": -1}), "is invalid"),
         (lambda path: rewritten(path, {"best": 3}), "can read"),
-        (lambda path: rewritten(path, {"best": {"step": -5, "goal": 1.0}}), "its best step makes no sense"),
+        (lambda path: rewritten(path, {"best": {"step": -5, "goal": 1.0}}), "its best step is invalid"),
         (lambda path: rewritten(path, **{"params.head.b": np.full(44, np.nan, np.float32)}), "damaged: params.head.b"),
         (lambda path: rewritten(path, {"best": None}), "best.head.b must be absent"),
-        (lambda path: rewritten(path, {"vocabularies": {"characters": ["b", "a"]}}), "makes no sense"),
-        (lambda path: rewritten(path, {"vocabularies": {"characters": ["a", "bc"]}}), "makes no sense"),
+        (lambda path: rewritten(path, {"vocabularies": {"characters": ["b", "a"]}}), "is invalid"),
+        (lambda path: rewritten(path, {"vocabularies": {"characters": ["a", "bc"]}}), "is invalid"),
         (lambda path: rewritten(path, {"vocabularies": {}}), "can read"),
         (lambda path: rewritten(path, {"vocabularies": 7}), "can read"),
-        (lambda path: rewritten(path, **{"params.head.b": None}), "params.head.b must be .*, and is absent"),
-        (lambda path: rewritten(path, **{"best.head.b": None}), "best.head.b must be .*, and is absent"),
+        (lambda path: rewritten(path, **{"params.head.b": None}), "params.head.b must be .*, but is absent"),
+        (lambda path: rewritten(path, **{"best.head.b": None}), "best.head.b must be .*, but is absent"),
         (lambda path: rewritten(path, **{"params.head.c": np.ones(2)}), "params.head.c must be absent"),
         (
             lambda path: rewritten(path, **{"optimizer.0.count": np.zeros((), np.int64)}),
@@ -190,7 +190,7 @@ def test_a_byte_that_flips_anywhere_is_told_or_changes_nothing(saved):
         changed[at] ^= int(rng.integers(1, 256))
         saved.write_bytes(changed)
         if at in data:
-            with pytest.raises(BadInput, match="is damaged: its contents are not those of its"):
+            with pytest.raises(BadInput, match="is damaged: its contents do not match its"):
                 checkpoint.read(saved, TASK)
             continue
         with suppress(BadInput):
@@ -227,7 +227,7 @@ def test_a_write_that_fails_leaves_the_old_checkpoint_and_no_debris(saved, corpu
 
 def test_a_resumed_run_never_takes_another_file_for_its_curve(tmp_path):
     (tmp_path / "x").write_text("precious\nwords\n")
-    with pytest.raises(BadInput, match="line 1, is no line of a loss curve"), curve(tmp_path / "x", 3):
+    with pytest.raises(BadInput, match="line 1, is not a line of a loss curve"), curve(tmp_path / "x", 3):
         pass
     assert (tmp_path / "x").read_text() == "precious\nwords\n"
 
@@ -244,7 +244,7 @@ def test_a_resumed_run_never_takes_another_file_for_its_curve(tmp_path):
 )
 def test_a_file_that_only_looks_like_a_curve_is_left_alone(tmp_path, text):
     (tmp_path / "x").write_text(text)
-    with pytest.raises(BadInput, match="is no line of a loss curve"), curve(tmp_path / "x", 3):
+    with pytest.raises(BadInput, match="is not a line of a loss curve"), curve(tmp_path / "x", 3):
         pass
     assert (tmp_path / "x").read_text() == text
 

@@ -1,1 +1,1 @@
-"""How many digits of a framework's outputs and gradients are ours: measured, a feature and a framework at a time."""
+"""To how many digits a framework's outputs and gradients agree with ours, measured for each feature and framework."""

@@ -1,7 +1,7 @@
-"""The problems on which frameworks are compared, ours' answer to each by the plain loop, and how far floats may be off.
+"""The problems on which frameworks are compared, our answers by the plain loop, and the error bounds for floats.
 
-Everything is random and not zero: parameters, initial states, inputs, and a cotangent of every output and final state.
-What there is one of for each layer and direction is a flat list: layer 0, its direction back, layer 1 …
+Parameters, initial states, inputs and cotangents of all outputs and final states are random and non-zero. Values that
+exist once per layer and direction are a flat list: layer 0 onward, layer 0 backward, layer 1 onward, …
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from lstm_ref.through_time.bidirectional import Both
 
 
 class Feature(NamedTuple):
-    """What a framework may have; which cell it is of, its layout there says."""
+    """Something a framework may support. The framework's layout says which cell it belongs to."""
 
     name: str
     layers: int = 1
     both: bool = False
-    """In both directions, their outputs merged."""
+    """Runs in both directions, whose outputs are merged."""
     lengths: bool = False
     """Sequences of different lengths in one batch."""
     merge: bidirectional.Merge = "concat"
 
     @property
     def directions(self) -> int:
-        """Of each layer."""
+        """Number of directions of each layer."""
         return 2 if self.both else 1
 
 
@@ -65,7 +65,7 @@ FEATURES = {
         Feature("lstm, two layers, both directions, lengths", 2, True, True),
     )
 }
-"""The rows of the table."""
+"""The features, which are the rows of the table."""
 
 T, B, D, H = 6, 2, 3, 5
 SIZES = {"P": 4}
@@ -73,50 +73,50 @@ LENGTHS = (6, 3)
 
 
 class FeatureCase(NamedTuple):
-    """A feature, with numbers of one dtype."""
+    """The problem for a feature, in one dtype."""
 
     feature: Feature
     cell: Cell
     params: list[Any]
     initial: list[Any]
     xs: Any
-    """(T, B, …)."""
+    """Inputs, (T, B, …)."""
     bar: Outputs
     """Cotangents of `hs` and `final`."""
     lengths: np.ndarray | None
 
     @property
     def dtype(self) -> np.dtype:
-        """Of all its arrays."""
+        """The dtype of all its arrays."""
         return self.xs.dtype
 
 
 class Answer(NamedTuple):
-    """Outputs, and the gradients of Σ bar · outputs, where there are any."""
+    """Outputs, and the gradients of Σ bar · outputs if there are any."""
 
     outputs: Outputs
-    """`final` is a list."""
+    """In it, `final` is a list."""
     params: list[Any] | None = None
-    """Gradients, in the framework's layout where it is a framework's."""
+    """Gradients, in the framework's layout if a framework computed them."""
     initial: list[Any] | None = None
     xs: Any = None
 
     def arrays(self) -> dict[str, Any]:
-        """By path."""
+        """All arrays by path."""
         outputs = {"outputs": self.outputs.hs, "final": self.outputs.final}
         gradients = {"d params": self.params, "d initial": self.initial, "d xs": self.xs}
         return paths(outputs | (gradients if self.params is not None else {}))
 
 
 def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> FeatureCase:
-    """Normal numbers of scale ½, rounded to the dtype; the same ones for the same seed."""
+    """Normal numbers of scale ½, rounded to the dtype. The same seed gives the same numbers."""
     cell, rng = CELLS[layout.cell], np.random.default_rng(seed)
     drawn = lambda shape: np.asarray(rng.standard_normal(shape) / 2, dtype)  # noqa: E731
     each = range(feature.layers * feature.directions)
     merged = 2 * H if feature.both and feature.merge == "concat" else H
     width = [D if n < feature.directions else merged for n in each]
     params = [arrays(cell.parameter_shapes(width[n], H, **SIZES), drawn) for n in each]
-    if without_place(layout):  # what the framework cannot hold is zero
+    if without_place(layout):  # parameters that the framework cannot hold are zero
         params = [theirs_to_ours(layout, theirs(layout, p)) for p in params]
     shapes = cell.state_shapes(B, H, **SIZES)
     initial, final_bar = ([arrays(shapes, drawn) for _ in each] for _ in "ab")
@@ -126,26 +126,27 @@ def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> FeatureC
     return FeatureCase(feature, cell, params, initial, xs, Outputs(hs_bar, final_bar), lengths)
 
 
-# --------------------------------------------------------------------------------------------------------- ours
+# --------------------------------------------------------------------------------------------------- our answer
 
 
 def ours(given: FeatureCase) -> Answer:
-    """By the plain loop in float64, of the problem's numbers as they are."""
+    """The answer by the plain loop in float64, for exactly the problem's numbers."""
     return _by_loop(_mapped(given, lambda v: np.asarray(v, np.float64)))
 
 
 def floor(given: FeatureCase, right: Answer) -> Answer:
-    """How far rounding in the problem's dtype can take each element from the right answer, as `checking.verdict.floor`
-    derives
-    it: the radius of the same loop in ball arithmetic, at the dtype's precision less `LIBRARY_BITS`; where the model of
-    sums (its way 4) allows less, that."""
+    """How far rounding in the problem's dtype can move each element, as `checking.verdict.floor` derives it.
+
+    This is the radius of the same loop in ball arithmetic, at the dtype's precision less `LIBRARY_BITS`, or the bound
+    by the model of sums (way 4 in `floor`) where that is smaller.
+    """
     precision, info = bits(given.dtype) - LIBRARY_BITS, np.finfo(given.dtype)
     read = (given.params, given.initial, given.xs)
     inputs, answers, cotangents = map(jax.tree.leaves, (read, right, given.bar))
     model = modelled_error(inputs, answers, cotangents, bits(given.dtype))
 
     def allowed(v: Any) -> Any:
-        # Now and then arb rounds a function exactly, by luck, and the radius is next to nothing.
+        # Occasionally arb happens to round a function exactly, and the radius is almost zero.
         radius = np.maximum(radii(v), magnitudes(v) * 2.0**-precision)
         return np.minimum(radius, model) + float(info.tiny / info.eps)
 
@@ -154,18 +155,18 @@ def floor(given: FeatureCase, right: Answer) -> Answer:
 
 
 def in_pairs(feature: Feature, values: list[Any]) -> list[Any]:
-    """What there is one of for each layer and direction, `Both` of each layer where there are two directions."""
+    """Groups values that exist once per layer and direction: one `Both` per layer where there are two directions."""
     return [Both(*values[k : k + 2]) for k in range(0, len(values), 2)] if feature.both else list(values)
 
 
 def _mapped(given: FeatureCase, change: Callable[[Any], Any]) -> FeatureCase:
-    """With each array changed."""
+    """The problem with every array changed."""
     changed = jax.tree.map(change, (given.params, given.initial, given.xs, given.bar))
     return given._replace(**dict(zip(("params", "initial", "xs", "bar"), changed, strict=True)))
 
 
 def _by_loop(given: FeatureCase) -> Answer:
-    """Layer upon layer, and back."""
+    """The answer by running the layers one after the other, forward and back."""
     feature = given.feature
     cell, forward, backward = given.cell, LOOP.forward, LOOP.backward
     if feature.both:
@@ -192,16 +193,16 @@ def _by_loop(given: FeatureCase) -> Answer:
     return Answer(Outputs(read[-1], flat(final)), flat(params_bar), flat(initial_bar), hs_bar)
 
 
-# ------------------------------------------------------------------------------------------------------- theirs
+# --------------------------------------------------------------------------------------------------- their answers
 
 Forward = Callable[[FeatureCase, list[dict[str, Any]], list[Any], Any], Outputs]
-"""(problem, weights, initial, xs) -> outputs, of a framework's own arrays: what is to be differentiated."""
+"""(problem, weights, initial, xs) -> outputs, with the framework's own arrays: the function to differentiate."""
 
 
 def arranged(
     layout: Layout, given: FeatureCase, of: Callable[..., dict[str, Any]] = theirs, values: Any = None
 ) -> list:
-    """The framework's arrays by name, of the parameters of each layer and direction; or of their gradients."""
+    """The framework's arrays by name, made from the parameters of each layer and direction, or from their gradients."""
     n = given.feature.directions
     values = given.params if values is None else values
     return [of(layout, v, k // n, bool(k % n)) for k, v in enumerate(values)]
@@ -224,7 +225,7 @@ CONVOLUTION_IN_A_SCAN = (
     "jax 0.10.2's CPU compiler gets float64 gradients of a convolution in a scan wrong at some sizes (B=2, W=4, H=5); "
     "jax 0.12, and XLA_FLAGS=--xla_cpu_use_fusion_emitters=false, do not"
 )
-"""Found by `lstm-ref conform`."""
+"""`lstm-ref conform` found this."""
 
 
 def nested(weights: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Digits of agreement, feature by feature and framework by framework, judged, as plain data.
+"""Digits of agreement for every feature and framework, with a verdict on each, as plain data.
 
-The digits of an array are -log10 of its largest error over its largest element, at most those that the dtype holds,
-and never below 0; those of a feature the least over outputs, final states and gradients. They must not be fewer than
-twice the floor allows (theirs and ours are off by one floor each).
+The digits of an array are -log10 of its largest error relative to its largest element, limited to the range from 0 to
+the digits that the dtype holds. The digits of a feature are the fewest over outputs, final states and gradients. The
+error may be at most twice the floor, because the framework's result and ours may each be off by one floor.
 """
 
 from __future__ import annotations
@@ -44,70 +44,70 @@ FRAMEWORKS = {
     "onnxruntime": ("with_onnxruntime", "onnx onnxruntime"),
     "jax.experimental.rnn": ("with_jax_rnn", "jax"),
 }
-"""By name: the module that runs it, and what to install."""
+"""By framework: the module that runs it, and the packages to install."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One array of theirs, beside ours."""
+    """One array of the framework, compared with ours."""
 
     array: str
     digits: float
     bound: float
-    """What must agree at least."""
+    """The smallest number of digits that counts as agreement."""
     says: str = ""
-    """What is wrong with it, but for its numbers."""
+    """What is wrong other than its numbers, such as its shape."""
 
     @property
     def agrees(self) -> bool:
-        """Whether it does; NaN does not."""
+        """Whether it agrees; a NaN does not."""
         return self.digits >= self.bound and not self.says
 
 
 @dataclass(frozen=True)
 class Run:
-    """One feature by one layout of a framework, in one dtype."""
+    """One feature in one layout and one dtype of a framework."""
 
     feature: str
     layout: str
     dtype: str
     arrays: tuple[Compared, ...]
     gradients: bool
-    """Whether it has any."""
+    """Whether the framework gave gradients."""
     failed: str = ""
     """Why there is no answer."""
     uncompiled: float | None = None
-    """Where it disagrees: the digits of the same functions run by JAX without its compiler, where *these* agree."""
+    """Only where the run disagrees and the same functions agree without JAX's compiler: the digits without it."""
 
     @property
     def worst(self) -> Compared:
-        """Of an array that agrees least."""
+        """The array that agrees least."""
         return min(self.arrays, key=lambda one: (one.agrees, one.digits))
 
     @property
     def digits(self) -> float:
-        """The least."""
+        """The fewest digits over all arrays."""
         return min((one.digits for one in self.arrays), default=math.nan)
 
     @property
     def agrees(self) -> bool:
-        """Whether all arrays do."""
+        """Whether all arrays agree."""
         return not self.failed and all(one.agrees for one in self.arrays)
 
 
 @dataclass(frozen=True)
 class Framework:
-    """What was found of one."""
+    """The results for one framework."""
 
     name: str
     version: str = ""
     unusable: str = ""
-    """Why it was not compared."""
+    """Why the framework was not compared."""
     runs: tuple[Run, ...] = ()
     lacks: tuple[tuple[str, str], ...] = ()
-    """(feature, why)."""
+    """Pairs (feature, reason)."""
     without: str = ""
-    """What it lacks for all features, in a sentence."""
+    """What the framework lacks for all features, in a sentence."""
     traps: tuple[str, ...] = ()
 
     def of(self, feature: str, dtype: str) -> list[Run]:
@@ -116,22 +116,22 @@ class Framework:
 
     @property
     def gradients(self) -> bool:
-        """Whether it has any."""
+        """Whether the framework gave any gradients."""
         return any(run.gradients for run in self.runs)
 
     @property
     def wrong(self) -> list[Run]:
-        """What agrees to fewer digits than it must."""
+        """The runs that agree to fewer digits than required."""
         return [run for run in self.runs if not run.failed and not run.agrees]
 
     @property
     def failed(self) -> list[Run]:
-        """What has no answer."""
+        """The runs without an answer."""
         return [run for run in self.runs if run.failed]
 
 
 def as_dict(found: Iterable[Framework], seed: int, environment: dict[str, str]) -> dict[str, Any]:
-    """Everything, as JSON-serialisable data."""
+    """All results, as JSON-serialisable data."""
     frameworks = []
     for one in found:
         runs = [
@@ -149,7 +149,7 @@ def as_dict(found: Iterable[Framework], seed: int, environment: dict[str, str]) 
 
 
 def chosen(names: Iterable[str]) -> list[str]:
-    """Of the frameworks; without names all. Raises BadInput for one that there is not."""
+    """The frameworks with these names, or all. Raises BadInput for an unknown name."""
     names = list(dict.fromkeys(names)) or list(FRAMEWORKS)
     for name in names:
         if name not in FRAMEWORKS:
@@ -158,12 +158,13 @@ def chosen(names: Iterable[str]) -> list[str]:
 
 
 def module_of(name: str) -> Any:
-    """Runs the framework. Raises ImportError where it is not installed, CannotEvaluate where it cannot be used."""
+    """The module that runs the framework. Raises ImportError where it is not installed, CannotEvaluate where it is
+    unusable."""
     return importlib.import_module(f"lstm_ref.interop.conform.{FRAMEWORKS[name][0]}")
 
 
 def measured(name: str, seed: int = 0) -> Framework:
-    """All features of a framework, compared."""
+    """Compares all features of a framework."""
     try:
         module = module_of(name)
     except ModuleNotFoundError:
@@ -187,7 +188,7 @@ def measured(name: str, seed: int = 0) -> Framework:
 def compared(
     module: Any, feature: Feature, layout: str, dtype: str, seed: int = 0, forward: Callable[..., Any] | None = None
 ) -> Run:
-    """One run; by default with the forward that the framework's own table has for it."""
+    """One run. By default it uses the forward function in the framework's own table."""
     forward = forward or module.RUNS[feature.name][layout]
     given = problem(feature, LAYOUTS[layout], dtype, seed)
     in_layout = partial(getattr(module, "arranged", arranged), LAYOUTS[layout], given)
@@ -203,7 +204,7 @@ def compared(
             with jax.disable_jit():
                 again = run()
             found = replace(found, uncompiled=again.digits if again.agrees else None)
-    except Exception as error:  # whatever a framework of another version may raise
+    except Exception as error:  # a framework of another version may raise anything
         text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         return Run(feature.name, layout, dtype, (), False, text)
     return found
@@ -227,7 +228,7 @@ def _beside(answer: Answer, given: FeatureCase, in_layout: Callable[..., Any]) -
 
 
 def _digits(error: float, largest: float, held: float) -> float:
-    """Between 0 and what the dtype holds."""
-    if not error < largest:  # NaN too
+    """Digits of an error, between 0 and what the dtype holds."""
+    if not error < largest:  # also for NaN
         return held if error == 0 else 0.0
     return min(held, -math.log10(error / largest)) if error else held

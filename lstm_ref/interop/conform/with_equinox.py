@@ -1,4 +1,4 @@
-"""Equinox: its cells by JAX's scan, differentiated by JAX."""
+"""Equinox: its cells in JAX's scan, differentiated by JAX."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lstm_ref.sequence import Outputs
 VERSION = equinox.__version__
 DTYPES = ("float64", "float32")
 WITHOUT = ""
-_CELLS = "it has cells alone: the loop through time, and what is built on it, is yours"
+_CELLS = "it has only cells: the loop through time, and everything built on it, is left to the user"
 LACKS = {
     "rnn, tanh": "it has an LSTMCell and a GRUCell",
     "rnn, relu": "it has an LSTMCell and a GRUCell",
@@ -30,7 +30,7 @@ LACKS = {
     "gru, two layers": _CELLS,
     "lstm, two layers, both directions, lengths": _CELLS,
 }
-TRAPS = ("a cell is for one row: jax.vmap it over the batch", "new parameters go in by equinox.tree_at")
+TRAPS = ("a cell computes one row: apply jax.vmap over the batch", "set parameters with equinox.tree_at")
 
 
 def _cell(kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Flax: linen's cells by its `RNN` and `Bidirectional`, nnx's cells step by step; differentiated by JAX."""
+"""Flax: linen's cells in its `RNN` and `Bidirectional`, nnx's cells step by step; differentiated by JAX."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ LACKS = {
 }
 TRAPS = (
     "a cell's carry is (c, h), c first",
-    "RNN with seq_lengths computes on in the padding: the final carry is right, the outputs there are not zero "
+    "RNN with seq_lengths also computes in the padding: the final carry is right, the outputs there are not zero "
     "(here they are multiplied by a mask)",
-    "an RNN is one layer: two are stacked by hand",
+    "an RNN is one layer: stack two by hand",
     CONVOLUTION_IN_A_SCAN,
 )
 
@@ -38,7 +38,7 @@ def _state(like: Any, carry: Any) -> Any:
 
 
 def _linen(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
-    """Layer upon layer; `cell(features)` makes the cell."""
+    """Runs the layers one after the other; `cell(features)` makes a cell."""
     features, lengths = initial[0].h.shape[-1], given.lengths
     how: Any = {"time_major": True, "return_carry": True, "seq_lengths": lengths}
     mask: Any = 1
@@ -59,7 +59,7 @@ def _linen(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial
 
 
 def _nnx(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
-    """A cell, step by step."""
+    """Runs a cell step by step."""
     module, (state,), hs = cell(xs.shape[-1], initial[0].h.shape[-1], rngs=nnx.Rngs(0)), initial, []
     for name, v in weights[0].items():
         of, kind = name.split(".")

@@ -1,4 +1,4 @@
-"""Haiku: its cores by `dynamic_unroll`, two of them by `DeepRNN`; differentiated by JAX."""
+"""Haiku: its cores in `dynamic_unroll`, two of them in `DeepRNN`; differentiated by JAX."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LACKS = {
     "lstm, projected": "no core projects",
     "lstm, lengths": _LENGTHS,
     "gru, lengths": _LENGTHS,
-    "lstm, both directions": "dynamic_unroll runs one direction, onward or in reverse",
+    "lstm, both directions": "dynamic_unroll runs one direction, forward or in reverse",
     "gru, two layers": "its GRU resets before the product",
     "lstm, two layers, both directions, lengths": _LENGTHS,
 }
@@ -31,7 +31,7 @@ TRAPS = ("VanillaRNN has two biases unless double_bias=False", CONVOLUTION_IN_A_
 def _core(
     kind: Any, places: bool, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
 ) -> Any:
-    """One core a layer; a convolutional one is told the shape of its input."""
+    """One core per layer. A convolutional core is given the shape of its input."""
     sizes = (xs.shape[2:], initial[0].h.shape[-1], 3) if places else (initial[0].h.shape[-1],)
 
     def unrolled(start: Any, xs: Any) -> Any:

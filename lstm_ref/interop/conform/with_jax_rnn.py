@@ -1,4 +1,4 @@
-"""jax.experimental.rnn: its reference LSTM in plain JAX, of cuDNN's flat buffer; differentiated by JAX."""
+"""jax.experimental.rnn: its reference LSTM in plain JAX, which reads cuDNN's flat buffer; differentiated by JAX."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from lstm_ref.sequence import Outputs
 
 VERSION = f"jax {jax.__version__}"
 DTYPES = ("float64", "float32")
-WITHOUT = "compared is lstm_ref, the pure JAX beside the call of cuDNN"
-_LSTM_ALONE = "it has an LSTM alone"
+WITHOUT = "the comparison uses its function lstm_ref, the pure JAX version of the cuDNN call"
+_LSTM_ALONE = "it has only an LSTM"
 LACKS = dict.fromkeys(
     (
         *("rnn, tanh", "rnn, relu", "gru, reset after", "gru, reset before", "lstm, peepholes", "lstm, projected"),
@@ -27,7 +27,7 @@ LACKS = dict.fromkeys(
 )
 TRAPS = (
     "inputs and outputs are (B, T, …)",
-    "seq_lengths is not optional, and int32",
+    "seq_lengths is required, and must be int32",
     "the buffer has the kernels of all layers first, then the biases of all",
 )
 
@@ -35,7 +35,7 @@ TRAPS = (
 def arranged(
     layout: Layout, given: FeatureCase, of: Callable[..., dict[str, Any]] = theirs, values: Any = None
 ) -> list[dict[str, Any]]:
-    """All parameters as one buffer; or their gradients."""
+    """All parameters as one buffer, or all gradients."""
     return [{"weights": flat(in_pairs(given.feature, given.params if values is None else values), of)}]
 
 

@@ -1,4 +1,4 @@
-"""Keras 3 on its JAX backend, a layer upon a layer; differentiated by JAX."""
+"""Keras 3 on its JAX backend, one layer on top of another; differentiated by JAX."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ LACKS = {"lstm, peepholes": "no layer has them", "lstm, projected": "no layer pr
 TRAPS = (
     "in the padding the last output is repeated, unless zero_output_for_mask=True (Bidirectional sets it)",
     "outputs are (B, T, …)",
-    "Bidirectional gives its final states onward first: h, c, h, c",
-    "a layer is one layer: two are stacked by hand, and the mask is given to each",
+    "Bidirectional returns the forward direction's final states first: h, c, h, c",
+    "stack two layers by hand, and give the mask to each",
 )
 ORDER = ("kernel", "recurrent_kernel", "bias")
 MERGES = {"mean": "ave", "product": "mul"}

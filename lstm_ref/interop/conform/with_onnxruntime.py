@@ -1,4 +1,4 @@
-"""onnxruntime: the ONNX operators, one node a layer with both its directions; it has no gradients."""
+"""onnxruntime: the ONNX operators, one node per layer with both its directions. It has no gradients."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ RUNS = {
 
 
 def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
-    """Outputs."""
+    """The outputs."""
     return Answer(forward(given, weights, given.initial, given.xs))

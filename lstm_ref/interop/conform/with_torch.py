@@ -23,14 +23,14 @@ LACKS = {
 TRAPS = (
     "pack_padded_sequence wants the lengths in descending order, or enforce_sorted=False",
     "pad_packed_sequence gives as many steps as the longest sequence has, unless total_length is given",
-    "batch_first concerns inputs and outputs alone: the states stay (layers, B, H)",
+    "batch_first affects only inputs and outputs: the states stay (layers, B, H)",
 )
 
 
 def _module(
     kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
 ) -> Any:
-    """A module with all its layers, in the place of whose parameters these stand."""
+    """Runs a module with all its layers, with these weights in place of its parameters."""
     sizes = {"num_layers": given.feature.layers, "bidirectional": given.feature.both}
     width = initial[0][-1].shape[-1]
     module = kind(xs.shape[-1], width, **sizes, **more).to(xs.dtype)
@@ -46,7 +46,7 @@ def _module(
 
 
 def _cell(kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
-    """A cell, step by step."""
+    """Runs a cell step by step."""
     module, (state,), hs = kind(xs.shape[-1], initial[0].h.shape[-1]).to(xs.dtype), initial, []
     for x in xs:
         new = torch.func.functional_call(module, weights[0], (x, tuple(state) if len(state) > 1 else state[0]))
@@ -77,7 +77,7 @@ RUNS = {
 
 
 def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
-    """Outputs and gradients."""
+    """The outputs and gradients."""
     read = jax.tree.map(lambda v: torch.tensor(v).requires_grad_(), (weights, given.initial, given.xs))
     outputs = forward(given, *read)
     pairs = zip(jax.tree.leaves(outputs), jax.tree.leaves(given.bar), strict=True)

@@ -1,1 +1,1 @@
-"""Conformance vectors: right values of every cell and layer in files that any language can read; docs/vectors.md."""
+"""Conformance vectors: correct values of every cell and layer, in files that any language can read; docs/vectors.md."""

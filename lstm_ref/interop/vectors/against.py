@@ -1,15 +1,16 @@
-"""Results of somebody's implementation beside the vectors: how far off is every array, and is that rounding?
+"""Compares an implementation's results with the vectors: how far off is every array, and can rounding explain it?
 
-An element is right within the smaller of two bounds of what a right implementation loses in the results' own dtype,
-both of `checking.verdict.floor`, plus one unit in the last place of the right value (half for each of the two final
-roundings):
+An element is right if its error is within the smaller of two bounds plus one unit in the last place of the right value
+(half a unit for each of the two final roundings). Both bounds come from `checking.verdict.floor`, for the results' own
+dtype:
 
 - *derived*: the radii of the same equations in balls of the float's size, less three bits for the elementary functions
-  of float libraries. It holds for every order of the same sums, and is wide where balls are, over many steps.
-- *modelled*: m·u·(largest of the arrays of this kind + largest cotangent)·max(1, largest input)², m = min(n, 8·√n) for
-  n input elements.
+of float libraries. It holds for every order of the same sums, and is wide where balls are wide, over many steps. -
+*modelled*: m·u·(largest of the arrays of this kind + largest cotangent)·max(1, largest input)², m = min(n, 8·√n) for
+n input elements.
 
-Or within a number of units in the last place that is asked for: 0 is bit for bit, the correctly rounded value.
+With --ulps, an element is right within that number of units in the last place of the correctly rounded value; 0 asks
+for equality bit for bit.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ FLOATS = ("float64", "float32")
 
 
 class Row(NamedTuple):
-    """One array."""
+    """The result for one array."""
 
     array: str
     right: bool
@@ -49,17 +50,17 @@ class Row(NamedTuple):
     ulps: float = math.inf
     """The largest error, in units in the last place of the right value in this dtype; inf for NaN."""
     digits: float = 0.0
-    """As of `lstm-ref check`: -log10 of the largest error relative to the largest element."""
+    """As in `lstm-ref check`: -log10 of the largest error relative to the largest element."""
     worst: tuple[int, ...] = ()
     """The index of the element furthest beyond (or nearest to) its bound."""
     given: str = ""
     expected: str = ""
     wrong: Any = None
-    """Bools, in the array's shape: which elements are beyond the bound."""
+    """Which elements are beyond the bound; bools in the array's shape."""
 
 
 class Verdict(NamedTuple):
-    """One problem."""
+    """The result for one problem."""
 
     name: str
     rows: tuple[Row, ...]
@@ -70,11 +71,11 @@ class Verdict(NamedTuple):
 
     @property
     def right(self) -> bool:
-        """Whether all that was given is right."""
+        """Whether everything that was given is right."""
         return all(row.right for row in self.rows)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, as JSON-serialisable data; numbers JSON does not have become null."""
+        """All data, JSON-serialisable. Numbers that JSON does not have become null."""
         rows = []
         for row in self.rows:
             facts = {k: v for k, v in row._asdict().items() if k != "wrong"}
@@ -84,8 +85,10 @@ class Verdict(NamedTuple):
 
 
 def results(path: Path, vectors: Set, problem: str | None = None) -> dict[str, dict[str, np.ndarray]]:
-    """Arrays by problem: of a folder with files as in the set, or of one file, of the problem that is named or that its
-    path ends in. Raises BadInput."""
+    """Arrays by problem, from a folder with files as in the set, or from one file.
+
+    A single file belongs to the problem that is named, or to the one that its path ends in. Raises BadInput.
+    """
     if problem is not None and problem not in vectors.problems:
         raise BadInput(f"no problem is called {problem!r}; {vectors.folder} has {', '.join(vectors.problems)}")
     if path.is_dir():
@@ -93,7 +96,7 @@ def results(path: Path, vectors: Set, problem: str | None = None) -> dict[str, d
         files = {name: file for name, file in files.items() if file.exists()}
         if not files:
             raise BadInput(
-                f"{path}: holds no results: none of {', '.join(f'{n}.safetensors' for n in vectors.problems)}"
+                f"{path}: contains none of the results {', '.join(f'{n}.safetensors' for n in vectors.problems)}"
             )
         return {name: read_arrays(file) for name, file in files.items()}
     ends = path.with_suffix("").as_posix()
@@ -101,12 +104,12 @@ def results(path: Path, vectors: Set, problem: str | None = None) -> dict[str, d
         n for n in vectors.problems if n.endswith(f"/{path.stem}")
     ]
     if problem is None and len(fitting) != 1:
-        raise BadInput(f"{path}: of which problem are these? Name it with --problem: {', '.join(vectors.problems)}")
+        raise BadInput(f"{path}: which problem are these of? Name it with --problem: {', '.join(vectors.problems)}")
     return {problem or fitting[0]: read_arrays(path)}
 
 
 def against(vectors: Set, name: str, found: Named, ulps: float | None = None) -> Verdict:
-    """The verdict on results of one problem. Raises BadInput for vectors that are not those of this version."""
+    """The verdict on the results of one problem. Raises BadInput for vectors of another version."""
     case, right = case_of(vectors, name), vectors.arrays(name)
     asked = {k: v for k, v in right.items() if k.startswith(tuple(f"{role}." for role in ROLES.values()))}
     bound: dict[str, Named] = {}
@@ -115,7 +118,7 @@ def against(vectors: Set, name: str, found: Named, ulps: float | None = None) ->
         v = found[array]
         note = _unfit(array, v, asked)
         if array in right and array not in asked:
-            continue  # what was given to compute from
+            continue  # an input that the results were computed from
         if note:
             rows.append(Row(array, False, note))
             continue
@@ -125,29 +128,29 @@ def against(vectors: Set, name: str, found: Named, ulps: float | None = None) ->
         rows.append(_row(array, v, asked[array], None if ulps is None else float(ulps), bound.get(dtype)))
     missing = tuple(array for array in asked if array not in found)
     if not rows:
-        raise BadInput(f"{name}: the results hold no output, node, adjoint or gradient: names are {', '.join(asked)}")
+        raise BadInput(f"{name}: results hold no output, node, adjoint or gradient; the names are {', '.join(asked)}")
     wrong = {row.array: row.wrong for row in rows if not row.note}
     sentences = () if all(row.right for row in rows) else diagnosis(case, asked, {k: found[k] for k in wrong}, wrong)
     return Verdict(name, tuple(rows), missing, tuple(sentences))
 
 
 def case_of(vectors: Set, name: str) -> Case:
-    """The problem as this version has it. Raises BadInput unless the set's is the same."""
+    """The problem in this version. Raises BadInput unless the set has the same one."""
     make = cases().get(name)
     if make is None:
-        raise BadInput(f"{vectors.folder}: {name} is not known to this version of lstm_ref")
+        raise BadInput(f"{vectors.folder}: {name} is unknown to this version of lstm_ref")
     case, theirs = make(), vectors.arrays(name)
     if any(k not in theirs or not np.array_equal(v, theirs[k]) for k, v in given(case).items()):
-        raise BadInput(f"{vectors.folder}: {name} has other inputs than in this version: write the set anew")
+        raise BadInput(f"{vectors.folder}: {name} has other inputs than in this version: write the set again")
     return case
 
 
 def bounds(case: Case, dtype: Any, right: Named) -> dict[str, np.ndarray]:
-    """How far off a right implementation in this dtype may be, by name and element, but for the last rounding."""
+    """Bounds on the error of a correct implementation in this dtype, by name and element, without the last rounding."""
     try:
         with bits_of_precision(bits(dtype) - LIBRARY_BITS):
             derived = {k: np.nan_to_num(radii(v), nan=np.inf) for k, v in in_balls(case).items()}
-    except CannotEvaluate:  # balls of this size decide no comparison
+    except CannotEvaluate:  # balls of this size cannot decide a comparison
         derived = {k: np.full(v.shape, np.inf) for k, v in right.items()}
     inputs = jax.tree.map(lambda v: v.astype(dtype), case.inputs)
     problem = Problem(case.name, inputs, lambda inputs: inputs, lambda inputs, bar: inputs, is_loss=False)
@@ -161,7 +164,7 @@ def bounds(case: Case, dtype: Any, right: Named) -> dict[str, np.ndarray]:
 
 def _unfit(array: str, v: np.ndarray, right: Named) -> str:
     if array not in right:
-        return "is no array of this problem"
+        return "is not an array of this problem"
     if v.dtype.name not in FLOATS:
         return f"must be {' or '.join(FLOATS)}, got {v.dtype}"
     if v.shape != right[array].shape:
@@ -173,7 +176,7 @@ def _row(array: str, v: np.ndarray, right: np.ndarray, ulps: float | None, bound
     expected = right.astype(v.dtype)
     unit = np.spacing(np.abs(expected)).astype(np.float64)
     allowed = unit * ulps if ulps is not None else bound[array] + unit if bound is not None else unit
-    # Of float32, the value that is correctly rounded; with its bound, the right one itself.
+    # With --ulps, compare with the correctly rounded value; with the derived bound, with the right value itself.
     compared = compare_floats(v, expected if ulps is not None else right, 0.0, allowed)
     errors = np.abs(v.astype(np.float64) - expected.astype(np.float64)) / unit
     largest = float(np.max(np.where(np.isnan(errors), np.inf, errors), initial=0.0))

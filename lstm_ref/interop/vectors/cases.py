@@ -1,11 +1,11 @@
-"""What the vectors are of: every cell for one step and through time, every layer and loss, at inputs made by hashing.
+"""The problems of the vectors: every cell for one step and through time, every layer and loss, with hashed inputs.
 
-An input number depends on its name alone, so that any language can make it and no random generator is needed:
-SHA-256 of "PROBLEM/ARRAY/INDEX" (as "time/lstm/input.params.w_x/0", the index counting in C order) modulo 2048, less
-1024, in units of 2^-10: a multiple of 2^-10 in [-1, 1), exact in every floating format. Fields of a state that must be
-positive (`Cell.positive`) have their absolute value, and 1 for 0; so has the bias of `rnn_relu`, of which no unit would
-be above zero otherwise. Means are taken over 2, 4 or 8 terms: what the layers
-compute as a float, 1/count, is exact.
+An input number depends only on its name, so any language can compute it, and no random generator is needed: SHA-256 of
+"PROBLEM/ARRAY/INDEX" (for example "time/lstm/input.params.w_x/0"; the index counts in C order) modulo 2048, less 1024,
+in units of 2^-10. This is a multiple of 2^-10 in [-1, 1), exact in every floating format. Fields of a state that must
+be positive (`Cell.positive`) take the absolute value, with 1 in place of 0. The bias of `rnn_relu` takes the absolute
+value too; otherwise none of its units would be above zero. Means are taken over 2, 4 or 8 terms, so that the float
+1/count in the layers is exact.
 """
 
 from __future__ import annotations
@@ -38,52 +38,52 @@ from lstm_ref.padding import choose, keep_of
 
 T, B, D, H, K = 6, 2, 3, 4, 5
 LENGTHS = np.array([6, 3])
-"""A full row and a padded one."""
+"""A full row and a padded row."""
 
 
 class Values(NamedTuple):
-    """What is right, each a dict of (structures of) arrays."""
+    """The right values, each a dict of (structures of) arrays."""
 
     outputs: dict[str, Any]
     gradients: dict[str, Any]
-    """By the inputs' names."""
+    """By the names of the inputs."""
     nodes: dict[str, Any] = {}  # noqa: RUF012
-    """Named values of the forward, time-major through time; zero at padding."""
+    """Named values of the forward pass; through time they are time-major, and zero at padding."""
     adjoints: dict[str, Any] = {}  # noqa: RUF012
-    """Of the nodes."""
+    """Adjoints of the nodes."""
 
 
 ROLES = {"outputs": "output", "nodes": "node", "adjoints": "adjoint", "gradients": "gradient"}
-"""What the arrays of each field of `Values` are called."""
+"""The role in array names for each field of `Values`."""
 
 
 class Case(NamedTuple):
-    """One problem, in any arithmetic."""
+    """One problem, which can be evaluated in any arithmetic."""
 
     name: str
     what: str
     page: str
     """The derivation page."""
     tags: tuple[str, ...]
-    """The edges that the page derives and the arrays hold."""
+    """The edges that the page derives, and that contribute to the arrays."""
     inputs: dict[str, Any]
     """Float64 arrays that have a gradient."""
     constants: dict[str, np.ndarray]
-    """What else is read: lengths, class numbers, targets."""
+    """Inputs without a gradient: lengths, class numbers, targets."""
     cotangents: dict[str, Any]
-    """Of the outputs."""
+    """Cotangents of the outputs."""
     evaluate: Callable[[Any, Any], Values]
     """(inputs, cotangents) -> values, in the arithmetic of the inputs."""
     cell: Cell | None = None
 
 
 def arrays(values: Values) -> dict[str, Any]:
-    """All arrays by name: the role, a point, and the path: "gradient.params.w_x"."""
+    """All arrays by name: the role, a dot, and the path, as in "gradient.params.w_x"."""
     return {f"{role}.{path}": v for field, role in ROLES.items() for path, v in paths(getattr(values, field)).items()}
 
 
 def given(case: Case) -> dict[str, np.ndarray]:
-    """What a problem gives, by name: inputs, constants and cotangents."""
+    """The arrays that a problem gives, by name: inputs, constants and cotangents."""
     told = {f"input.{path}": v for path, v in {**paths(case.inputs), **case.constants}.items()}
     return told | {f"cotangent.{path}": v for path, v in paths(case.cotangents).items()}
 
@@ -99,17 +99,17 @@ def cases() -> dict[str, Callable[[], Case]]:
 
 
 def hashed(problem: str, array: str, index: int) -> int:
-    """SHA-256 of the name of a number, as an integer."""
+    """SHA-256 of a number's name, as an integer."""
     return int.from_bytes(sha256(f"{problem}/{array}/{index}".encode()).digest(), "big")
 
 
 def number(problem: str, array: str, index: int) -> float:
-    """An input, by its name: a multiple of 2^-10 in [-1, 1)."""
+    """The input number with this name: a multiple of 2^-10 in [-1, 1)."""
     return (hashed(problem, array, index) % 2048 - 1024) / 1024
 
 
 def drawn(problem: str, role: str, shapes: dict[str, Any]) -> dict[str, Any]:
-    """The arrays of these (structures of) shapes."""
+    """The arrays for these (structures of) shapes."""
 
     def one(path: Any, shape: tuple[int, ...]) -> np.ndarray:
         array = f"{role}.{jax.tree_util.keystr(path, simple=True, separator='.')}"
@@ -140,7 +140,7 @@ def one_step(cell: Cell) -> Case:
 
 
 def through_time(cell: Cell) -> Case:
-    """Six steps of a cell, of a batch whose second row has three."""
+    """Six steps of a cell. The second row of the batch has only three steps."""
     name = f"time/{cell.name}"
     inputs = _inputs(name, cell, "initial", "xs", T)
 
@@ -161,7 +161,7 @@ def through_time(cell: Cell) -> Case:
 
 
 def real_alone(nodes: Any) -> Any:
-    """The nodes (T, B, ...) with zeros at padding; one without rows of the batch, as a masked kernel, as it is."""
+    """The nodes (T, B, ...) with zeros at padding. A node without batch rows, such as a masked kernel, is unchanged."""
     keep = keep_of(T, LENGTHS)
     return jax.tree.map(lambda v: choose(keep, v, 0) if v.shape[1] == B else v, nodes)
 
@@ -177,7 +177,7 @@ def _inputs(name: str, cell: Cell, state: str, x: str, *steps: int) -> dict[str,
 
 
 def _tags(owner: Cell | ModuleType) -> tuple[str, ...]:
-    """The tags of its forward and its backward, in the order of the code."""
+    """The tags of the forward and backward functions, in the order of the code."""
     text = inspect.getsource(owner) if isinstance(owner, ModuleType) else "".join(map(inspect.getsource, owner[5:7]))
     return tuple(dict.fromkeys(re.findall(r"# ([A-Z]{1,2}\d+\*?)", text)))
 
@@ -198,7 +198,7 @@ def dense_layer(name: str) -> Case:
 
 
 def embedding_layer(name: str) -> Case:
-    """Rows of a table, one of them never, others several times."""
+    """Rows of a table. One row is never used, others are used several times."""
     ids = np.array([[0, 2, 2], [2, 3, 0], [1, 0, 2]])
 
     def evaluate(inputs: Any, bar: Any) -> Values:
@@ -219,7 +219,7 @@ def _loss(name: str, layer: Any, what: str, shape: tuple[int, ...], target: np.n
 
 
 def softmax_loss(name: str) -> Case:
-    """Class numbers, two rows of ten left out: a mean over eight."""
+    """Class numbers; two of ten rows are ignored, so the mean is over eight."""
     classes = np.array([[0, 3], [-1, 1], [4, 4], [2, -1], [1, 0]])
     what = "mean of -ln softmax(prediction)[target] over the rows whose target is not -1"
     return _loss(name, softmax_cross_entropy, what, (5, B, K), classes, ignore_index=-1)
@@ -239,7 +239,7 @@ def squared_loss(name: str) -> Case:
 
 
 def attention_layer(name: str) -> Case:
-    """Three queries over five keys, of which two are masked in the second row."""
+    """Three queries over five keys. Two keys are masked in the second row."""
     real = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 1, 0]])
     shapes: dict[str, Any] = {"queries": (B, 3, H), "keys": (B, 5, H)}
     if name.endswith("additive"):
@@ -260,7 +260,7 @@ def attention_layer(name: str) -> Case:
 
 
 def crf_layer(name: str) -> Case:
-    """Four sequences of several lengths, one of a single step."""
+    """Four sequences of different lengths, one with a single step."""
     tags = np.array([[hashed(name, "input.tags", 4 * t + n) % K for n in range(4)] for t in range(T)])
     lengths = np.array([T, 1, 4, 2])
 

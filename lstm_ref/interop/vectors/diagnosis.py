@@ -1,4 +1,4 @@
-"""What is wrong with wrong results, as `lstm-ref check` says it: which mistake, which adjoint first."""
+"""Explains wrong results, as `lstm-ref check` does: which mistake it is, and which adjoint is wrong first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Named = Mapping[str, np.ndarray]
 
 
 def diagnosis(case: Case, right: Named, given: Named, wrong: Named) -> Iterator[str]:
-    """Sentences, the most precise first. All by the arrays' names: right values, given ones, and which are wrong."""
+    """Sentences, the most precise first. The arguments are keyed by array name: right values, given values, and which
+    of the given elements are wrong."""
     yield from map(_sentence, _of_gradients(case, right, given, wrong))
     for role, what, reverse in (("adjoint", "on the way back", False), ("node", "on the way", True)):
         nodes = [name for name in right if name.startswith(f"{role}.") and name in wrong]
@@ -37,7 +38,7 @@ def diagnosis(case: Case, right: Named, given: Named, wrong: Named) -> Iterator[
 
 
 def _by_step(case: Case, wrong: np.ndarray) -> tuple[bool, ...]:
-    """Whether a step has a wrong element."""
+    """For each step, whether it has a wrong element."""
     steps = wrong if case.name.startswith("time/") else wrong[None]
     return tuple(bool(step.any()) for step in steps)
 
@@ -53,9 +54,9 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
     if not all(np.isfinite(v).all() for v in (*claimed.values(), *outputs.values())):
         return []
     unit = max((2.0 ** -bits(v.dtype) for v in given.values()), default=1.0)
-    # As everywhere in the diagnosis: a term that is wrong takes more than half of the digits.
+    # As everywhere in the diagnosis: a wrong term leaves fewer than half of the digits.
     far = [k for k, v in claimed.items() if np.max(np.abs(v - truth[k])) > unit**0.5 * np.max(np.abs(truth[k]))]
-    # The function is a loss, the sum of cotangents times outputs: the gradients were given for these alone.
+    # The function is a loss, the sum of cotangents times outputs, because the gradients belong to these cotangents.
     problem = Problem(case.name, case.inputs, lambda inputs: inputs, lambda inputs, bar: inputs, is_loss=True)
     known = _known_cell(case, problem, outputs)
     findings: list[Finding] = []
@@ -65,7 +66,7 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
     if not far:
         return findings
     seen = list(symptoms(problem, claimed, truth, masks, part(right, "output"), unit))
-    if known is not None and not (seen and seen[0].kind == "scale" and seen[0].exact):  # which explains all at once
+    if known is not None and not (seen and seen[0].kind == "scale" and seen[0].exact):  # which explains everything
         findings += known.mistakes(claimed, truth, masks, unit)
     findings += seen
     if known is not None and not any(f.exact for f in findings):
@@ -74,7 +75,7 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
 
 
 def _known_cell(case: Case, problem: Problem, outputs: Named) -> KnownCell | None:
-    """The results as a claim about the cell; None for a layer, and for a cell that no layout tells."""
+    """The results as a claim about the cell; None for a layer, and for a cell that no layout describes."""
     cell = case.cell
     if cell is None:
         return None
@@ -84,12 +85,12 @@ def _known_cell(case: Case, problem: Problem, outputs: Named) -> KnownCell | Non
         return {**named(inputs["params"]), **named(inputs["initial" if "xs" in inputs else "prev"]), "xs": xs}
 
     bars = paths(case.cotangents)
-    if "hs" in bars:  # outputs at padding are no states
+    if "hs" in bars:  # outputs at padding are not states
         keep = keep_of(len(bars["hs"]), case.constants["lengths"])[..., 0]
         outputs, bars = (v | {"hs": v["hs"][keep]} for v in (dict(outputs), bars))
     try:
         arrays = arrange(cell, case.inputs, mapping, paths(case.inputs))
-    except BadInput:  # its input is several arrays
+    except BadInput:  # the cell's input consists of several arrays
         return None
     of_cell = Problem(**{**vars(problem), "cell": cell.name})
     return KnownCell(of_cell, arrays, conformity(cell, arrays, outputs), bars)

@@ -1,8 +1,8 @@
 """A set of vectors in a folder: `manifest.json`, and for each problem `NAME.safetensors` and `NAME.decimals.json`.
 
-The decimals are those of outputs and gradients, and of a single step's nodes: through time they would be most of a set.
-The bytes depend on the package's version alone: no library writes them, no clock or machine is in them. A folder that
-holds anything else than an unchanged set of ours is never written to.
+The decimals are those of outputs and gradients, and for a single step also those of nodes; through time the nodes would
+be most of a set. The bytes depend only on the package's version: no library writes them, and they contain no clock time
+or machine name. A folder that contains anything other than an unchanged set is never written to.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GENERATOR, SCHEMA = "lstm_ref vectors", 1
 LICENSE = "Apache-2.0"
 INPUTS = "(sha256(PROBLEM/ARRAY/INDEX) mod 2048 - 1024) / 1024; its absolute value where the page docs/vectors.md says"
 DTYPES = {"float64": "F64", "int64": "I64"}
-"""By NumPy's name, safetensors'."""
+"""The safetensors name of each NumPy dtype."""
 
 
 class Set(NamedTuple):
@@ -36,10 +36,11 @@ class Set(NamedTuple):
 
     folder: Path
     problems: dict[str, dict[str, Any]]
-    """The manifest's entries by name."""
+    """The entries of the manifest by name."""
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """A problem's arrays by name, in the manifest's order. Raises BadInput for a file not as it was written."""
+        """A problem's arrays by name, in the manifest's order. Raises BadInput for a file that has changed since it was
+        written."""
         path = self.folder / f"{name}.safetensors"
         _require_unchanged(path, self.problems[name]["sha256"].get(f"{name}.safetensors"))
         found = read_arrays(path)
@@ -47,7 +48,7 @@ class Set(NamedTuple):
 
 
 def contents(case: Case, values: Mapping[str, Proven]) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """A problem's files by their path in the folder, and its entry of the manifest."""
+    """A problem's files by their path in the folder, and its entry in the manifest."""
     arrays = {**given(case), **{name: v.doubles for name, v in values.items()}}
     roles = ("output.", "gradient.", "node.") if case.name.startswith("cell/") else ("output.", "gradient.")
     decimals = {name: v.decimals for name, v in values.items() if name.startswith(roles)}
@@ -86,7 +87,7 @@ def safetensors(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def require_writable(folder: Path) -> None:
-    """Raises BadInput unless the folder is new, empty, or holds an unchanged set of ours and nothing else."""
+    """Raises BadInput unless the folder is new, empty, or contains only an unchanged set."""
     if not folder.exists():
         if not folder.parent.is_dir():
             raise BadInput(f"{folder}: there is no folder {folder.parent}")
@@ -97,17 +98,18 @@ def require_writable(folder: Path) -> None:
     if not found:
         return
     if MANIFEST not in found:
-        raise BadInput(f"{folder}: holds {found[0]}, and no vectors of lstm_ref: it is left as it is")
+        raise BadInput(f"{folder}: contains {found[0]}, but no vectors of lstm_ref: the folder is left unchanged")
     ours = {path: digest for about in read(folder).problems.values() for path, digest in about["sha256"].items()}
     for path in set(found) & set(ours):
         _require_unchanged(folder / path, ours[path])
     strange = next((path for path in found if path not in ours and path != MANIFEST), None)
     if strange is not None:
-        raise BadInput(f"{folder}: holds {strange}, which is not of its vectors: it is left as it is")
+        raise BadInput(f"{folder}: contains {strange}, which is not part of its vectors: the folder is left unchanged")
 
 
 def write(folder: Path, problems: Iterable[tuple[Case, Mapping[str, Proven]]]) -> int:
-    """Write the set, in place of an earlier one; its size in bytes. All is computed before anything is touched.
+    """Writes the set, replacing an earlier one, and returns its size in bytes. Everything is computed before anything
+    is written.
 
     Raises BadInput as `require_writable` does.
     """
@@ -131,14 +133,14 @@ def write(folder: Path, problems: Iterable[tuple[Case, Mapping[str, Proven]]]) -
 
 
 def read(folder: Path) -> Set:
-    """The set in a folder. Raises BadInput for what is none, or of another schema."""
+    """The set in a folder. Raises BadInput for a folder without one, or with another schema."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["generator"] != GENERATOR:
             raise KeyError
         if manifest["schema"] != SCHEMA:
-            raise BadInput(f"{path}: schema {manifest['schema']}, and this version reads {SCHEMA}")
+            raise BadInput(f"{path}: schema {manifest['schema']}, but this version reads {SCHEMA}")
         for name, about in manifest["problems"].items():
             if not re.fullmatch(r"[\w-]+/[\w-]+", name) or not {"arrays", "sha256"} <= about.keys():
                 raise KeyError
@@ -152,9 +154,9 @@ def read(folder: Path) -> Set:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a safetensors file, of whatever dtypes NumPy has. Raises BadInput for what is none."""
+    """The arrays of a safetensors file, with any dtypes that NumPy has. Raises BadInput for any other file."""
     try:
-        with path.open("rb"):  # so that what the system has to say comes in its own words
+        with path.open("rb"):  # opened first, so that an error of the system keeps its own words
             pass
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -174,12 +176,12 @@ def _require_unchanged(path: Path, digest: str | None) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    """Paths of all that is in the folder and is no folder, as in the manifest."""
+    """The paths of all files in the folder, in the form of the manifest."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 
 
 def _manifest(entries: Mapping[str, Any]) -> bytes:
-    """A line a problem: short, and a change of one is a change of one line."""
+    """One line per problem: short, and a change in a problem changes one line."""
     head = {"generator": GENERATOR, "schema": SCHEMA, "lstm_ref": version("lstm_ref"), "license": LICENSE}
     lines = ",\n".join(f"{json.dumps(name)}: {_compact(about)}" for name, about in entries.items())
     return f'{json.dumps(head | {"inputs": INPUTS})[:-1]}, "problems": {{\n{lines}\n}}}}\n'.encode()

@@ -13,16 +13,16 @@ from lstm_ref.interop.vectors.cases import Case, arrays
 from lstm_ref.interop.vectors.rounding import nearest_decimal, nearest_double
 
 PRECISIONS = (256, 512, 1024, 2048, 4096)
-"""Bits, tried one after the other; from 2048 on, a number that is truly zero rounds to zero."""
+"""Precisions in bits, tried in this order. From 2048 bits on, a number that is truly zero rounds to zero."""
 
 
 class Proven(NamedTuple):
     """An array of right values."""
 
     doubles: np.ndarray
-    """The nearest double to each."""
+    """The double nearest to each value."""
     decimals: list[str]
-    """Each with 40 significant digits, in C order."""
+    """Each value with 40 significant digits, in C order."""
 
 
 def proven(case: Case) -> dict[str, Proven]:
@@ -43,7 +43,7 @@ def proven(case: Case) -> dict[str, Proven]:
 
 
 def in_balls(case: Case) -> dict[str, Any]:
-    """All values by name, as balls of the precision that is set."""
+    """All values by name, as balls of the current precision."""
     values = case.evaluate(*(jax.tree.map(as_balls, tree) for tree in (case.inputs, case.cotangents)))
     return {name: as_balls(v) for name, v in arrays(values).items()}
 

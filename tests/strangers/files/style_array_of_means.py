@@ -1,5 +1,5 @@
 # expect: 0
-# never: not asked: claim in balls
+# never: oracles not used: claim in balls
 # Salaries of a million: np.array([np.mean(...), np.mean(...)]) as a gradient.
 import numpy as np
 rng = np.random.default_rng(0)
