@@ -12,8 +12,8 @@ from lstm_ref.checking.problem import Problem
 from lstm_ref.oracles.estimate import scales
 
 AT_KINK = (
-    "the function has a kink exactly at these inputs (a relu, max or abs of equal numbers), where any slope between its "
-    "one-sided slopes is valid: the check was made at inputs moved by about 1e-3 instead"
+    "the function has a kink exactly at these inputs (a relu, max or abs of equal numbers), where any slope between "
+    "its one-sided slopes is valid: the check was made at inputs moved by about 1e-3 instead"
 )
 
 

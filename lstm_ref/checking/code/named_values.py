@@ -127,8 +127,8 @@ def _refuse(eqn: Any, where: str) -> None:
             inner = getattr(part, "jaxpr", part)
             if hasattr(inner, "eqns") and any(True for _ in _occurrences(inner, where)):
                 raise BadInput(
-                    f"{where}: a value is named by checkpoint_name inside {eqn.primitive.name}, which may compute it any "
-                    "number of times: use lax.scan, or a probe among the inputs"
+                    f"{where}: a value is named by checkpoint_name inside {eqn.primitive.name}, which may compute it "
+                    "any number of times: use lax.scan, or a probe among the inputs"
                 )
 
 

@@ -104,9 +104,7 @@ class _Judged:
         self.kept = self._kept()
         self.no_double = self._why_no_double()
         if self.no_double:
-            self.remarks.append(
-                f"the code does not run in float64: {self.no_double}; its forward was run in its own precision"
-            )
+            self.remarks.append(f"the code does not run in float64: {self.no_double}; the forward ran in its own")
 
     def forward(self) -> Callable[[Any], Any]:
         """The forward as a function of NumPy arrays. Arrays in the code's own dtypes run as the code does; float64
