@@ -125,9 +125,7 @@ def problem(
 def _split_into_parts(whole: Problem) -> Problem:
     """The complex problem rewritten as one of real and imaginary parts."""
     if whole.cell is not None or whole.nodes or whole.definition is not None:
-        raise BadInput(
-            f"{whole.name}: cell, nodes and estimator work only with real inputs, and some of these are complex"
-        )
+        raise BadInput(f"{whole.name}: cell, nodes and estimator need real inputs, and some of these are complex")
 
     def by(sign: int, other: Problem | None) -> Problem:
         inputs, function, claim = on_parts(whole.inputs, whole.function, whole.gradients, sign)
@@ -258,9 +256,7 @@ def _require_floats(name: str, path: str, value: Any) -> None:
             "`problem = lstm_ref.torch_function(function, *tensors)`)"
         )
     if isinstance(value, np.ma.MaskedArray):
-        raise BadInput(
-            f"{name}: input {path} must be an array of floats, got a masked array, which hides some elements"
-        )
+        raise BadInput(f"{name}: input {path} must be an array of floats, got a masked array, which hides elements")
     dtype = np.dtype(np.float64) if isinstance(value, float) else getattr(value, "dtype", None)
     if dtype is None:
         raise BadInput(f"{name}: input {path} must be an array of floats, got {kind.__name__}")

@@ -154,7 +154,9 @@ def test_settings_named_by_nondiff_argnums_are_no_inputs(factor, right, inside):
     made = custom_vjp(lambda x, slope: leaky(2 * x, slope, lambda v: v), X32, 0.1)
     if not inside:
         made = custom_vjp(leaky, X32, 0.1, lambda v: v)
-    assert made.remarks == (("held fixed, because JAX takes no derivative with respect to it: slope",) if inside else ())
+    assert made.remarks == (
+        ("held fixed, because JAX takes no derivative with respect to it: slope",) if inside else ()
+    )
     report = check_gradients(made)
     assert report.right is right
     assert names_of(report) == ["x"]
@@ -730,7 +732,7 @@ def test_a_truncated_module_is_held_to_another_with_the_same_parameters(cut, rig
 
 def test_a_definition_that_proves_nothing_is_refused():
     rule = rule_of(torch.round, lambda x, bar: 2 * bar)
-    with pytest.raises(BadInput, match="autograd would ask a custom rule, which may be what is under test: Rule"):
+    with pytest.raises(BadInput, match="autograd would use a custom rule, which may be the one under test: Rule"):
         check_gradients(torch_function(rule, numbers(3), estimator="mine", definition=rule))
     with pytest.raises(BadInput, match="must have the same inputs: bias, weight differ"):
         torch_function(torch.nn.Linear(3, 2), numbers(4, 3), estimator="mine", definition=straight_through)

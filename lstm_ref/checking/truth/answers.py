@@ -47,8 +47,8 @@ def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tup
         # The tracer is our own code, so it does not judge alone if values can be checked along a few directions.
         asked = ("reverse",) if is_jax else ("trace", "differences") if few else ("trace",)
         why = (
-            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, only {asked[0]} is "
-            "asked, which compares every element; name this oracle to ask it too"
+            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, only {asked[0]} "
+            "is asked, which compares every element; name this oracle to ask it too"
         )
         return asked, [(name, why) for name in names if name not in asked]
     # For JAX code, reverse mode sees every element; for a few elements, every oracle does.

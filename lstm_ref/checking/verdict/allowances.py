@@ -66,8 +66,8 @@ SHARPER, STEP = 1e-10, 1e-3
 """The factor on tolerances, and the factor by which an error that comes from them must at least fall. In a loop that
 converges linearly it falls by the same factor, in one that converges quadratically by more."""
 STOPS_EARLY = (
-    "right but for a tolerance in the code, at which a loop stops: with a smaller tolerance, forward and claim agree to "
-    "more digits"
+    "right but for a tolerance in the code, at which a loop stops: with a smaller tolerance, forward and claim agree "
+    "to more digits"
 )
 
 
