@@ -1,10 +1,10 @@
 """Does the check find every mistake, and do others? `python -m benchmarks.mutation`
 
-Every mistake that the rules make of every hand-written backward pass of this package (`lstm_ref.selfcheck.mutants`) is
-checked at the built-in problems, and the same wrong functions at the same problem by torch's gradcheck, JAX's
-check_grads and chex's assert_numerical_grads at their defaults (in float64, and in float32), with the right functions
-beside them, and with gradients that are nearly right. Printed: how many each finds, what survives, and how often each
-calls a right function wrong.
+Our check runs at the built-in problems on every mistake that the rules make of every hand-written backward pass of this
+package (`lstm_ref.selfcheck.mutants`). torch's gradcheck, JAX's check_grads and chex's assert_numerical_grads judge the
+same wrong functions at the same problem, at their defaults (in float64, and in float32). All tools also judge the right
+functions, and gradients that are nearly right. The output lists how many mistakes each tool finds, which survive, and
+how often each calls a right function wrong.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ VANISHING_STEPS = 30
 
 
 class _Flat:
-    """A problem as a NumPy function of a list of arrays, and its claim as the backward of one list from another."""
+    """A problem as a NumPy function of a list of arrays, with a claim that maps such lists."""
 
     def __init__(self, problem: Problem, dtype: Any) -> None:
         self.problem = problem
@@ -134,7 +134,7 @@ def assert_numerical_grads(problem: Problem, dtype: Any) -> bool:
 
 
 def ours(problem: Problem) -> bool:
-    """The check of this package, with the oracle that decides. A claim that fails to run is red as well."""
+    """This package's check with the deciding oracle alone. A claim that fails to run counts as found, too."""
     try:
         return check(problem, oracles=["balls"], explain=False, stateless=True).right
     except BadInput:
@@ -160,7 +160,8 @@ _ANSWERS: dict[str, Any] = {}
 
 
 def _ours(mutant: Mutant, problem: Problem) -> bool:
-    """Our check; what the oracle says of a cell's problem is asked once for all mutants of the cell's backward."""
+    """Our check. For a cell, the oracle's answer on the right function serves all mutants of the cell's backward
+    pass."""
     if not mutant.unit.startswith(("cells/", "between steps/")):
         return ours(problem)
     oracle = ORACLES["balls"]
@@ -178,10 +179,11 @@ def _ours(mutant: Mutant, problem: Problem) -> bool:
 
 
 def _judge(mutant: Mutant, peers: bool) -> dict[str, Any]:
-    """Which tools find the mutant; ours at every built-in problem until one turns red, the others at the first."""
+    """Which tools find the mutant: ours at every built-in problem until one finds it, the others at the first
+    problem."""
     first = mutant.problems[0](np.random.default_rng(0))
     found = {"lstm_ref": any(not _ours(mutant, build(np.random.default_rng(0))) for build in mutant.problems)}
-    if peers and first.definition is None:  # a declared estimator is none of theirs
+    if peers and first.definition is None:  # the other tools do not know declared estimators
         found |= {name: not passes(first) for name, passes in PEERS.items() if name != "lstm_ref"}
     return found
 
@@ -190,13 +192,13 @@ FIELDS = ("unit", "kind", "tag", "sentence", "wrong")
 
 
 def _part(part: int, parts: int, every: int, peers: bool, only: str) -> list[tuple[dict[str, str], dict[str, bool]]]:
-    np.seterr(all="ignore")  # what a mistake divides by zero is no news
+    np.seterr(all="ignore")  # divisions by zero caused by a mistake do not matter
     chosen = list(mutants(only, every))[part::parts]
     return [({k: getattr(m, k) for k in FIELDS}, _judge(m, peers)) for m in chosen]
 
 
 def _false_alarms() -> dict[str, Counter[str]]:
-    """How each tool judges the right functions."""
+    """Counts of each tool's verdicts on the right functions."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in PEERS}
     for name, build in builtin.problems().items():
         if not name.startswith(("time/", "layer/")) or "custom-vjp" in name:
@@ -210,7 +212,7 @@ def _false_alarms() -> dict[str, Counter[str]]:
 
 
 def subtle() -> dict[str, Problem]:
-    """Wrong gradients that are nearly right: one element a little off, and cuts where the gradient has vanished."""
+    """Wrong gradients that are nearly right: one element slightly off, and cuts where the gradient has vanished."""
     right = builtin.through_time(lstm, np.random.default_rng(0))
 
     def off_by(part: float) -> Problem:
@@ -228,7 +230,7 @@ def subtle() -> dict[str, Problem]:
 
 
 def _cut(k: int) -> Problem:
-    """An LSTM whose forget bias is 0, with a loss on its last output; the backward pass ends after k steps."""
+    """An LSTM with forget bias 0 and a loss on its last output, whose backward pass stops after k steps."""
     rng = np.random.default_rng(0)
     B, D, H, T = 2, 3, 4, VANISHING_STEPS
     inputs = {
@@ -256,12 +258,12 @@ def _cut(k: int) -> Problem:
 
 @click.command()
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Take every n-th mutant.")
-@click.option("--peers/--no-peers", default=True, show_default=True, help="Ask the other tools too.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Run the other tools too.")
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
-@click.option("--only", default="", help="Take the units whose name contains this: cells/, lstm, layers …")
-@click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all answers as JSON.")
+@click.option("--only", default="", help="Take only the units whose name contains this: cells/, lstm, layers …")
+@click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all verdicts as JSON.")
 def main(every: int, peers: bool, processes: int, output: str | None, only: str) -> None:
-    """Exit code 1 if a mutant survives our check."""
+    """Run our check, and other tools, on every mutant. Exit code 1 if a mutant survives our check."""
     started = time.perf_counter()
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         parts = [pool.submit(_part, k, processes, every, peers, only) for k in range(processes)]
