@@ -1,4 +1,4 @@
-"""One set of equation tags: the page's \\tag{...}, the code's comments, and what a test or an executed block names."""
+"""The page's \tag{...}, the code's comments, and the tests or executed blocks name the same equation tags."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Backward passes that live elsewhere: custom rules of JAX, torch code, compiled code; each right one passes, each
-wrong one does not, in the precision in which it runs."""
+"""Backward passes written elsewhere (JAX custom rules, torch code, compiled code): the check passes each right one and
+fails each wrong one, in the precision in which it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A cause that is named is the cause: of what holds of the right gradient too, or says nothing, no word is said."""
+"""A named cause is the true cause: relations that also hold for the right gradient, or that say nothing, are not
+reported."""
 
 from __future__ import annotations
 

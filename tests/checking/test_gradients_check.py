@@ -1,4 +1,4 @@
-"""The checker itself: it sees what is planted, names where, and never turns on what is right."""
+"""The checker: it finds planted mistakes, names their place, and never calls a right gradient wrong."""
 
 from __future__ import annotations
 

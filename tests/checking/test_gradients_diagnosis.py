@@ -1,4 +1,4 @@
-"""A wrong gradient is named: by the dictionary where the cell is known, by its symptoms where it is not."""
+"""The cause of a wrong gradient is named: by the dictionary if the cell is known, otherwise by its symptoms."""
 
 from __future__ import annotations
 

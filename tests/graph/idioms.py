@@ -1,7 +1,7 @@
-"""How people write recurrent code in NumPy, one idiom a line: what must be traced, and what must be refused.
+"""Recurrent code as people write it in NumPy, one idiom per line: which must be traced, and which must be refused.
 
 `¦` ends a line of code. x is (4,), A (3, 4), B (4, 4), c (4, 1), s a number, all inputs; `buf` (3, 4), `mask` (4,) and
-`count` are of the module.
+`count` belong to the module.
 """
 
 TRACED = """
