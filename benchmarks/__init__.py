@@ -1,4 +1,4 @@
-"""Measurements, one file a question, asked by one command: `python -m benchmarks`."""
+"""Measurements, one file per question, run by one command: `python -m benchmarks`."""
 
 QUESTIONS = {
     "gradient": "gradient_speed",
@@ -10,7 +10,7 @@ QUESTIONS = {
     "devices": "multi_device",
     "gpu": "gpu_kernels",
 }
-"""By name: the module here that answers it, by `measure(setting) -> rows` and `table(rows) -> what is printed`."""
+"""By question, the module here that answers it, by `measure(setting) -> rows` and `table(rows) -> what is printed`."""
 
 COMMANDS = ("mutation", "false_alarms")
-"""Long runs of another kind, each a command of its own."""
+"""Other long runs, each with a command of its own."""

@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks`. Exit codes: 0 done, 1 something takes more now, 2 it could not be done."""
+"""The command `python -m benchmarks`. Exit codes: 0 done, 1 a row became slower or larger, 2 it could not be done."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from lstm_ref.errors import BadInput, LstmRefError
 
 
 class _Listing(click.Command):
-    """Its help lists the questions."""
+    """A command whose help lists the questions."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Questions"):
             formatter.write_dl([(name, _first_line(module)) for name, module in QUESTIONS.items()])
-        with formatter.section("Long runs of another kind, each a command with its own --help"):
+        with formatter.section("Other long runs, each a command with its own --help"):
             formatter.write_dl([(f"python -m benchmarks.{name}", _first_line(name)) for name in COMMANDS])
 
 
 def _first_line(module: str) -> str:
-    """Of the module's docstring, without loading it; how it is called is left out."""
+    """The first line of a module's docstring, read without importing it and without the command in it."""
     text = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0].partition(" `python")[0]
 
@@ -35,12 +35,12 @@ def _first_line(module: str) -> str:
 @click.command(cls=_Listing, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("questions", nargs=-1, metavar="[QUESTION]…")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
-@click.option("--quick", is_flag=True, help="The least that shows that everything works: no figures to keep.")
+@click.option("--quick", is_flag=True, help="Run only the minimum that shows that all works; the figures mean little.")
 @click.option(
     "--out",
     "folder",
     type=click.Path(path_type=Path),
-    help="Write a record of each question, and a picture of it, as new files in this folder.",
+    help="Write a record and a picture of each question to new files in this folder.",
 )
 @click.option(
     "--read", "record", type=click.Path(path_type=Path), help="Measure nothing: print the tables of a record."
@@ -52,7 +52,7 @@ def _first_line(module: str) -> str:
     type=click.Path(path_type=Path),
     metavar="OLD.json NEW.json",
     help="Measure nothing: compare two records row by row. Exit code 1 if any row became slower by more than the "
-    "spread of the measurements, or takes more memory, or is not measured any more.",
+    "spread of the measurements, takes more memory, or is no longer measured.",
 )
 def app(
     questions: tuple[str, ...],
@@ -62,8 +62,8 @@ def app(
     record: Path | None,
     pair: tuple[Path, Path] | None,
 ) -> int:
-    """Measure, beside everyone: the questions named, or all that can be asked on the device. Every contender's result
-    is compared with float64's before it is timed; one that is wrong is named, and not timed."""
+    """Measure lstm_ref beside other libraries: the named questions, or all that the device allows. Every contender's
+    result is compared with float64's before it is timed; a contender with a wrong result is named and not timed."""
     for name in questions:
         if name not in QUESTIONS:
             raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
@@ -85,7 +85,7 @@ def app(
 
 
 def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder: Path | None) -> int:
-    """The questions, one after another; one that cannot be asked here does not keep the others from it."""
+    """Run the questions one after another; a question that cannot run on this device does not stop the others."""
     from benchmarks import harness
 
     questions = named or tuple(QUESTIONS)
@@ -108,14 +108,15 @@ def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder:
             out.print(*_picture(files[name], rows, facts["device"]), sep="\n", markup=False)
     absent = [name for name in harness.PEERS if facts[name] == "absent"]
     if absent and answered:
-        out.print(f"not installed, so not beside us: {', '.join(absent)}")
+        out.print(f"not installed, so not compared: {', '.join(absent)}")
     return 2 if failed else 0
 
 
 def _file(folder: Path, question: str, device: str, quick: bool, facts: dict[str, str]) -> Path:
-    """As scaling_cpu_2_cores.json. Raises BadInput, before any work, where it or its picture is there already."""
+    """The path of a record, as scaling_cpu_2_cores.json. Raises BadInput, before any work, if it or its picture
+    exists."""
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise BadInput(f"--out {folder}: is no folder that can be written")
+        raise BadInput(f"--out {folder}: is no folder that can be written to")
     place = f"cpu_{facts['cores']}_cores" if device == "cpu" else f"gpu_{'_'.join(facts['device'].lower().split())}"
     path = folder / f"{question}_{place}{'_quick' if quick else ''}.json"
     for one in (path, path.with_suffix(".svg")):
@@ -125,7 +126,7 @@ def _file(folder: Path, question: str, device: str, quick: bool, facts: dict[str
 
 
 def _picture(record: Path, rows: list[dict[str, Any]], device: str) -> list[str]:
-    """The files written; where matplotlib is missing, how to get it."""
+    """The files written; if matplotlib is missing, a line on how to get it."""
     from benchmarks.plot import draw
 
     path = record.with_suffix(".svg")
@@ -137,7 +138,7 @@ def _picture(record: Path, rows: list[dict[str, Any]], device: str) -> list[str]
 
 
 def _print(out: Console, rows: list[dict[str, Any]]) -> None:
-    """The tables of each question among the rows, and what was not timed."""
+    """Print the tables of each question in the rows, and the contenders that were not timed."""
     for name in dict.fromkeys(row["question"] for row in rows):
         if name not in QUESTIONS:
             raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
@@ -153,7 +154,7 @@ def _print(out: Console, rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Entry point: every expected error is one line on standard error."""
+    """The entry point: prints every expected error as one line on standard error."""
     try:
         sys.exit(app(standalone_mode=False))
     except (click.exceptions.Abort, KeyboardInterrupt):

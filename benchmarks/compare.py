@@ -1,8 +1,8 @@
-"""Two records of the same questions, row beside row: how many times as much the newer one took, and what moved.
+"""Compares two records of the same questions row by row: the ratio of newer to older, and which rows moved.
 
-A row has moved where its medians differ by more than the larger of the two spreads. Of normal errors alone that happens
-in 6 % of rows of seven rounds and in 0.6 % of fifteen (simulated): what counts is what moves again. The memory of a
-compiled program has no spread: whatever differs has moved.
+A row has moved if its medians differ by more than the larger of the two spreads. By chance alone, with normal errors,
+this happens in 6 % of rows of seven rounds and in 0.6 % of rows of fifteen (simulated), so only a repeated move counts.
+The memory of a compiled program has no spread: any difference is a move.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from benchmarks.harness import ABOUT, SIZES, Row, key, read, readable
 SLOWER, FASTER, LARGER, SMALLER = "slower", "faster", "larger", "smaller"
 WRONG, GONE, NEW = "not measured any more", "only in the old", "only in the new"
 MOVED = {"seconds": (SLOWER, FASTER), "peak_bytes": (LARGER, SMALLER)}
-"""By what is compared: the verdict on more of it, and on less."""
+"""The compared measures, with the verdicts for an increase and a decrease."""
 
 
 class Change(NamedTuple):
-    """Of one row and measure."""
+    """The change of one measure of a row."""
 
     row: str
     measure: str
@@ -30,11 +30,11 @@ class Change(NamedTuple):
     spread: float
     """The larger."""
     verdict: str
-    """Empty where it has not moved."""
+    """Empty if the row has not moved."""
 
 
 def changes(old: list[Row], new: list[Row]) -> list[Change]:
-    """Of all rows that have a time, or bytes, in either."""
+    """The changes of all rows that have a time, or bytes, in either record."""
     before, after = ({key(row): row for row in rows} for rows in (old, new))
     pairs = [(before.get(one), after.get(one)) for one in before | after]
     return [_change(*pair, measure) for measure in MOVED for pair in pairs if any(measure in (v or ()) for v in pair)]
@@ -55,7 +55,7 @@ def _change(old: Row | None, new: Row | None, measure: str) -> Change:
 
 
 def compare(old: Path, new: Path) -> tuple[list[Any], bool]:
-    """What is printed, and whether any row became slower or larger or is gone wrong. Raises BadInput."""
+    """What to print, and whether any row became slower, larger or wrong. Raises BadInput."""
     (facts, before), (facts_now, after) = read(old), read(new)
     found = changes(before, after)
     table = Table("", "old", "new", "new / old", "spread", "", title=f"{old} → {new}", title_justify="left")

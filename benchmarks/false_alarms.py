@@ -1,11 +1,11 @@
 """Does the check ever call a right gradient wrong? `python -m benchmarks.false_alarms --problems 20000`
 
-Random right problems of every cell, with ordinary, saturated, tiny, zero, repeated and mixed values, lengths and both
-directions of time; each backward pass is checked twice over: half of them as NumPy code whose equations run in balls
-(noise floor derived), half as an opaque float64 function, a jitted JAX scan (noise floor modelled).
+The problems are random right ones of every cell, with ordinary, saturated, tiny, zero, repeated and mixed values,
+lengths and both directions of time. Half of the backward passes are NumPy code whose equations run in balls (noise
+floor derived); half are opaque float64 functions, a jitted JAX scan (noise floor modelled).
 
-With `--strangers` the problems are written as strangers write them (`strangers_code.py`), with all oracles, and each is
-checked twice, as it is and with a mistake planted: is a wrong one ever called right?
+With `--strangers` the problems imitate code of other authors (`strangers_code.py`). Each is checked twice with all
+oracles, as it is and with a planted mistake: is a wrong one ever called right?
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SHAPES = ((1, 1, 1, 1), (2, 1, 2, 1), (3, 1, 1, 2), (4, 2, 1, 1), (2, 2, 3, 2)) 
 
 
 def draw(rng: np.random.Generator) -> Problem:
-    """A right problem."""
+    """A random right problem."""
     cell = list(CELLS.values())[rng.integers(len(CELLS))]
     T, B, D, H = SHAPES[rng.integers(len(SHAPES))]
     lengths = rng.integers(0, T + 1, B) if rng.random() < 0.3 else None
@@ -97,30 +97,30 @@ def _jitted(cell: Cell, p: Any, initial: Any, xs: Any, bar: Any, lengths: Any, r
 
 @dataclass(frozen=True)
 class Seen:
-    """What the check said of one problem of a stranger's, and of the same with a mistake planted."""
+    """The check's verdicts on one stranger's problem, right and with a planted mistake."""
 
     seed: int
     style: str
     right: str
-    """The verdict, or the error, on the right one."""
+    """The verdict, or the error, for the right problem."""
     wrong: str | None
-    """The same of the wrong one; None where no mistake could be planted, every gradient being zero."""
+    """The same for the wrong problem; None if every gradient is zero, so that no mistake could be planted."""
     planted: str
     elements: int
     seconds: float
 
     @property
     def alarm(self) -> bool:
-        """Whether the right one is called anything but right."""
+        """Whether the right problem is called anything but right."""
         return self.right != "right"
 
     @property
     def missed(self) -> bool:
-        """Whether the wrong one is called anything but wrong."""
+        """Whether the wrong problem is called anything but wrong."""
         return self.wrong not in (WRONG, None)
 
 
-def seen(seed: int, only: str | None = None) -> Seen:
+def check_both(seed: int, only: str | None = None) -> Seen:
     """The two verdicts on the problem of this seed."""
     from benchmarks.strangers_code import draw as drawn
     from benchmarks.strangers_code import planted
@@ -128,7 +128,7 @@ def seen(seed: int, only: str | None = None) -> Seen:
     started = time.perf_counter()
     style, right = drawn(seed, only)
     verdict, elements = _verdict(right, seed)
-    _, again = drawn(seed, only)  # afresh: what the first check left on its objects is gone
+    _, again = drawn(seed, only)  # drawn again: the first check may leave state on its objects
     wrong, what = None, ""
     try:
         mistaken = planted(again, style, seed)
@@ -145,13 +145,13 @@ def _verdict(problem: Problem, seed: int) -> tuple[str, int]:
         warnings.simplefilter("ignore")
         try:
             report = check(problem, seed=seed, explain=False)
-        except Exception as error:  # that the check is not made is a failure to be counted, whatever the reason
+        except Exception as error:  # a check that cannot be made is a failure to count, whatever the reason
             return f"{type(error).__name__}: {error}", 0
     return ("right" if report.right else report.verdict), report.elements
 
 
-def _alone() -> None:
-    """What a worker begins with: one thread, since there is one worker a core."""
+def _use_one_thread() -> None:
+    """Limit a worker to one thread, since there is one worker per core."""
     try:
         import torch
     except ImportError:
@@ -159,18 +159,19 @@ def _alone() -> None:
     torch.set_num_threads(1)
 
 
-def _all_seen(seeds: Iterable[int], only: str | None, workers: int) -> Iterator[Seen]:
+def _check_all(seeds: Iterable[int], only: str | None, workers: int) -> Iterator[Seen]:
     if workers == 1:
-        _alone()
-        yield from map(partial(seen, only=only), seeds)
+        _use_one_thread()
+        yield from map(partial(check_both, only=only), seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(workers, _alone, maxtasksperchild=500) as pool:
-        yield from pool.imap_unordered(partial(seen, only=only), seeds, chunksize=10)
+    with multiprocessing.get_context("spawn").Pool(workers, _use_one_thread, maxtasksperchild=500) as pool:
+        yield from pool.imap_unordered(partial(check_both, only=only), seeds, chunksize=10)
 
 
 @contextmanager
-def _compiled_in_haste() -> Iterator[None]:
-    """For the workers, which read the environment when they begin: each compilation is run a few times."""
+def _fast_compilation() -> Iterator[None]:
+    """Sets quick compilation in the environment that workers read at their start: each compiled program runs only a few
+    times."""
     before = os.environ.get("XLA_FLAGS")
     os.environ["XLA_FLAGS"] = " ".join([before or "", *quick_to_compile()])
     yield
@@ -181,10 +182,10 @@ def _compiled_in_haste() -> Iterator[None]:
 
 
 def strangers(problems: int, first: int, workers: int, only: str | None, out: Console) -> bool:
-    """Check problems of strangers', right and wrong; whether all verdicts are right."""
+    """Check strangers' problems, right and wrong; return whether all verdicts are right."""
     started, found = time.perf_counter(), []
-    with _compiled_in_haste():
-        every = _all_seen(range(first, first + problems), only, workers)
+    with _fast_compilation():
+        every = _check_all(range(first, first + problems), only, workers)
         for one in track(every, "checking", problems, console=out, disable=not out.is_terminal):
             found.append(one)
             if one.alarm:
@@ -205,7 +206,7 @@ def strangers(problems: int, first: int, workers: int, only: str | None, out: Co
 
 
 def _by_style(found: list[Seen]) -> Table:
-    """How many of each style, and what was said of them."""
+    """A table of the problems of each style and their verdicts."""
     table = Table("style", "right", "alarms", "undecided", "planted", "missed", "undecided", "ms", box=SIMPLE_HEAD)
     table.columns[0].no_wrap = True
     styles: dict[str, list[Seen]] = defaultdict(list)
@@ -222,12 +223,15 @@ def _by_style(found: list[Seen]) -> Table:
 
 @click.command()
 @click.option("--problems", default=200, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="Number of the first: its seed.")
-@click.option("--strangers", "written", is_flag=True, help="As strangers write them, each also with a mistake planted.")
-@click.option("--style", "only", help="Of the strangers' styles only this one.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes, for --strangers.")
+@click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="Seed of the first problem.")
+@click.option("--strangers", "written", is_flag=True, help="Imitate other authors' code, also with mistakes planted.")
+@click.option("--style", "only", help="With --strangers: only this style.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1), help="With --strangers: number of processes."
+)
 def main(problems: int, first: int, written: bool, only: str | None, workers: int) -> None:
-    """Check random right problems; exit code 1 if any is called wrong (or, of strangers' wrong ones, not wrong)."""
+    """Check random right problems. Exit code 1 if any is called wrong or, with --strangers, if a wrong one is not
+    called wrong."""
     out = Console()
     if written:
         from benchmarks.strangers_code import STYLES
@@ -236,7 +240,7 @@ def main(problems: int, first: int, written: bool, only: str | None, workers: in
             raise click.UsageError(f"--style must be one of {', '.join(STYLES)}, got {only!r}")
         sys.exit(0 if strangers(problems, first, workers, only, out) else 1)
     if only is not None or workers != 1:
-        raise click.UsageError("--style and --workers are of --strangers")
+        raise click.UsageError("--style and --workers need --strangers")
     alarms, elements, least = 0, 0, 1000.0
     for seed in track(range(first, first + problems), "checking", disable=not sys.stdout.isatty()):
         report = check(draw(np.random.default_rng(seed)), oracles=["balls"], seed=seed)

@@ -1,8 +1,9 @@
-"""One gradient of an LSTM on a GPU: by one kernel each way, by ours elsewhere, and by NVIDIA's.
+"""One gradient of an LSTM on a GPU: by one kernel each way, by our other ways, and by NVIDIA's cuDNN.
 
-The contenders of `gradient` that are not another framework's cell, torch's layer being cuDNN's there; the persistent
-kernels; and cuDNN by jax.experimental.rnn, float32 alone. In float32, with products of 24 bits ("highest") and of
-TF32's 11, and in bfloat16. Needs a GPU: on the CPU, --quick interprets the kernels, to show that all of it works.
+The contenders are those of `gradient` except other frameworks' cells (torch's layer is cuDNN on a GPU), the persistent
+kernels, and cuDNN by jax.experimental.rnn, in float32 only. Arithmetics: float32 with products of 24 bits ("highest")
+and of TF32's 11 bits, and bfloat16. Needs a GPU: on the CPU, --quick interprets the kernels to show that everything
+works.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SIZES = (
 """T, B, D, H."""
 QUICK = (8, 16, 16, 16)
 ARITHMETICS = (("float32", "highest"), ("float32", "tensorfloat32"), ("bfloat16", "tensorfloat32"))
-"""Of the arrays, and of float32's products."""
+"""The dtype of the arrays, and the precision of float32's products."""
 KERNELS = f"{OURS}, persistent kernels"
 SECONDS = 3.0
 
@@ -50,13 +51,13 @@ def measure(setting: Setting) -> list[Row]:
         about = dict(zip("TBDH", size, strict=True)) | {"dtype": dtype, "what": f"{GRADIENT}, {products} products"}
         right = truth(given)[1][2]
         with multiplied(products):
-            rows += measured(everyone(given), near(right, given.dtype), setting, SECONDS, **about)
+            rows += measured(contenders_on_gpu(given), near(right, given.dtype), setting, SECONDS, **about)
     return rows
 
 
 @contextmanager
 def multiplied(products: str) -> Iterator[None]:
-    """Products of float32 are made so within, by JAX and by torch."""
+    """Inside, JAX and torch compute float32 products in this precision."""
     try:
         from torch.backends import cudnn as by_torch
     except ImportError:
@@ -67,8 +68,8 @@ def multiplied(products: str) -> Iterator[None]:
         yield
 
 
-def everyone(given: FeatureCase) -> dict[str, Contender]:
-    """By name: what is timed, and how the gradient of the inputs is taken out of what it gives."""
+def contenders_on_gpu(given: FeatureCase) -> dict[str, Contender]:
+    """By name, the function to time, and how to get the gradient of the inputs from its result."""
     found = {name: one for name, one in contenders(given).items() if name not in PEERS}
     more = {KERNELS: jitted(partial(by_scan, persistent.bptt), given, given.params)}
     if jax.default_backend() == "gpu" and given.dtype == np.float32:
@@ -77,7 +78,7 @@ def everyone(given: FeatureCase) -> dict[str, Contender]:
 
 
 def by_cudnn(given: FeatureCase, buffer: Any, initial: Any, xs: Any) -> Outputs:
-    """JAX's own call of cuDNN; batch first, and one flat buffer of weights."""
+    """JAX's own call of cuDNN, which puts the batch first and all weights in one flat buffer."""
     from jax.experimental import rnn
 
     (T, B, D), H = xs.shape, initial[0].h.shape[-1]
@@ -87,5 +88,5 @@ def by_cudnn(given: FeatureCase, buffer: Any, initial: Any, xs: Any) -> Outputs:
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """Everyone's time as multiples of the kernels'."""
+    """Tables of all times as multiples of the kernels' time."""
     return list(beside(rows, KERNELS))

@@ -1,11 +1,11 @@
-"""One gradient of an LSTM at five sizes, float32: ours, and everyone's.
+"""One gradient of an LSTM at five sizes, float32: ours, and other libraries'.
 
-Forward and backward of one layer: the gradients of parameters, initial state and inputs, of a random cotangent of every
-output. Ours is `fast_lstm`, the hand-written pass arranged for speed, its batch split over a device a core where it can
-be; the same on one device; and `sequence.bptt`, the reference. Beside them JAX's autodiff of the plain scan, the layers
-of Flax, Equinox, Haiku and Keras under JAX's autodiff, each jitted, and torch's nn.LSTM: what is installed. All have
-the same numbers, each in its own layout, and of each the gradient of the inputs, which has come all the way back, is
-compared with float64's before anything is timed.
+Forward and backward of one layer: the gradients of parameters, initial state and inputs, for a random cotangent of
+every output. Ours are `fast_lstm`, the hand-written pass arranged for speed, with its batch split over one device per
+core where possible; the same on one device; and `sequence.bptt`, the reference. The others are JAX's autodiff of the
+plain scan; the layers of Flax, Equinox, Haiku and Keras under JAX's autodiff, each jitted; and torch's nn.LSTM, as far
+as installed. All have the same numbers, each in its own layout. Before timing, the gradient of the inputs, which has
+come all the way back, is compared with float64's.
 """
 
 from __future__ import annotations
@@ -45,22 +45,23 @@ PEERS = {
 OURS, REFERENCE, TORCH = "lstm_ref", "sequence.bptt", "torch nn.LSTM"
 GRADIENT = "forward and backward"
 FRESH = 2**24
-"""Bytes of a tape with which a program takes more than glibc's malloc keeps for the next time, 32 MiB at most."""
+"""Bytes of a tape above which a program takes more memory than glibc's malloc keeps for the next call, 32 MiB at
+most."""
 UNITS_A_ROW = 16
-"""Hidden units for each row of a device at most, for a batch to be split: at every step a device reads all of W_h,
-however few its rows. Measured on two cores at T = 20, D = H = 256, 512, 1024: split, 32 rows took 0.9, 1.05, 1.3 times
-as long, 64 rows 0.9, 0.9, 1.2 times."""
+"""Most hidden units per row of a device for which a batch is split: at every step a device reads all of W_h, however
+few its rows. Measured on two cores at T = 20, D = H = 256, 512, 1024: split, 32 rows took 0.9, 1.05, 1.3 times as
+long, 64 rows 0.9, 0.9, 1.2 times."""
 WORTH = 2**15
-"""Bytes of a step's pre-activations at least, for the same."""
+"""Least bytes of a step's pre-activations for which a batch is split."""
 SECONDS = 3.0
-"""Of rounds, at each size in each process."""
+"""Seconds of rounds at each size in each process."""
 PROCESSES = 3
 
 Gradient = Callable[[], Any]
 
 
 def problem(T: int, B: int, D: int, H: int, dtype: Any = np.float32) -> FeatureCase:
-    """Kernels of the size that they are initialised with, everything else normal."""
+    """A random problem: kernels of their size at initialisation, everything else standard normal."""
     rng = np.random.default_rng(0)
     drawn = lambda shape, scale=1.0: (scale * rng.standard_normal(shape)).astype(dtype)  # noqa: E731
     params = jax.tree.map(
@@ -72,7 +73,7 @@ def problem(T: int, B: int, D: int, H: int, dtype: Any = np.float32) -> FeatureC
 
 
 def by_scan(recurrence: Any, given: FeatureCase, weights: Any, initial: Any, xs: Any) -> Outputs:
-    """Ours, as a framework's forward is called."""
+    """Our recurrence, with the signature of a framework's forward."""
     hs, final = recurrence(lstm, weights[0], initial[0], xs)
     return Outputs(hs, [final])
 
@@ -94,10 +95,11 @@ def fast(
 ) -> Gradient:
     """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs.
 
-    The rows are split over the devices named; where none are, over as many as `devices` says.
+    The rows are split over the named devices or, by default, over as many as `devices` says.
 
-    Where the tape is large, forward and backward are compiled each by itself: it is then arrays of its own, and no part
-    of the one piece of memory that a program takes, which above 32 MiB the system finds and clears anew at every call.
+    If the tape is large, forward and backward are compiled separately. The tape then consists of arrays of its own and
+    is not part of the one block of memory that a program takes, which above 32 MiB the system allocates and clears anew
+    at every call.
     """
     mesh = Mesh(np.array(over or jax.devices()[: devices(given)]), ("rows",))
     copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
@@ -118,7 +120,7 @@ def fast(
 
 
 def devices(given: FeatureCase) -> int:
-    """On how many the rows are split."""
+    """The number of devices over which the rows are split."""
     (B, H), all_devices = given.initial[0].h.shape, jax.device_count()
     worth = 4 * B * H * given.dtype.itemsize >= WORTH and H * all_devices <= UNITS_A_ROW * B
     return all_devices if B % all_devices == 0 and worth else 1
@@ -129,7 +131,7 @@ def _fast_bptt(cell: Any, *read: Any) -> Outputs:
 
 
 def torchs(given: FeatureCase, backward: bool = True) -> Gradient:
-    """torch's native layer: its gradients, or its outputs. Raises ImportError where it cannot use the device."""
+    """torch's native layer: its gradients, or its outputs. Raises ImportError if it cannot use the device."""
     import torch
 
     on_gpu = jax.default_backend() == "gpu"
@@ -161,7 +163,7 @@ def of_torch(given: FeatureCase) -> Callable[[Any], Any]:
 
 
 def peers(given: FeatureCase) -> dict[str, tuple[Callable[..., Any], Any]]:
-    """By name: another framework's forward, and its weights; those that are installed."""
+    """By name, the forward and the weights of each other framework that is installed."""
     found = {}
     for name, (framework, layout) in PEERS.items():
         with suppress(ImportError, CannotEvaluate):
@@ -170,7 +172,7 @@ def peers(given: FeatureCase) -> dict[str, tuple[Callable[..., Any], Any]]:
 
 
 def contenders(given: FeatureCase) -> dict[str, Contender]:
-    """By name: what is timed, and how the gradient of the inputs is taken out of what it gives."""
+    """By name, the function to time, and how to get the gradient of the inputs from its result."""
     of_xs = lambda found: found[2]  # noqa: E731
     found: dict[str, Contender] = {
         OURS: (fast(given), of_xs),
@@ -186,8 +188,8 @@ def contenders(given: FeatureCase) -> dict[str, Contender]:
 
 
 def truth(given: FeatureCase, recurrence: Any = sequence.scan) -> Any:
-    """Outputs, and gradients of (parameters, initial states, inputs), in float64, of the problem's numbers: by autodiff
-    of the scan, if by nothing else."""
+    """Outputs, and gradients of (parameters, initial states, inputs), in float64; by autodiff of the scan, unless
+    another recurrence is given."""
     read = given.params, given.initial, given.xs, given.bar
     with x64():
         found = _truth(recurrence, *jax.tree.map(lambda v: jax.numpy.asarray(v, np.float64), read))
@@ -201,7 +203,7 @@ def _truth(recurrence: Any, params: Any, initial: Any, xs: Any, bar: Any) -> Any
 
 
 def gradients(size: tuple[int, ...], setting: Setting, seconds: float, **about: Any) -> list[Row]:
-    """The rows of one size, float32: the limits, and all contenders."""
+    """The rows of one size in float32: the limits, and all contenders."""
     given = problem(*size)
     about |= dict(zip("TBDH", size, strict=True)) | {"dtype": "float32"}
     judge = near(truth(given)[1][2], given.dtype)
@@ -224,11 +226,11 @@ def measure(setting: Setting) -> list[Row]:
 
 
 def alone(size: tuple[int, ...]) -> list[Row]:
-    """The rows of one size, from a process that has done nothing yet: after large arrays, small ones lie elsewhere."""
+    """The rows of one size, measured in a fresh process: after large arrays, small ones get other places in memory."""
     use("cpu")
     return gradients(size, Setting(), SECONDS, what=GRADIENT)
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """Everyone's time as multiples of ours."""
+    """Tables of all times as multiples of ours."""
     return list(beside(rows, OURS))

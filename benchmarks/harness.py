@@ -1,14 +1,14 @@
-"""What the questions share: contenders that are judged, then timed in turns, rows, tables, and records in files.
+"""Shared by all questions: checks and timing of contenders, rows, tables, and records in files.
 
-A row is one measured thing: a flat dict of plain numbers and texts. What it is about stands in the fields `ABOUT`; what
-was measured, in others:
+A row is one measured thing: a flat dict of plain numbers and texts. The fields `ABOUT` say what it is about; the other
+fields hold the measurements:
 
     seconds              median of the rounds
     spread               their interquartile range; of several processes, the range of their medians
-    peak_bytes           what the compiled program takes beside its inputs and outputs
+    peak_bytes           memory of the compiled program besides its inputs and outputs
     first_call_seconds   the first call, compilation included
-    compile_seconds      what the first call took more than a later one
-    digits               of the result, beside float64's
+    compile_seconds      time of the first call beyond that of a later one
+    digits               digits of the result that agree with float64's
     wrong                why it was not timed
 """
 
@@ -38,11 +38,11 @@ from lstm_ref.errors import BadInput
 
 Row = dict[str, Any]
 Contender = tuple[Callable[[], Any], Callable[[Any], Any]]
-"""What is timed, which waits until its result is there; and how what is judged is taken out of the result."""
+"""The function to time, which waits for its result, and how to get the value to judge from that result."""
 
 SIZES = ("T", "B", "D", "H", "devices")
 ABOUT = ("question", "what", "name", "dtype", *SIZES)
-"""Fields that say what a row is about: no two rows have the same."""
+"""Fields that say what a row is about: no two rows agree in all of them."""
 PEERS = ("torch", "flax", "equinox", "dm-haiku", "keras", "chex", "hypothesis")
 GENERATOR = "lstm_ref benchmarks"
 BURST = 0.03
@@ -58,10 +58,10 @@ class Setting(NamedTuple):
 
     device: str = "cpu"
     quick: bool = False
-    """The least that shows that everything works; its times mean little."""
+    """Whether to run only the minimum that shows that everything works; its times mean little."""
 
     def each(self, items: Iterable[Any], what: str) -> Iterator[Any]:
-        """The items, with a bar on standard error."""
+        """The items, with a progress bar on standard error."""
         console = Console(stderr=True)
         return iter(track(list(items), what, console=console, transient=True, disable=not console.is_terminal))
 
@@ -76,7 +76,7 @@ def measured(
     seconds: float = 2.0,
     **about: Any,
 ) -> list[Row]:
-    """A row of each contender; timed are those of whose result `judge` gives a row without `wrong`."""
+    """A row for each contender. Only those are timed whose result `judge` accepts: its row has no `wrong`."""
     rows = judged(contenders, judge, **about)
     right = {name: run for name, (run, _) in contenders.items() if "wrong" not in rows[name]}
     for name, times in in_turns(right, setting, seconds).items():
@@ -94,18 +94,19 @@ def judged(contenders: dict[str, Contender], judge: Callable[[Any], Row], **abou
             found = run()
             first = time.perf_counter() - started
             rows[name] = about | {"name": name, "first_call_seconds": first} | judge(read(found))
-        except Exception as error:  # whatever a peer of another version may raise
+        except Exception as error:  # another version of a library may raise anything
             line = (str(error).strip().splitlines() or [""])[0][:150]
             rows[name] = about | {"name": name, "wrong": f"{type(error).__name__}: {line}"}
     return rows
 
 
 def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:
-    """Seconds of a call in each of seven or more rounds, A B C A B C, so that a drift of the machine is everybody's.
+    """Seconds of a call in each of seven or more rounds, in turns A B C A B C, so that a drift of the machine affects
+    all.
 
-    Some threads wait busily after they have answered (torch's do), and slow down who comes next, by 7 ms in all: one
-    whose turn it is first makes calls that are not timed, for a `BURST`, one at least; then a call much shorter than
-    `BURST` is made again until that is over, and the median counts. Quick, there is neither.
+    Some threads wait busily after their answer (torch's do) and slow down the next contender, by 7 ms in all. So each
+    turn starts with untimed calls for a `BURST`, at least one. Then a call much shorter than `BURST` is repeated until
+    another `BURST` is over, and its median counts. In a quick run both are skipped.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (7, seconds, BURST)
@@ -120,7 +121,7 @@ def _burst(run: Callable[[], Any], seconds: float) -> float:
     times: list[float] = []
     begun = time.perf_counter()
     while time.perf_counter() - begun < seconds:
-        run()  # disturbed by who came before
+        run()  # disturbed by the contender before
     while not times or sum(times) < seconds:
         before = time.perf_counter()
         run()
@@ -129,13 +130,14 @@ def _burst(run: Callable[[], Any], seconds: float) -> float:
 
 
 def summary(times: list[float], units: float = 1.0) -> Row:
-    """Median, spread and number of the rounds; seconds a unit where a call makes several."""
+    """Median, spread and number of the rounds; seconds per unit if a call does several units."""
     low, median, high = np.percentile(np.array(times) / units, (25, 50, 75)).tolist()
     return {"seconds": median, "spread": high - low, "rounds": len(times)}
 
 
 def near(truth: Any, dtype: Any) -> Callable[[Any], Row]:
-    """Judges arrays by the fewest digits of any beside the truth's: at least half of those that the arithmetic holds.
+    """A judge of arrays by the fewest digits that any agrees with the truth: at least half of the arithmetic's digits
+    are required.
 
     Roundings of either sign add up to √n·ε after n of them, which is less than √ε for all n < 1/ε.
     """
@@ -157,7 +159,7 @@ def near(truth: Any, dtype: Any) -> Callable[[Any], Row]:
 
 
 def mantissa_bits(dtype: Any) -> int:
-    """Of products in the dtype; float32's are TF32 on a GPU unless more was asked for."""
+    """Significant bits of products in the dtype; float32's are TF32 on a GPU unless a higher precision was set."""
     more = jax.config.jax_default_matmul_precision in ("highest", "float32")
     if dtype == np.float32 and jax.default_backend() == "gpu" and not more:
         return 11
@@ -165,11 +167,12 @@ def mantissa_bits(dtype: Any) -> int:
 
 
 def use(device: str) -> None:
-    """Let JAX compute there. Raises BadInput where there is none."""
+    """Make JAX compute on the device. Raises BadInput if there is none."""
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
-        with suppress(RuntimeError):  # too late: JAX computes already
-            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))  # what a batch is split over
+        with suppress(RuntimeError):  # fails if JAX is already in use
+            # the devices over which a batch is split
+            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
     try:
         jax.devices(device)
     except RuntimeError:
@@ -177,7 +180,8 @@ def use(device: str) -> None:
 
 
 def apart(module: str, function: str, *arguments: Any, **about: Any) -> list[Row]:
-    """The rows that a function of benchmarks/<module>.py gives in a new process, on the CPU; if none, why not."""
+    """The rows that a function of benchmarks/<module>.py returns in a new process on the CPU; if it fails, a row with
+    the reason."""
     call = f"file.{function}(*{arguments!r})"
     imports = f"import json; from benchmarks import {module} as file; from benchmarks.harness import Setting"
     code = f"{imports}; print(json.dumps({call}))"
@@ -192,9 +196,10 @@ def apart(module: str, function: str, *arguments: Any, **about: Any) -> list[Row
 
 
 def middle(processes: Iterable[list[Row]]) -> list[Row]:
-    """Of the rows about the same in several processes, that of the middle time; or one that is wrong, if any is.
+    """From rows about the same thing in several processes, the one with the middle time; or one that is wrong, if any
+    is.
 
-    Where arrays lie in memory is drawn anew for each process, and makes a contender some 5 % slower in all rounds.
+    The places of arrays in memory differ between processes, and can make a contender some 5 % slower in all rounds.
     """
     same: dict[tuple[Any, ...], list[Row]] = {}
     for row in (row for rows in processes for row in rows):
@@ -214,7 +219,7 @@ def _middle(rows: list[Row]) -> Row:
 
 
 def sizes_of(row: Row) -> str:
-    """As "50, 16, 32, 32"."""
+    """The sizes of a row as text, "50, 16, 32, 32"."""
     return ", ".join(str(row[k]) for k in SIZES if k in row)
 
 
@@ -244,7 +249,7 @@ def _cell(row: Row | None, field: str, unit: float | None) -> str:
 
 
 def readable(value: float, field: str = "seconds") -> str:
-    """As "1.23 ms"; "1.23 MB" of a field of bytes."""
+    """A value as text: "1.23 ms", or "1.23 MB" for a field of bytes."""
     units = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
     if not field.endswith("bytes"):
         units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -256,7 +261,8 @@ def readable(value: float, field: str = "seconds") -> str:
 
 
 def environment(device: str) -> dict[str, str]:
-    """What the figures depend on: machine, device, versions, precision of products. Peers not installed: "absent"."""
+    """The facts that figures depend on: machine, device, versions, precision of products. Libraries not installed are
+    "absent"."""
     found = core() | {
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "processor": _processor(),
@@ -288,7 +294,7 @@ def _processor() -> str:
 
 
 def key(row: Row) -> tuple[Any, ...]:
-    """What the row is about."""
+    """The fields that say what the row is about."""
     return tuple(row.get(k) for k in ABOUT)
 
 
@@ -301,7 +307,7 @@ def write(path: Path, environment: dict[str, str], rows: list[Row]) -> None:
 
 
 def read(path: Path) -> tuple[dict[str, str], list[Row]]:
-    """Environment and rows of a record. Raises BadInput where the file is none."""
+    """The environment and rows of a record. Raises BadInput if the file is not a record."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,9 +1,9 @@
-"""What an LSTM's time cannot fall below: its products at full speed, and its bytes at the speed of a copy.
+"""Lower limits of an LSTM's time: its products at full speed, and its bytes at the speed of a copy.
 
-Products: x w_x and h w_h of all steps, 2·T·B·(D + H)·4H operations; the backward pass makes two of each again, one for
-the weights and one for what was multiplied. Bytes: h w_h wants w_h in every step; the tape holds i f g o c of every
-step, is written once and read once; inputs and outputs, or their cotangents, pass once each way. A matrix that stays in
-a cache is read faster than a copy goes through memory: there the second limit lies above what can be reached.
+Products: x w_x and h w_h of all steps, 2·T·B·(D + H)·4H operations; for each, the backward pass computes two more, one
+for the weights and one for the other factor. Bytes: h w_h reads w_h in every step; the tape holds i f g o c of every
+step and is written once and read once; inputs and outputs, or their cotangents, pass once each way. A matrix that stays
+in a cache is read faster than a copy passes through memory: in that case the second limit is too high.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PRODUCTS, MEMORY = "limit: products", "limit: memory"
 
 
 def operations(T: int, B: int, D: int, H: int, backward: bool) -> int:
-    """Of the matrix products."""
+    """Number of operations of the matrix products."""
     return (3 if backward else 1) * 2 * T * B * (D + H) * 4 * H
 
 
 def bytes_moved(T: int, B: int, D: int, H: int, backward: bool, item: int) -> int:
-    """At least, between memory and cores."""
+    """Least number of bytes that pass between memory and cores."""
     one_way = T * H * 4 * H + D * 4 * H + T * B * (D + H)
     tape = 5 * T * B * H
     return item * (2 * one_way + 2 * tape if backward else one_way)
@@ -33,7 +33,7 @@ def bytes_moved(T: int, B: int, D: int, H: int, backward: bool, item: int) -> in
 
 @cache
 def product(dtype: Any, setting: Setting) -> Row:
-    """Seconds an operation of a large matrix product."""
+    """Seconds per operation of a large matrix product."""
     n = 128 if setting.quick else 2048
     a = jax.numpy.ones((n, n), dtype)
     run = jax.jit(lambda a: a @ a)
@@ -43,7 +43,7 @@ def product(dtype: Any, setting: Setting) -> Row:
 
 @cache
 def copy(setting: Setting) -> Row:
-    """Seconds a byte that is read or written, in place, so that no new memory has to be found."""
+    """Seconds per byte read or written, copied in place, so that no memory is allocated."""
     a = jax.numpy.zeros(2**16 if setting.quick else 2**26, np.float32)
     run = jax.jit(lambda a: a + 1, donate_argnums=0)
 

@@ -1,10 +1,11 @@
 """How much memory does one gradient of an LSTM take, against the number of steps? Float32, B = 8, D = H = 128.
 
-By autodiff of the plain scan; `sequence.bptt`; `checkpointed.bptt` with pieces, and with pieces of pieces; and as a
-peer `jax.checkpoint` around every piece of a nested scan. Two figures of each, from a process of its own: `peak_bytes`,
-what XLA says that the compiled program takes beside inputs and outputs; and, as a witness, `resident_bytes`, by how
-much the process grew at its highest point in the first call, outputs taken off. The exponent of T is fitted to the
-upper half of the sizes. Then a text of 100,000 characters as one sequence, trained on by plain gradient descent.
+The ways: autodiff of the plain scan; `sequence.bptt`; `checkpointed.bptt` with pieces, and with pieces of pieces; and,
+for comparison, `jax.checkpoint` around every piece of a nested scan. Each runs in its own process and gives two
+figures: `peak_bytes`, what the compiled program takes besides inputs and outputs, according to XLA; and, to confirm it,
+`resident_bytes`, the growth of the process at its highest point in the first call, minus the outputs. The exponent of T
+is fitted to the upper half of the sizes. Finally, a text of 100,000 characters is trained on as one sequence by plain
+gradient descent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from lstm_ref.through_time import checkpointed
 B, D, H = 8, 128, 128
 STEPS = (625, 1250, 2500, 5000, 10_000, 20_000)
 LONG = 100_000
-"""Steps that ours alone are asked for."""
+"""Numbers of steps for which only ours is run."""
 QUICK = (6, 12)
 OURS, TWO_LEVELS = "lstm_ref checkpointed", "lstm_ref checkpointed, two levels"
 GRADIENT, TRAINING = "against T", "step of training on one text"
@@ -44,13 +45,13 @@ UPDATES = 8
 
 
 def in_pieces(levels: int, cell: Any, p: Any, initial: Any, xs: Any) -> sequence.Outputs:
-    """By so many levels of pieces, within the least budget that does."""
+    """`checkpointed.bptt` with so many levels of pieces, within the smallest budget that suffices."""
     least = checkpointed.in_levels(levels, len(xs), *checkpointed.bytes_of(cell, p, initial, xs))
     return checkpointed.bptt(cell, p, initial, xs, budget=least.held)
 
 
 def remat(cell: Any, p: Any, initial: Any, xs: Any) -> sequence.Outputs:
-    """JAX's own: a scan over pieces of about √T steps, each a `jax.checkpoint` around a scan."""
+    """JAX's own way: a scan over pieces of about √T steps, each a `jax.checkpoint` around a scan."""
     T = len(xs)
     k = max(k for k in range(1, int(T**0.5) + 1) if T % k == 0)
 
@@ -76,7 +77,8 @@ WAYS: dict[str, Any] = {
 
 
 def alone(about: Row, setting: Setting) -> list[Row]:
-    """The row of one gradient. Judged are those of parameters and initial state: they have come all the way back."""
+    """The row of one gradient. The gradients of parameters and initial state are judged: they have come all the way
+    back."""
     given = problem(about["T"], B, D, H)
     read = jax.block_until_ready(jax.tree.map(jnp.asarray, (given.params, given.initial, given.xs, given.bar)))
     way = partial(by_scan, WAYS[about["name"]], None)
@@ -86,7 +88,7 @@ def alone(about: Row, setting: Setting) -> list[Row]:
 
     def judge(found: Any) -> Row:
         grown = highest() - before - sizes.output_size_in_bytes
-        right = truth(given, sequence.scan if len(given.xs) < LONG else WAYS[OURS])  # autodiff's needs many gigabytes
+        right = truth(given, sequence.scan if len(given.xs) < LONG else WAYS[OURS])  # autodiff needs many gigabytes
         figures = {"peak_bytes": sizes.temp_size_in_bytes, "resident_bytes": grown}
         return figures | near(right[1][:2], given.dtype)(found)
 
@@ -96,7 +98,8 @@ def alone(about: Row, setting: Setting) -> list[Row]:
 
 
 def highest(anew: bool = False) -> int:
-    """Bytes of the process at its highest point; anew: from now on, where the system can forget the past (Linux)."""
+    """Largest memory of the process, in bytes; with `anew`, counted from now on, if the system can reset the count
+    (Linux)."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -107,7 +110,8 @@ def highest(anew: bool = False) -> int:
 
 
 def train(about: Row) -> list[Row]:
-    """The row of some steps down the gradient of one text, through all of it: seconds, and nats a character of each."""
+    """The row of some gradient steps on one text, back through all of it: seconds, and nats per character at each
+    step."""
     text = "".join(f.read_text() for f in sorted(PAGES.glob("*.md"))).encode("ascii", "ignore")[: about["T"] + 1]
     characters, ids = np.unique(np.frombuffer(text, np.uint8), return_inverse=True)
     V, rng = len(characters), np.random.default_rng(0)
@@ -139,7 +143,7 @@ def train(about: Row) -> list[Row]:
 
 
 def measure(setting: Setting) -> list[Row]:
-    """Rows of all ways and numbers of steps, exponents, and the training; quick, all in this process."""
+    """Rows of all ways and numbers of steps, exponents, and the training; in a quick run, all in this process."""
     if setting.device != "cpu":
         raise Elsewhere("the memory is that of processes on the CPU: ask with --device cpu")
     steps, long = (QUICK, QUICK[-1]) if setting.quick else (STEPS, LONG)
@@ -148,7 +152,7 @@ def measure(setting: Setting) -> list[Row]:
     rows: list[Row] = []
     for T, name in setting.each(asked, "memory"):
         about = {"what": GRADIENT, "name": name, "dtype": "float32", **dict(zip("TBDH", (T, B, D, H), strict=True))}
-        how = Setting(quick=setting.quick or T == LONG)  # two rounds, which are minutes
+        how = Setting(quick=setting.quick or T == LONG)  # two rounds, because each takes minutes
         rows += alone(about, how) if setting.quick else apart("memory", "alone", about, how, **about)
     rows += exponents(rows, "T", "peak_bytes")
     about = {"what": TRAINING, "name": OURS, "dtype": "float32", "T": long, "B": 1, "H": H}
@@ -156,7 +160,7 @@ def measure(setting: Setting) -> list[Row]:
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """The exponents; bytes, and seconds, as multiples of ours; the training."""
+    """Tables of the exponents, of bytes and seconds as multiples of ours, and of the training."""
     found = fitted(rows, "memory", {"T": 0.5})
     gradients = [row for row in rows if row["what"] == GRADIENT]
     for field in ("peak_bytes", "resident_bytes", "seconds"):

@@ -1,9 +1,9 @@
-"""What does a batch gain that is split over devices? One gradient of an LSTM, float32, on threads of the CPU.
+"""What is gained by splitting a batch over devices? One gradient of an LSTM, float32, on threads of the CPU.
 
-The gradient by `fast_lstm` over 1, 2, 4 and 8 devices, each number in a process of its own; beside it, in turns, the
-same batch on one of them. One batch, split ever finer; then as many rows for every device. No more can be gained than
-there are cores, less those that one device's matrix products keep busy already. Of a split batch the gradients of the
-parameters are sums over the devices: they are judged too.
+The gradient by `fast_lstm` over 1, 2, 4 and 8 devices, each number in its own process, in turns with the same batch on
+one of them. First one batch is split ever finer; then every device gets equally many rows. The gain is at most the
+number of cores, less those that one device's matrix products already use. With a split batch, the gradients of the
+parameters are sums over the devices, so they are judged too.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from benchmarks.harness import Elsewhere, Row, Setting, apart, beside, measured,
 
 DEVICES = (1, 2, 4, 8)
 SIZE = (100, 64, 64, 128)
-"""T, B, D, H: the batch that is split."""
+"""T, B, D, H of the batch that is split."""
 ROWS = 16
-"""Of every device, where each has as many."""
+"""T, B, D, H of each device's batch, if every device gets equally many rows."""
 SPLIT, EACH = "one batch, split", "as many rows for every device"
 ONE = f"{OURS}, one device"
 SECONDS = 4.0
 
 
 def measure(setting: Setting) -> list[Row]:
-    """Rows of both ways to share, for every number of devices."""
+    """Rows of both ways to share the work, for every number of devices."""
     if setting.device != "cpu":
         raise Elsewhere("the devices are threads of the CPU: ask with --device cpu")
     T, B, D, H = SIZE
@@ -43,7 +43,7 @@ def measure(setting: Setting) -> list[Row]:
 
 
 def timed(about: Row, setting: Setting) -> list[Row]:
-    """The rows of one number of devices, in a process that has done nothing yet."""
+    """The rows of one number of devices, measured in a fresh process."""
     jax.config.update("jax_num_cpu_devices", about["devices"])
     given = problem(*(about[k] for k in "TBDH"))
     _, (p_bars, initial_bars, xs_bar) = truth(given)
@@ -56,5 +56,5 @@ def timed(about: Row, setting: Setting) -> list[Row]:
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """The time of a split batch as a multiple of one device's."""
+    """Tables of a split batch's time as a multiple of one device's."""
     return list(beside(rows, ONE))

@@ -1,10 +1,10 @@
 """Does the check find every mistake, and do others? `python -m benchmarks.mutation`
 
-Every mistake that the rules make of every hand-written backward pass of this package (`lstm_ref.selfcheck.mutants`) is
-checked at the built-in problems, and the same wrong functions at the same problem by torch's gradcheck, JAX's
-check_grads and chex's assert_numerical_grads at their defaults (in float64, and in float32), with the right functions
-beside them, and with gradients that are nearly right. Printed: how many each finds, what survives, and how often each
-calls a right function wrong.
+Our check runs at the built-in problems on every mistake that the rules make of every hand-written backward pass of this
+package (`lstm_ref.selfcheck.mutants`). torch's gradcheck, JAX's check_grads and chex's assert_numerical_grads judge the
+same wrong functions at the same problem, at their defaults (in float64, and in float32). All tools also judge the right
+functions, and gradients that are nearly right. The output lists how many mistakes each tool finds, which survive, and
+how often each calls a right function wrong.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ VANISHING_STEPS = 30
 
 
 class _Flat:
-    """A problem as a NumPy function of a list of arrays, and its claim as the backward of one list from another."""
+    """A problem as a NumPy function of a list of arrays, with a claim that maps such lists."""
 
     def __init__(self, problem: Problem, dtype: Any) -> None:
         self.problem = problem
@@ -202,7 +202,7 @@ def _part(of: tuple[str, int], parts: int, every: int, peers: bool) -> list[tupl
 
 
 def _false_alarms() -> dict[str, Counter[str]]:
-    """How each tool judges the right functions."""
+    """Counts of each tool's verdicts on the right functions."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in PEERS}
     for name, build in builtin.problems().items():
         if not name.startswith(("time/", "layer/")) or "custom-vjp" in name:
@@ -216,7 +216,7 @@ def _false_alarms() -> dict[str, Counter[str]]:
 
 
 def subtle() -> dict[str, Problem]:
-    """Wrong gradients that are nearly right: one element a little off, and cuts where the gradient has vanished."""
+    """Wrong gradients that are nearly right: one element slightly off, and cuts where the gradient has vanished."""
     right = builtin.through_time(lstm, np.random.default_rng(0))
 
     def off_by(part: float) -> Problem:
@@ -234,7 +234,7 @@ def subtle() -> dict[str, Problem]:
 
 
 def _cut(k: int) -> Problem:
-    """An LSTM whose forget bias is 0, with a loss on its last output; the backward pass ends after k steps."""
+    """An LSTM with forget bias 0 and a loss on its last output, whose backward pass stops after k steps."""
     rng = np.random.default_rng(0)
     B, D, H, T = 2, 3, 4, VANISHING_STEPS
     inputs = {
@@ -262,10 +262,10 @@ def _cut(k: int) -> Problem:
 
 @click.command()
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Take every n-th mutant.")
-@click.option("--peers/--no-peers", default=True, show_default=True, help="Ask the other tools too.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Run the other tools too.")
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
-@click.option("--only", default="", help="Take the units whose name contains this: cells/, lstm, layers …")
-@click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all answers as JSON.")
+@click.option("--only", default="", help="Take only the units whose name contains this: cells/, lstm, layers …")
+@click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all verdicts as JSON.")
 def main(every: int, peers: bool, processes: int, output: str | None, only: str) -> None:
     """Exit code 1 if a mutant survives our check, or cannot be run by it."""
     started, out = time.perf_counter(), Console(width=160)

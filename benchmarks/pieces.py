@@ -1,7 +1,7 @@
 """How long should a piece of the fast LSTM be, and what do blocks of one row gain? Float32.
 
-The gradient as `gradient` asks it, in pieces of the way's own choice, of a quarter to four times as many steps, and of
-all steps at once; and with one row multiplied as it stands, not in blocks (FL2).
+The gradient as in `gradient`: in pieces of the length that the code chooses, of a quarter to four times as many steps,
+and of all steps at once; and with a single row multiplied as one product, not in blocks (FL2).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SECONDS = 3.0
 
 
 def contenders(given: FeatureCase) -> dict[str, Contender]:
-    """By name: gradients in pieces of that length."""
+    """By name, the gradient in pieces of that length."""
     T, B, H = given.bar.hs.shape
     chosen = fast_lstm.piece_length(T, B // devices(given), H, given.dtype.itemsize)
     steps = {OURS: chosen} | {f"× {k}": round(k * chosen) for k in TIMES if 1 <= round(k * chosen) < T}
@@ -34,7 +34,7 @@ def contenders(given: FeatureCase) -> dict[str, Contender]:
 
 
 def _without_blocks(half: Any) -> Any:
-    """Of the way, with one row multiplied as it stands; traced anew, as JAX remembers what it has traced."""
+    """Forward or backward with a single row multiplied as one product; traced anew, because JAX remembers traces."""
     traced = {name: getattr(fast_lstm, name).__wrapped__ for name in ("_forward", "_backward")}
 
     def run(*arguments: Any) -> Any:
@@ -55,5 +55,5 @@ def measure(setting: Setting) -> list[Row]:
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """Other lengths' times as multiples of that of the one chosen."""
+    """Tables of the other lengths' times as multiples of the chosen length's."""
     return list(beside(rows, OURS))

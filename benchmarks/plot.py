@@ -1,4 +1,4 @@
-"""A picture of the rows: a panel for each thing measured, sizes across, what it takes up, a line for each contender."""
+"""Draws rows: one panel per measure, sizes across, the measure upwards, one line per contender."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lstm_ref.reporting.line_picture import require_new
 ACROSS = 3
 MEASURES = {"seconds": "median of the rounds", "peak_bytes": "at the peak, beside inputs and outputs"}
 Panel = tuple[str, str, list[Row]]
-"""What it shows, the field that is drawn, and its rows."""
+"""Title of a panel, the field that it draws, and its rows."""
 
 
 def panels(rows: list[Row]) -> list[Panel]:
-    """Those with more than one size."""
+    """The panels that have more than one size."""
     found = []
     for field in MEASURES:
         having = [row for row in rows if field in row]
@@ -28,7 +28,7 @@ def panels(rows: list[Row]) -> list[Panel]:
 
 
 def draw(rows: list[Row], path: Path, title: str) -> bool:
-    """Write the picture; False where there is nothing to draw. Raises BadInput where it cannot be written."""
+    """Write the picture; return False if there is nothing to draw. Raises BadInput if it cannot be written."""
     require_new(path)
     shown = panels(rows)
     if not shown:
@@ -68,7 +68,8 @@ def draw(rows: list[Row], path: Path, title: str) -> bool:
 
 
 def _panel(axes: Any, group: list[Row], field: str, colours: dict[str, Any]) -> None:
-    """Across is the one size that differs, on a logarithmic axis; where several do, the sizes in their order."""
+    """Draw a panel. The horizontal axis is the one size that differs, logarithmic; if several do, the sizes in
+    order."""
     differing = [k for k in SIZES if len({row.get(k) for row in group}) > 1]
     labels = list(dict.fromkeys(map(sizes_of, group)))
     for name in dict.fromkeys(row["name"] for row in group):

@@ -1,8 +1,8 @@
 """How the time of one gradient grows with T, with B and with H, float32, and the exponents fitted to it.
 
-It should be linear in T and B, and no more than quadratic in H. The exponent is the slope of a line fitted by least
-squares to the logarithms, over the upper half of the sizes, where what is paid once a call or once a step no longer
-counts. It is below 1 in B as long as rows are fewer than what the machine computes at once.
+It should be linear in T and B, and at most quadratic in H. The exponent is the slope of a line fitted by least squares
+to the logarithms, over the upper half of the sizes, where fixed costs per call and per step no longer matter. In B it
+is below 1 while there are fewer rows than the machine computes at once.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def measure(setting: Setting) -> list[Row]:
 
 
 def exponents(rows: list[Row], axis: str, field: str = "seconds") -> list[Row]:
-    """Of each contender along the axis: the exponent, its standard error, and the sizes it was fitted to."""
+    """For each contender along the axis, the exponent, its standard error, and the sizes it was fitted to."""
     along = [row for row in rows if row["what"] == f"against {axis}" and not row["name"].startswith("limit")]
     found = []
     for name in dict.fromkeys(row["name"] for row in along):
         points = sorted((row[axis], row[field]) for row in along if row["name"] == name and field in row)
         upper = points[-max(2, len(points) // 2) :]
-        if len(upper) < 2:  # it was wrong
+        if len(upper) < 2:  # too few rows: the contender was wrong
             continue
         x, y = np.log(upper).T
         x = x - x.mean()
@@ -56,12 +56,12 @@ def exponents(rows: list[Row], axis: str, field: str = "seconds") -> list[Row]:
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """The exponents, then everyone's time as multiples of ours."""
+    """Tables of the exponents, then of all times as multiples of ours."""
     return [*fitted(rows, "time", AT_MOST), *beside([row for row in rows if "exponent" not in row], OURS)]
 
 
 def fitted(rows: list[Row], what: str, claims: dict[str, float]) -> list[Any]:
-    """The exponents of each contender, by axis beside what is claimed of ours; and what they were fitted to."""
+    """A table of each contender's exponents by axis, beside our claims, and the sizes they were fitted to."""
     fits = Table(title=f"{what} grows as size to the power of (± standard error of the fit)", title_justify="left")
     of = {(row["name"], row["what"]): row for row in rows if "exponent" in row}
     for head in ("", *(f"{axis} (claim: at most {most})" for axis, most in claims.items())):

@@ -1,7 +1,8 @@
 """Forward, forward and backward, and compilation, from tiny to large, in float32, float64 and bfloat16.
 
-Ours, autodiff of the scan, torch's layer, and of the layers of Flax, Haiku, Equinox and Keras all in float32, forward
-and backward; in the rest, the one of those that can that was fastest there. Beside them the two limits of limits.py.
+The contenders are ours, autodiff of the scan, and torch's layer. For forward and backward in float32, all layers of
+Flax, Haiku, Equinox and Keras are measured too; for the rest, only the fastest of them that supports the dtype. The two
+limits of limits.py are listed beside them.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ SIZES = (
 """T, B, D, H."""
 DTYPES = ("float32", "float64", "bfloat16")
 CANNOT = {"keras": ("float64", "bfloat16"), "haiku": ("bfloat16",)}
-"""Keras answers in float32 and Haiku's carry becomes float32, whatever came in."""
+"""Contenders that cannot run in other dtypes: Keras answers in float32, and Haiku's carry becomes float32."""
 FORWARD = "forward"
 SECONDS = 1.0
 
 
 def forwards(given: FeatureCase) -> dict[str, Contender]:
-    """By name: the outputs alone."""
+    """By name, only the outputs."""
 
     def jitted(forward: Callable[..., Any], weights: Any) -> Contender:
         run = jax.jit(partial(forward, given))
@@ -65,7 +66,7 @@ def forwards(given: FeatureCase) -> dict[str, Contender]:
 
 
 def measure(setting: Setting) -> list[Row]:
-    """Rows of all sizes, dtypes, forward alone and with its backward pass."""
+    """Rows of all sizes and dtypes, of the forward alone and with its backward pass."""
     rows = []
     for size in setting.each(SIZES[:1] if setting.quick else SIZES, "sizes"):
         everyone = gradients(size, setting, SECONDS, what=GRADIENT)
@@ -74,12 +75,12 @@ def measure(setting: Setting) -> list[Row]:
         rows += everyone
         for dtype in DTYPES:
             able = [name for _, name in others if dtype not in CANNOT.get(name, ())]
-            rows += _in(dtype, size, able[:1], setting)
+            rows += _rows_in(dtype, size, able[:1], setting)
     return rows
 
 
-def _in(dtype: str, size: tuple[int, ...], fastest: list[str], setting: Setting) -> list[Row]:
-    """The rows of one size and dtype, but for float32's gradient."""
+def _rows_in(dtype: str, size: tuple[int, ...], fastest: list[str], setting: Setting) -> list[Row]:
+    """The rows of one size and dtype, except the gradient in float32."""
     rows: list[Row] = []
     with x64() if dtype == "float64" else nullcontext():
         given = problem(*size, dtype=jax.numpy.dtype(dtype))
@@ -95,5 +96,5 @@ def _in(dtype: str, size: tuple[int, ...], fastest: list[str], setting: Setting)
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """Everyone's time as multiples of ours; then what compilation takes."""
+    """Tables of all times as multiples of ours, then of compilation times."""
     return [*beside(rows, OURS), *beside([r for r in rows if "compile_seconds" in r], OURS, "compile_seconds")]

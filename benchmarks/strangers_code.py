@@ -1,8 +1,9 @@
-"""Right problems as strangers write them, one style a function, and the same with a mistake planted: `draw`, `planted`.
+"""Right problems as other authors write them, one style per function, and the same with a planted mistake: `draw`,
+`planted`.
 
 Each style draws sizes, values and constants, and writes the forward one way and the backward another, as people do: a
-mean here and `1 / n` there, a division here and a factor there. What is planted is a part of one array's largest
-element, in one element of it or in the whole array: at least 1e-6 in float64, 1e-2 where float32 flows inside.
+mean in one place and `1 / n` in the other, a division here and a factor there. A planted mistake adds a part of one
+array's largest element, to one element or to the whole array: at least 1e-6 of it in float64, 1e-2 with float32 inside.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from lstm_ref.leaves import paths
 
 Rng = np.random.Generator
 ODD = (1, 2, 3, 5)
-"""Sizes: small, because a check of many elements takes long, and hardly any divides another."""
+"""Sizes to draw from: small, because checking many elements takes long; hardly any divides another."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """A way to write: `draw(rng)` is a right problem of it."""
+    """A style of code: `draw(rng)` is a right problem in it."""
 
     draw: Callable[[Rng], Problem]
     weight: int = 3
-    """How often it is drawn, beside the others: what is compiled takes long, and is drawn less often."""
+    """Relative frequency: styles that compile take long and are drawn less often."""
     least: float = 1e-6
-    """Least relative size of a mistake that is planted in it."""
+    """Least relative size of a mistake planted in it."""
     needs: str | None = None
 
 
@@ -43,7 +44,7 @@ STYLES: dict[str, Style] = {}
 
 
 def style(weight: int = 3, least: float = 1e-6, needs: str | None = None) -> Callable[[Any], Any]:
-    """Enter a function into the styles, under its name."""
+    """Register a function as a style, under its name."""
 
     def enter(function: Any) -> Any:
         STYLES[function.__name__] = Style(function, weight, least, needs)
@@ -53,7 +54,7 @@ def style(weight: int = 3, least: float = 1e-6, needs: str | None = None) -> Cal
 
 
 def draw(seed: int, only: str | None = None) -> tuple[str, Problem]:
-    """A right problem, and the name of its style; the same of the same seed."""
+    """A right problem and the name of its style, determined by the seed."""
     rng = np.random.default_rng(seed)
     names = [n for n, s in STYLES.items() if s.needs is None or find_spec(s.needs)]
     weights = np.array([STYLES[n].weight for n in names], float)
@@ -63,11 +64,11 @@ def draw(seed: int, only: str | None = None) -> tuple[str, Problem]:
 
 
 def planted(right: Problem, name: str, seed: int) -> tuple[Problem, str] | None:
-    """The problem with a mistake in its gradient, and what it is; None where every gradient is zero."""
+    """The problem with a mistake in its gradient, and a description of it; None if every gradient is zero."""
     rng = np.random.default_rng([seed, 1])
     bars = cotangents_of(right, seed)
-    right.function(_copied(right.inputs))
-    claimed = {k: np.asarray(v, float) for k, v in paths(right.gradients(_copied(right.inputs), bars)).items()}
+    right.function(_copy(right.inputs))
+    claimed = {k: np.asarray(v, float) for k, v in paths(right.gradients(_copy(right.inputs), bars)).items()}
     paths_ = [k for k, v in claimed.items() if np.any(v)]
     if not paths_:
         return None
@@ -92,12 +93,12 @@ def planted(right: Problem, name: str, seed: int) -> tuple[Problem, str] | None:
     return replace(right, gradients=gradients), f"{size:.1e} of the largest element planted in {place}"
 
 
-def _copied(inputs: Any) -> Any:
+def _copy(inputs: Any) -> Any:
     return jax.tree.map(np.array, inputs)
 
 
 def _at(path: str, tree: Any, change: Callable[[Any], Any], so_far: str = "") -> Any:
-    """The tree with its leaf of this path changed."""
+    """The tree with the leaf at this path changed."""
     if isinstance(tree, dict):
         return {k: _at(path, v, change, f"{so_far}.{k}" if so_far else str(k)) for k, v in tree.items()}
     if isinstance(tree, list):
@@ -108,12 +109,12 @@ def _at(path: str, tree: Any, change: Callable[[Any], Any], so_far: str = "") ->
 
 
 def sizes(rng: Rng, count: int, most: int = max(ODD)) -> list[int]:
-    """Sizes, up to the one given."""
+    """Random sizes, up to the one given."""
     return [int(v) for v in rng.choice([n for n in ODD if n <= most], count)]
 
 
 def constant(rng: Rng) -> float:
-    """A number as people write one: few decimals, a fraction, or all digits."""
+    """A constant as people write one: with few decimals, as a fraction, or with all digits."""
     return [
         lambda: round(float(rng.uniform(0.05, 3)), int(rng.integers(1, 4))) or 0.1,
         lambda: float(rng.integers(1, 12)) / float(rng.integers(1, 12)),
@@ -123,7 +124,7 @@ def constant(rng: Rng) -> float:
 
 
 def divisor(rng: Rng) -> float:
-    """A constant by which what goes into an activation may be divided."""
+    """A constant by which the argument of an activation may be divided."""
     return float(np.clip(constant(rng), 0.3, 4))
 
 
@@ -135,7 +136,7 @@ def near_kinks(rng: Rng, *shape: int) -> np.ndarray:
 
 
 def sigmoid(a: Any) -> Any:
-    """As everybody writes it."""
+    """The logistic function in its usual form."""
     return 1 / (1 + np.exp(-a))
 
 
@@ -145,7 +146,7 @@ def gelu(x: Any) -> Any:
 
 
 def gelu_slope(x: Any) -> Any:
-    """The derivative of `gelu`, with its constant typed out."""
+    """The derivative of `gelu`, with its constant written as a literal."""
     t = np.tanh(0.7978845608028654 * x * (1 + 0.044715 * x * x))
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * 0.7978845608028654 * (1 + 0.134145 * x * x)
 
@@ -204,7 +205,7 @@ def least_squares(rng: Rng) -> Problem:
 
 @style()
 def scaled(rng: Rng) -> Problem:
-    """Shifted, divided by one constant and the root of another; back by factors."""
+    """A value shifted, divided by one constant and the root of another; the backward pass multiplies."""
     shape = sizes(rng, int(rng.integers(1, 4)))
     m, s, d, (f, slope) = constant(rng), divisor(rng), constant(rng), activation(rng)
 
@@ -303,7 +304,7 @@ def attention(rng: Rng) -> Problem:
 
 @style()
 def moving_average(rng: Rng) -> Problem:
-    """A decay with two decimals, and what is left of 1 taken by a difference here, typed there."""
+    """A decay with two decimals; its complement is a difference in the forward and a literal in the backward pass."""
     T, decay = int(rng.choice((2, 3, 5))), round(float(rng.uniform(0.5, 0.99)), 2)
     left = round(1 - decay, 2)
 
@@ -343,7 +344,7 @@ def embedding(rng: Rng) -> Problem:
 
 
 class Dense:
-    """A layer that keeps its input, and its gradients in accumulators that its forward clears."""
+    """A layer that keeps its input, and adds its gradients to accumulators that its forward clears."""
 
     def __init__(self, f: Any, slope: Any) -> None:
         self.f, self.slope = f, slope
@@ -401,7 +402,7 @@ class Recurrent:
         return np.stack(hs)
 
     def backward(self, i: Any, bars: Any) -> Any:
-        """The gradients; the list is empty then."""
+        """The gradients; this empties the list."""
         found = {k: np.zeros_like(v) for k, v in i.items()}
         dh, t = np.zeros_like(i["h"]), len(bars)
         while self.steps:
@@ -428,7 +429,7 @@ def recurrent_object(rng: Rng) -> Problem:
 
 @style(weight=1)
 def layer_object_in_jax(rng: Rng) -> Problem:
-    """A layer object whose tape is of JAX's arrays."""
+    """A layer object whose tape holds JAX arrays."""
     B, D, K = sizes(rng, 3)
     kept: dict[str, Any] = {}
 
@@ -466,7 +467,7 @@ def float32_buffer(rng: Rng) -> Problem:
 
 @style(least=1e-2)
 def float32_cast(rng: Rng) -> Problem:
-    """Cast at the door, and the gradients back."""
+    """Inputs are cast to float32, and gradients back."""
     B, D, K = sizes(rng, 3)
     f, slope = activation(rng)
 
@@ -478,14 +479,14 @@ def float32_cast(rng: Rng) -> Problem:
         a_bar = np.asarray(bar).astype(np.float32) * slope(x @ w)
         return {"x": (a_bar @ w.T).astype(float), "w": (x.T @ a_bar).astype(float)}
 
-    # Weights as people initialise them: of a tanh at 7 a float32 keeps not one digit of 1 - y².
+    # Weights as people initialise them: for a tanh at 7, float32 keeps no digit of 1 - y².
     inputs = {"x": rng.uniform(0.2, 1.5, (B, D)), "w": rng.normal(size=(D, K)) / D**0.5}
     return problem(inputs, forward=forward, backward=backward)
 
 
 @style(least=1e-2)
 def float32_inputs(rng: Rng) -> Problem:
-    """Everything is float32 from the beginning."""
+    """All inputs are float32."""
     B, D, K = sizes(rng, 3)
     scale = {"x": 1, "w": D**-0.5, "b": 1}
     inputs = {
@@ -506,7 +507,7 @@ def float32_inputs(rng: Rng) -> Problem:
 
 
 def floats(v: Any) -> Any:
-    """Nothing but floats passes."""
+    """An array of floats; raises for any other numbers."""
     return np.asarray(v, dtype=float)
 
 
@@ -530,13 +531,13 @@ def relu_network(rng: Rng, floats: Callable[[Any], Any]) -> Problem:
 
 @style()
 def relu_network_in_numpy(rng: Rng) -> Problem:
-    """Any numbers pass."""
+    """A version that takes any numbers."""
     return relu_network(rng, lambda v: v)
 
 
 @style()
 def relu_network_of_floats(rng: Rng) -> Problem:
-    """Nothing but floats passes."""
+    """A version that takes nothing but floats."""
     return relu_network(rng, floats)
 
 

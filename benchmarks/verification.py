@@ -1,10 +1,10 @@
-"""What the check itself costs: a problem, a property example, a mutant; beside gradcheck, check_grads and chex.
+"""What does a check cost: of one problem, one property example, one mutant? Beside gradcheck, check_grads and chex.
 
-A problem: an LSTM of some size in float64, its hand-written backward pass checked by ours with all oracles, and with
-autodiff alone; by JAX's check_grads and chex's assert_numerical_grads, and by torch's gradcheck, slow and fast, of
-torch's own autograd on the same function; as multiples of one compiled autodiff gradient. All elements are compared by
-ours at every size; `finds` says who sees one element that is wrong by one part in a million of itself. A checker that
-calls the right gradient wrong is not timed.
+A problem is an LSTM of some size in float64 with its hand-written backward pass. It is checked by ours with all
+oracles, and with autodiff alone; by JAX's check_grads and chex's assert_numerical_grads; and by torch's gradcheck, slow
+and fast, which judges torch's own autograd on the same function. Times are multiples of one compiled autodiff gradient.
+Ours compares all elements at every size. `finds` tells which tool finds one element that is off by one part in a
+million of itself. A checker that calls the right gradient wrong is not timed.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from lstm_ref.through_time import fast_lstm
 SIZES = ((3, 2, 2, 3), (6, 2, 3, 4), (10, 4, 8, 16), (100, 32, 64, 128))
 """T, B, D, H."""
 BY_ELEMENT = 1000
-"""Elements up to which the checks that evaluate the function for each of them are asked."""
+"""Largest number of elements for the checks that evaluate the function once or more per element."""
 BASE, OURS = "autodiff gradient", "lstm_ref"
 CHECK, EXAMPLE, MUTANT = "check", "property example", "mutant"
 EXAMPLES, MUTANTS = 10, 40
-"""One of each where it is quick."""
+"""Numbers of examples and mutants; one of each in a quick run."""
 OFF_BY = 1e-6
 
 
@@ -49,7 +49,7 @@ OFF_BY = 1e-6
 
 
 def lstm_of(T: int, B: int, D: int, H: int, off_by: float = 0.0) -> Problem:
-    """The problem; one element of the claimed gradient of w_h is `off_by` of itself wrong."""
+    """The problem. One element of the claimed gradient of w_h is wrong by `off_by`, relative to itself."""
     rng = np.random.default_rng(0)
     inputs = {
         "params": builtin.like(rng, lstm.parameter_shapes(D, H), 0.1),
@@ -88,7 +88,7 @@ def autodiff(of: Problem) -> Callable[[], bool]:
 
 
 def gradcheck(of: Problem, off_by: float, fast: bool) -> bool:
-    """torch's; our cell runs on torch tensors, and its wrong backward pass is wrapped as torch wants it."""
+    """torch's gradcheck: our cell runs on torch tensors, and its wrong backward pass is wrapped as torch requires."""
     import torch
 
     leaves, tree = jax.tree.flatten(of.inputs)
@@ -122,7 +122,7 @@ def gradcheck(of: Problem, off_by: float, fast: bool) -> bool:
 
 
 def by_jax(run: Callable[..., Any], of: Problem) -> bool:
-    """A check of reverse mode, of the hand-written pass as a custom derivative, at its defaults."""
+    """Run a tool for JAX, in reverse mode at its defaults, on the hand-written pass as a custom derivative."""
     leaves, tree = jax.tree.flatten(of.inputs)
     whole = lambda leaves: jax.tree.unflatten(tree, leaves)  # noqa: E731
     with x64():
@@ -139,7 +139,7 @@ def by_jax(run: Callable[..., Any], of: Problem) -> bool:
 
 
 def checkers(size: tuple[int, ...], off_by: float = 0.0) -> dict[str, Callable[[], bool]]:
-    """By name: whether it calls the claim right."""
+    """By name, a function that returns whether the tool calls the claim right."""
     of = lstm_of(*size, off_by=off_by)
     found: dict[str, Callable[[], bool]] = {
         OURS: lambda: check(of).right,
@@ -161,19 +161,19 @@ def jax_check_grads() -> Callable[..., Any]:
 
 
 def chex_numerical_grads() -> Callable[..., Any]:
-    """chex's. Raises ImportError where it is not installed."""
+    """chex's assert_numerical_grads. Raises ImportError if chex is not installed."""
     import chex
 
     return chex.assert_numerical_grads
 
 
 def elements(of: Problem) -> int:
-    """Of all gradients."""
+    """Number of elements of all gradients."""
     return sum(int(np.size(v)) for v in jax.tree.leaves(of.inputs))
 
 
 def of_a_problem(size: tuple[int, ...], setting: Setting) -> list[Row]:
-    """The rows of one size: the gradient, and each checker, with what it finds."""
+    """The rows of one size: the gradient, and each checker with what it finds."""
     of = lstm_of(*size)
     about = dict(zip("TBDH", size, strict=True)) | {"dtype": "float64", "what": CHECK, "elements": elements(of)}
     runs = {BASE: autodiff(of)} | checkers(size)
@@ -195,11 +195,12 @@ def _is_right(said: bool) -> Row:
 
 
 def of_an_example(setting: Setting) -> list[Row]:
-    """The rows of Hypothesis: an example drawn; with its gradients by hand and by autodiff; asserted in balls."""
+    """The rows of property testing: a drawn example; the same with gradients by hand and by autodiff; the same asserted
+    in balls."""
     bodies = {
         "drawn": lambda example: None,
-        "drawn, by hand and by autodiff": _twice,
-        "drawn, asserted in balls": _asserted,
+        "drawn, by hand and by autodiff": _differentiate_twice,
+        "drawn, asserted in balls": _assert_in_balls,
     }
     number = 1 if setting.quick else EXAMPLES
     how = hypothesis.settings(
@@ -215,7 +216,7 @@ def of_an_example(setting: Setting) -> list[Row]:
     return [row | {k: row[k] / number for k in ("seconds", "spread") if k in row} for row in rows]
 
 
-def _twice(example: Any) -> None:
+def _differentiate_twice(example: Any) -> None:
     with x64():
         jax.block_until_ready(_by_hand_and_by_autodiff(example.arguments, example.bar))
 
@@ -225,7 +226,7 @@ def _by_hand_and_by_autodiff(read: Any, bar: Any) -> Any:
     return [pullback(lambda read, way=way: way(lstm, *read), read, bar) for way in (sequence.bptt, sequence.scan)]
 
 
-def _asserted(example: Any) -> None:
+def _assert_in_balls(example: Any) -> None:
     def forward(inputs: Any) -> Any:
         return sequence.loop(lstm, inputs["params"], inputs["initial"], inputs["xs"])[0]
 
@@ -238,20 +239,20 @@ def _asserted(example: Any) -> None:
 
 
 def of_a_mutant(setting: Setting) -> list[Row]:
-    """The rows of the LSTM's mutants at the plainest problem: one after another, each judged by each tool in turn; a
-    tool that calls the right function wrong is not asked."""
+    """The rows of mutation testing: the LSTM's mutants at the simplest problem, each judged by each tool in turn. A
+    tool that calls the right function wrong is left out."""
     every = list(units()["cells/lstm"]())
     chosen = every[:: -(-len(every) // (1 if setting.quick else MUTANTS))]
     tools = {name: passes for name, passes in mutation.PEERS.items() if "float32" not in name}
     right = partial(builtin.through_time, lstm)
-    contenders: dict[str, Contender] = {k: (partial(_judged, passes, right), bool) for k, passes in tools.items()}
+    contenders: dict[str, Contender] = {k: (partial(_judge, passes, right), bool) for k, passes in tools.items()}
     rows = judged(contenders, _is_right, what=MUTANT)
     times: dict[str, list[float]] = {name: [] for name, row in rows.items() if "wrong" not in row}
     found = dict.fromkeys(times, 0)
     for mutant in setting.each(chosen, "mutants"):
         for name, taken in times.items():
             started = time.perf_counter()
-            found[name] += not _judged(tools[name], mutant.problems[0])
+            found[name] += not _judge(tools[name], mutant.problems[0])
             taken.append(time.perf_counter() - started)
     for name, taken in times.items():
         counted = {"mutants_per_second": len(taken) / sum(taken), "found": found[name], "of": len(taken)}
@@ -259,8 +260,8 @@ def of_a_mutant(setting: Setting) -> list[Row]:
     return list(rows.values())
 
 
-def _judged(passes: Callable[[Problem], bool], build: Any) -> bool:
-    with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+def _judge(passes: Callable[[Problem], bool], build: Any) -> bool:
+    with np.errstate(all="ignore"):  # divisions by zero caused by a mistake do not matter
         return passes(build(np.random.default_rng(0)))
 
 
@@ -268,14 +269,14 @@ def _judged(passes: Callable[[Problem], bool], build: Any) -> bool:
 
 
 def measure(setting: Setting) -> list[Row]:
-    """Rows of problems of every size, of an example, of a mutant."""
+    """Rows for problems of every size, for an example, and for a mutant."""
     sizes = SIZES[:1] if setting.quick else SIZES
     rows = [row for size in setting.each(sizes, "verification") for row in of_a_problem(size, setting)]
     return rows + of_an_example(setting) + of_a_mutant(setting)
 
 
 def table(rows: list[Row]) -> list[Any]:
-    """The checks as multiples of one gradient; then what each costs an element, an example, a mutant."""
+    """Tables of the checks as multiples of one gradient, then of their cost per element, example and mutant."""
     checks = [row for row in rows if row["what"] == CHECK]
     costs = Table("", "T, B, D, H", "elements", "time an element", f"finds {OFF_BY:.0e} in one", title=CHECK)
     for row in (row for row in checks if "seconds" in row):

@@ -3,8 +3,8 @@
     lstm-ref check examples/lstm_columns.py
 
 Two things are added to the author's code: `cell`, and `mapping`, which builds the arrays of `lstm_ref.cells.lstm` from
-the author's arrays (it may rearrange, add and scale, in plain NumPy). The check then says whether the forward is an LSTM,
-and looks up the wrong gradient in the dictionary of mistakes. The mistake here: 1 - c² in place of 1 - tanh(c)².
+the author's arrays (it may rearrange, add and scale, in plain NumPy). The check then says whether the forward is an
+LSTM, and looks up the wrong gradient in the dictionary of mistakes. The mistake here: 1 - c² in place of 1 - tanh(c)².
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
-"""pytest plugin: derivation files are collected as tests, one an input; wrong gradients fail with a readable report.
+"""pytest plugin: collects derivation files as tests, one per input; a wrong gradient fails with a readable report.
 
-Installed with the package and silent when unused: nothing heavy is imported before there is a file to check.
+The plugin is installed with the package and silent when unused: it imports nothing heavy until there is a file to
+check.
 """
 
 from __future__ import annotations
@@ -23,27 +24,28 @@ _ADDED_TO_WORKERS = "lstm_ref_added"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options and the setting."""
+    """Add the command-line options and the setting."""
     group = parser.getgroup("lstm_ref", "checking hand-written gradients (lstm_ref)")
     group.addoption("--gradients-seed", type=int, default=0, help="Seed of random inputs and cotangents.")
-    group.addoption("--gradients-digits", type=int, default=80, help="Decimal digits asked of ball arithmetic.")
+    group.addoption("--gradients-digits", type=int, default=80, help="Decimal digits of ball arithmetic.")
     group.addoption(
         "--gradients-report",
         action="append",
         default=[],
         metavar="FILE",
-        help="Write the reports of all checks to a file: .html, .json or .xml (JUnit). May be given several times.",
+        help="Write the reports of all checks to a file: .html, .json or .xml (JUnit). Repeatable.",
     )
     parser.addini(
         "gradient_files",
-        "Derivation files, as paths or globs relative to the root, besides those called derivation_*.py.",
+        "Further derivation files, as paths or globs relative to the root; files called derivation_*.py need no entry.",
         type="linelist",
         default=[],
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a report that cannot be written before any test has run; find the files that the setting names."""
+    """Check the options, and that report files can be written, before any test runs; find the files that the setting
+    names."""
     if config.getoption("--gradients-seed") < 0:
         raise pytest.UsageError(f"--gradients-seed must not be negative, got {config.getoption('--gradients-seed')}")
     if not 20 <= config.getoption("--gradients-digits") <= 1000:
@@ -86,10 +88,10 @@ def _report_files(config: pytest.Config) -> list[Path]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
-    """A derivation file: one that the setting names, or one called derivation_*.py that defines `inputs`.
+    """Collect a derivation file: one that the setting names, or one called derivation_*.py that defines `inputs`.
 
-    pytest takes every file among its arguments for a test module too. One that stands there only because the setting
-    names it is not: a function `test(model)` in it is no test, unless `python_files` says so.
+    pytest also takes every file among its arguments for a test module. A file added only because of the setting is not
+    one, unless `python_files` matches it: a function `test(model)` in it is no test.
     """
     found = yield
     config = parent.config
@@ -104,7 +106,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Under pytest-xdist: which of its arguments a worker has from the setting."""
+    """Under pytest-xdist: show_whole_report a worker which of its arguments come from the setting."""
     node.workerinput[_ADDED_TO_WORKERS] = [str(path) for path in node.config.stash[_ADDED]]
 
 
@@ -113,11 +115,12 @@ _SIGNS_IN_TEXT = re.compile(rb"^\s*(def inputs\b|(inputs|problem)\s*(:[^=]*)?=)"
 
 
 def _defines_inputs(path: Path) -> bool:
-    """Told without importing it: somebody's module may be called derivation_tree.py and have nothing to do with us."""
+    """Whether a file defines `inputs` or `problem`, found without importing it: a file called derivation_tree.py may
+    have nothing to do with this package."""
     text = path.read_bytes()
     try:
         body = ast.parse(text).body
-    except (SyntaxError, ValueError):  # it may be ours all the same, and is then told of when it is loaded
+    except (SyntaxError, ValueError):  # it may still be a derivation file; loading it then reports the error
         return _SIGNS_IN_TEXT.search(text) is not None
     body = body + [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
     for node in body:
@@ -128,10 +131,10 @@ def _defines_inputs(path: Path) -> bool:
 
 
 class DerivationFile(pytest.File):
-    """The derivations of one file; a check is made once, when the first of its tests runs."""
+    """The derivations of one file. Each is checked once, when the first of its tests runs."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """A test for every input of every problem."""
+        """Yield a test for every input of every problem."""
         from lstm_ref.checking.files.derivation_file import load
         from lstm_ref.errors import LstmRefError, defect, shown
         from lstm_ref.leaves import paths
@@ -139,13 +142,13 @@ class DerivationFile(pytest.File):
         try:
             problems = load(str(self.path), self.config.getoption("--gradients-seed"))
         except LstmRefError as error:
-            if isinstance(error.__cause__, pytest.skip.Exception):  # pytest.importorskip at the file's top
+            if isinstance(error.__cause__, pytest.skip.Exception):  # the file called pytest.importorskip
                 raise error.__cause__ from None
             raise self.CollectError(shown(str(error))) from None
         except Exception as error:
             raise self.CollectError(defect(error)) from error
         self.found: dict[str, Any] = {}
-        self.told: set[str] = set()
+        self.shown_in_full: set[str] = set()
         for problem in problems:
             _, _, part = problem.name.partition("::")
             for name in paths(problem.inputs):
@@ -153,7 +156,7 @@ class DerivationFile(pytest.File):
                 yield GradientOf.from_parent(self, name=f"gradients[{label}]", problem=problem, input_name=name)
 
     def report(self, problem: Any) -> Any:
-        """The report on a problem; raises again what a check raised before."""
+        """The report on a problem. An error of the check is raised again for each of its tests."""
         if problem.name not in self.found:
             from lstm_ref.checking.checker import check
             from lstm_ref.checking.files.derivation_file import naming_lines
@@ -172,15 +175,15 @@ class DerivationFile(pytest.File):
             raise found
         return found
 
-    def tell(self, problem: Any) -> bool:
-        """Whether the whole report is still to be shown; it is then taken as shown."""
-        first = problem.name not in self.told
-        self.told.add(problem.name)
+    def show_whole_report(self, problem: Any) -> bool:
+        """Whether the whole report of this problem has yet to be shown; marks it as shown."""
+        first = problem.name not in self.shown_in_full
+        self.shown_in_full.add(problem.name)
         return first
 
 
-class _Told(AssertionError):
-    """A gradient that is not right, of a claim whose whole report another test has shown."""
+class _WrongInput(AssertionError):
+    """A gradient that is not right, after another test has shown the whole report."""
 
 
 def words_on(report: Any, one: Any) -> str:
@@ -191,7 +194,7 @@ def words_on(report: Any, one: Any) -> str:
     if words.kind(one) == "undecided" or (one.right and words.kind(report) == "undecided"):
         lines = [words.not_decided(report)]
     else:
-        as_a_whole = "the claim is wrong as a whole; " if one.right else ""
+        as_a_whole = "the claim as a whole is wrong; " if one.right else ""
         lines = [shown(f"{report.name}: {as_a_whole}the gradient of {one.name} is {words.verdict(one)}")]
         lines += filter(None, [shown(words.worst(one) or "")])
     return "\n".join([*lines, "(the first failure of this file shows the whole report)"])
@@ -205,7 +208,8 @@ class GradientOf(pytest.Item):
         self.problem, self.input_name = problem, input_name
 
     def runtest(self) -> None:
-        """Fails where this gradient is not right, or where the claim as a whole is not for a reason that is no input's.
+        """Fail if this gradient is not right, or if the claim as a whole fails for a reason that belongs to no single
+        input.
 
         Such a reason is a call that changes its arguments, or a wrong adjoint of a value that only the forward names.
         """
@@ -221,13 +225,14 @@ class GradientOf(pytest.Item):
         if whole or not mine.right:
             from lstm_ref.testing import failure
 
-            raise failure(report) if parent.tell(self.problem) else _Told(words_on(report, mine))
+            raise failure(report) if parent.show_whole_report(self.problem) else _WrongInput(words_on(report, mine))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The report, or the one clear error; beside the traceback of what is neither, that it is a defect of ours."""
+        """The report, or the one-line error of this package; for any other error, a line that says that it is a defect
+        of ours."""
         from lstm_ref.errors import LstmRefError, defect, shown
 
-        if isinstance(excinfo.value, _Told):
+        if isinstance(excinfo.value, _WrongInput):
             return str(excinfo.value)
         if isinstance(excinfo.value, LstmRefError):
             return shown(str(excinfo.value))
@@ -239,7 +244,7 @@ class GradientOf(pytest.Item):
         return f"{defect(excinfo.value)}\n(pytest --full-trace shows where)"
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Where the test comes from."""
+        """The file and the name of the test."""
         return self.path, None, f"{self.path.name}: {self.name}"
 
 
@@ -247,14 +252,14 @@ class GradientOf(pytest.Item):
 
 
 def _text_of(error: BaseException) -> str | None:
-    """The report of a claim that is not right; None of any other error, without importing anything for it."""
+    """The report in an error about a claim that is not right; None for any other error. Imports nothing."""
     testing = sys.modules.get("lstm_ref.testing")
     return str(error).strip("\n") if testing is not None and isinstance(error, testing.NotRight) else None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """`assert_gradients` in anybody's test fails with its report and the line it stands on, not with a traceback."""
+    """Make a failing `assert_gradients`, in any test, show its report and its line instead of a traceback."""
     result = yield
     error = None if call.excinfo is None else call.excinfo.value
     if error is not None and not isinstance(item, GradientOf) and (text := _text_of(error)) is not None:
@@ -265,7 +270,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _place(item: pytest.Item, excinfo: Any) -> str:
-    """The line that called `assert_gradients`, and, where that is in another file, the test's line on the way there."""
+    """The line that called `assert_gradients` and, if that is in another file, the test's line that led there."""
     ours = sys.modules["lstm_ref.testing"].__file__
     entries = list(excinfo.traceback)
     until = next((k for k, entry in enumerate(entries) if str(entry.path) == ours), len(entries))
@@ -280,7 +285,7 @@ def _record(config: pytest.Config, key: str, report: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: Any) -> None:
-    """Under pytest-xdist: what a worker found, on its way to the controller."""
+    """Under pytest-xdist: receive a worker's reports on the controller."""
     found = getattr(node, "workeroutput", {}).get("lstm_ref", {})
     if found:
         from lstm_ref.checking.report import from_dict
@@ -290,7 +295,7 @@ def pytest_testnodedown(node: Any, error: Any) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report files, on the controller; a run in which nothing was checked writes none."""
+    """Write the report files on the controller, unless nothing was checked."""
     reports = session.config.stash[_REPORTS]
     if not reports or not session.config.getoption("--gradients-report"):
         return
@@ -303,6 +308,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     try:
         for path in _report_files(session.config):
             write(path, [reports[key] for key in sorted(reports)])
-    except BadInput as error:  # what went well until now is still to be told
+    except BadInput as error:  # do not lose the session's results
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
         session.config.get_terminal_writer().line(f"\n--gradients-report: {error}", red=True)

@@ -1,9 +1,9 @@
-"""What the gradient tests share: a recurrence's gradient by hand and by autodiff, its noise floor, and the comparison.
+"""Shared by the gradient tests: a recurrence's gradient by hand and by autodiff, its noise floor, and the comparison.
 
 No tolerance is picked by hand. The floor of a float gradient is the radius of the same equations in ball arithmetic, at
-the float's precision less `LIBRARY_BITS` (checking.verdict.floor): it bounds how far rounding can take the floats from
-the truth. The truth is the middle of the same equations at 30 digits. Autodiff rounds too, in the same arithmetic and
-of the same products, so the two may differ by twice the floor.
+the float's precision less `LIBRARY_BITS` (checking.verdict.floor): it bounds how far rounding can move the floats from
+the truth. The truth is the midpoint of the same equations at 30 digits. Autodiff also rounds, in the same arithmetic
+and the same products, so hand and autodiff may differ by twice the floor.
 """
 
 from dataclasses import replace

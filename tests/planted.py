@@ -1,8 +1,8 @@
-"""Mistakes planted into the hand-written backward passes, which the gradient tests must not survive.
+"""Plants mistakes into the hand-written backward passes; the gradient tests must fail on each.
 
-`python tests/planted.py` copies the repository aside, plants one mistake after the other there, runs `pytest -k
-'gradients and not planted' -x -q` and says red or green for each; it exits 0 only if all are red, and green without a
-mistake. `tests/test_gradients_planted.py` plants the same mistakes in memory.
+`python tests/planted.py` copies the repository, plants one mistake after the other in the copy, runs `pytest -k
+'gradients and not planted' -x -q` and prints red or green for each. It exits with 0 only if every mistake gives red and
+the unchanged code green. `tests/test_gradients_planted.py` plants the same mistakes in memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md draws the house; the code must be built as it is drawn."""
+"""The imports of the code follow the tables in CONTRIBUTING.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page for CI users, and the GitHub Action: what they show is run."""
+"""The page for CI users and the GitHub Action: their examples run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Clipping: bounds kept, small gradients untouched, direction kept by norm and turned elementwise."""
+"""Clipping: bounds are kept, small gradients stay unchanged, clipping by norm keeps the direction, elementwise does
+not."""
 
 import jax
 import jax.numpy as jnp

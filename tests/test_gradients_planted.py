@@ -1,4 +1,4 @@
-"""The suite tests itself: with a mistake planted, the very helper that the gradient tests rest on must raise."""
+"""The suite tests itself: with a mistake planted, the helper that the gradient tests use must raise."""
 
 import pytest
 from helpers import Disagreement, an_ordinary_problem, assert_hand_equals_autodiff

@@ -1,4 +1,5 @@
-"""VA1*-VA3*: the Jacobians of a state in earlier ones are autodiff's; what is measured with them is what it says."""
+"""VA1*-VA3*: the Jacobians of a state with respect to earlier ones equal autodiff's; measurements with them are
+correct."""
 
 import jax
 import numpy as np

@@ -1,4 +1,5 @@
-"""In a repository that only installs the package: two lines of configuration; red on wrong, green on right."""
+"""The pytest plugin in a repository that only installs the package: two lines of configuration; red if wrong, green if
+right."""
 
 from __future__ import annotations
 

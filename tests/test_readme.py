@@ -1,4 +1,4 @@
-"""The README's Python runs as it is written, block after block."""
+"""The Python blocks of the README run as written, in order."""
 
 import re
 from pathlib import Path

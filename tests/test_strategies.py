@@ -1,4 +1,5 @@
-"""The public strategies: values are of their kind, problems fit the cell, and what is printed makes the same arrays."""
+"""The public strategies: values are of their kind, problems fit the cell, and printed examples reproduce the same
+arrays."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Files written whole: what stands there afterwards, and what stays when it cannot be done."""
+"""Atomic file writes: what a file holds afterwards, and what stays if writing fails."""
 
 import os
 import signal

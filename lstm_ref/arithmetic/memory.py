@@ -1,4 +1,4 @@
-"""What was found of a function once, while it lives."""
+"""Results about a function, remembered as long as the function lives."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import jax
 import numpy as np
 
 Memory: TypeAlias = WeakKeyDictionary[Any, dict[Any, Any]]
-"""By function, while it lives, what was found of it, by key: plain data, which keeps nothing of the user's alive."""
+"""For each living function, results by key. Results are plain data, which keep none of the user's objects alive."""
 
 
 def kinds_of(arguments: Any) -> Hashable:
-    """What a trace depends on: the structure of the arguments, shapes and dtypes of arrays, types of other leaves."""
+    """A key of everything that a trace depends on: structure, shapes and dtypes of arrays, types of other leaves."""
     leaves, tree = jax.tree.flatten(arguments)
     return tree, *((v.shape, v.dtype) if isinstance(v, (np.ndarray, jax.Array)) else type(v) for v in leaves)
 
 
 def remembered(memory: Memory, function: Any, key: Hashable, find: Callable[[], Any]) -> Any:
-    """What `find` gives, found once for a function and a key; each time where one of them cannot be remembered."""
+    """The result of `find`, computed once per function and key, or at each call if one of them cannot be remembered."""
     try:
         known = memory.setdefault(function, {})
         if key in known:
             return known[key]
-    except Exception:  # a callable object of the user's, with a hash or an equality of its own
+    except Exception:  # the user's callable may define its own hash and equality
         return find()
     known[key] = found = find()
     return found

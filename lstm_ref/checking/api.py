@@ -1,4 +1,4 @@
-"""The check in one call, for scripts and notebooks."""
+"""Checks hand-written gradients in one call, for scripts and notebooks."""
 
 from __future__ import annotations
 
@@ -33,30 +33,50 @@ def check_gradients(
 ) -> Report:
     """Check hand-written gradients, in NumPy or JAX, against every independent oracle that applies.
 
-    Give a loss and its gradients, or a forward and its backward:
+    Give either `loss` and `gradients`, or `forward` and `backward`. The check judges the code in the arithmetic of the
+    inputs' dtype.
 
-    - `loss(inputs)` -> one number; `gradients(inputs)` -> dict of arrays.
-    - `forward(inputs)` -> array or nested structure of arrays; `backward(inputs, cotangents)` -> dict of arrays, where
-      `cotangents` has the structure of the forward's result and is drawn at random from `seed`.
+    Args:
+        inputs: A dict of named floating arrays (float64, float32, bfloat16 or float16); values may be nested dicts,
+            lists or tuples. Or a whole `Problem`, as `torch_function` and `custom_vjp` make one; a `Problem` brings its
+            own functions and takes every other keyword.
+        loss: `loss(inputs)` -> one number.
+        gradients: `gradients(inputs)` -> dict of arrays. Its keys are a subset of the inputs' keys (the report lists
+            the other inputs as unchecked); each gradient has the shape of its input.
+        forward: `forward(inputs)` -> array or nested structure of arrays.
+        backward: `backward(inputs, cotangents)` -> dict of arrays, as for `gradients`. `cotangents` has the structure
+            of the forward's result and is drawn at random from `seed`.
+        nodes: Names of inputs that are probes: zeros of shape (T, ...), added at named values of the computation, in
+            forward order. With them, the report names the first wrong adjoint on the way back from the loss.
+        estimator: Name of the estimator that the gradients are meant to be, where they are not meant to be exact.
+        definition: A JAX function whose autodiff gradient is that estimator, with `jax.lax.stop_gradient` at each cut.
+        reverse_time: Whether the computation runs from the last step to the first.
+        cell: Name, in `lstm_ref.cells.CELLS`, of the cell that the function runs through time. A wrong gradient is then
+            looked up in the dictionary of that cell's mistakes.
+        mapping: `mapping(inputs)` -> dict of the cell's arrays by name (parameters, initial state, xs). It may only
+            rearrange, add and scale the inputs. A dict from the cell's names to the inputs' names also works.
+        readout: `readout(inputs, hs)` -> the loss, from the cell's outputs hs (T, B, H). Needed with `loss` and `cell`.
+        adjoints: A function of the inputs, or of the inputs and the cotangents, that returns the author's adjoints of
+            the cell's named values, as `{"c": (T, B, H), …}`.
+        name: What the report calls the problem.
+        oracles: Names of the oracles to ask; by default all that apply.
+        digits: Decimal digits of ball arithmetic, at least 20.
+        seed: Seed of random cotangents and directions.
 
-    `inputs` is a dict of named floating arrays; values may be nested. The gradients' keys are a subset of the inputs'
-    (the others are reported as unchecked), and each gradient has its input's shape. The arithmetic checked is that of
-    the inputs' dtype. `nodes` names inputs that are probes: zeros of shape (T, ...) added at named values of the
-    computation, in forward order; with them, the report names the first wrong adjoint on the way back from the loss.
-    `estimator` declares that the gradients are meant to be something else than the exact gradient, and `definition` is
-    the JAX function (with `jax.lax.stop_gradient` at the cuts) whose autodiff gradient that is.
+    Returns:
+        A `Report`; `report.right` tells whether the claim holds.
 
-    `reverse_time` says that the computation runs from the last step to the first. `cell` names the cell of
-    `lstm_ref.cells.CELLS` that the function runs through time, and `mapping(inputs)` gives that cell's arrays by name
-    (parameters, initial state, xs), rearranging, adding and scaling the inputs and nothing else: then a wrong gradient
-    is looked up in the dictionary of that cell's mistakes. A loss needs `readout(inputs, hs)` besides: what it does
-    with the cell's outputs hs (T, B, H). `adjoints` gives the author's adjoints of the cell's named values, as
-    `{"c": (T, B, H), …}`, of the inputs, or of the inputs and the cotangents.
+    Raises:
+        BadInput: The check cannot be made; the message says why in one line.
 
-    In place of `inputs` a whole `Problem` may be given, as `torch_function` and `custom_vjp` make one; it has its own
-    functions, and takes every other keyword.
-
-    Returns a `Report`; raises `BadInput` where the check cannot be made.
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref import check_gradients
+        >>> report = check_gradients(
+        ...     {"w": np.array([1.0, 2.0])}, loss=lambda i: (i["w"] ** 2).sum(), gradients=lambda i: {"w": 2 * i["w"]}
+        ... )
+        >>> report.verdict, report.elements
+        ('exact gradient', 2)
     """
     functions: dict[str, Any] = {"loss": loss, "gradients": gradients, "forward": forward, "backward": backward}
     options: dict[str, Any] = {

@@ -1,8 +1,8 @@
-"""The check, as a page: claim, truth, floor, verdict, diagnosis, report.
+"""The check on one page: claim, truth, floor, verdict, diagnosis, report.
 
-Two questions are kept apart. *Are the equations right?* The claim and the oracle are both evaluated in ball arithmetic
-and must agree to all digits. *Are the numbers right?* What the code gave in floats must be as near to the truth as its
-arithmetic allows (`checking.verdict.floor`).
+The check keeps two questions apart. *Are the equations right?* The claim and the oracle are both evaluated in ball
+arithmetic and must agree to all digits. *Are the numbers right?* What the code gave in floats must be as near to the
+truth as its arithmetic allows (`checking.verdict.floor`).
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from lstm_ref.errors import BadInput
 from lstm_ref.leaves import paths
 from lstm_ref.oracles.estimate import MANY_LEAVES
 
-NOT_SEEN = f"no oracle saw every element: check a problem of at most {MANY_ELEMENTS} to have it explained"
+NOT_SEEN = f"no oracle saw every element: check a problem of at most {MANY_ELEMENTS} elements to get a diagnosis"
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the caller wants the check made."""
+    """The caller's options of the check."""
 
     oracles: tuple[str, ...] | None
     digits: int
@@ -64,24 +64,35 @@ def check(
     progress: Callable[[str], None] | None = None,
     stateless: bool = False,
 ) -> Report:
-    """Ask every oracle (or those named) about every claimed gradient; of a wrong one, what is wrong unless told not to.
+    """Check a problem: ask the oracles about every claimed gradient and, where one is wrong, look for the cause.
 
-    `progress` is called with a sentence at every stage. Code that is known to be `stateless` is not run as it stands
-    before anything is traced, which would show what it keeps from call to call. Raises BadInput where the check cannot
-    be made.
+    Args:
+        problem: The claim to check.
+        oracles: Names of the oracles to ask; by default all that apply.
+        digits: Decimal digits of ball arithmetic, at least 20.
+        seed: Seed of random cotangents and directions.
+        explain: Whether to look for the cause of a wrong gradient.
+        progress: Called with one sentence at every stage.
+        stateless: The code is known to keep no state between calls; the test for such state is then skipped.
+
+    Returns:
+        The report.
+
+    Raises:
+        BadInput: The check cannot be made.
     """
     named = None if oracles is None else tuple(oracles)
     options = Options(named, digits, seed, explain, progress or (lambda _: None), stateless)
     if digits < 20:
-        raise BadInput(f"digits must be at least 20, got {digits}: below that balls see less than floats do")
+        raise BadInput(f"digits must be at least 20, got {digits}: with fewer, balls are less precise than floats")
     with _few_collections() if len(jax.tree.leaves(problem.inputs)) > MANY_LEAVES else nullcontext():
         started = time.perf_counter()
         return replace(_check(problem, options), seconds=time.perf_counter() - started)
 
 
 def _check(problem: Problem, options: Options) -> Report:
-    """The life of a check; CONTRIBUTING.md draws it."""
-    # The code: does it give the same at every call, in which precision does JAX trace it, which values does it name?
+    """All stages of a check in order, as in the table of CONTRIBUTING.md."""
+    # The code: is it the same at every call, in which precision can JAX trace it, which values does it name?
     options.say("running the forward and the backward pass")
     is_tried = not options.stateless and not is_very_large(problem, traced=False)
     faults = faults_as_written(problem, options.seed) if is_tried else ()
@@ -103,7 +114,7 @@ def _check(problem: Problem, options: Options) -> Report:
     setting = Setting(problem, claim.cotangents, claimed, truth.answers, truth.decisive, options.digits, options.seed)
     verdicts = judge_with_allowances(setting, floors, causes=None if claim.faults else options.causes)
     verdict = _verdict_of(problem, verdicts, claim)
-    elsewhere = _made_elsewhere(problem, claim, truth, verdict, options)
+    elsewhere = _recheck_elsewhere(problem, claim, truth, verdict, options)
     if elsewhere is not None:
         return elsewhere
     # The diagnosis, and the report.
@@ -112,7 +123,7 @@ def _check(problem: Problem, options: Options) -> Report:
 
 
 def _verdict_of(problem: Problem, verdicts: Verdicts, claim: Claim) -> str:
-    """A claim that changes its arguments, or from call to call, is no gradient; one of no elements says nothing."""
+    """A claim that changes its arguments, or differs from call to call, is wrong; one without elements is undecided."""
     if claim.faults or not verdicts.right:
         return WRONG
     if any(r.undecided for r in verdicts.reports) or not any(r.elements for r in verdicts.reports):
@@ -120,11 +131,11 @@ def _verdict_of(problem: Problem, verdicts: Verdicts, claim: Claim) -> str:
     return EXACT if problem.estimator is None else ESTIMATOR
 
 
-def _made_elsewhere(problem: Problem, claim: Claim, truth: Truth, verdict: str, options: Options) -> Report | None:
-    """The report on the same claim beside a kink that lies at these inputs, or read in the other convention for complex
-    numbers, where it is right; None where the check holds as it was made."""
+def _recheck_elsewhere(problem: Problem, claim: Claim, truth: Truth, verdict: str, options: Options) -> Report | None:
+    """A report that replaces this one: made beside a kink that lies at these inputs, or in the other convention for
+    complex numbers if the claim is right in it. None if the check stands as it was made."""
     if not claim.faults and verdict in (WRONG, UNDECIDED) and not problem.moved and truth.at_kink:
-        options.say("a kink lies at these inputs: the check is made again beside it")
+        options.say("a kink lies at these inputs: repeating the check beside it")
         beside = _check(moved_off_the_kink(problem, options.seed), replace(options, stateless=False))
         return replace(beside, notes=(*beside.notes, AT_KINK))
     if verdict == WRONG and problem.other_convention is not None:
@@ -138,7 +149,7 @@ def _made_elsewhere(problem: Problem, claim: Claim, truth: Truth, verdict: str, 
 def _diagnose(
     problem: Problem, claim: Claim, truth: Truth, verdicts: Verdicts, verdict: str, options: Options
 ) -> Diagnosis:
-    """What is wrong with a wrong claim; of a right one of a known cell, whether its forward is that cell."""
+    """The diagnosis of a wrong claim; for a right claim about a known cell, whether the forward is that cell."""
     right = truth.gradients()
     if not options.explain or (verdict != WRONG and problem.cell is None):
         return Diagnosis()
@@ -202,7 +213,7 @@ def _report(
 
 
 def _report_on_faults(problem: Problem, faults: tuple[str, ...], options: Options) -> Report:
-    """Of code that gives other numbers at every call: which of them is a gradient cannot be asked."""
+    """The report on code whose numbers change from call to call: no gradient of it can be checked."""
     return Report(
         name=problem.name,
         verdict=WRONG,
@@ -228,8 +239,8 @@ def _findings_of(faults: tuple[str, ...]) -> tuple[Finding, ...]:
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """A trace of many inputs is millions of objects that all stay: to look for garbage among them, again and again,
-    takes a third of the time."""
+    """Switches garbage collection off. Tracing many inputs makes millions of objects, all of which stay alive;
+    searching them for garbage again and again takes a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -241,6 +252,6 @@ def _few_collections() -> Iterator[None]:
 
 @cache
 def environment() -> dict[str, str]:
-    """Versions of what computed the report."""
+    """Versions of the packages that computed the report."""
     packages = {name: version(name) for name in ("lstm_ref", "jax", "numpy", "python-flint")}
     return {"python": platform.python_version(), "machine": platform.machine(), **packages}

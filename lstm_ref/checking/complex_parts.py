@@ -1,8 +1,8 @@
 """Complex inputs and outputs as pairs of real ones: the derivative of a real number by a complex one is two numbers.
 
-They are written as one complex number in two ways: ∂L/∂a + i ∂L/∂b for z = a + ib is torch's convention, its conjugate,
-∂L/∂a − i ∂L/∂b, is JAX's. Which of the two an author means only the values tell: a problem is checked in torch's, and
-where it is wrong there, in JAX's. Cotangents of complex outputs are in the same convention.
+There are two conventions for writing them as one complex number: ∂L/∂a + i ∂L/∂b for z = a + ib (torch), and its
+conjugate ∂L/∂a − i ∂L/∂b (JAX). Only the values tell which one an author means: a problem is checked in torch's
+convention and, if it is wrong there, in JAX's. Cotangents of complex outputs use the same convention.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONVENTIONS = {
 
 
 def is_complex(v: Any) -> bool:
-    """Whether it is an array or a number of complex dtype."""
+    """Whether the value is an array or a number of complex dtype."""
     return bool(jnp.issubdtype(getattr(v, "dtype", type(v)), jnp.complexfloating))
 
 
@@ -32,7 +32,8 @@ def any_complex(tree: Any) -> bool:
 
 
 def split(tree: Any, sign: int = TORCH) -> Any:
-    """The tree with every complex leaf as {"real": …, "imag": …}, the imaginary part times the sign."""
+    """The tree with each complex leaf split into {"real": …, "imag": …}; the imaginary part is multiplied by the
+    sign."""
 
     def parts(v: Any) -> Any:
         if not is_complex(v):
@@ -46,7 +47,7 @@ def split(tree: Any, sign: int = TORCH) -> Any:
 
 
 def join(parts: Any, like: Any, sign: int = TORCH) -> Any:
-    """The tree that `split` took apart, whose complex leaves are where those of `like` are."""
+    """The inverse of `split`: complex leaves are where those of `like` are."""
 
     def whole(before: Any, v: Any) -> Any:
         if not is_complex(before):
@@ -54,7 +55,7 @@ def join(parts: Any, like: Any, sign: int = TORCH) -> Any:
         real, imag = v["real"], sign * v["imag"]
         if isinstance(real, jax.Array) or isinstance(imag, jax.Array):
             return jax.lax.complex(jnp.asarray(real), jnp.asarray(imag))
-        if any(np.asarray(p).dtype.kind != "f" for p in (real, imag)):  # balls, or a complex step: not what is meant
+        if any(np.asarray(p).dtype.kind != "f" for p in (real, imag)):  # balls, or numbers of a complex step
             raise TypeError("a part of a complex number must be an array of floats")
         return np.asarray(real) + 1j * np.asarray(imag)
 
@@ -64,7 +65,7 @@ def join(parts: Any, like: Any, sign: int = TORCH) -> Any:
 def on_parts(
     inputs: Any, function: Callable[[Any], Any], claim: Callable[[Any, Any], Any], sign: int
 ) -> tuple[Any, Callable[[Any], Any], Callable[[Any, Any], Any]]:
-    """Inputs, function and claim of real parts alone, of those of complex numbers in this convention."""
+    """Inputs, function and claim of a complex problem, rewritten for real parts in this convention."""
     kinds: dict[str, Any] = {}
 
     def real_function(parts: Any) -> Any:

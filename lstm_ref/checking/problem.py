@@ -1,4 +1,4 @@
-"""What is to be checked: a function, a hand-written gradient of it, and inputs. Bad input is named here, at once."""
+"""The input of a check: a function, a hand-written gradient of it, and inputs. Bad input is refused here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from lstm_ref.leaves import places
 
 @dataclass(frozen=True)
 class Problem:
-    """A claim about a derivative: `gradients(inputs, cotangents)` is that of Σ cotangents · function(inputs)."""
+    """A claim about a derivative: that `gradients(inputs, cotangents)` is the gradient of Σ cotangents ·
+    function(inputs)."""
 
     name: str
     inputs: dict[str, Any]
@@ -25,34 +26,35 @@ class Problem:
     function: Callable[[Any], Any]
     gradients: Callable[[Any, Any], Any]
     is_loss: bool
-    """The function gives one number, and its cotangent is 1; else cotangents are drawn at random."""
+    """Whether the function returns one number, with cotangent 1; otherwise cotangents are drawn at random."""
     nodes: tuple[str, ...] = ()
     """Inputs that are probes: zeros added at named values of the computation, time-major, in forward order. The
     gradient with respect to a probe is the adjoint of the value it is added to."""
     estimator: str | None = None
-    """Name of the estimator that the gradients are declared to be, where they are not meant to be exact."""
+    """Name of the estimator that the gradients are meant to be, where they are not meant to be exact."""
     definition: Callable[[Any], Any] | None = None
-    """JAX function whose autodiff gradient *is* the estimator (with `jax.lax.stop_gradient` at its cuts)."""
+    """A JAX function whose autodiff gradient is the estimator, with `jax.lax.stop_gradient` at each cut."""
     reverse_time: bool = False
-    """The computation runs from the last step to the first."""
+    """Whether the computation runs from the last step to the first."""
     cell: str | None = None
     """Name in `lstm_ref.cells.CELLS` of the cell that the function is meant to run through time."""
     mapping: Any = None
-    """From the inputs to that cell's arrays: a function that rearranges them, or a dict of names; None: same names."""
+    """How the inputs become that cell's arrays: a function that rearranges them, or a dict of names; None: the same
+    names."""
     readout: Callable[[Any, Any], Any] | None = None
-    """(inputs, hs (T, B, H)) -> the loss: what a loss of a known cell does with its outputs."""
+    """(inputs, hs (T, B, H)) -> the loss, computed from the known cell's outputs."""
     adjoints: Callable[..., Any] | None = None
-    """(inputs[, cotangents]) -> dict of a known cell's adjoints at every step, as the author computes them."""
+    """(inputs[, cotangents]) -> dict of the author's adjoints of a known cell at every step."""
     single: bool = False
-    """JAX can trace the function in float32 alone: the inputs are float32, and it is judged there."""
+    """Whether JAX can trace the function only in float32; the inputs are then float32, and so is the check."""
     other_convention: Problem | None = None
     """The same problem with the gradients of complex numbers read as their conjugates."""
     moved: bool = False
-    """The inputs are beside those that were given, because a kink lies there."""
+    """Whether the inputs were moved, because the function has a kink at those given."""
     rule_outputs: Callable[[Any], Any] | None = None
-    """inputs -> what the function returns where its derivative rule runs, which is to be what `function` returns."""
+    """inputs -> the outputs of the derivative rule's own forward pass, which must equal those of `function`."""
     remarks: tuple[str, ...] = ()
-    """Sentences for the report's notes: what the problem leaves out, or holds fixed, and why."""
+    """Sentences for the report's notes on inputs and outputs that the problem leaves out or holds fixed, and why."""
 
 
 def problem(
@@ -72,7 +74,23 @@ def problem(
     adjoints: Callable[..., Any] | None = None,
     name: str = "gradients",
 ) -> Problem:
-    """A problem from a loss and its gradients, or from a forward and its backward. Raises BadInput."""
+    """Make a problem from a loss and its gradients, or from a forward and its backward.
+
+    Args:
+        inputs: Named floating arrays; values may be nested dicts, lists or tuples.
+        loss: `loss(inputs)` -> one number.
+        gradients: `gradients(inputs)` -> dict of arrays, each in the shape of its input.
+        forward: `forward(inputs)` -> array or nested structure of arrays.
+        backward: `backward(inputs, cotangents)` -> dict of arrays, each in the shape of its input.
+        nodes: As in `check_gradients`, and so are all further arguments.
+        name: What the report calls the problem.
+
+    Returns:
+        The problem. Complex inputs are split into real and imaginary parts.
+
+    Raises:
+        BadInput: An argument does not fit; the message says which.
+    """
     _require_inputs(name, inputs)
     has_loss, has_forward = loss is not None or gradients is not None, forward is not None or backward is not None
     if has_loss == has_forward:
@@ -101,13 +119,13 @@ def problem(
         readout,
         adjoints,
     )
-    return _in_parts(found) if any_complex(found.inputs) else found
+    return _split_into_parts(found) if any_complex(found.inputs) else found
 
 
-def _in_parts(whole: Problem) -> Problem:
-    """A problem of complex numbers as one of their real and imaginary parts."""
+def _split_into_parts(whole: Problem) -> Problem:
+    """The complex problem rewritten as one of real and imaginary parts."""
     if whole.cell is not None or whole.nodes or whole.definition is not None:
-        raise BadInput(f"{whole.name}: cell, nodes and estimator are for real inputs, and some of these are complex")
+        raise BadInput(f"{whole.name}: cell, nodes and estimator need real inputs, and some of these are complex")
 
     def by(sign: int, other: Problem | None) -> Problem:
         inputs, function, claim = on_parts(whole.inputs, whole.function, whole.gradients, sign)
@@ -120,14 +138,14 @@ def _in_parts(whole: Problem) -> Problem:
 
 
 def after_forward(function: Callable[[Any], Any], backward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The backward pass as its author runs it: after a forward pass at the same inputs and in the same arithmetic, from
-    which a layer object has its tape. What comes back is copied: a buffer may be written again in the next call."""
+    """The backward pass as its author runs it: after a forward pass at the same inputs and in the same arithmetic,
+    which gives a layer object its tape. The results are copied, because the next call may overwrite their buffers."""
 
     def claim(inputs: Any, bars: Any) -> Any:
         function(jax.tree.map(_own, inputs))
         return jax.tree.map(_own, backward(inputs, bars))
 
-    claim.__wrapped__ = backward  # type: ignore[attr-defined]  # whose lines are the author's
+    claim.__wrapped__ = backward  # type: ignore[attr-defined]  # so that line numbers are the author's
     return claim
 
 
@@ -144,7 +162,7 @@ def _own(v: Any) -> Any:
 
 
 def with_options(given: Problem, name: str | None, **options: Any) -> Problem:
-    """A problem that an adapter made, with what its author says of it besides. Raises BadInput as `problem` does."""
+    """A problem made by an adapter, completed by the author's options. Raises BadInput as `problem` does."""
     name = given.name if name is None else name
     said = {key: value for key, value in options.items() if value not in (None, (), False)}
     found = replace(given, name=name, **said)
@@ -210,7 +228,7 @@ def _require_inputs(name: str, inputs: Any) -> None:
             _require_floats(name, path, value)
         except BadInput:
             raise
-        except Exception as error:  # whatever an object of the user's does when it is asked for its numbers
+        except Exception as error:  # an object of the user's may raise anything when it is read as an array
             came = type(error).__name__
             raise BadInput(
                 f"{name}: input {path} cannot be read as an array: {type(value).__name__}: {came}"
@@ -218,7 +236,7 @@ def _require_inputs(name: str, inputs: Any) -> None:
 
 
 def _require_tree(name: str, place: str, tree: Any, above: tuple[int, ...]) -> None:
-    """Dicts with keys that can be sorted and named, and nothing inside itself."""
+    """Refuse dicts whose keys cannot be sorted and named, and containers that contain themselves."""
     if not isinstance(tree, (dict, list, tuple)):
         return
     if id(tree) in above:
@@ -238,14 +256,14 @@ def _require_floats(name: str, path: str, value: Any) -> None:
             "`problem = lstm_ref.torch_function(function, *tensors)`)"
         )
     if isinstance(value, np.ma.MaskedArray):
-        raise BadInput(f"{name}: input {path} must be an array of floats, got a masked array, which hides some of them")
+        raise BadInput(f"{name}: input {path} must be an array of floats, got a masked array, which hides elements")
     dtype = np.dtype(np.float64) if isinstance(value, float) else getattr(value, "dtype", None)
     if dtype is None:
         raise BadInput(f"{name}: input {path} must be an array of floats, got {kind.__name__}")
     if not jax.numpy.issubdtype(dtype, np.floating) and not is_complex(value):
         raise BadInput(
-            f"{name}: input {path} must be an array of floats, got {dtype} (whatever has no gradient, such as "
-            "class numbers or lengths, belongs outside `inputs`)"
+            f"{name}: input {path} must be an array of floats, got {dtype} (values without a gradient, such as "
+            "class numbers or lengths, belong outside `inputs`)"
         )
     finite = np.isfinite(np.asarray(value, dtype=np.complex128 if is_complex(value) else np.float64))
     if not finite.all():

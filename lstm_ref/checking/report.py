@@ -1,4 +1,4 @@
-"""What a check found, as plain data: every surface (terminal, JSON, test failure) shows this and computes nothing."""
+"""The result of a check as plain data. Terminal, JSON and test failures show this data and compute nothing."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ EXACT, ESTIMATOR, WRONG, UNDECIDED = "exact gradient", "intended estimator", "wr
 
 @dataclass(frozen=True)
 class OracleReport:
-    """One oracle's word on one input."""
+    """One oracle's comparison for one input."""
 
     oracle: str
     digits: float
     agrees: bool
     decides: bool
-    """Whether the verdict rests on this oracle (the others corroborate)."""
+    """Whether the verdict depends on this oracle; the other oracles only corroborate."""
     limit: float
-    """Smallest relative error of the largest element that this oracle would have caught."""
+    """Smallest error, relative to the largest element, that this oracle would have caught."""
     worst: tuple[int, ...]
     claimed: str
     expected: str
     error: float
     allowed: float
     directions: int = 0
-    """Number of random directions along which it was asked; 0 where it saw every element."""
+    """Number of random directions in which the oracle was asked; 0 if it saw every element."""
     wrong_directions: int = 0
-    """Along how many of them the claim is wrong."""
+    """In how many of these directions the claim is wrong."""
 
 
 @dataclass(frozen=True)
 class InputReport:
-    """What was found of the gradient with respect to one input."""
+    """The result for the gradient with respect to one input."""
 
     name: str
     shape: tuple[int, ...]
@@ -44,24 +44,24 @@ class InputReport:
     right: bool
     wrong_elements: int
     digits_in_balls: float | None
-    """Of the equations, evaluated in ball arithmetic; None where they could not be."""
+    """Digits to which the equations agree, evaluated in ball arithmetic; None where the code cannot run in balls."""
     digits_in_floats: float
-    """Of the numbers that the code really gave."""
+    """Digits to which the code's own floats agree."""
     oracles: tuple[OracleReport, ...]
     pattern: str | None = None
-    """Which part of a wrong gradient is wrong, where that is a pattern."""
+    """Where the wrong elements lie, if they form a pattern."""
     limit_in_floats: float = math.inf
-    """Detection limit: an error in any one element beyond this part of that element's own size would have been caught
-    in the numbers that the code gave; elements that are truly zero aside."""
+    """Detection limit in floats: an error in any one element larger than this part of the element's own size would have
+    been caught. Elements that are truly zero do not count."""
     limit_in_balls: float | None = None
-    """The same of the equations, evaluated in ball arithmetic; None where they could not be."""
+    """The detection limit of the equations, evaluated in ball arithmetic; None where the code cannot run in balls."""
     zeros: int = 0
-    """Elements whose gradient is truly zero on this problem: it cannot tell a right term there from a missing one."""
+    """Number of elements whose gradient is truly zero on this problem, where a missing term would not show."""
     undecided: bool = False
-    """Neither right nor wrong: what has to be allowed for rounding leaves no digit of the gradient, everywhere."""
+    """Neither right nor wrong: the allowance for rounding is as large as the gradient in every element."""
     constants: float | None = None
-    """Digits to which it is equal, where the rest is the rounding of constants in the code; None where it is equal to
-    all digits that were compared."""
+    """Digits of agreement, if the remaining difference comes from the rounding of constants in the code; None if all
+    compared digits agree."""
 
     @property
     def elements(self) -> int:
@@ -71,7 +71,8 @@ class InputReport:
 
 @dataclass(frozen=True)
 class FirstWrong:
-    """The first wrong adjoint on the way back from the loss: the mistake is here or on an edge leaving it."""
+    """The first wrong adjoint on the way back from the loss: the mistake is here, or on an edge that leaves this
+    value."""
 
     node: str
     step: int
@@ -84,45 +85,47 @@ class NodeReport:
 
     name: str
     errors: tuple[float, ...]
-    """Largest error of each step's elements, relative to the largest adjoint of this value at any step."""
+    """For each step, the largest error, relative to the largest adjoint of this value at any step."""
     wrong: tuple[bool, ...]
-    """Whether a step has an element that is wrong."""
+    """For each step, whether an element is wrong."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An answer to "what is wrong?", the first of a report's being the most precise."""
+    """An answer to "what is wrong?". A report lists the most precise answer first."""
 
     kind: str
-    """What led to it: "mistake" (an entry of the dictionary of mistakes), or the name of a test that needs none."""
+    """Kind of the answer: "mistake" (an entry of the dictionary of mistakes), or the name of a test that needs no
+    dictionary."""
     sentence: str
     """The answer, in plain text."""
     exact: bool = False
-    """It explains the claimed gradient to all digits that the comparison sees."""
+    """Whether it explains the claimed gradient to all digits that the comparison sees."""
     tags: tuple[str, ...] = ()
-    """Edges of the derivation, as "L4*"."""
+    """Tags of the derivation's edges, as "L4*"."""
     right: str | None = None
     """The term as it should be, in LaTeX."""
     wrong: str | None = None
-    """The term as it was found, in LaTeX."""
+    """The term as the author has it, in LaTeX."""
     place: str | None = None
-    """Where it is derived, as "derivations/lstm.md:93"."""
+    """Where the term is derived, as "derivations/lstm.md:93"."""
 
 
 @dataclass(frozen=True)
 class Conformance:
-    """Whether the forward is the cell that it claims to be: another question than whether its gradient is right."""
+    """Whether the forward is the cell that it claims to be. This is a separate question from whether its gradient is
+    right."""
 
     cell: str
     conforms: bool
     sentence: str
     variant: str | None = None
-    """The known variant of the cell that it is instead, if it is one."""
+    """The known variant of the cell that the forward is instead, if any."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The whole answer. `verdict` is one of `EXACT`, `ESTIMATOR`, `WRONG`, `UNDECIDED`."""
+    """The whole result of a check. `verdict` is one of `EXACT`, `ESTIMATOR`, `WRONG`, `UNDECIDED`."""
 
     name: str
     verdict: str
@@ -130,11 +133,11 @@ class Report:
     estimator: str | None
     first_wrong: FirstWrong | None
     inherited: tuple[str, ...]
-    """Nodes that are wrong further back: consequences of the first, not new faults."""
+    """Nodes further back that are wrong as consequences of the first, not by new faults."""
     unchecked: tuple[str, ...]
-    """Leaves of the inputs, by path, for which no gradient is claimed. Every leaf is here or among `inputs`."""
+    """Paths of the input leaves for which no gradient is claimed. Every leaf is either here or among `inputs`."""
     skipped: tuple[tuple[str, str], ...]
-    """(oracle, why it could not be asked)."""
+    """(oracle, or another part of the check, and why it could not be used)."""
     notes: tuple[str, ...]
     floor: str
     """How the noise floor of the float comparison was found."""
@@ -143,13 +146,13 @@ class Report:
     seconds: float
     environment: dict[str, str] = field(default_factory=dict)
     nodes: tuple[NodeReport, ...] = ()
-    """The adjoints, in forward order, where the claim gives any."""
+    """Reports on the claimed adjoints, in forward order, if there are any."""
     findings: tuple[Finding, ...] = ()
-    """What is wrong, the most precise answer first; empty for a right gradient."""
+    """Causes of a wrong gradient, the most precise first; empty for a right gradient."""
     conformance: Conformance | None = None
-    """Of the forward with a known cell, where one is named or found."""
+    """Whether the forward is a known cell, if one is named or recognised."""
     undecided: tuple[str, ...] = ()
-    """What this problem cannot decide, a sentence each."""
+    """What this problem cannot decide, one sentence each."""
     schema: int = SCHEMA
 
     @property
@@ -159,7 +162,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 where the claim holds, 1 where it is wrong, 2 where nothing could be decided."""
+        """0 if the claim holds, 1 if it is wrong, 2 if it is undecided."""
         return {WRONG: 1, UNDECIDED: 2}.get(self.verdict, 0)
 
     @property
@@ -169,17 +172,17 @@ class Report:
 
     @property
     def digits_in_balls(self) -> float | None:
-        """The least over the inputs, or None where some could not be compared in balls."""
+        """The fewest digits of any input in balls; None if some input was not compared in balls."""
         found = [i.digits_in_balls for i in self.inputs]
         return None if not found or None in found else min(d for d in found if d is not None)
 
     @property
     def digits_in_floats(self) -> float:
-        """The least over the inputs."""
+        """The fewest digits of any input in floats."""
         return min((i.digits_in_floats for i in self.inputs), default=0.0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, as JSON-serialisable data; numbers JSON does not have become null."""
+        """The report as JSON-serialisable data; numbers that JSON lacks become null."""
         data = _plain(asdict(self))
         data["elements"], data["right"] = self.elements, self.right
         data["digits_in_balls"], data["digits_in_floats"] = _plain(self.digits_in_balls), _plain(self.digits_in_floats)
@@ -191,7 +194,7 @@ class Report:
 
 
 def from_dict(data: dict[str, Any]) -> Report:
-    """The report that `as_dict` made: numbers that JSON does not have, which became null, are infinite again."""
+    """The inverse of `as_dict`. Numbers that JSON lacks and that became null are read as infinite."""
 
     def numbers(values: dict[str, Any], *names: str) -> dict[str, Any]:
         return values | {n: math.inf for n in names if values[n] is None}

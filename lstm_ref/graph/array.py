@@ -1,12 +1,13 @@
-"""An array that is traced: a NumPy array that computes as ever, and beside it the same array in a jaxpr.
+"""A traced array: a NumPy array that computes as usual, paired with the same array in a jaxpr.
 
-NumPy's own memory says what is a view of what. An `Array` that is a view knows its parent and the `View` it is of it:
-how the parent's newest tracer is read, and how what is written into the view is put into the parent. A write goes up to
-the root, whose version then is a new one, and every other view of that memory is read anew.
+NumPy's own memory determines which arrays are views of others. An `Array` that is a view knows its parent and a `View`,
+which says how to read the view from the parent's newest tracer and how to put what is written into the view back into
+the parent. A write goes up to the root array, whose version then increases; every other view of that memory is read
+anew.
 
-Conventions that bite. What is traced is float64, whatever dtype the code asks for; each such place is noted. What is
-not a float (comparisons, masks, indices, `int(x)`) is a plain NumPy value, *decided* once and for all at the traced
-point. A number without a tracer is a constant. Scalars are immutable, as NumPy's are.
+Conventions that bite. Everything traced is float64, whatever dtype the code asks for; each such place is noted. Values
+that are not floats (comparisons, masks, indices, `int(x)`) are plain NumPy values, *decided* once and for all at the
+traced point. A number without a tracer is a constant. Scalars are immutable, as NumPy's are.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from lstm_ref.graph.places import users_line
 
 
 class UsesJax(Exception):
-    """The code hands its numbers to JAX, which can trace it by itself."""
+    """The code passes its numbers to JAX, which can trace it by itself."""
 
 
 class Session:
-    """One run of the user's code in which its numbers are traced, and what was seen of it."""
+    """One run of the user's code with traced numbers, and what the run recorded."""
 
     def __init__(self, dry: bool) -> None:
         self.dry = dry
-        """No jaxpr is made: the run shows what is decided at its inputs."""
+        """If dry, no jaxpr is made: the run only records the decisions at its inputs."""
         self.casts: dict[str, None] = {}
         self.decisions: list[bytes] = []
         self.places: list[str] = []
@@ -39,13 +40,14 @@ class Session:
         self.thread = threading.get_ident()
 
     def refuse(self, what: str) -> NoReturn:
-        """Raises LeavesTheGraph; that it happened is remembered, should the user's code catch it."""
+        """Raise LeavesTheGraph, and remember the refusal in case the user's code catches the exception."""
         error = LeavesTheGraph(f"{what} leaves the graph at {users_line()}")
         self.refused = self.refused or error
         raise error
 
     def decide(self, outcome: Any) -> Any:
-        """An outcome that the graph takes as it is here: the graph holds where it is the same."""
+        """Record an outcome that the graph takes as a constant: the graph is valid only where the outcome is the
+        same."""
         self.decisions.append(np.asarray(outcome).tobytes())
         self.places.append(users_line())
         return outcome
@@ -55,30 +57,30 @@ _sessions: list[Session] = []
 
 
 def session() -> Session:
-    """The innermost run that is going on."""
+    """The innermost run in progress."""
     if not _sessions:
-        raise LeavesTheGraph(f"a traced array outlived its trace, and is used at {users_line()}")
+        raise LeavesTheGraph(f"a traced array outlived its trace and is used at {users_line()}")
     found = _sessions[-1]
     if found.thread != threading.get_ident():
-        found.refuse("a thread of the code's own")
+        found.refuse("a thread that the code starts")
     return found
 
 
 class View(NamedTuple):
-    """How an array lies in another."""
+    """How an array is part of another one."""
 
     take: Callable[[Any], Any]
-    """The parent's tracer -> that of the view."""
+    """The parent's tracer -> the view's tracer."""
     put: Callable[[Any, Any], Any]
-    """(the parent's tracer, the view's new one) -> the parent's new one."""
+    """(the parent's tracer, the view's new tracer) -> the parent's new tracer."""
 
 
 DRY = object()
-"""Stands for the tracer where none is made."""
+"""A placeholder for tracers in a dry run."""
 
 
 class Array:
-    """A NumPy array or scalar in float64 (`value`), and its tracer, if it depends on the inputs."""
+    """A NumPy array or scalar in float64 (`value`), with its tracer if it depends on the inputs."""
 
     __slots__ = ("_constant", "_parent", "_root", "_seen", "_tracer", "_version", "_view", "value")
     __array_priority__ = 1000.0
@@ -98,7 +100,7 @@ class Array:
         return self._root._tracer is not None
 
     def lifted(self) -> Any:
-        """Its tracer as its memory is now; a copy of its value, where nothing in it is traced."""
+        """The tracer of its present content; if nothing in it is traced, a copy of its value."""
         root = self._root
         if root._tracer is None:
             if self._constant is None or self._constant[0] != root._version:
@@ -114,7 +116,8 @@ class Array:
         return self._tracer
 
     def written(self, content: Any) -> None:
-        """To be called when NumPy has written into `value`: `content` is the tracer of all of it, None a constant."""
+        """Record that NumPy has written into `value`. `content` is the tracer of the whole new content, or None if it
+        is constant."""
         root = self._root
         if content is None and root._tracer is None:
             root._version += 1
@@ -144,7 +147,7 @@ class Array:
 
         @property
         def __class__(self) -> Any:
-            """What `isinstance` sees: an ndarray or a float64, and so a float."""
+            """The class that `isinstance` sees: an ndarray or a float64, and so a float."""
             return type(self.value)
 
 
@@ -152,7 +155,7 @@ class Array:
 
 
 def value_of(x: Any) -> Any:
-    """The plain value; of lists and tuples, that of everything in them."""
+    """The plain value; for a list or tuple, with everything in it made plain."""
     if type(x) is Array:
         return x.value
     if isinstance(x, (list, tuple)) and type(x) in (list, tuple):
@@ -161,14 +164,14 @@ def value_of(x: Any) -> Any:
 
 
 def is_traced(x: Any) -> bool:
-    """Whether it is an array that depends on the inputs, or a list that holds one."""
+    """Whether the value is an array that depends on the inputs, or a list or tuple that holds one."""
     if type(x) is Array:
         return x.is_traced
     return isinstance(x, (list, tuple)) and any(map(is_traced, x))
 
 
 def wrapped(value: Any, tracer: Any = None) -> Any:
-    """A result of NumPy's as the code gets it: floats as `Array`, all else as it is."""
+    """A result of NumPy as the user's code receives it: floats as `Array`, everything else unchanged."""
     dtype = getattr(value, "dtype", None)
     if dtype is None and isinstance(value, float):
         value, dtype = np.float64(value), np.dtype(float)
@@ -179,7 +182,7 @@ def wrapped(value: Any, tracer: Any = None) -> Any:
         return Array(value, tracer)
     if tracer is not None:
         kind = "complex numbers are" if dtype is not None and dtype.kind == "c" else f"{type(value).__name__} is"
-        session().refuse(f"a result that is not of floats ({kind} not traced)")
+        session().refuse(f"a result that does not hold floats ({kind} not traced)")
     return value
 
 
@@ -193,19 +196,20 @@ def lifted(x: Any) -> Any:
 
 
 def made(value: Any, build: Callable[..., Any], *sources: Any) -> Any:
-    """The array of this value whose tracer `build` makes of the sources' tracers; a constant if none has one."""
+    """An array with this value, whose tracer `build` makes from the sources' tracers; a constant if no source is
+    traced."""
     if not any(map(is_traced, sources)):
         return wrapped(value)
     if session().dry:
         return wrapped(value, DRY)
     tracer = build(*map(lifted, sources))
     if tracer.shape != np.shape(value):
-        session().refuse(f"a result of shape {np.shape(value)}, traced as {tracer.shape},")
+        session().refuse(f"a result of shape {np.shape(value)}, traced with shape {tracer.shape},")
     return wrapped(value, tracer)
 
 
 def moved(x: Array, value: Any, view: View) -> Any:
-    """What NumPy made of x by moving elements: a view where it shares x's memory, else a copy."""
+    """NumPy's result of moving elements of x: a view if it shares x's memory, otherwise a copy."""
     if isinstance(value, np.ndarray) and isinstance(x.value, np.ndarray) and np.may_share_memory(value, x.value):
         return Array(value, None, x, view)
     return made(value, view.take, x)
@@ -215,24 +219,24 @@ def moved(x: Array, value: Any, view: View) -> Any:
 
 
 def reshaped(x: Any, shape: Any) -> Any:
-    """`lax.reshape`, where anything changes."""
+    """`lax.reshape`, if the shape changes."""
     return x if tuple(np.shape(x)) == tuple(shape) else lax.reshape(x, tuple(shape))
 
 
 def reshape_view(before: Any, after: Any) -> View:
-    """The same elements in the same order."""
+    """A view of the same elements in the same order."""
     return View(lambda p: reshaped(p, after), lambda p, v: reshaped(v, before))
 
 
 def transpose_view(order: Any) -> View:
-    """The axes in another order."""
+    """A view with the axes in another order."""
     order = tuple(map(int, order))
     back = tuple(int(i) for i in np.argsort(order))
     return View(lambda p: lax.transpose(p, order), lambda p, v: lax.transpose(v, back))
 
 
 def index_view(index: np.ndarray, shape: Any) -> View:
-    """The elements of these numbers, counted through an array of this shape in C's order."""
+    """A view of the elements with these numbers, counted in C order through an array of this shape."""
     index = np.asarray(index)
 
     def take(p: Any) -> Any:
@@ -245,13 +249,14 @@ def index_view(index: np.ndarray, shape: Any) -> View:
 
 
 def gathered(flat: Any, index: np.ndarray) -> Any:
-    """flat (N,), at an array of indices."""
+    """The elements of flat (N,) at an array of indices."""
     how = lax.GatherDimensionNumbers(offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,))
     return lax.gather(flat, index[..., None], how, (1,), mode="clip")
 
 
 def scattered(flat: Any, index: np.ndarray, new: Any, add: bool = False) -> Any:
-    """flat (N,), with new values written (or added) at an array of indices; the last of several to one place stays."""
+    """flat (N,) with new values written, or added, at an array of indices; of several writes to one place the last
+    counts."""
     how = lax.ScatterDimensionNumbers(
         update_window_dims=(), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,)
     )
@@ -266,7 +271,7 @@ def scattered(flat: Any, index: np.ndarray, new: Any, add: bool = False) -> Any:
 
 
 def is_basic(key: Any) -> bool:
-    """Whether indexing by it makes a view: integers, slices, None and ... alone."""
+    """Whether indexing by the key makes a view: it holds only integers, slices, None and ...."""
     parts = key if isinstance(key, tuple) else (key,)
     return all(
         k is None
@@ -278,7 +283,7 @@ def is_basic(key: Any) -> bool:
 
 
 def key_view(key: Any, shape: tuple[int, ...], result: tuple[int, ...]) -> View:
-    """x[key] of an array of this shape, where the result's shape is known."""
+    """x[key] for an array of this shape and a result of this shape."""
     if is_basic(key):
         ranges = _ranges(key, shape)
         if all(step == 1 for _, _, step in ranges):
@@ -295,7 +300,7 @@ def key_view(key: Any, shape: tuple[int, ...], result: tuple[int, ...]) -> View:
 
 
 def _ranges(key: Any, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    """Start, stop and step along every axis, of basic indexing that NumPy has accepted."""
+    """Start, stop and step along every axis, for basic indexing that NumPy has accepted."""
     parts = [k for k in (key if isinstance(key, tuple) else (key,)) if k is not None]
     missing = len(shape) - sum(k is not Ellipsis for k in parts)
     if Ellipsis not in parts:
@@ -315,7 +320,7 @@ def _ranges(key: Any, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
 
 
 def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
-    """A tracer or constant, in a shape that NumPy broadcasts it to."""
+    """A tracer or constant, broadcast to a shape as NumPy does."""
     have = np.shape(x)
     if have == tuple(shape):
         return x

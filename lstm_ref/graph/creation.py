@@ -1,9 +1,9 @@
-"""While code is traced, the arrays it makes can hold traced numbers, and `float` and `math.exp` keep them traced.
+"""Makes arrays created by traced code able to hold traced numbers, and keeps `float` and `math.exp` traced.
 
-NumPy itself is not touched. In the user's modules the names `np` and `math` stand for namespaces that hold the makers
-of arrays of this file and hand on all else; names that were imported from there (`from numpy import zeros`) stand for
-the same, and `float` does. They are put back whatever happens. What other code makes is plain, and writing a traced
-number into it is refused.
+NumPy itself does not change. In the user's modules the names `np` and `math` are replaced by namespaces that contain
+this file's array makers and pass everything else through; names imported from there (`from numpy import zeros`) and
+`float` are replaced likewise. All names are restored afterwards, whatever happens. Arrays made by other code are plain,
+and writing a traced number into one is refused.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _array = np.array
 
 
 def array_of(x: Any) -> Any:
-    """What np.array makes of nested lists in which there may be arrays: `Array` for floats."""
+    """np.array for nested lists that may contain traced arrays; floats become an `Array`."""
     if type(x) is Array:
         return x
     if isinstance(x, np.ndarray):
-        return _joined(x.tolist()) if is_object(x) and _holds(x.tolist()) else _float64(x)
+        return _stack_nested(x.tolist()) if is_object(x) and _holds(x.tolist()) else _float64(x)
     if isinstance(x, (list, tuple)) and is_traced(x):
-        return _joined(x)
+        return _stack_nested(x)
     return _float64(_array(value_of(list(x) if isinstance(x, (list, tuple)) else x)))
 
 
@@ -49,7 +49,7 @@ def _holds(x: Any) -> bool:
     return is_traced(x) or (isinstance(x, (list, tuple)) and any(map(_holds, x)))
 
 
-def _joined(x: Any) -> Any:
+def _stack_nested(x: Any) -> Any:
     parts = [array_of(v) for v in x]
     shapes = {np.shape(value_of(p)) for p in parts}
     if len(shapes) > 1:
@@ -67,7 +67,7 @@ def _joined(x: Any) -> Any:
 
 
 def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
-    """zeros, eye, linspace and such: what they give is wrapped."""
+    """A replacement for zeros, eye, linspace and the like that wraps their results."""
 
     @functools.wraps(original)
     def make(*arguments: Any, **options: Any) -> Any:
@@ -89,7 +89,7 @@ np_full = np.full
 
 
 def _converter(original: Callable[..., Any], copies: bool) -> Callable[..., Any]:
-    """array, asarray and such: of what is traced, and of what is not."""
+    """A replacement for array, asarray and the like, for traced and untraced arguments."""
 
     @functools.wraps(original)
     def convert(x: Any, dtype: Any = None, *arguments: Any, **options: Any) -> Any:
@@ -108,7 +108,7 @@ def _converter(original: Callable[..., Any], copies: bool) -> Callable[..., Any]
             if type(made_of) is Array and not isinstance(made_of.value, np.ndarray):
                 made_of = _zero_dimensional(made_of)
             elif copies and copy is not False and made_of is x:
-                made_of = functions.copied(made_of)
+                made_of = functions.copy_of(made_of)
             least = options.get("ndmin", 0)
             while np.ndim(value_of(made_of)) < least:
                 made_of = functions.expand_dims(made_of, 0)
@@ -118,7 +118,7 @@ def _converter(original: Callable[..., Any], copies: bool) -> Callable[..., Any]
         if arguments:
             options["copy" if copies else "order"] = arguments[0]
         plain = original(value_of(x), **options)
-        if plain is x:  # an array from before the trace: writing into it is writing into that
+        if plain is x:  # an array from before the trace stays itself, so that writing into it writes into the original
             return x
         return wrapped(plain)
 
@@ -145,7 +145,7 @@ def _objects(x: Any) -> Any:
 
 
 class _NumberType(type):
-    """Stands for float, np.float32 … where the user's code names them: calling it keeps a traced number traced."""
+    """A replacement for float, np.float32 … in the user's code: calling it keeps a traced number traced."""
 
     original: Any
 
@@ -158,7 +158,7 @@ class _NumberType(type):
             return (
                 x[()]
                 if np.ndim(x.value) == 0
-                else (x.item() if cls.original is builtins.float else functions.copied(x))
+                else (x.item() if cls.original is builtins.float else functions.copy_of(x))
             )
         return cls.original(*arguments, **options)
 
@@ -182,8 +182,8 @@ def _number_type(original: Any) -> Any:
     return _NumberType(original.__name__, (), {"original": original, "dtype": np.dtype(original)})
 
 
-def _of_scalars(original: Callable[..., Any], ufunc: np.ufunc) -> Callable[..., Any]:
-    """math.exp and such."""
+def _scalar_function(original: Callable[..., Any], ufunc: np.ufunc) -> Callable[..., Any]:
+    """A replacement for math.exp and the like."""
 
     @functools.wraps(original)
     def on(*xs: Any) -> Any:
@@ -192,8 +192,8 @@ def _of_scalars(original: Callable[..., Any], ufunc: np.ufunc) -> Callable[..., 
     return on
 
 
-def _whole(original: Callable[..., Any]) -> Callable[..., Any]:
-    """math.isnan, math.floor and such, which decide."""
+def _deciding_function(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A replacement for math.isnan, math.floor and the like, whose results are decisions."""
 
     @functools.wraps(original)
     def on(*xs: Any, **options: Any) -> Any:
@@ -219,7 +219,7 @@ class Vectorized:
         functools.update_wrapper(self, f)
 
     def __call__(self, *xs: Any, **options: Any) -> Any:
-        """The function of every element."""
+        """Apply the function to every element."""
         if not any(type(x) is Array for x in xs):
             return self._of_numpy(*xs, **options)
         xs = functions.broadcast_arrays(*map(array_of, xs))
@@ -253,7 +253,7 @@ class _Joined:
         if not any(type(p) is Array for p in parts):
             return wrapped(self._original[key])
         if any(isinstance(p, (str, slice)) for p in parts):
-            session().refuse("np.r_ or np.c_ with slices and words")
+            session().refuse("np.r_ or np.c_ with slices and strings")
         return self._join([array_of(p) for p in parts])
 
     def __len__(self) -> int:
@@ -317,7 +317,7 @@ def _math_log(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Namespace(ModuleType):
-    """A module with some names of its own."""
+    """A module with some of its names replaced."""
 
     def __init__(self, original: ModuleType, names: dict[str, Any]) -> None:
         super().__init__(original.__name__)
@@ -330,7 +330,7 @@ class _Namespace(ModuleType):
 
 @functools.cache
 def _of_numpy() -> dict[str, Any]:
-    found: dict[str, Any] = {name: _dispatched(getattr(np, name)) for name in _MAKERS}
+    found: dict[str, Any] = {name: _dispatch(getattr(np, name)) for name in _MAKERS}
     found.update({name: _converter(getattr(np, name), copies) for name, copies in _CONVERTERS.items()})
     found.update({name: _number_type(getattr(np, name)) for name in _NUMBER_TYPES})
     found.update(vectorize=Vectorized, ndenumerate=_ndenumerate)
@@ -341,8 +341,8 @@ def _of_numpy() -> dict[str, Any]:
 
 @functools.cache
 def _of_math() -> dict[str, Any]:
-    found: dict[str, Any] = {name: _of_scalars(getattr(math, name), getattr(np, u)) for name, u in _MATH.items()}
-    found.update({name: _whole(getattr(math, name)) for name in _DECIDING})
+    found: dict[str, Any] = {name: _scalar_function(getattr(math, name), getattr(np, u)) for name, u in _MATH.items()}
+    found.update({name: _deciding_function(getattr(math, name)) for name in _DECIDING})
     found.update(log=_math_log(math.log), fsum=_fsum, erf=_by_lax(math.erf, "erf"), erfc=_by_lax(math.erfc, "erfc"))
     return found
 
@@ -353,7 +353,7 @@ def _of_special(special: Any) -> dict[str, Any]:
 
 
 def replacements() -> dict[int, tuple[Any, Any]]:
-    """What stands for what while code is traced, by the identity of what is there."""
+    """The replacements during a trace: by the identity of the original, the original and its replacement."""
     found: dict[int, tuple[Any, Any]] = {id(float): (float, _number_type(float))}
     spaces = [(np, _of_numpy()), (math, _of_math())]
     special: Any = sys.modules.get("scipy.special")
@@ -369,8 +369,8 @@ def replacements() -> dict[int, tuple[Any, Any]]:
     return found
 
 
-def _dispatched(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Those with an entry of their own where what they are given is traced."""
+def _dispatch(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A maker that uses our own function, if there is one, for traced arguments."""
     ours = functions.TABLE.get(original)
     maker = _maker(original)
     return _if_array(maker, ours) if ours is not None else maker
@@ -395,7 +395,7 @@ def _by_lax(original: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The names of every module that is nobody's library, and these."""
+    """The namespaces of all modules that belong to no library, and the given ones."""
     found = {id(names): names for names in more}
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
@@ -406,7 +406,7 @@ def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @contextmanager
 def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
-    """The replacements in force in the user's modules, and where these names are."""
+    """Inside, the replacements are in force in the user's modules and in the given namespaces."""
     new = replacements()
     undo: list[tuple[dict[str, Any], str, Any]] = []
     try:

@@ -1,8 +1,8 @@
-"""A jaxpr as one list of equations, with the value of everything: calls opened, loops unrolled, branches taken.
+"""Flattens a jaxpr to one list of equations with all values: calls opened, loops unrolled, branches taken.
 
-Variables are numbers, counted from 0, each given once. A scan is an `unstack` of what runs over time, its body step by
-step, and a `stack` of what comes out; a while loop is as many bodies as its condition asks for at these values, and a
-cond is the branch that is taken.
+Variables are numbered from 0, and each is assigned once. A scan becomes an `unstack` of its inputs over time, its body
+step by step, and a `stack` of its outputs. A while loop becomes as many bodies as its condition asks for at these
+values, and a cond becomes the branch that is taken.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
 
 
 class Place(NamedTuple):
-    """Where in the user's code."""
+    """A place in the user's code."""
 
     file: str
     line: int
@@ -34,21 +34,21 @@ class Place(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What one equation of a jaxpr does, however often a loop does it."""
+    """The operation of one equation of a jaxpr, shared by all its repetitions in a loop."""
 
     primitive: str
     params: dict[str, Any]
     source: Any
     """JAX's source information."""
     jaxpr_equation: Any
-    """Of JAX; None for the equations that stand for a loop's slices and joins."""
+    """JAX's equation; None for the equations that slice and join the arrays of a loop."""
     shapes: tuple[tuple[int, ...], ...]
-    """Of the operands."""
+    """Shapes of the operands."""
     result_shapes: tuple[tuple[int, ...], ...]
     floats: tuple[bool, ...]
-    """Of the operands: whether a derivative can go through."""
+    """For each operand, whether a derivative can pass through it."""
     step: Callable[..., Any]
-    """From the operands' values to the result's, or to a list where there are several."""
+    """Computes the result, or a list of several results, from the operands' values."""
     several: bool
 
     @property
@@ -58,7 +58,7 @@ class Kind(NamedTuple):
 
 
 class Equation(NamedTuple):
-    """results = kind(operands), as numbers of variables."""
+    """results = kind(operands); operands and results are numbers of variables."""
 
     kind: Kind
     operands: tuple[int, ...]
@@ -66,12 +66,12 @@ class Equation(NamedTuple):
 
     @property
     def primitive(self) -> str:
-        """The name of what it does."""
+        """The name of its primitive."""
         return self.kind.primitive
 
     @property
     def params(self) -> dict[str, Any]:
-        """Of the primitive."""
+        """Parameters of the primitive."""
         return self.kind.params
 
     @property
@@ -85,15 +85,15 @@ class Flat(NamedTuple):
 
     equations: list[Equation]
     values: list[Any]
-    """By the number of a variable."""
+    """The value of each variable, by its number."""
     inputs: list[int]
     outputs: list[int]
     is_active: list[bool]
-    """By the number of a variable: whether it depends on an input through floats."""
+    """For each variable, by its number, whether it depends on an input through floats."""
 
 
 def place_of(source: Any) -> Place:
-    """The user's line of JAX's source information."""
+    """The user's line in JAX's source information."""
     if source is None:
         return Place("", 0, 0, "")
     text = jax.extend.source_info_util.summarize(source)
@@ -104,7 +104,7 @@ def place_of(source: Any) -> Place:
 
 
 class Flattener:
-    """Walks a jaxpr and its inner ones, and evaluates as it goes."""
+    """Walks through a jaxpr and its inner jaxprs, and evaluates on the way."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
@@ -115,15 +115,15 @@ class Flattener:
         self._alive: list[Any] = []
 
     def variable(self, value: Any, is_active: bool = False) -> int:
-        """A new one."""
+        """Add a variable; return its number."""
         self.values.append(value)
         self.is_active.append(is_active)
         return len(self.values) - 1
 
     def walk(self, jaxpr: Any, consts: Sequence[int], operands: Sequence[int], caller: Any = None) -> list[int]:
-        """The numbers of the outputs of a jaxpr, given those of its constants and inputs.
+        """The numbers of a jaxpr's outputs, given those of its constants and inputs.
 
-        What JAX's own jitted functions do is done on the `caller`'s line.
+        Equations inside JAX's own jitted functions get the line of their `caller`.
         """
         known: dict[Any, int] = dict(zip(jaxpr.constvars, consts, strict=True))
         known.update(zip(jaxpr.invars, operands, strict=True))
@@ -133,7 +133,7 @@ class Flattener:
                 return self.variable(self.numbers.constant(v.aval, v.val))
             return known[v]
 
-        for eqn in _needed(jaxpr):
+        for eqn in _prune_jaxpr(jaxpr):
             ins = [number(v) for v in eqn.invars]
             name = eqn.primitive.name
             if name in HIGHER_ORDER:
@@ -161,7 +161,7 @@ class Flattener:
         return self._kinds[key]
 
     def apply(self, kind: Kind, operands: Sequence[int]) -> list[int]:
-        """One equation: appended and evaluated; a constant, where nothing in it depends on the inputs."""
+        """Evaluate one equation and append it; if no operand depends on the inputs, the result becomes a constant."""
         try:
             results = kind.step(*[self.values[i] for i in operands])
         except CannotEvaluate as error:
@@ -169,7 +169,7 @@ class Flattener:
         results = results if kind.several else [results]
         active = any(self.is_active[i] and f for i, f in zip(operands, kind.floats, strict=True))
         if active and any(getattr(r, "dtype", None) == np.complex128 for r in results):
-            raise UnknownPrimitive(f"`{kind.primitive}` at {kind.place}: complex numbers are not swept")
+            raise UnknownPrimitive(f"`{kind.primitive}` at {kind.place}: complex numbers cannot be swept")
         outs = [self.variable(r, active) for r in results]
         self.equations.append(Equation(kind, tuple(operands), tuple(outs)))
         return outs
@@ -177,7 +177,7 @@ class Flattener:
     # --------------------------------------------------------------------------- equations that hold jaxprs themselves
 
     def inner(self, closed: Any, operands: Sequence[int], caller: Any) -> list[int]:
-        """A jaxpr with its constants."""
+        """Walk through a jaxpr with its constants."""
         jaxpr, consts = getattr(closed, "jaxpr", closed), getattr(closed, "consts", ())
         numbers = [
             self.variable(self.numbers.constant(v.aval, c)) for v, c in zip(jaxpr.constvars, consts, strict=True)
@@ -185,7 +185,7 @@ class Flattener:
         return self.walk(jaxpr, numbers, operands, caller)
 
     def call(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
-        """jit, remat, custom derivatives: what the function inside does."""
+        """jit, remat and custom derivatives: walk through the function inside."""
         inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
         is_jaxs = eqn.primitive.name in ("jit", "pjit") and name_in_jax(inner) is not None
         return self.inner(inner, operands, caller or (eqn.source_info if is_jaxs else None))
@@ -243,7 +243,7 @@ class Flattener:
         return self.apply(kind, ys)[0]
 
     def while_(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
-        """As many times as the condition holds here."""
+        """Unroll a while loop as often as its condition holds at these values."""
         n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
         cond_consts, body_consts = operands[:n_cond], operands[n_cond : n_cond + n_body]
         carry = list(operands[n_cond + n_body :])
@@ -256,7 +256,7 @@ class Flattener:
             carry = self.inner(eqn.params["body_jaxpr"], [*body_consts, *carry], caller)
 
     def cond(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
-        """The branch that is taken here."""
+        """Walk through the branch that is taken at these values."""
         which = int(self.values[operands[0]])
         return self.inner(eqn.params["branches"][which], operands[1:], caller)
 
@@ -269,7 +269,7 @@ WALKS: dict[str, Callable[[Flattener, Any, Sequence[int], Any], list[int]]] = {
 }
 
 
-def _needed(jaxpr: Any) -> list[Any]:
+def _prune_jaxpr(jaxpr: Any) -> list[Any]:
     live, kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}, []
     for eqn in reversed(jaxpr.eqns):
         if not live.isdisjoint(eqn.outvars):
@@ -279,7 +279,7 @@ def _needed(jaxpr: Any) -> list[Any]:
 
 
 def flatten(closed: Any, leaves: Sequence[Any], numbers: Numbers = FLOATS) -> Flat:
-    """A closed jaxpr at these inputs; equations that no output needs are left out."""
+    """Flatten a closed jaxpr at these inputs; equations that no output needs are left out."""
     f = Flattener(numbers)
     inputs = [
         f.variable(numbers.constant(v.aval, x), is_float(v.aval))
@@ -288,10 +288,10 @@ def flatten(closed: Any, leaves: Sequence[Any], numbers: Numbers = FLOATS) -> Fl
     with np.errstate(all="ignore"):
         outputs = f.inner(closed, inputs, None)
     outputs = [int(i) for i in outputs]
-    return Flat(_pruned(f.equations, outputs), f.values, inputs, outputs, f.is_active)
+    return Flat(_prune(f.equations, outputs), f.values, inputs, outputs, f.is_active)
 
 
-def _pruned(equations: list[Equation], outputs: list[int]) -> list[Equation]:
+def _prune(equations: list[Equation], outputs: list[int]) -> list[Equation]:
     live, kept = set(outputs), []
     for e in reversed(equations):
         if not live.isdisjoint(e.results):

@@ -1,4 +1,4 @@
-"""NumPy's functions on traced arrays: moving elements, joining, reducing, products. What is not here is refused."""
+"""NumPy's functions on traced arrays: moving elements, joining, reducing, products. Any other function is refused."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from lstm_ref.graph.array import (
 )
 
 NO_VALUE: Any = getattr(np, "_NoValue", None)
-"""What NumPy hands on for an argument that was not given."""
+"""NumPy's placeholder for an argument that was not given."""
 
 TABLE: dict[Any, Callable[..., Any]] = {}
-"""By NumPy's function."""
+"""Our function for each of NumPy's."""
 
 
-def _means(*names: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _implements(*names: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(f: Callable[..., Any]) -> Callable[..., Any]:
         for name in names:
             TABLE[getattr(np, name) if isinstance(name, str) else name] = f
@@ -44,7 +44,7 @@ def _means(*names: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def call(function: Any, arguments: Any, options: Any) -> Any:
-    """What `__array_function__` is asked."""
+    """Apply our version of a NumPy function; called by `__array_function__`."""
     if function in TABLE:
         out = options.get("out") if function not in HAVE_OUT else None
         if out is not None:
@@ -54,12 +54,12 @@ def call(function: Any, arguments: Any, options: Any) -> Any:
         return TABLE[function](*arguments, **options)
     if not any(map(is_traced, _all(arguments))) and not any(map(is_traced, options.values())):
         if function in WRITES:
-            session().refuse(f"what {function.__name__} writes in place")
+            session().refuse(f"a result that {function.__name__} writes in place")
         plain, named = value_of(tuple(arguments)), {k: value_of(v) for k, v in options.items()}
         result = function(*plain, **named)
         for part in result if isinstance(result, tuple) else (result,):
             if isinstance(part, np.ndarray) and any(np.may_share_memory(part, v) for v in _all(plain)):
-                session().refuse(f"a view by np.{function.__name__}, which is not traced,")
+                session().refuse(f"a view from np.{function.__name__}, which is not traced,")
         return tuple(map(wrapped, result)) if isinstance(result, tuple) else wrapped(result)
     return session().refuse(f"np.{function.__name__}, which is not traced,")
 
@@ -80,32 +80,32 @@ def array(x: Any) -> Any:
 # ----------------------------------------------------------------------------------------------- elements that move
 
 
-@_means("transpose", "permute_dims")
+@_implements("transpose", "permute_dims")
 def transpose(x: Any, axes: Any = None) -> Any:
     """The axes in another order."""
     x = array(x)
     return _axes(lambda v: np.transpose(v, axes), x)
 
 
-@_means("swapaxes")
+@_implements("swapaxes")
 def swapaxes(x: Any, a: int, b: int) -> Any:
     """Two axes exchanged."""
     return _axes(lambda v: np.swapaxes(v, a, b), x)
 
 
-@_means("moveaxis")
+@_implements("moveaxis")
 def moveaxis(x: Any, a: Any, b: Any) -> Any:
     """Axes moved."""
     return _axes(lambda v: np.moveaxis(v, a, b), x)
 
 
-@_means("rollaxis")
+@_implements("rollaxis")
 def rollaxis(x: Any, a: Any, b: Any = 0) -> Any:
     """An axis moved."""
     return _axes(lambda v: np.rollaxis(v, a, b), x)
 
 
-@_means("matrix_transpose")
+@_implements("matrix_transpose")
 def matrix_transpose(x: Any) -> Any:
     """The last two axes exchanged."""
     return swapaxes(x, -1, -2)
@@ -125,7 +125,7 @@ def _in_order(order: Any) -> Callable[..., Any]:
     return lambda v, shape: np.reshape(v, shape, order=order)
 
 
-@_means("reshape")
+@_implements("reshape")
 def reshape(x: Any, shape: Any, order: str = "C", **_: Any) -> Any:
     """The elements in another shape."""
     x = array(x)
@@ -138,14 +138,14 @@ def reshape(x: Any, shape: Any, order: str = "C", **_: Any) -> Any:
     return _by_number(lambda v: f(v, shape), x, value)
 
 
-@_means("ravel")
+@_implements("ravel")
 def ravel(x: Any, order: str = "C") -> Any:
     """One axis."""
     return reshape(x, (-1,), order if order != "K" else "C")
 
 
 def _reshaping(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Of functions by which sizes of one come and go."""
+    """A version of a function that only adds or removes axes of size one."""
 
     def on(x: Any, *arguments: Any, **options: Any) -> Any:
         if type(x) is not Array:
@@ -156,14 +156,14 @@ def _reshaping(f: Callable[..., Any]) -> Callable[..., Any]:
     return on
 
 
-squeeze = _means("squeeze")(_reshaping(np.squeeze))
-expand_dims = _means("expand_dims")(_reshaping(np.expand_dims))
+squeeze = _implements("squeeze")(_reshaping(np.squeeze))
+expand_dims = _implements("expand_dims")(_reshaping(np.expand_dims))
 
 
 def _at_least(name: str) -> None:
     f = getattr(np, name)
 
-    @_means(name)
+    @_implements(name)
     def on(*xs: Any) -> Any:
         found = [_reshaping(f)(array(x)) for x in xs]
         return found[0] if len(found) == 1 else tuple(found)
@@ -174,7 +174,7 @@ for _name in ("atleast_1d", "atleast_2d", "atleast_3d"):
 
 
 def _by_number(f: Callable[[Any], Any], x: Any, value: Any) -> Any:
-    """What f makes of x, found out on the numbers of its elements."""
+    """The result of f on x, where f only moves elements: f is applied to the elements' numbers."""
     numbers = np.arange(np.size(x.value)).reshape(np.shape(x.value))
     return moved(x, value, index_view(f(numbers), numbers.shape))
 
@@ -182,7 +182,7 @@ def _by_number(f: Callable[[Any], Any], x: Any, value: Any) -> Any:
 def _moving(name: str) -> Callable[..., Any]:
     f = getattr(np, name)
 
-    @_means(name)
+    @_implements(name)
     def on(x: Any, *arguments: Any, **options: Any) -> Any:
         x = array(x)
         if any(map(is_traced, arguments)):
@@ -203,13 +203,13 @@ for _name in (
 resize, repeat, take = TABLE[np.resize], TABLE[np.repeat], TABLE[np.take]
 
 
-@_means("extract")
+@_implements("extract")
 def extract(condition: Any, x: Any) -> Any:
     """The elements where a mask is true."""
     return ravel(x)[np.ravel(value_of(condition)).astype(bool)]
 
 
-@_means("compress")
+@_implements("compress")
 def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
     """The slices where a mask is true."""
     return take(x, np.flatnonzero(value_of(condition)), axis)
@@ -218,7 +218,7 @@ def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
 def _triangle(name: str) -> None:
     f = getattr(np, name)
 
-    @_means(name)
+    @_implements(name)
     def on(x: Any, k: int = 0) -> Any:
         return where(f(np.ones(np.shape(value_of(x))[-2:]), k).astype(bool), x, 0.0)
 
@@ -227,11 +227,11 @@ _triangle("triu")
 _triangle("tril")
 
 
-@_means("diag")
+@_implements("diag")
 def diag(x: Any, k: int = 0) -> Any:
     """The diagonal of a matrix, as a copy; the matrix of a diagonal."""
     if np.ndim(value_of(x)) == 2:
-        return copied(TABLE[np.diagonal](x, k))
+        return copy_of(TABLE[np.diagonal](x, k))
     n = len(value_of(x)) + abs(k)
     out = wrapped(np.zeros((n, n)))
     rows = np.arange(len(value_of(x)))
@@ -239,28 +239,28 @@ def diag(x: Any, k: int = 0) -> Any:
     return out
 
 
-@_means("trace")
+@_implements("trace")
 def trace_(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The sum of a diagonal."""
     return sum_(TABLE[np.diagonal](x, offset, axis1, axis2), -1)
 
 
-@_means("broadcast_to")
+@_implements("broadcast_to")
 def broadcast_to(x: Any, shape: Any, **_: Any) -> Any:
-    """In a larger shape."""
+    """The array broadcast to a shape."""
     return ufuncs.broadcast_to(array(x), shape)
 
 
-@_means("broadcast_arrays")
+@_implements("broadcast_arrays")
 def broadcast_arrays(*xs: Any, **_: Any) -> Any:
-    """All in one shape."""
+    """All arrays broadcast to one shape."""
     shape = np.broadcast_shapes(*(np.shape(value_of(x)) for x in xs))
     return tuple(broadcast_to(x, shape) for x in xs)
 
 
-@_means("copy")
-def copied(x: Any, *_: Any, **__: Any) -> Any:
-    """Memory of its own."""
+@_implements("copy")
+def copy_of(x: Any, *_: Any, **__: Any) -> Any:
+    """A copy with its own memory."""
     x = array(x)
     if type(x) is not Array:
         return np.copy(x)
@@ -268,7 +268,7 @@ def copied(x: Any, *_: Any, **__: Any) -> Any:
     return made(value, lambda p: p, x)
 
 
-@_means("pad")
+@_implements("pad")
 def pad(x: Any, widths: Any, mode: str = "constant", **options: Any) -> Any:
     """More elements at the ends."""
     x = array(x)
@@ -289,7 +289,7 @@ def pad(x: Any, widths: Any, mode: str = "constant", **options: Any) -> Any:
 # -------------------------------------------------------------------------------------------------- joined, and apart
 
 
-@_means("concatenate", "concat")
+@_implements("concatenate", "concat")
 def concatenate(xs: Any, axis: int | None = 0, **_: Any) -> Any:
     """Along an axis that is there."""
     xs = [array(x) for x in xs]
@@ -300,7 +300,7 @@ def concatenate(xs: Any, axis: int | None = 0, **_: Any) -> Any:
     return made(value, lambda *ps: lax.concatenate(ps, axis), *xs)
 
 
-@_means("stack")
+@_implements("stack")
 def stack(xs: Any, axis: int = 0, **_: Any) -> Any:
     """Along a new axis."""
     xs = [array(x) for x in xs]
@@ -309,39 +309,39 @@ def stack(xs: Any, axis: int = 0, **_: Any) -> Any:
     return concatenate([expand_dims(x, axis) for x in xs], axis)
 
 
-@_means("vstack")
+@_implements("vstack")
 def vstack(xs: Any, **_: Any) -> Any:
     """Rows."""
     return concatenate([TABLE[np.atleast_2d](x) for x in xs], 0)
 
 
-@_means("hstack")
+@_implements("hstack")
 def hstack(xs: Any, **_: Any) -> Any:
     """Columns, or vectors one after another."""
     xs = [TABLE[np.atleast_1d](x) for x in xs]
     return concatenate(xs, 0 if np.ndim(value_of(xs[0])) == 1 else 1)
 
 
-@_means("dstack")
+@_implements("dstack")
 def dstack(xs: Any) -> Any:
     """Along the third axis."""
     return concatenate([TABLE[np.atleast_3d](x) for x in xs], 2)
 
 
-@_means("column_stack")
+@_implements("column_stack")
 def column_stack(xs: Any) -> Any:
     """Vectors as columns."""
     xs = [array(x) for x in xs]
     return concatenate([reshape(x, (-1, 1)) if np.ndim(value_of(x)) < 2 else x for x in xs], 1)
 
 
-@_means("append")
+@_implements("append")
 def append(x: Any, more: Any, axis: int | None = None) -> Any:
     """Joined."""
     return concatenate([x, more], axis)
 
 
-@_means("block")
+@_implements("block")
 def block(parts: Any) -> Any:
     """Blocks of a matrix."""
     if not isinstance(parts, list):
@@ -351,7 +351,7 @@ def block(parts: Any) -> Any:
     return concatenate([block(p) for p in parts], -2)
 
 
-@_means("array_split")
+@_implements("array_split")
 def array_split(x: Any, cuts: Any, axis: int = 0) -> Any:
     """Views of pieces."""
     x = array(x)
@@ -362,7 +362,7 @@ def array_split(x: Any, cuts: Any, axis: int = 0) -> Any:
     return [x[(*rest, slice(int(a), int(b)))] for a, b in pairwise(starts)]
 
 
-@_means("split")
+@_implements("split")
 def split(x: Any, cuts: Any, axis: int = 0) -> Any:
     """Views of equal pieces."""
     if isinstance(cuts, (int, np.integer)) and np.shape(value_of(x))[axis] % cuts:
@@ -370,19 +370,19 @@ def split(x: Any, cuts: Any, axis: int = 0) -> Any:
     return array_split(x, cuts, axis)
 
 
-@_means("hsplit")
+@_implements("hsplit")
 def hsplit(x: Any, cuts: Any) -> Any:
     """Split along the second axis."""
     return split(x, cuts, 1 if np.ndim(value_of(x)) > 1 else 0)
 
 
-@_means("vsplit")
+@_implements("vsplit")
 def vsplit(x: Any, cuts: Any) -> Any:
     """Split along the first axis."""
     return split(x, cuts, 0)
 
 
-@_means("unstack")
+@_implements("unstack")
 def unstack(x: Any, *, axis: int = 0) -> Any:
     """The slices along an axis."""
     return tuple(moveaxis(x, axis, 0))
@@ -391,36 +391,36 @@ def unstack(x: Any, *, axis: int = 0) -> Any:
 # ------------------------------------------------------------------------------------------------ written in place
 
 
-@_means("copyto")
+@_implements("copyto")
 def copyto(target: Any, x: Any, casting: str = "", where: Any = True) -> None:
     """target[...] = x."""
     ufuncs.store(target, array(x), where)
 
 
-@_means("put")
+@_implements("put")
 def put(target: Any, which: Any, new: Any, mode: str = "raise") -> None:
-    """By numbers of elements."""
+    """Write elements by their numbers."""
     target.put(which, new)
 
 
-@_means("putmask", "place")
+@_implements("putmask", "place")
 def putmask(target: Any, mask: Any, new: Any) -> None:
-    """Where a mask is true."""
+    """Write elements where a mask is true."""
     if np.ndim(value_of(new)):
         session().refuse("np.putmask and np.place with an array of values")
     target[value_of(mask)] = new
 
 
-@_means("fill_diagonal")
+@_implements("fill_diagonal")
 def fill_diagonal(target: Any, new: Any, wrap: bool = False) -> None:
     """The diagonal."""
     n = np.arange(min(np.shape(value_of(target))))
     target[(n,) * np.ndim(value_of(target))] = new
 
 
-@_means("put_along_axis")
+@_implements("put_along_axis")
 def put_along_axis(target: Any, index: Any, new: Any, axis: int) -> None:
-    """By indices along an axis."""
+    """Write elements by indices along an axis."""
     numbers = np.arange(np.size(value_of(target))).reshape(np.shape(value_of(target)))
     at = np.unravel_index(np.take_along_axis(numbers, value_of(index), axis), numbers.shape)
     target[at] = new
@@ -439,7 +439,7 @@ def _all_true(where: Any) -> bool:
     return where is None or where is True or where is NO_VALUE
 
 
-def _reduced(value: Any, x: Any, axis: Any, reduce: Callable[[Any, tuple[int, ...]], Any]) -> Any:
+def _reduce_axes(value: Any, x: Any, axis: Any, reduce: Callable[[Any, tuple[int, ...]], Any]) -> Any:
     axes = _axes_of(axis, np.ndim(value_of(x)))
     return made(value, lambda p: reshaped(reduce(p, axes), np.shape(value)), x)
 
@@ -471,7 +471,7 @@ def reduce(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: Any = False, where:
         if value.dtype.kind in "bi":
             return session().decide(value)
         session().refuse(f"np.{ufunc.__name__}.reduce")
-    result = _reduced(value, x, axis, _REDUCTIONS.get(ufunc, lambda p, axes: p))
+    result = _reduce_axes(value, x, axis, _REDUCTIONS.get(ufunc, lambda p, axes: p))
     if initial is not NO_VALUE and initial is not None:
         result = ufuncs.elementwise(ufunc, result, initial)
     return result
@@ -496,7 +496,7 @@ def accumulate(ufunc: np.ufunc, x: Any, axis: int = 0, **_: Any) -> Any:
 
 
 def _reduction(ufunc: np.ufunc, *names: str) -> Callable[..., Any]:
-    @_means(*names)
+    @_implements(*names)
     def on(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any) -> Any:
         if ufunc in (np.maximum, np.minimum) and dtype is not None:  # these have no dtype
             out, dtype = dtype, None
@@ -515,13 +515,13 @@ max_ = _reduction(np.maximum, "max", "amax", "nanmax")
 min_ = _reduction(np.minimum, "min", "amin", "nanmin")
 
 
-@_means("nansum")
+@_implements("nansum")
 def nansum(x: Any, *arguments: Any, **options: Any) -> Any:
-    """The sum of what is a number."""
+    """The sum of the elements that are not NaN."""
     return sum_(where(np.isnan(x), 0.0, x), *arguments, **options)
 
 
-@_means("mean")
+@_implements("mean")
 def mean(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any) -> Any:
     """The sum over the number of elements."""
     x = array(x)
@@ -535,7 +535,7 @@ def mean(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     return result
 
 
-@_means("average")
+@_implements("average")
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """The weighted mean."""
     if weights is None:
@@ -548,7 +548,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     return sum_(x * weights, axis) / sum_(weights, axis)
 
 
-@_means("var")
+@_implements("var")
 def var(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: Any = False) -> Any:
     """The mean square about the mean."""
     x = array(x)
@@ -557,19 +557,19 @@ def var(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int 
     return sum_(np.square(about), axis, keepdims=keepdims) / float(n - ddof)
 
 
-@_means("std")
+@_implements("std")
 def std(x: Any, *arguments: Any, **options: Any) -> Any:
     """The square root of `var`."""
     return np.sqrt(var(x, *arguments, **options))
 
 
-@_means("ptp")
+@_implements("ptp")
 def ptp(x: Any, axis: Any = None) -> Any:
     """Largest less smallest."""
     return max_(x, axis) - min_(x, axis)
 
 
-@_means("median")
+@_implements("median")
 def median(x: Any, axis: Any = None) -> Any:
     """The middle one, or the mean of the two."""
     x = sort(x, axis)
@@ -579,7 +579,7 @@ def median(x: Any, axis: Any = None) -> Any:
 
 
 def _accumulation(ufunc: np.ufunc, *names: str) -> Callable[..., Any]:
-    @_means(*names)
+    @_implements(*names)
     def on(x: Any, axis: Any = None, *_: Any, **__: Any) -> Any:
         return accumulate(ufunc, ravel(x) if axis is None else x, axis or 0)
 
@@ -590,7 +590,7 @@ cumsum = _accumulation(np.add, "cumsum")
 cumprod = _accumulation(np.multiply, "cumprod")
 
 
-@_means("diff")
+@_implements("diff")
 def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     """Neighbours' differences."""
     x = array(x)
@@ -600,9 +600,9 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     return x
 
 
-@_means(np.linalg.norm)
+@_implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """The norms that have a formula."""
+    """The 2-norm and the norms of order 1 and infinity."""
     x = array(x)
     rank = np.ndim(value_of(x)) if axis is None else len(_axes_of(axis, np.ndim(value_of(x))))
     if ord is None or ord == "fro" or (ord == 2 and rank == 1):
@@ -617,7 +617,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 # ---------------------------------------------------------------------------------------------------------- products
 
 
-@_means("dot")
+@_implements("dot")
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """np.dot."""
     result = ufuncs.product(np.dot, array(a), array(b))
@@ -627,15 +627,15 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return result
 
 
-@_means("vdot")
+@_implements("vdot")
 def vdot(a: Any, b: Any) -> Any:
-    """Of all elements."""
+    """The dot product over all elements."""
     return dot(ravel(a), ravel(b))
 
 
-@_means("inner")
+@_implements("inner")
 def inner(a: Any, b: Any) -> Any:
-    """Along the last axes."""
+    """The dot product along the last axes."""
     a, b = array(a), array(b)
     if min(np.ndim(value_of(a)), np.ndim(value_of(b))) == 0:
         return a * b
@@ -644,7 +644,7 @@ def inner(a: Any, b: Any) -> Any:
     return made(value, lambda p, q: lax.dot_general(p, q, (((rank_a - 1,), (rank_b - 1,)), ((), ()))), a, b)
 
 
-@_means("outer")
+@_implements("outer")
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Every product."""
     result = reshape(a, (-1, 1)) * reshape(b, (1, -1))
@@ -654,7 +654,7 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
     return result
 
 
-@_means("kron")
+@_implements("kron")
 def kron(a: Any, b: Any) -> Any:
     """Every product, as blocks."""
     a, b = TABLE[np.atleast_2d](a), TABLE[np.atleast_2d](b)
@@ -662,9 +662,9 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(reshape(a, (m, 1, n, 1)) * reshape(b, (1, p, 1, q)), (m * p, n * q))
 
 
-@_means("tensordot")
+@_implements("tensordot")
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    """Over axes of both."""
+    """Sums of products over axes of both arrays."""
     a, b = array(a), array(b)
     value = np.tensordot(value_of(a), value_of(b), axes)
     n = np.ndim(value_of(a))
@@ -676,7 +676,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return made(value, lambda p, q: lax.dot_general(p, q, (over, ((), ()))), a, b)
 
 
-@_means("einsum")
+@_implements("einsum")
 def einsum(spec: Any, *xs: Any, optimize: Any = None, **_: Any) -> Any:
     """Sums of products by the names of axes."""
     if not isinstance(spec, str):
@@ -685,18 +685,18 @@ def einsum(spec: Any, *xs: Any, optimize: Any = None, **_: Any) -> Any:
     return made(np.einsum(spec, *map(value_of, xs)), lambda *ps: jnp.einsum(spec, *ps), *xs)
 
 
-@_means("cross")
+@_implements("cross")
 def cross(a: Any, b: Any, **_: Any) -> Any:
-    """Of vectors of three."""
+    """The cross product of vectors of length three."""
     x = [a[..., i] for i in range(3)]
     y = [b[..., i] for i in range(3)]
     parts = [x[i] * y[j] - x[j] * y[i] for i, j in ((1, 2), (2, 0), (0, 1))]
     return stack(parts, -1)
 
 
-@_means(np.linalg.multi_dot)
+@_implements(np.linalg.multi_dot)
 def multi_dot(xs: Any) -> Any:
-    """One after another."""
+    """The product of several matrices, one after another."""
     result = xs[0]
     for x in xs[1:]:
         result = dot(result, x)
@@ -704,7 +704,7 @@ def multi_dot(xs: Any) -> Any:
 
 
 def _by_jax(f: Callable[..., Any], of_jax: Callable[..., Any]) -> None:
-    @_means(f)
+    @_implements(f)
     def on(*xs: Any) -> Any:
         xs = tuple(map(array, xs))
         return made(f(*map(value_of, xs)), of_jax, *xs)
@@ -714,9 +714,9 @@ for _name in ("inv", "solve", "det"):
     _by_jax(getattr(np.linalg, _name), getattr(jnp.linalg, _name))
 
 
-@_means("convolve")
+@_implements("convolve")
 def convolve(a: Any, b: Any, mode: str = "full") -> Any:
-    """By the products of all pairs."""
+    """Convolution, as the sum of the products of all pairs."""
     a, b = array(a), array(b)
     n, m = len(value_of(a)), len(value_of(b))
     out = wrapped(np.zeros(n + m - 1))
@@ -732,7 +732,7 @@ def convolve(a: Any, b: Any, mode: str = "full") -> Any:
 # ------------------------------------------------------------------------------------------------- chosen elements
 
 
-@_means("where")
+@_implements("where")
 def where(condition: Any, *cases: Any) -> Any:
     """np.where."""
     mask = value_of(condition)
@@ -751,9 +751,9 @@ def where(condition: Any, *cases: Any) -> Any:
     return made(value, build, a, b)
 
 
-@_means("clip")
+@_implements("clip")
 def clip(x: Any, low: Any = None, high: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """Between two numbers."""
+    """The array limited to the range between two numbers."""
     low, high = (low if min is None else min), (high if max is None else max)
     result = x if low is None else np.maximum(x, low)
     result = result if high is None else np.minimum(result, high)
@@ -763,7 +763,7 @@ def clip(x: Any, low: Any = None, high: Any = None, out: Any = None, *, min: Any
     return result
 
 
-@_means("select")
+@_implements("select")
 def select(conditions: Any, cases: Any, default: Any = 0) -> Any:
     """The first case that holds."""
     result = default
@@ -772,9 +772,9 @@ def select(conditions: Any, cases: Any, default: Any = 0) -> Any:
     return result
 
 
-@_means("sort")
+@_implements("sort")
 def sort(x: Any, axis: Any = -1, **_: Any) -> Any:
-    """In the order that is found here."""
+    """Sort in the order found at the traced values."""
     x = array(x)
     if axis is None:
         x, axis = ravel(x), -1
@@ -784,36 +784,36 @@ def sort(x: Any, axis: Any = -1, **_: Any) -> Any:
     return TABLE[np.take_along_axis](x, order, axis)
 
 
-@_means("nan_to_num")
+@_implements("nan_to_num")
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, **_: Any) -> Any:
-    """NaN replaced; infinities are not met here."""
+    """Replace NaN. An array with infinities is refused."""
     if not np.all(np.isfinite(value_of(x)) | np.isnan(value_of(x))):
         session().refuse("np.nan_to_num of infinities")
     return where(np.isnan(x), nan, x)
 
 
-@_means("round", "around")
+@_implements("round", "around")
 def round_(x: Any, decimals: int = 0, **_: Any) -> Any:
-    """To decimals: its derivative is 0."""
+    """Round to decimals; the derivative is 0."""
     return np.rint(x) if decimals == 0 else np.rint(x * 10.0**decimals) / 10.0**decimals
 
 
-@_means("real", "real_if_close")
+@_implements("real", "real_if_close")
 def real(x: Any) -> Any:
-    """All there is."""
+    """The array itself."""
     return x
 
 
-@_means("sinc")
+@_implements("sinc")
 def sinc(x: Any) -> Any:
     """sin πx / πx."""
     y = np.pi * where(np.equal(x, 0), 1e-20, x)
     return np.sin(y) / y
 
 
-@_means("apply_along_axis")
+@_implements("apply_along_axis")
 def apply_along_axis(f: Any, axis: int, x: Any, *arguments: Any, **options: Any) -> Any:
-    """f of every line."""
+    """Apply f to every slice along the axis."""
     lines = moveaxis(array(x), axis, -1)
     outer_shape = np.shape(value_of(lines))[:-1]
     found = [f(lines[i], *arguments, **options) for i in np.ndindex(outer_shape)]
@@ -826,7 +826,7 @@ def apply_along_axis(f: Any, axis: int, x: Any, *arguments: Any, **options: Any)
 
 
 def _decision(f: Any) -> None:
-    @_means(f)
+    @_implements(f)
     def on(*arguments: Any, **options: Any) -> Any:
         plain = value_of(tuple(arguments))
         result = f(*plain, **{k: value_of(v) for k, v in options.items()})
@@ -845,8 +845,8 @@ for _f in _DECIDING:
     _decision(_f)
 
 
-def _looked_at(f: Any) -> None:
-    @_means(f)
+def _inspection(f: Any) -> None:
+    @_implements(f)
     def on(*arguments: Any, **options: Any) -> Any:
         return f(*value_of(tuple(arguments)), **options)
 
@@ -858,11 +858,11 @@ _LOOKED_AT: tuple[Any, ...] = (
     np.ix_, np.broadcast_shapes, np.isfortran,
 )  # fmt: skip
 for _f in _LOOKED_AT:
-    _looked_at(_f)
+    _inspection(_f)
 
 
 def _like(f: Any) -> None:
-    @_means(f)
+    @_implements(f)
     def on(x: Any, *arguments: Any, dtype: Any = None, **options: Any) -> Any:
         if any(map(is_traced, arguments)):
             out = wrapped(np.zeros(options.get("shape") or np.shape(value_of(x))))
@@ -878,7 +878,7 @@ for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
     _like(getattr(np, _name))
 
 HAVE_OUT = {np.sum, np.prod, np.max, np.min, np.mean, np.dot, np.outer, np.clip, np.var, np.std, np.amax, np.amin}
-"""These have `out` among their own parameters."""
+"""Functions that have `out` among their own parameters."""
 WRITES = {np.copyto, np.put, np.putmask, np.place, np.fill_diagonal, np.put_along_axis}
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -889,4 +889,4 @@ METHODS: dict[str, Callable[..., Any]] = {
     "all": TABLE[np.all], "conj": real, "conjugate": real, "searchsorted": TABLE[np.searchsorted], "ptp": ptp,
     "compress": lambda x, condition, axis=None: compress(condition, x, axis),
 }  # fmt: skip
-"""Methods of arrays that are functions of this file."""
+"""Array methods implemented by functions of this file."""

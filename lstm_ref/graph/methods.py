@@ -1,4 +1,4 @@
-"""What `Array` does like `np.ndarray`: operators, methods, attributes; and what of ndarray it refuses."""
+"""The operators, methods and attributes that `Array` shares with `np.ndarray`, and those that it refuses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _operator(name: str, ufunc: np.ufunc) -> None:
 
     def in_place(self: Any, other: Any) -> Any:
         if not isinstance(self.value, np.ndarray):
-            return NotImplemented  # a scalar is bound anew
+            return NotImplemented  # for a scalar, Python rebinds the name
         new = ufuncs.elementwise(ufunc, self, other)
         if np.shape(value_of(new)) != self.value.shape:
             raise ValueError(
@@ -72,18 +72,18 @@ for _name, _ufunc in {
 
 
 def _formats(frame: Any) -> bool:
-    """Whether the line is at `"…" % x`."""
+    """Whether the current instruction is `"…" % x`."""
     code = frame.f_code.co_code
     instruction = dis.opname[code[frame.f_lasti]]
     return instruction == "BINARY_OP" and code[frame.f_lasti + 1] in (6, 19)
 
 
-def _decided(x: Any, value: Any) -> Any:
+def _decide(x: Any, value: Any) -> Any:
     return session().decide(value) if x.is_traced else value
 
 
 class _Methods:
-    """All of these become attributes of `Array`."""
+    """All methods of this class become attributes of `Array`."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return ufuncs.call(ufunc, method, *inputs, **options)
@@ -94,7 +94,7 @@ class _Methods:
     def __array__(self: Any, dtype: Any = None, copy: Any = None) -> Any:
         if not self.is_traced:
             plain = np.asarray(self.value, dtype).view()
-            plain.flags.writeable = False  # what is written by others would be missed here
+            plain.flags.writeable = False  # writes by other code would not be seen
             return plain
         if dtype is not None and np.dtype(dtype).kind == "O":
             return ufuncs.as_objects(self)
@@ -103,7 +103,7 @@ class _Methods:
             if places.is_jaxs(frame.f_code.co_filename):
                 raise UsesJax
             frame = frame.f_back
-        return session().refuse("a traced array that compiled code or another library makes a plain one of")
+        return session().refuse("a traced array that compiled code or another library turns into a plain one")
 
     def __jax_array__(self: Any) -> Any:
         raise UsesJax
@@ -112,23 +112,23 @@ class _Methods:
 
     def __float__(self: Any) -> float:
         if self.is_traced and not _formats(sys._getframe(1)):
-            session().refuse("a number that is made a plain float")
+            session().refuse("a traced number converted to a plain float")
         return float(self.value)
 
     def __int__(self: Any) -> int:
-        return int(_decided(self, int(self.value)))
+        return int(_decide(self, int(self.value)))
 
     def __bool__(self: Any) -> bool:
-        return bool(_decided(self, bool(self.value)))
+        return bool(_decide(self, bool(self.value)))
 
     def __complex__(self: Any) -> complex:
-        session().refuse("a number that is made complex")
+        session().refuse("a traced number converted to complex")
 
     def __hash__(self: Any) -> int:
         if isinstance(self.value, np.ndarray):
             raise TypeError("unhashable type: 'numpy.ndarray'")
         if self.is_traced:
-            session().refuse("a number that is the key of a dict or set")
+            session().refuse("a traced number used as the key of a dict or set")
         return hash(self.value)
 
     def __format__(self: Any, spec: str) -> str:
@@ -141,7 +141,7 @@ class _Methods:
         return str(self.value)
 
     def __round__(self: Any, digits: int | None = None) -> Any:
-        return int(_decided(self, round(float(self.value)))) if digits is None else functions.round_(self, digits)
+        return int(_decide(self, round(float(self.value)))) if digits is None else functions.round_(self, digits)
 
     def __trunc__(self: Any) -> int:
         return self.__int__()
@@ -149,12 +149,12 @@ class _Methods:
     def __floor__(self: Any) -> int:
         import math
 
-        return int(_decided(self, math.floor(self.value)))
+        return int(_decide(self, math.floor(self.value)))
 
     def __ceil__(self: Any) -> int:
         import math
 
-        return int(_decided(self, math.ceil(self.value)))
+        return int(_decide(self, math.ceil(self.value)))
 
     def __neg__(self) -> Any:
         return ufuncs.elementwise(np.negative, self)
@@ -210,7 +210,7 @@ class _Methods:
 
     @shape.setter
     def shape(self: Any, new: Any) -> None:
-        session().refuse("an array whose shape is assigned")
+        session().refuse("a traced array whose shape is assigned")
 
     @property
     def ndim(self: Any) -> Any:
@@ -270,19 +270,19 @@ class _Methods:
 
     def is_integer(self: Any) -> bool:
         """Whether a scalar has no fraction."""
-        return bool(_decided(self, float(self.value).is_integer()))
+        return bool(_decide(self, float(self.value).is_integer()))
 
     # ------------------------------------------------------------------------------------------------------ methods
 
     def astype(self: Any, dtype: Any, *_: Any, copy: bool = True, **__: Any) -> Any:
-        """A copy; in float64 where the dtype is a float's."""
+        """A copy; in float64 if the dtype is a floating one."""
         dtype = np.dtype(dtype)
         if dtype.kind == "O":
             return ufuncs.as_objects(self)
         ufuncs.note_cast(dtype)
         if dtype.kind == "f":
-            return functions.copied(self) if copy else self
-        return _decided(self, self.value.astype(dtype))
+            return functions.copy_of(self) if copy else self
+        return _decide(self, self.value.astype(dtype))
 
     def reshape(self: Any, *shape: Any, order: str = "C", **_: Any) -> Any:
         """The elements in another shape."""
@@ -298,27 +298,27 @@ class _Methods:
 
     def flatten(self: Any, order: str = "C") -> Any:
         """One axis, as a copy."""
-        return functions.ravel(functions.copied(self), order)
+        return functions.ravel(functions.copy_of(self), order)
 
     def copy(self: Any, order: str = "C") -> Any:
         """A copy."""
-        return functions.copied(self)
+        return functions.copy_of(self)
 
     def __copy__(self) -> Any:
-        return functions.copied(self)
+        return functions.copy_of(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return functions.copied(self)
+        return functions.copy_of(self)
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        session().refuse("an array that is pickled")
+        session().refuse("a traced array that is pickled")
 
     def dot(self, other: Any, out: Any = None) -> Any:
         """np.dot."""
         return functions.dot(self, other, out)
 
     def fill(self: Any, new: Any) -> None:
-        """All elements the same."""
+        """Set all elements to one value."""
         assign(self, ..., new)
 
     def sort(self: Any, axis: int = -1, **_: Any) -> None:
@@ -326,7 +326,7 @@ class _Methods:
         assign(self, ..., functions.sort(self, axis))
 
     def put(self: Any, where: Any, new: Any, mode: str = "raise") -> None:
-        """By the numbers of elements."""
+        """Write elements by their numbers."""
         _Flat(self)[np.asarray(value_of(where))] = new
 
     def itemset(self: Any, *arguments: Any) -> None:
@@ -362,7 +362,7 @@ for _name, _method in list(vars(_Methods).items()):
 
 
 class _Flat:
-    """`x.flat`: the elements counted in C's order."""
+    """`x.flat`: the elements in C order."""
 
     def __init__(self, array: Any) -> None:
         self._array = array
@@ -371,7 +371,7 @@ class _Flat:
         self._shape = shape
 
     def __getitem__(self, key: Any) -> Any:
-        return functions.ravel(functions.copied(self._array))[key]
+        return functions.ravel(functions.copy_of(self._array))[key]
 
     def __setitem__(self, key: Any, new: Any) -> None:
         numbers = self._numbers[value_of(key)]
@@ -380,11 +380,11 @@ class _Flat:
         assign(self._array, np.unravel_index(numbers, self._shape), new)
 
     def __iter__(self) -> Any:
-        return iter(functions.ravel(functions.copied(self._array)))
+        return iter(functions.ravel(functions.copy_of(self._array)))
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def copy(self) -> Any:
         """One axis."""
-        return functions.ravel(functions.copied(self._array))
+        return functions.ravel(functions.copy_of(self._array))

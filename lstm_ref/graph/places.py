@@ -1,4 +1,4 @@
-"""Whose line it is: the user's, or that of a library or of this package's tracing."""
+"""Tells lines of the user's code from lines of libraries and of this package's tracing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _PACKAGE = str(Path(__file__).parent.parent) + "/"
 _ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, jax, jaxlib))
 _INSTALLED = tuple({p + "/" for k, p in sysconfig.get_paths().items() if k in ("stdlib", "platstdlib", "purelib")})
 
-# No line of this folder is a line of the user's function.
+# Lines of this folder never count as the user's.
 jax.extend.source_info_util.register_exclusion(_HERE)
 
 
 @functools.cache
 def is_internal(file: str) -> bool:
-    """Whether code of this file works on arrays for others: NumPy, SciPy, JAX, the tracing here, frozen modules."""
+    """Whether a file belongs to NumPy, SciPy, JAX, this package's tracing, or frozen modules."""
     return file.startswith((_HERE, *_ARRAY_LIBRARIES)) or "/scipy/" in file or file.startswith("<frozen")
 
 
@@ -40,7 +40,7 @@ def is_jaxs(file: str) -> bool:
 
 
 def users_frame() -> FrameType | None:
-    """The innermost frame of the user's code on the stack; of another library's, if there is none."""
+    """The innermost frame of the user's code on the stack; if there is none, of another library's."""
     frame: FrameType | None = sys._getframe(1)
     library = None
     while frame is not None and is_installed(file := frame.f_code.co_filename):

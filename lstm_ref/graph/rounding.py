@@ -1,8 +1,9 @@
-"""How far two computations of one graph may be apart by rounding: a running error analysis, to first order.
+"""Bounds the difference that rounding makes between two computations of one graph: a running error analysis, to first
+order.
 
-Each equation rounds its result by a few units in the last place of it, a sum or product of n terms by n units of the
-sum of their sizes; the adjoint of the result says how much of that reaches the output.
-Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, sections 3.1 and 3.3.
+Each equation rounds its result by a few units in its last place; a sum or product of n terms is rounded by n units of
+the sum of the terms' sizes. The adjoint of the result tells how much of that reaches the output. Source: Higham,
+"Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, sections 3.1 and 3.3.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from lstm_ref.graph.sweep import Adjoints, sweep
 
 ULPS = 4
-"""NumPy's elementary functions are off by at most this many units in the last place."""
+"""Error of NumPy's elementary functions, at most, in units in the last place."""
 EXACT = {
     *(
         "neg",
@@ -33,11 +34,11 @@ EXACT = {
     *("concatenate", "select_n", "dynamic_slice", "dynamic_update_slice", "gather", "scatter", "stack", "unstack"),
     *("reduce_max", "reduce_min", "rev", "split", "copy", "convert_element_type", "pad", "floor", "ceil", "round"),
 }
-"""Primitives that round nothing."""
+"""Primitives that are exact."""
 
 
 def distance(graph: Any, others: list[Any], casts: tuple[str, ...]) -> tuple[float, float]:
-    """|Σ r · (the graph's outputs − others)| for one random r, and what rounding may make of it."""
+    """|Σ r · (the graph's outputs − others)| for one random r, and the bound of what rounding contributes to it."""
     rng = np.random.default_rng(0)
     weights = [rng.uniform(0.5, 1, np.shape(v)) * rng.choice([-1.0, 1.0], np.shape(v)) for v in others]
     off = 0.0
@@ -53,7 +54,7 @@ def distance(graph: Any, others: list[Any], casts: tuple[str, ...]) -> tuple[flo
 
 
 def amount(adjoints: Adjoints, with_inputs: bool = False) -> float:
-    """Σ |adjoint| · size of rounding, over all equations, in units in the last place."""
+    """Σ |adjoint| · rounding error over all equations, in units in the last place."""
     graph, bars = adjoints.graph, adjoints.bars
     total = 0.0
     with np.errstate(all="ignore"):

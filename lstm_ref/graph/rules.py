@@ -1,10 +1,11 @@
-"""What an equation hands back to each of its operands: for every primitive one function an operand, linear in the bars.
+"""The reverse rules: for every primitive, one function per operand, linear in the cotangents.
 
-A rule looks at an equation's kind once and returns a `Pull` for each operand, None where nothing comes back. Written on
-NumPy's operators, they run on floats and on object arrays of balls. What has no rule here has JAX's own.
+A rule looks at an equation's kind once and returns a `Pull` for each operand, or None where no gradient comes back. The
+rules use NumPy's operators, so they run on floats and on object arrays of balls. A primitive without a rule here uses
+JAX's own.
 
-Convention that bites. What is differentiated is what is computed: `stop_gradient` computes the identity, and a custom
-derivative is not asked. Ties of max and min are shared, as in JAX.
+Convention that bites. The derivative is that of the values: `stop_gradient` computes the identity, and custom
+derivative rules are ignored. Ties of max and min share the gradient equally, as in JAX.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from lstm_ref.errors import UnknownPrimitive, text_of
 from lstm_ref.graph.flatten import Kind
 
 Pull = Callable[..., Any]
-"""(bar of the result, or the list of bars of the results; values of operands; values of results) -> contribution."""
+"""(cotangent of the result, or a list for several results; values of operands; values of results) -> contribution."""
 Rule = Callable[[Kind], Sequence[Pull | None]]
 
 
 def pulls_of(kind: Kind) -> Sequence[Pull | None]:
-    """One for each operand."""
+    """The pulls of an equation, one per operand."""
     rule = RULES.get(kind.primitive)
     pulls = rule(kind) if rule is not None else _by_jax(kind)
     return [p if f else None for p, f in zip(pulls, kind.floats, strict=True)]
 
 
 def unbroadcast(bar: Any, shape: tuple[int, ...]) -> Any:
-    """The sum over what broadcasting repeated."""
+    """The sum over the axes that broadcasting repeated."""
     if np.shape(bar) == shape:
         return bar
     extra = bar.ndim - len(shape)
@@ -43,7 +44,7 @@ def unbroadcast(bar: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _same(f: Callable[..., Any]) -> Rule:
-    """Of one operand: bar · f(x, y)."""
+    """The rule of a function of one operand: bar · f(x, y)."""
     return lambda kind: (lambda bar, xs, ys: bar * f(xs[0], ys[0]),)
 
 
@@ -63,7 +64,7 @@ def _nothing(kind: Kind) -> Sequence[None]:
 
 
 def _larger(bar: Any, a: Any, b: Any) -> Any:
-    """What the larger of two gets: of equals each half."""
+    """The cotangent of the larger of two operands; equal ones get half each."""
     return bar * (np.where(a > b, 1.0, 0.0) + np.where(a == b, 0.5, 0.0))
 
 
@@ -120,7 +121,7 @@ def _to_own_shape(kind: Kind) -> Sequence[Pull | None]:
     return (lambda bar, xs, ys: bar.reshape(shape), *(None,) * (len(kind.shapes) - 1))
 
 
-def _handed_on(kind: Kind, k: int) -> Pull:
+def _pass_on(kind: Kind, k: int) -> Pull:
     if not kind.several:
         return lambda bar, xs, ys: bar
     return lambda bars, xs, ys: _zeros(kind.shapes[k], np.zeros(0)) if bars[k] is None else bars[k]
@@ -189,8 +190,8 @@ def _stack(kind: Kind) -> Sequence[Pull]:
     return [piece(k) for k in range(len(kind.shapes))]
 
 
-def _joined(join: Callable[[Kind, list[Any]], Any]) -> Rule:
-    """Of several results, that lie side by side in the operand."""
+def _join_results(join: Callable[[Kind, list[Any]], Any]) -> Rule:
+    """The rule of a primitive with several results that lie side by side in the operand."""
 
     def rule(kind: Kind) -> Sequence[Pull]:
         def pull(bars: Any, xs: Any, ys: Any) -> Any:
@@ -250,7 +251,8 @@ def _select_n(kind: Kind) -> Sequence[Pull | None]:
 
 
 def _by_number(kind: Kind) -> Sequence[Pull | None]:
-    """Of what only moves elements: run on their numbers, from 1 on, it says where each came from (0, NaN: nowhere)."""
+    """The rule of a primitive that only moves elements: applied to the elements' numbers, counted from 1, it shows
+    where each result came from (0 or NaN: from nowhere)."""
     sizes = [math.prod(s) if f else 0 for s, f in zip(kind.shapes, kind.floats, strict=True)]
     offsets = np.cumsum([1, *sizes])
     numbers = [np.arange(float(n)) + o for n, o in zip(sizes, offsets, strict=False)]
@@ -407,7 +409,7 @@ RULES: dict[str, Rule] = {
             "convert_element_type",
             "device_put",
         ),
-        lambda kind: [_handed_on(kind, k) for k in range(len(kind.shapes))],
+        lambda kind: [_pass_on(kind, k) for k in range(len(kind.shapes))],
     ),
     "clamp": _clamp,
     "dot_general": _dot_general,
@@ -418,8 +420,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("reduce_max", "reduce_min"), _reduce_best),
     "concatenate": _concatenate,
     "stack": _stack,
-    "unstack": _joined(lambda kind, bars: np.stack(bars, kind.params["axis"])),
-    "split": _joined(lambda kind, bars: np.concatenate(bars, kind.params["axis"])),
+    "unstack": _join_results(lambda kind, bars: np.stack(bars, kind.params["axis"])),
+    "split": _join_results(lambda kind, bars: np.concatenate(bars, kind.params["axis"])),
     "slice": _slice,
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
@@ -429,4 +431,4 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("gather", "pad", "tile", "scatter"), _by_number),
     "scatter-add": _scatter_add,
 }
-"""By the primitive's name."""
+"""The rules by the primitive's name."""

@@ -1,7 +1,8 @@
-"""The reverse sweep: equation by equation from the outputs back, what each hands to its operands, and the sums.
+"""The reverse sweep: from the outputs back, each equation gives contributions to its operands, which are summed.
 
-What one equation hands to one operand can be *edited*: the gradient as someone has it who gets that wrong. An edited
-sweep begins from the unedited one and computes differences alone, downstream of the edits: pulls are linear.
+The contribution of one equation to one operand can be *edited*, to give the gradient of an author who gets that edge
+wrong. An edited sweep starts from the unedited one and computes only the differences downstream of the edits, because
+pulls are linear.
 """
 
 from __future__ import annotations
@@ -17,27 +18,27 @@ from lstm_ref.graph.rules import Pull, pulls_of
 
 
 class Context(NamedTuple):
-    """What an edit may look at."""
+    """The data that an edit may use."""
 
     graph: Any
     number: int
-    """Of the equation, in `graph.equations`."""
+    """Number of the equation in `graph.equations`."""
     operand: int
     bar: Any
-    """The adjoint of its result; a list where there are several."""
+    """The adjoint of its result; a list if there are several."""
     operands: list[Any]
     """Values."""
     results: list[Any]
 
 
 Edit = Callable[[Any, Context], Any]
-"""(contribution, context) -> another contribution of the same shape; or None: nothing."""
+"""(contribution, context) -> another contribution of the same shape, or None for none."""
 Where = tuple[int, int]
 """(number of an equation, which of its operands)."""
 
 
 class Adjoints(NamedTuple):
-    """Of every variable of a graph, the derivative of Σ cotangent · outputs; None where it is nothing."""
+    """The derivative of Σ cotangent · outputs with respect to every variable of a graph; None where it is zero."""
 
     graph: Any
     bars: list[Any]
@@ -45,7 +46,7 @@ class Adjoints(NamedTuple):
 
     @property
     def gradients(self) -> Any:
-        """Of the inputs, as a pytree like them."""
+        """The gradients of the inputs, as a pytree like them."""
         return gradients_of(self.graph, self.bars)
 
 
@@ -59,7 +60,7 @@ def gradients_of(graph: Any, bars: Any) -> Any:
 
 
 def _pulls(graph: Any) -> list[list[tuple[int, int, Pull]]]:
-    """Of each equation: (which operand, its variable, how it is handed back), where anything is."""
+    """For each equation, (which operand, the operand's variable, pull) for every operand that gets a gradient."""
     if "pulls" not in graph.memory:
         by_kind: dict[int, Any] = {}
         found: list[Any] = []
@@ -89,13 +90,13 @@ def sweep(
     base: Adjoints | None = None,
     noise: Callable[[Any], Any] | None = None,
 ) -> Adjoints:
-    """The adjoints of all variables, with edits; `base` is the sweep without, if it is at hand.
+    """The adjoints of all variables, with edits applied; `base` is the unedited sweep, if already computed.
 
-    `noise` is done to every contribution, to see what rounding does.
+    `noise` is applied to every contribution, to show the effect of rounding.
     """
     if base is None:
-        base = _unedited(graph, _seeds(graph, cotangent), noise)
-    return _edited(graph, base, edits) if edits else base
+        base = _sweep_unedited(graph, _seeds(graph, cotangent), noise)
+    return _sweep_differences(graph, base, edits) if edits else base
 
 
 def _seeds(graph: Any, cotangent: Any) -> list[Any]:
@@ -112,7 +113,7 @@ def _seeds(graph: Any, cotangent: Any) -> list[Any]:
 
 
 class _Sums:
-    """Adjoints as they are added up: in place, once the memory is one's own."""
+    """Sums of contributions: added in place once the memory is our own."""
 
     def __init__(self, size: int) -> None:
         self.bars: list[Any] = [None] * size
@@ -131,7 +132,7 @@ class _Sums:
             self.bars[i] = total if isinstance(total, np.ndarray) else np.asarray(total)
 
 
-def _unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | None) -> Adjoints:
+def _sweep_unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | None) -> Adjoints:
     sums = _Sums(len(graph.values))
     values = graph.values
     for i, seed in zip(graph.outputs, seeds, strict=True):
@@ -150,8 +151,8 @@ def _unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | None) 
     return Adjoints(graph, bars, seeds)
 
 
-def _edited(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) -> Adjoints:
-    """The differences that the edits make, carried back alone."""
+def _sweep_differences(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) -> Adjoints:
+    """Carry back the differences that the edits make."""
     sums = _Sums(len(graph.values))
     deltas, values, known = sums.bars, graph.values, base.bars
     by_equation: dict[int, dict[int, Edit]] = {}

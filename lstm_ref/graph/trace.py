@@ -1,7 +1,8 @@
-"""Any forward as one graph: JAX code by its jaxpr, NumPy code by being run as it stands on arrays that are traced.
+"""Traces any forward to one graph: JAX code by its jaxpr, NumPy code by running it on traced arrays.
 
-A graph is never believed: it is compared with what the code itself gives, at the inputs and near them, within what
-rounding can do; where the code decides something there otherwise than here, nearer. What disagrees is refused.
+A graph is never trusted: it is compared with what the code itself gives, at the inputs and near them, within the error
+of rounding. If the code decides something differently at the nearby point, a nearer point is tried. A graph that
+disagrees is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-import lstm_ref.graph.methods  # noqa: F401  # which makes `Array` whole
+import lstm_ref.graph.methods  # noqa: F401  # adds the methods of `Array`
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, LeavesTheGraph, text_of
 from lstm_ref.graph import rounding
@@ -27,7 +28,8 @@ from lstm_ref.graph.world import copy, kept, reached
 
 Function = Callable[[Any], Any]
 NEAR = (2.0**-10, 2.0**-16, 2.0**-22)
-"""Steps, relative to the inputs, at which a graph is compared with the code: the next where a decision changes."""
+"""Relative distances from the inputs at which a graph is compared with the code; the next one is used if a decision
+changes."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,19 @@ class Graph:
 
     equations: list[Equation]
     values: list[Any]
-    """By the number of a variable: float64 arrays, or integers and bools."""
+    """The value of each variable, by its number: float64 arrays, or integers and bools."""
     inputs: list[int]
-    """The numbers of the inputs' leaves."""
+    """Numbers of the variables of the inputs' leaves."""
     outputs: list[int]
     is_active: list[bool]
-    """By the number of a variable: whether it depends on an input through floats."""
+    """For each variable, by its number, whether it depends on an input through floats."""
     input_tree: Any
     output_tree: Any
     jaxpr: Any
     casts: tuple[str, ...] = ()
-    """Where the code asks for another dtype than float64, in which the graph is: "float32 at file:line (function)"."""
+    """Places where the code asks for another dtype than the graph's float64: "float32 at file:line (function)"."""
     memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
-    """What is worked out once for a graph."""
+    """Results remembered for this graph."""
 
     def at(self, inputs: Any) -> Graph:
         """The same computation at other inputs."""
@@ -63,14 +65,30 @@ class Graph:
 
 
 def graph_of(flat: Flat, input_tree: Any, output_tree: Any, jaxpr: Any, casts: tuple[str, ...]) -> Graph:
-    """A flat jaxpr, with what it is of."""
+    """The graph of a flat jaxpr."""
     return Graph(*flat, input_tree, output_tree, jaxpr, casts)
 
 
 def trace(function: Function, inputs: Any) -> Graph:
-    """`function` at a pytree of arrays, as a `Graph`.
+    """Trace a function.
 
-    Raises LeavesTheGraph with the line where numbers leave it, and CannotEvaluate with what is seen otherwise.
+    Args:
+        function: NumPy or JAX code: a function of a pytree of arrays that returns arrays.
+        inputs: The pytree of real arrays at which to trace; floats are traced in float64.
+
+    Returns:
+        The graph, with the value of every variable.
+
+    Raises:
+        LeavesTheGraph: A traced number leaves the graph; the message names the line.
+        CannotEvaluate: The function cannot be traced for another reason, or disagrees with its graph.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.graph.trace import trace
+        >>> graph = trace(lambda i: np.tanh(i["x"]) * 2, {"x": np.zeros(3)})
+        >>> [equation.primitive for equation in graph.equations]
+        ['tanh', 'mul']
     """
     try:
         return _of_numpy(function, inputs)
@@ -83,11 +101,11 @@ def trace(function: Function, inputs: Any) -> Graph:
     except (Exception, SystemExit) as own:
         raise CannotEvaluate(f"the function itself raises {type(own).__name__}: {text_of(own)}") from None
     told = f"{type(error).__name__}: {text_of(error)}"
-    raise LeavesTheGraph(f"a traced number is not taken at {_line_of(error)}: {told}") from None
+    raise LeavesTheGraph(f"a traced number is not accepted at {_line_of(error)}: {told}") from None
 
 
 class _Raised(Exception):
-    """What the user's code raised when its numbers were traced."""
+    """Carries the exception that the user's code raised on traced numbers."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -95,7 +113,8 @@ class _Raised(Exception):
 
 
 def _is_of_jax(error: BaseException) -> bool:
-    """Whether JAX raised it, which does not take what is traced here. JAX may take its own lines out of a traceback."""
+    """Whether JAX raised the exception, because it does not take our traced arrays. JAX may remove its own lines from a
+    traceback."""
     notes = "".join(getattr(error, "__notes__", ()))
     return "JAX" in notes or any(is_jaxs(f.filename) for f in traceback.extract_tb(error.__traceback__))
 
@@ -189,7 +208,7 @@ def _of_numpy(function: Function, inputs: Any) -> Graph:
 
 
 def _outputs(output: Any) -> tuple[list[Any], Any]:
-    """The leaves of the output; lists of numbers are leaves of their own."""
+    """The leaves of the output; a list of numbers counts as several leaves."""
     leaves, tree = jax.tree.flatten(output, is_leaf=lambda v: type(v) is Array)
     found = []
     for v in leaves:
@@ -203,7 +222,7 @@ def _outputs(output: Any) -> tuple[list[Any], Any]:
 
 
 def _compare(function: Function, inputs: Any, graph: Graph, session: Session, values: list[Any]) -> None:
-    """Raises CannotEvaluate unless the graph gives what the code gives, here and at a point near."""
+    """Raise CannotEvaluate unless the graph agrees with the code, at the inputs and at a point near them."""
     plain = _plain(function, inputs)
     _require_same(graph, plain, session, "at the inputs")
     rng = np.random.default_rng(0)
@@ -220,7 +239,10 @@ def _compare(function: Function, inputs: Any, graph: Graph, session: Session, va
     changed = next(
         (p for a, b, p in zip(seen.decisions, session.decisions, session.places, strict=False) if a != b), ""
     )
-    raise CannotEvaluate(f"the code decides otherwise at every point near the inputs{' at ' * bool(changed)}{changed}")
+    raise CannotEvaluate(
+        "the code decides otherwise (another branch, index or order) at every point near the inputs"
+        f"{' at ' * bool(changed)}{changed}"
+    )
 
 
 def _moved(v: Any, near: float, rng: Any) -> Any:
@@ -237,7 +259,7 @@ def _moved(v: Any, near: float, rng: Any) -> Any:
 
 
 def _plain(function: Function, inputs: Any) -> list[Any]:
-    """What the code gives on copies of the inputs, by itself."""
+    """The outputs of the code itself, run on copies of the inputs."""
     containers, _ = reached(function)
     own = jax.tree.map(lambda v: np.array(v, order="K") if isinstance(v, np.ndarray) else v, inputs)
     with kept(containers):
@@ -248,18 +270,18 @@ def _plain(function: Function, inputs: Any) -> list[Any]:
 
 def _require_same(graph: Graph, plain: list[Any], session: Session, where: str) -> None:
     if len(plain) != len(graph.outputs):
-        raise CannotEvaluate(f"the code gives {len(plain)} arrays {where}, and gave {len(graph.outputs)} when traced")
+        raise CannotEvaluate(f"the code returns {len(plain)} arrays {where}, but {len(graph.outputs)} when traced")
     for k, (number, own) in enumerate(zip(graph.outputs, plain, strict=True)):
         value = graph.values[number]
         if np.shape(value) != np.shape(own):
-            raise CannotEvaluate(f"output {k} has shape {np.shape(own)} {where}, and {np.shape(value)} when traced")
+            raise CannotEvaluate(f"output {k} has shape {np.shape(own)} {where}, but {np.shape(value)} when traced")
     if not all(
         np.array_equal(np.isnan(graph.values[n]), np.isnan(o)) for n, o in zip(graph.outputs, plain, strict=True)
     ):
-        raise CannotEvaluate(f"the code and its graph differ in what is NaN {where}")
+        raise CannotEvaluate(f"the code and its graph differ in which elements are NaN {where}")
     off, allowed = rounding.distance(graph, plain, tuple(session.casts))
     if not off <= allowed:
         raise CannotEvaluate(
-            f"the code and its graph differ by {off:.1e} {where}, where rounding makes {allowed:.1e} at most: "
-            "something in the code is not seen by the trace, or it is not the same at each call"
+            f"the code and its graph differ by {off:.1e} {where}, where rounding makes at most {allowed:.1e}: "
+            "the trace misses something in the code, or the code differs from call to call"
         )

@@ -1,4 +1,4 @@
-"""NumPy's and SciPy's elementwise functions on traced arrays: each by the `lax` function that means the same."""
+"""NumPy's and SciPy's elementwise functions on traced arrays, each by the equivalent `lax` function."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lstm_ref.graph.array import (
 
 
 def aligned(*xs: Any) -> list[Any]:
-    """Operands with leading sizes of one, so that all that are no scalars have as many axes."""
+    """Operands with leading axes of size one added, so that all but scalars have the same number of axes."""
     rank = max(np.ndim(x) for x in xs)
     return [x if np.ndim(x) in (0, rank) else reshaped(x, (1,) * (rank - np.ndim(x)) + np.shape(x)) for x in xs]
 
@@ -34,7 +34,7 @@ def _binary(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def same_shape(f: Callable[..., Any]) -> Callable[..., Any]:
-    """For those of `lax` that broadcast nothing."""
+    """A version of a `lax` function that does not broadcast: broadcasts its operands first."""
 
     def on(*xs: Any) -> Any:
         shape = np.broadcast_shapes(*map(np.shape, xs))
@@ -142,17 +142,17 @@ LAX: dict[str, Callable[..., Any]] = {
     "gammaln": lax.lgamma,
     "psi": lax.digamma,
 }
-"""By the ufunc's name; those that give no floats need no entry."""
+"""The `lax` functions by the ufunc's name. Ufuncs that do not return floats need no entry."""
 
 
 def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
-    """The ufunc of these operands, of which one at least is an `Array`."""
+    """Apply a ufunc to operands of which at least one is an `Array`."""
     name = ufunc.__name__
     values = [_float64(value_of(x)) for x in inputs]
     if ufunc is np.matmul:
         return product(np.matmul, *inputs)
     if (len(ufunc.types) == 1 and ufunc.types[0].endswith("O")) or any(map(is_object, values)):
-        return ufunc(*map(as_objects, inputs))  # the first are those of np.frompyfunc
+        return ufunc(*map(as_objects, inputs))  # such as a ufunc from np.frompyfunc
     value = ufunc(*values)
     if not any(map(is_traced, inputs)):
         return tuple(map(wrapped, value)) if isinstance(value, tuple) else wrapped(value)
@@ -168,19 +168,20 @@ def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
 
 
 def _float64(v: Any) -> Any:
-    """float32 constants beside traced numbers are what they are exactly; the sum is not rounded to float32."""
+    """Constants in float32 keep their exact values in float64; the sum with a traced number is not rounded to
+    float32."""
     if getattr(v, "dtype", None) in (np.float32, np.float16):
         return v.astype(np.float64)
     return np.asarray(v) if isinstance(v, (list, tuple)) else v
 
 
 def is_object(x: Any) -> bool:
-    """Whether it is an array of Python objects."""
+    """Whether the value is an array of Python objects."""
     return isinstance(x, np.ndarray) and x.dtype.kind == "O"
 
 
 def as_objects(x: Any) -> Any:
-    """An object array of scalars, each traced by itself."""
+    """An object array of scalars, each traced separately."""
     if type(x) is not Array:
         return np.array(x, dtype=object)
     out = np.empty(np.shape(x.value), dtype=object)
@@ -190,7 +191,7 @@ def as_objects(x: Any) -> Any:
 
 
 def call(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-    """What `__array_ufunc__` is asked."""
+    """Apply a ufunc or one of its methods; called by `__array_ufunc__`."""
     if method == "at":
         return _at(ufunc, *inputs)
     out, where = options.pop("out", None), options.pop("where", True)
@@ -229,7 +230,7 @@ def call(ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
 
 
 def store(target: Any, new: Any, where: Any = True) -> None:
-    """target[...] = new, where a mask says so."""
+    """target[...] = new, where the mask is true."""
     if type(target) is not Array:
         if is_traced(new):
             session().refuse("what is written into an array that the trace did not see made")
@@ -282,7 +283,7 @@ def _at(ufunc: np.ufunc, target: Any, key: Any, new: Any = None) -> None:
 
 
 def scattered_add(before: Any, index: np.ndarray, update: Any) -> Any:
-    """The tracer of an array with updates added at the numbers of its elements."""
+    """The tracer of an array after updates are added at these numbers of elements."""
     from lstm_ref.graph.array import scattered
 
     shape = np.shape(before)
@@ -291,7 +292,7 @@ def scattered_add(before: Any, index: np.ndarray, update: Any) -> Any:
 
 
 def note_cast(dtype: Any) -> None:
-    """The code asks for another dtype than float64: noted, and not done."""
+    """Note that the code asks for another dtype than float64; the conversion is not made."""
     dtype = np.dtype(dtype)
     if dtype.kind == "f" and dtype != np.float64:
         from lstm_ref.graph.places import users_line
@@ -305,7 +306,7 @@ def note_cast(dtype: Any) -> None:
 
 
 def product(f: Callable[..., Any], a: Any, b: Any) -> Any:
-    """np.matmul or np.dot, by one dot_general."""
+    """np.matmul or np.dot, as one dot_general."""
     x, y = _float64(value_of(a)), _float64(value_of(b))
     value = f(x, y)
     n, m = np.ndim(x), np.ndim(y)

@@ -1,8 +1,8 @@
-"""What a function reaches beside its inputs: module globals, what it closes over, objects and their attributes.
+"""Finds the state that a function can reach besides its inputs: module globals, closures, objects and their attributes.
 
-For a run the float arrays there become copies, which in a traced run are constants that can hold traced numbers (a
-buffer made in `__init__`, data of the module); after it everything is as it was. Nothing traced is left in the user's
-state.
+For a run, the float arrays in that state are replaced by copies. In a traced run the copies are constants that can hold
+traced numbers (a buffer made in `__init__`, data of the module). Afterwards everything is restored, and nothing traced
+is left in the user's state.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from lstm_ref.graph.places import is_installed, is_internal
 _OF_CLASSES: Any = (FunctionType, staticmethod, classmethod)
 
 MANY = 20_000
-"""Objects looked at, of a state that may be without end."""
+"""Largest number of objects to visit; the state may be endless."""
 
 
 def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any]]]:
-    """The containers that can be written (dicts, lists, deques, cells) and, of them, the names of modules."""
+    """The writable containers that the function can reach (dicts, lists, deques, cells), and which of them are module
+    namespaces."""
     seen: dict[int, Any] = {}
     containers: list[Any] = []
     modules: list[dict[str, Any]] = []
@@ -104,7 +105,7 @@ def _is_users(kind: Any) -> bool:
 
 @contextmanager
 def kept(containers: list[Any]) -> Iterator[None]:
-    """What is in the containers is there again afterwards."""
+    """Restores the content of the containers on exit."""
     saved = [_content(c) for c in containers]
     try:
         yield
@@ -134,7 +135,7 @@ def _restore(c: Any, content: Any) -> None:
 
 
 def copy(containers: list[Any], as_traced: bool) -> None:
-    """Every float array in the containers becomes a copy, one for one; a constant `Array`, if code is to be traced."""
+    """Replace every float array in the containers by a copy, one for one; in a traced run, by a constant `Array`."""
     arrays = [v for c in containers for v in _values(c) if type(v) is np.ndarray and v.dtype.kind == "f"]
     by_memory: dict[int, set[int]] = {}
     for v in arrays:
@@ -145,12 +146,12 @@ def copy(containers: list[Any], as_traced: bool) -> None:
         if type(v) is np.vectorize and as_traced:
             return creation.Vectorized(v.pyfunc, v.otypes)
         if type(v) is not np.ndarray or v.dtype.kind != "f" or len(by_memory[id(_base(v))]) > 1:
-            return v  # two views of one memory: as they are
+            return v  # two views of one memory stay as they are
         if id(v) not in memo:
             own = np.array(v, dtype=np.float64 if as_traced else None, order="K")
             own.flags.writeable = v.flags.writeable
             if as_traced and v.dtype != np.float64:
-                session().casts.setdefault(f"{v.dtype.name} in what the code has beside its inputs")
+                session().casts.setdefault(f"{v.dtype.name} in the code's state besides its inputs")
             memo[id(v)] = Array(own) if as_traced else own
         return memo[id(v)]
 

@@ -1,4 +1,4 @@
-"""What stands around a cell: each file a forward that leaves a tape, and the hand-written backward that reads it."""
+"""The layers around a cell: each file has a forward that returns a tape, and a hand-written backward that reads it."""
 
 from lstm_ref.layers import (
     attention,

@@ -1,8 +1,8 @@
 """Attention of queries over keys: edges AT1-AT3 forward, AT1*-AT3* backward; derivations/attention.md derives each.
 
-Two scores: additive, v · tanh(q W_q + k W_k), and the dot product q · k, which has no parameters. Conventions that
-bite: batch first, queries (B, T, Q) and keys (B, S, H), which are the values as well; a key that is masked has weight
-0, and neither gives nor gets gradient; the first key is not masked.
+There are two scores: the additive one, v · tanh(q W_q + k W_k), and the dot product q · k, which has no parameters.
+Conventions that bite: batch first, queries (B, T, Q) and keys (B, S, H), which are the values as well; a masked key has
+weight 0, receives no gradient and passes none on; the first key must not be masked.
 Source: Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015,
 appendix A.1.2; Luong, Pham and Manning, "Effective approaches to attention-based neural machine translation", EMNLP
 2015, equations 7-8.
@@ -47,9 +47,19 @@ def initial_parameters(rng: np.random.Generator, Q: int, H: int, A: int) -> Addi
 
 
 def forward(p: Additive | None, queries: Any, keys: Any, real: Any = None) -> tuple[Any, Tape]:
-    """Contexts Σ weights · keys, (B, T, H), for queries (B, T, Q), keys (B, S, H) and bools real (B, S).
+    """The contexts Σ weights · keys.
 
-    Without p, the score is the dot product. The weights are in the tape. Raises BadInput where shapes do not fit.
+    Args:
+        p: Parameters of the additive score; None for the dot product.
+        queries: (B, T, Q).
+        keys: (B, S, H), which are the values as well; Q = H for the dot product.
+        real: Bools (B, S), which keys are not masked; by default all.
+
+    Returns:
+        The contexts (B, T, H), and the tape, which holds the weights (B, T, S).
+
+    Raises:
+        BadInput: Shapes do not fit.
     """
     _check(p, queries, keys, real)
     t = None if p is None else tanh((queries @ p.w_q)[:, :, None, :] + (keys @ p.w_k)[:, None, :, :])  # AT1
@@ -62,7 +72,8 @@ def forward(p: Additive | None, queries: Any, keys: Any, real: Any = None) -> tu
 
 
 def backward(p: Additive | None, tape: Tape, contexts_bar: Any) -> tuple[Additive | None, Any, Any]:
-    """Cotangents of (p, queries, keys), given that of the contexts."""
+    """Cotangents of (p, queries, keys), given the cotangent of the contexts (B, T, H). That of p is None for the dot
+    product."""
     queries, keys, t, weights = tape
     weights_bar, keys_bar = contexts_bar @ keys.swapaxes(1, 2), weights.swapaxes(1, 2) @ contexts_bar  # AT3*
     scores_bar = weights * (weights_bar - (weights * weights_bar).sum(-1)[..., None])  # AT2*

@@ -17,13 +17,25 @@ class Tape(NamedTuple):
 
 
 def forward(logits: Any, y: Any, reduction: Reduction = "mean") -> tuple[Any, Tape]:
-    """−Σ y ln σ(z) + (1 − y) ln σ(−z), a scalar, for logits z and targets y in [0, 1] of one shape. Raises BadInput."""
+    """The loss −Σ y ln σ(z) + (1 − y) ln σ(−z).
+
+    Args:
+        logits: z, of any shape.
+        y: Targets in [0, 1], in the shape of the logits.
+        reduction: "mean" over the elements, or "sum".
+
+    Returns:
+        The loss, a scalar, and the tape.
+
+    Raises:
+        BadInput: Shapes differ, or there is no such reduction.
+    """
     require_same_shape("binary_cross_entropy", logits, y)
     scale = weight(reduction, logits.size)
     return -(y * log_sigmoid(logits) + (1 - y) * log_sigmoid(-logits)).sum() * scale, Tape(logits, y, scale)  # F4
 
 
 def backward(tape: Tape, loss_bar: Any = 1.0) -> Any:
-    """Cotangent of the logits, given that of the loss."""
+    """Cotangent of the logits, given the cotangent of the loss."""
     z, y, scale = tape
     return (sigmoid(z) - y) * (scale * loss_bar)  # F4*

@@ -1,9 +1,9 @@
 """Linear-chain conditional random field: edges CR1-CR5 forward, CR1*-CR5* backward; derivations/crf.md derives each.
 
-The loss is −ln p(tags | emissions) of whole sequences. Its gradient is what the model expects less what was observed:
-marginals, by the forward and the backward recursion, less indicators. The recursions alone are `partition` and
-`expected`: any chain's. Conventions that bite: transitions[i, j] is the score of j after i; there are scores for the
-first tag and for the last; the mean is over sequences; every sequence has at least one step.
+The loss is −ln p(tags | emissions) of whole sequences. Its gradient is the expected minus the observed counts:
+marginals, computed by the forward and the backward recursion, minus indicators of the tags. `partition` and `expected`
+are these recursions alone and work for any chain. Conventions that bite: transitions[i, j] is the score of j after i;
+there are scores for the first tag and for the last; the mean is over sequences; every sequence has at least one step.
 Source: Lafferty, McCallum and Pereira, "Conditional random fields", ICML 2001; with a neural network below, Collobert
 et al., "Natural language processing (almost) from scratch", JMLR 12, 2011.
 """
@@ -21,14 +21,14 @@ from lstm_ref.padding import check_numbers, choose, counted, is_last, keep_of, r
 
 
 class Params(NamedTuple):
-    """Scores beside the emissions, for K tags."""
+    """Scores of tags besides the emissions, for K tags."""
 
     transitions: Any
-    """(K, K), of the second tag after the first."""
+    """(K, K): [i, j] is the score of tag j after tag i."""
     start: Any
-    """Of the first tag, (K,)."""
+    """Scores of the first tag, (K,)."""
     end: Any
-    """Of the last tag, (K,)."""
+    """Scores of the last tag, (K,)."""
 
 
 class Sums(NamedTuple):
@@ -60,9 +60,18 @@ def initial_parameters(rng: np.random.Generator, K: int) -> Params:
 
 
 def partition(p: Params, emissions: Any, lengths: Any = None) -> Sums:
-    """ln Z, the logarithm of the sum over all sequences of tags, for emissions (T, B, K); and what led to it.
+    """ln Z, the logarithm of the sum over all sequences of tags.
 
-    Raises BadInput where shapes do not fit, or a sequence has no step.
+    Args:
+        p: Parameters, for K tags.
+        emissions: (T, B, K), T >= 1.
+        lengths: Integers (B,), at least 1; by default T.
+
+    Returns:
+        `log_z` (B,), and the intermediate sums that `expected` reads.
+
+    Raises:
+        BadInput: Shapes do not fit, or a sequence has no step.
     """
     K = p.start.shape[0]
     if emissions.ndim != 3 or emissions.shape[2] != K or emissions.shape[0] == 0:
@@ -84,9 +93,20 @@ def partition(p: Params, emissions: Any, lengths: Any = None) -> Sums:
 def forward(
     p: Params, emissions: Any, tags: Any, lengths: Any = None, reduction: Reduction = "mean"
 ) -> tuple[Any, Tape]:
-    """The loss, a scalar in nats, for emissions (T, B, K) and tags, integers (T, B), of any value in the padding.
+    """The loss −ln p(tags | emissions).
 
-    Raises BadInput where shapes or tags do not fit, or a sequence has no step.
+    Args:
+        p: Parameters, for K tags.
+        emissions: (T, B, K), T >= 1.
+        tags: Integers (T, B), of any value in the padding.
+        lengths: Integers (B,), at least 1; by default T.
+        reduction: "mean" over the sequences, or "sum".
+
+    Returns:
+        The loss, a scalar in nats, and the tape.
+
+    Raises:
+        BadInput: Shapes or tags do not fit, or a sequence has no step.
     """
     sums = partition(p, emissions, lengths)
     y, ends = _indicators(tags, sums), is_last(len(emissions), counted(lengths, *emissions.shape[:2]))
@@ -98,8 +118,8 @@ def forward(
 
 
 def expected(p: Params, sums: Sums) -> tuple[Any, Any]:
-    """The derivatives of Σ ln Z: p(tag at t), (T, B, K), zero in the padding; and by pair of tags (K, K) how often the
-    second is expected after the first, in all sequences of the batch together."""
+    """The derivatives of Σ ln Z: p(tag at t), (T, B, K), zero in the padding; and, for each pair of tags (K, K), the
+    expected number of times that the second follows the first, summed over the batch."""
     emissions, alphas, log_z, keep = sums
 
     def step(beta: Any, after: Any) -> tuple[Any, Any]:
@@ -108,7 +128,7 @@ def expected(p: Params, sums: Sums) -> tuple[Any, Any]:
         beta = choose(real, before, beta)  # CR2*
         return beta, beta
 
-    final = p.end + 0 * alphas[0]  # a row a sequence
+    final = p.end + 0 * alphas[0]  # one row per sequence
     _, earlier = scan(step, final, (emissions[1:], keep[1:]), reverse=True)
     betas = concatenate((earlier, final[None]))
     single = choose(keep, exp(alphas + betas - log_z[:, None]), 0)  # CR3*
@@ -118,7 +138,7 @@ def expected(p: Params, sums: Sums) -> tuple[Any, Any]:
 
 
 def backward(p: Params, tape: Tape, loss_bar: Any = 1.0) -> tuple[Params, Any]:
-    """Cotangents of (p, emissions), given that of the loss."""
+    """Cotangents of (p, emissions), given the cotangent of the loss."""
     sums, y, ends, scale = tape
     bar = scale * loss_bar  # CR5*
     single, pairs = expected(p, sums)
@@ -136,13 +156,14 @@ def _rows(v: Any) -> Any:
 
 
 def decode(p: Params, emissions: np.ndarray, lengths: Any = None) -> np.ndarray:
-    """The tags of largest score, integers (T, B), −1 in the padding: Viterbi's algorithm, in NumPy."""
+    """The sequences of tags with the largest score, integers (T, B), −1 in the padding: Viterbi's algorithm, in
+    NumPy."""
     T, B, K = emissions.shape
     keep = keep_of(T, np.full(B, T) if lengths is None else np.asarray(lengths))
     best, origins = p.start + emissions[0], []
     for t in range(1, T):
         through = best[:, :, None] + p.transitions
-        origins.append(np.where(keep[t], through.argmax(axis=1), np.arange(K)))  # padding: from where it is
+        origins.append(np.where(keep[t], through.argmax(axis=1), np.arange(K)))  # in the padding the tag stays
         best = np.where(keep[t], through.max(axis=1) + emissions[t], best)
     tags = [(best + p.end).argmax(axis=-1)]
     for origin in origins[::-1]:
@@ -156,7 +177,7 @@ def marginals(p: Params, tape: Tape) -> Any:
 
 
 def _indicators(tags: Any, sums: Sums) -> Any:
-    """The tags (T, B) as (T, B, K)."""
+    """The tags (T, B) as indicators (T, B, K)."""
     K, dtype = sums.emissions.shape[2], sums.emissions.dtype
     check_numbers("crf: tags", tags, sums.keep, K)
     y = (tags[..., None] == np.arange(K)) & sums.keep

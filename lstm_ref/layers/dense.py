@@ -31,14 +31,26 @@ def initial_parameters(rng: np.random.Generator, D: int, K: int) -> Params:
 
 
 def forward(p: Params, x: Any) -> tuple[Any, Tape]:
-    """z = x w + b, (..., K), for x (..., D). Raises BadInput where the last axis of x is not D."""
+    """z = x w + b.
+
+    Args:
+        p: Parameters, for D inputs and K outputs.
+        x: (..., D).
+
+    Returns:
+        z, (..., K), and the tape.
+
+    Raises:
+        BadInput: The last axis of x is not D.
+    """
     if x.shape[-1] != p.w.shape[0]:
         raise BadInput(f"dense: x must be (..., {p.w.shape[0]}) for a {tuple(p.w.shape)} kernel, got {tuple(x.shape)}")
     return x @ p.w + p.b, Tape(x)  # F1
 
 
 def backward(p: Params, tape: Tape, z_bar: Any) -> tuple[Params, Any]:
-    """Cotangents of (p, x), given that of z. Leading axes are only many rows: their cotangents add up."""
+    """Cotangents of (p, x), given the cotangent of z (..., K). Leading axes are rows, over which p's cotangents are
+    summed."""
     D, K = p.w.shape
     rows, rows_bar = tape.x.reshape(-1, D), z_bar.reshape(-1, K)
     return Params(w=rows.T @ rows_bar, b=rows_bar.sum(0)), z_bar @ p.w.T  # F1*

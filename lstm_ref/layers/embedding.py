@@ -1,7 +1,8 @@
-"""Embedding: rows of a table by number: edge EM1 forward, EM1* backward; derivations/embedding.md derives both.
+"""Embedding: looks up rows of a table by number: edge EM1 forward, EM1* backward; derivations/embedding.md derives
+both.
 
-Conventions that bite: a number that occurs n times gives its row n cotangents, which add up; a row that does not occur
-gets zero. Padding needs no row of its own where what reads it masks it (`sequence`, with lengths).
+Conventions that bite: a number that occurs n times gives its row n cotangents, which are summed; a row that does not
+occur gets zero. Padding needs no row of its own if the reader masks it (`sequence`, with lengths).
 """
 
 from __future__ import annotations
@@ -27,7 +28,18 @@ def initial_parameters(rng: np.random.Generator, V: int, D: int) -> np.ndarray:
 
 
 def forward(table: Any, ids: Any) -> tuple[Any, Tape]:
-    """The rows of table (V, D) at integers ids (...): (..., D). Raises BadInput for a number outside of 0..V-1."""
+    """The rows of a table.
+
+    Args:
+        table: (V, D).
+        ids: Integers (...), each in 0..V-1.
+
+    Returns:
+        The rows, (..., D), and the tape.
+
+    Raises:
+        BadInput: ids are not integers, or one is outside of 0..V-1.
+    """
     V = table.shape[0]
     if not np.issubdtype(ids.dtype, np.integer):
         raise BadInput(f"embedding: ids must be integers, got {ids.dtype}")
@@ -37,6 +49,6 @@ def forward(table: Any, ids: Any) -> tuple[Any, Tape]:
 
 
 def backward(table: Any, tape: Tape, x_bar: Any) -> Any:
-    """Cotangent of the table, given that of the rows that were read."""
+    """Cotangent of the table (V, D), given the cotangent of the rows that were read (..., D)."""
     D, zeros = table.shape[1], 0 * table
     return scatter_add(zeros, tape.ids.reshape(-1), x_bar.reshape(-1, D))  # EM1*

@@ -20,17 +20,26 @@ class Tape(NamedTuple):
     y: Any
     """Target probabilities, (..., K); an ignored row is zero."""
     scale: Any
-    """1, or 1 / number of rows that count."""
+    """1, or 1 / (number of rows that count)."""
 
 
 def forward(
     logits: Any, targets: Any, reduction: Reduction = "mean", ignore_index: int | None = None
 ) -> tuple[Any, Tape]:
-    """The loss −Σ y ln softmax(z), a scalar, for logits z (..., K).
+    """The loss −Σ y ln softmax(z).
 
-    Targets are class numbers (...) of an integer dtype, of which `ignore_index` marks rows that do not count; or
-    probabilities y (..., K), such as one-hot rows, of a floating dtype. The mean is over the rows that count.
-    Raises BadInput where shapes, dtype or class numbers do not fit.
+    Args:
+        logits: z, (..., K).
+        targets: Class numbers (...) of an integer dtype, or probabilities y (..., K) of a floating dtype, such as
+            one-hot rows.
+        reduction: "mean" over the rows that count, or "sum".
+        ignore_index: Class number of rows that do not count.
+
+    Returns:
+        The loss, a scalar, and the tape.
+
+    Raises:
+        BadInput: Shapes, dtype or class numbers do not fit.
     """
     y = _probabilities(logits, targets, ignore_index)
     scale = weight(reduction, (y.sum(-1) > 0).astype(y.dtype).sum())
@@ -39,7 +48,8 @@ def forward(
 
 
 def backward(tape: Tape, loss_bar: Any = 1.0) -> Any:
-    """Cotangent of the logits, given that of the loss; targets are constants. Each row of y need not sum to one."""
+    """Cotangent of the logits, given the cotangent of the loss. Targets are constants. A row of y need not sum to
+    one."""
     z, y, scale = tape
     log_p_bar = -y * (scale * loss_bar)  # F3*
     return log_p_bar - softmax(z) * log_p_bar.sum(-1)[..., None]  # F2*

@@ -1,4 +1,4 @@
-"""Independent ways to a gradient, one file each, all `oracle(function, inputs, cotangent) -> Estimate`."""
+"""Independent ways to compute a gradient, one file each, all `oracle(function, inputs, cotangent) -> Estimate`."""
 
 from lstm_ref.oracles.balls import balls
 from lstm_ref.oracles.complex_step import complex_step
@@ -18,7 +18,7 @@ ORACLES = {
     "differences": differences,
     "torch": torch_autograd,
 }
-"""By the names that reports and the command line use, the sharpest first."""
+"""The oracles by the names that reports and the command line use, the sharpest first."""
 
 __all__ = [
     "ORACLES",

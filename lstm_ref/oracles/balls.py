@@ -1,10 +1,10 @@
-"""Differences in ball arithmetic: no rounding to trade against truncation, so 80 digits come out right.
+"""Differences in ball arithmetic: rounding need not be traded against truncation, so 80 digits come out right.
 
-At D digits asked, the step is h = 10^-(D + 20): truncation, h φ''/2, is of order 10^-(D + 20), and the difference over
-h costs the D + 20 digits that values are computed with beyond D + 20; ten more leave some of the second differences by
-which truncation is told. One evaluation an element, for twice the digits,
-which are cheap. Only values are used, no derivative rule. Of an element beyond 1 the step is as many times larger, so
-that at 1e110 as many digits are left of the change as at 1.
+For D digits, the step is h = 10^-(D + 20), so the truncation error h φ''/2 is of order 10^-(D + 20). Dividing the
+difference by h loses D + 20 of the digits in which values are computed, so they are computed with D + 20 more; ten
+further digits leave something of the second differences, which measure the truncation. This takes one evaluation per
+element, with twice the digits, which are cheap. It uses values only, no derivative rule. For an element larger than 1
+the step grows with the element, so that the change keeps as many digits at 1e110 as at 1.
 """
 
 from __future__ import annotations
@@ -26,22 +26,23 @@ from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.estimate import Estimate, Function, inner
 
 ROOM = 10
-"""Digits by which an element's second derivative may outweigh the one along a random direction of its array."""
+"""Decimal digits by which an element's second derivative may exceed the one along a random direction of its array."""
 GUARD_DIGITS = 10
 BATCH = 64
-"""Points at which JAX code is evaluated at once, at most: more need memory, and gain nothing."""
+"""Largest number of points at which JAX code is evaluated at once: more need memory and save no time."""
 
 
 def comparison_precision(digits: int) -> AbstractContextManager[None]:
-    """In which a claim is held against this oracle's `digits`: half as many again, for what cancels in the claim."""
+    """The precision for comparing a claim with this oracle's `digits`: half as many again, for cancellation in the
+    claim."""
     return precision(3 * digits // 2 + GUARD_DIGITS)
 
 
 def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> Estimate:
-    """Differences element by element, each with its error; and whether the function may have a kink just here.
+    """Differences element by element, each with its error, and whether the function may have a kink at the inputs.
 
-    An element's error is its ball's radius, which is rigorous, and what truncation may cost (`_moved`).
-    Raises CannotEvaluate, saying why, where the function cannot be evaluated in balls.
+    An element's error is the radius of its ball, which is rigorous, plus the possible truncation error
+    (`_move_elements`). Raises CannotEvaluate, with the reason, if the function cannot be evaluated in balls.
     """
     evaluate = lift(function, inputs)
     with precision(2 * (digits + ROOM + GUARD_DIGITS) + GUARD_DIGITS):
@@ -60,11 +61,12 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
         points = [
             [*leaves[:n], v, *leaves[n + 1 :]]
             for n, (leaf, step) in enumerate(zip(leaves, steps, strict=True))
-            for v in _moved(leaf, step)
+            for v in _move_elements(leaf, step)
         ]
         try:
             values = _batches(function, tree, cotangent, points)
-        except (Exception, SystemExit):  # NumPy code; or what is undecided in a branch that no single point takes
+        # NumPy code, or a comparison undecided only in a branch that no single point takes
+        except (Exception, SystemExit):
             values = [phi(point) for point in points]
         changes = iter([v - here for v in values])
         gradients, error = [], []
@@ -79,7 +81,7 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
 
 
 def _steps(leaf: np.ndarray, h: arb) -> np.ndarray:
-    """Of each element its step: h, and beyond 1 as many times h as the power of two below it."""
+    """The step of each element: h, or for elements beyond 1, h times the largest power of two below the element."""
     size = np.frompyfunc(lambda v: h * arb(2) ** max(0, _exponent(v)), 1, 1)
     return boxed(size(leaf))
 
@@ -88,23 +90,24 @@ def _exponent(v: arb) -> int:
     return math.frexp(float(v.mid()))[1]
 
 
-def _moved(leaf: np.ndarray, steps: np.ndarray) -> list[np.ndarray]:
-    """The array with one element after the other moved by its step; then all of it along a random direction, by one
-    step and by two: from the one to the other truncation, h φ''/2, doubles relative to the step. So twice the first
-    change less the second is twice what truncation costs the change, and ROOM digits more are allowed an element."""
+def _move_elements(leaf: np.ndarray, steps: np.ndarray) -> list[np.ndarray]:
+    """The array with one element after the other moved by its step; then moved as a whole along a random direction, by
+    one step and by two. From one step to two, the truncation h φ''/2 doubles relative to the step. So twice the
+    first change minus the second is twice the truncation error of the change; an element is allowed ROOM digits
+    more."""
     if not leaf.size:
         return []
     found = []
     for index in np.ndindex(leaf.shape):
         found.append(leaf.copy())
         found[-1][index] = leaf[index] + steps[index]
-    rng = np.random.default_rng(0)  # no two steps alike: in ±1 second derivatives of opposite signs would cancel
+    rng = np.random.default_rng(0)  # all steps differ: with ±1, second derivatives of opposite signs would cancel
     direction = steps * reals(rng.choice([-1.0, 1.0], leaf.shape) * rng.uniform(0.5, 1, leaf.shape))
     return [*found, boxed(leaf + direction), boxed(leaf + 2 * direction)]
 
 
 def _batches(function: Function, tree: Any, cotangent: Any, points: list[list[np.ndarray]]) -> list[arb]:
-    """φ at many points, in batches: of JAX code in balls the calls cost more than the numbers."""
+    """φ at many points, in batches: for JAX code in balls, calls cost more than numbers."""
     size = math.ceil(len(points) / math.ceil(len(points) / BATCH)) if points else 1
     phi = jax.vmap(lambda x, bars: inner(function(x), bars), (0, None))
     bars = [reals(v) for v in jax.tree.leaves(cotangent)]
@@ -119,7 +122,7 @@ def _batches(function: Function, tree: Any, cotangent: Any, points: list[list[np
 
 
 def _finite(values: np.ndarray) -> list[arb]:
-    """One by one. Raises CannotEvaluate."""
+    """The values as a list. Raises CannotEvaluate if one is not finite."""
     found = [v.real for v in values.ravel().tolist()]
     if not all(v.is_finite() for v in found):
         raise CannotEvaluate("the function's value is not finite here")

@@ -16,11 +16,11 @@ from lstm_ref.oracles.estimate import Estimate, Function, Line
 
 STEP = 1e-200
 REAL_STEP = 1e-5
-"""Of the differences that the gradient is held against: truncation and rounding meet there."""
+"""Step of the differences that the gradient is compared with; truncation and rounding are equal there."""
 
 
 def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """The derivative along every axis. Raises CannotEvaluate, with the cause, where the function is not analytic."""
+    """The derivative along every axis. Raises CannotEvaluate, with the cause, if the function is not analytic."""
     phi = Line(function, inputs, cotangent)
     N = phi.x.size
     try:
@@ -40,8 +40,8 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
             f"the function does not take complex numbers: {text_of(error) or type(error).__name__}"
         ) from error
     gradient = np.array(values).imag / STEP
-    # A function that is not analytic (abs, conj, a comparison of moduli) gives itself away element by element: its
-    # values do not change as its complex step says. eps/h of rounding and h² of truncation are both about 1e-10.
+    # A function that is not analytic (abs, conj, a comparison of moduli) shows it element by element: its values do not
+    # change as its complex step says. The rounding eps/h and the truncation h² are both about 1e-10.
     with np.errstate(invalid="ignore"):
         change = (plus - minus) / (2 * real_step)
         size = np.abs(gradient) + np.abs(change)

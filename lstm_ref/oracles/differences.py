@@ -1,10 +1,10 @@
-"""Central differences in float64, extrapolated to step zero, with an error estimate: it needs values only.
+"""Central differences in float64, extrapolated to step zero, with an error estimate. They need values only.
 
-Source: Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", Advances in Engineering Software 4, 1982. Two things
-are added, without which the estimate cannot be believed. Values are only as precise as they are measured to be
-(`noise`): code with a float32 inside is a staircase, whose steps look like a slope of zero. And where the slopes to the
-right and to the left stay apart as the step shrinks, a kink lies within it: the element is tried again at smaller
-steps, and where it still is one, the error is at least the difference of the slopes.
+Source: Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", Advances in Engineering Software 4, 1982. Two
+additions make the estimate reliable. First, values are taken to be only as precise as measured (`noise`): code with
+float32 inside is a staircase, and on one of its steps the slope looks like zero. Second, if the slopes to the right and
+to the left stay apart as the step shrinks, a kink lies within the step: the element is tried again at smaller steps,
+and if the kink remains, the error is at least the difference of the slopes.
 """
 
 from __future__ import annotations
@@ -20,26 +20,28 @@ from lstm_ref.oracles.noise import noise
 SHRINK = 2.0
 LEVELS = 8
 FIRST_STEPS = (0.05, 1e-4, 4e-7)
-"""Of the first attempt, and of those for elements that it leaves in doubt: each begins below where the last ended."""
+"""First steps of the first attempt and of the next ones, for elements still in doubt; each begins below the last step
+of the one before."""
 LONG_STEP, BLURRED = 0.4, 1e-3
-"""Where the error is a larger part of the slope than that, a step eight times as long is tried: the noise of a float32
-is then an eighth, and eight halvings of the step still reach far below the function's own bends."""
+"""Error relative to the slope, above which a step eight times as long is tried: the noise of a float32 then counts an
+eighth, and eight halvings of the step still reach far below the scale on which the function bends."""
 DOUBTFUL = 1e-7
-"""An element with a larger error, relative to the largest, is tried again: smooth ordinary ones are at 1e-10."""
+"""Error relative to the largest element, above which an element is tried again; for ordinary smooth functions it is
+1e-10."""
 CLEAR = 20.0
-"""Standard deviations of noise that a bend must exceed to be one."""
+"""Standard deviations of the noise that a difference of slopes must exceed to count as a kink."""
 
 
 def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """Ridders' extrapolation, element by element; the error is that of the tableau's best entry.
 
-    Expected: about 1e-10 relative at five time steps, 2e-8 at thirty; of values with a float32 on the way, 1e-3 to
-    1e-4. Inputs are taken as float64. An error is infinite where no value near the inputs is finite.
+    Expected relative errors: about 1e-10 at five time steps, 2e-8 at thirty; for values with float32 inside, 1e-3 to
+    1e-4. Inputs are taken as float64. An error is infinite if no value near the inputs is finite.
     """
     phi = Line(function, inputs, cotangent)
     spread = float(noise(phi.at, phi.x, phi.scales)) if phi.x.size else 0.0
     centre = float(np.real(phi.at(phi.x[None])[0]))
-    # A sum of outputs is at least as uncertain as its last rounding.
+    # A sum of outputs is uncertain by at least its last rounding.
     sigma = max(spread, float(np.finfo(np.float64).eps) * abs(centre))
     found = _at(phi, np.arange(phi.x.size), FIRST_STEPS[0], centre, sigma)
     for first in FIRST_STEPS[1:]:
@@ -49,11 +51,11 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
         )
         if again.size:
             found = _better(found, _at(phi, again, first, centre, sigma), again)
-    # Of tiny inputs a longer step is taken where it gives the same: the function may not care how tiny they are.
+    # For tiny inputs, a longer step is used if it gives the same slope: their size may not be the function's scale.
     small = np.flatnonzero((phi.scales < 1) & ~found.kink)
     if small.size:
         found = _longer(found, _at(phi, small, FIRST_STEPS[0], centre, sigma, np.maximum(1.0, phi.scales)), small)
-    # So it is where noise hides the slope: over a longer step the values differ by more of it.
+    # A longer step is also used where noise hides the slope: the values then differ by more.
     hidden = np.flatnonzero((found.error > BLURRED * np.abs(found.slope)) & ~found.kink)
     if hidden.size:
         found = _longer(found, _at(phi, hidden, LONG_STEP, centre, sigma), hidden)
@@ -62,27 +64,27 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
 
 
 class Slopes(NamedTuple):
-    """Of some elements."""
+    """Slopes of some elements, with their errors."""
 
     slope: np.ndarray
     error: np.ndarray
     kink: np.ndarray
-    """The slopes to either side do not meet at the smallest step."""
+    """Whether the slopes to either side still differ at the smallest step."""
 
 
 def _better(found: Slopes, new: Slopes, which: np.ndarray) -> Slopes:
-    """At smaller steps a kink may be left behind; else the smaller error is believed."""
+    """Replaces slopes by those at smaller steps, which may avoid a kink; otherwise the smaller error wins."""
     take = (new.error < found.error[which]) | (found.kink[which] & ~new.kink & np.isfinite(new.error))
-    return _replaced(found, new, which, take)
+    return _replace_slopes(found, new, which, take)
 
 
 def _longer(found: Slopes, wide: Slopes, which: np.ndarray) -> Slopes:
-    """At longer steps, where they give the same and see more of it."""
+    """Replaces slopes by those at longer steps, where both agree and the longer steps have the smaller error."""
     same = np.abs(wide.slope - found.slope[which]) <= found.error[which]
-    return _replaced(found, wide, which, same & (wide.error < found.error[which]) & ~wide.kink)
+    return _replace_slopes(found, wide, which, same & (wide.error < found.error[which]) & ~wide.kink)
 
 
-def _replaced(found: Slopes, new: Slopes, which: np.ndarray, take: np.ndarray) -> Slopes:
+def _replace_slopes(found: Slopes, new: Slopes, which: np.ndarray, take: np.ndarray) -> Slopes:
     every = [old.copy() for old in found]
     for old, value in zip(every, new, strict=True):
         old[which[take]] = value[take]
@@ -92,10 +94,10 @@ def _replaced(found: Slopes, new: Slopes, which: np.ndarray, take: np.ndarray) -
 def _at(
     phi: Line, which: np.ndarray, first: float, centre: float, sigma: float, scales: np.ndarray | None = None
 ) -> Slopes:
-    """The slopes along some elements' axes, by steps from `first` down."""
+    """The slopes along some elements' axes, with steps from `first` downwards."""
     x = phi.x[which]
     h = first * (phi.scales if scales is None else scales)[which] * SHRINK ** -np.arange(LEVELS)[:, None]
-    # The step that the arithmetic takes, not the one we asked for: x + h is rounded.
+    # The step that the arithmetic really takes: x + h is rounded.
     right, left = (x + h) - x, (x - h) - x
     at_right, at_left = (np.reshape(phi.at(phi.axes(step, which)), h.shape) for step in (right, left))
     with np.errstate(all="ignore"):
@@ -106,13 +108,14 @@ def _at(
             previous = table[-1]
             improved = (factor * previous[1:] - previous[:-1]) / (factor - 1)  # removes the h^(2·order) term
             doubt = np.maximum(np.abs(improved - previous[1:]), np.abs(improved - previous[:-1]))
-            # Noise of both values over the smallest step that has a part in the entry, which is hardly amplified.
+            # The noise of both values over the smallest step that contributes to the entry; extrapolation hardly
+            # amplifies it.
             doubt = doubt + 2 * sigma / h[order:]
             for k in range(len(improved)):
-                better = doubt[k] < error  # False for NaN, which comes of values that are not finite
+                better = doubt[k] < error  # False for NaN, which comes from values that are not finite
                 best, error = np.where(better, improved[k], best), np.where(better, doubt[k], error)
             table.append(improved)
-        # The difference of the slopes to both sides is h φ'' of a smooth function, and halves with h.
+        # For a smooth function the difference of the slopes to both sides is h φ'', which halves with h.
         bend = np.abs((at_right - centre) / right - (at_left - centre) / left)[-2:]
         kink = (bend[1] > 0.75 * bend[0]) & (bend[1] > CLEAR * sigma / h[-1])
     return Slopes(best, np.where(kink, error + bend[1], error), kink)

@@ -1,4 +1,4 @@
-"""What every oracle is given and gives: `oracle(function, inputs, cotangent) -> Estimate`, knowing nothing of cells."""
+"""The interface of all oracles: `oracle(function, inputs, cotangent) -> Estimate`. It knows nothing of cells."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, is_readable
 
 BATCH = 256
-"""Points at which JAX code is evaluated at once: more need memory, and gain nothing."""
+"""Number of points at which JAX code is evaluated at once: more need memory and save no time."""
 
 MANY_LEAVES = 1000
-"""Arrays, above which a function of them is not compiled whole: XLA's time goes with their square."""
+"""Number of arrays above which a function is not compiled as a whole: XLA's time grows with its square."""
 
 Function = Callable[[Any], Any]
 """A pytree of arrays -> a pytree of arrays (a scalar loss is one array)."""
@@ -31,10 +31,11 @@ class Estimate(NamedTuple):
     gradients: Any
     """Pytree like the inputs: float64 arrays, or `Balls`."""
     error: Any = None
-    """Pytree like the inputs (`Balls` where the gradients are): how far off each element may be by the oracle's own
-    doing; None: only rounding, which the oracle does not estimate."""
+    """Pytree like the inputs (`Balls` where the gradients are): the error of each element that the oracle itself
+    causes. None: only rounding, which the oracle does not estimate."""
     at_kink: bool = False
-    """The function compares equal numbers at these inputs: a kink may lie here, and values then decide nothing."""
+    """Whether the function compares equal numbers at these inputs: a kink may lie here, and then values decide
+    nothing."""
 
 
 def inner(outputs: Any, cotangent: Any) -> Any:
@@ -44,26 +45,27 @@ def inner(outputs: Any, cotangent: Any) -> Any:
 
 
 class Untraceable(NamedTuple):
-    """Why JAX cannot trace a function, without the error itself, which would keep the user's objects alive."""
+    """The reason why JAX cannot trace a function, without the exception, which would keep the user's objects alive."""
 
     is_type_error: bool
     text: str
 
 
 def is_traceable(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether JAX can trace the function at arguments of these dtypes; plain operators it can trace too."""
+    """Whether JAX can trace the function at arguments of these dtypes. It can also trace code that uses only
+    operators."""
     return why_untraceable(function, *arguments) is None
 
 
 def why_untraceable(function: Callable[..., Any], *arguments: Any) -> Untraceable | None:
-    """What JAX raises when it traces the function; None where it can. Found once for a function and shapes."""
+    """The reason why JAX cannot trace the function; None if it can. Remembered for a function and shapes."""
     return remembered(_traced, function, kinds_of(arguments), lambda: _why_untraceable(function, arguments))
 
 
 def _why_untraceable(function: Callable[..., Any], arguments: Any) -> Untraceable | None:
     try:
         with x64():
-            jax.jit(function).eval_shape(*jax.tree.map(_abstract, arguments))  # which JAX remembers
+            jax.jit(function).eval_shape(*jax.tree.map(_abstract, arguments))  # JAX remembers this trace
     except (Exception, SystemExit) as error:
         return Untraceable(isinstance(error, TypeError), str(error) if is_readable(error) else "")
     return None
@@ -77,12 +79,12 @@ def _abstract(v: Any) -> Any:
 
 
 TINY = 1e-3
-"""An array of inputs whose largest element is below is measured by that: nanometres, rates of a millionth."""
+"""An input array whose largest element is below this is measured by that element: nanometres, rates of a millionth."""
 
 
 def scales(leaves: list[Any]) -> np.ndarray:
-    """Of every element of some arrays, flat, the length by which steps from it are measured: its own size, and at least
-    1, or the largest of its array where all of them are tiny."""
+    """For every element of some arrays, flat, the unit of steps from it: its own size, but at least 1, or, if all
+    elements of its array are tiny, the largest of them."""
 
     def of(v: np.ndarray) -> np.ndarray:
         largest = float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v)))
@@ -95,7 +97,7 @@ def scales(leaves: list[Any]) -> np.ndarray:
 class Line:
     """The function as φ(x) = Σ cotangent · function(inputs) of one flat vector x (N,), evaluated at many points.
 
-    JAX code is vmapped, and takes a batch of points at once; NumPy code is called point by point.
+    JAX code is vmapped and takes a batch of points at once; NumPy code is called point by point.
     """
 
     def __init__(self, function: Function, inputs: Any, cotangent: Any) -> None:
@@ -122,7 +124,8 @@ class Line:
         if not self._traceable:
             return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
         size, batched = self._batched.get(points.dtype, (0, None))
-        if batched is None or size < min(BATCH, len(points)):  # a trace costs more than some points in vain
+        # tracing costs more than evaluating a few points beyond need
+        if batched is None or size < min(BATCH, len(points)):
             size = min(BATCH, len(points))
             batched = uncompiled(jax.vmap(self._phi), points[:size])
             self._batched[points.dtype] = size, batched
@@ -130,7 +133,8 @@ class Line:
         return np.concatenate([batched(padded[k : k + size]) for k in range(0, len(points), size)])[: len(points)]
 
     def axes(self, steps: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
-        """The points x + steps[k, n] · e_n, k by k: steps (K, N) -> (K·N, N); of some axes alone where told `which`."""
+        """The points x + steps[k, n] · e_n, ordered by k: steps (K, N) -> (K·N, N); only for the axes in `which`, if
+        given."""
         K, n = steps.shape
         which = np.arange(n) if which is None else which
         points = np.empty((K * n, self.x.size), dtype=steps.dtype)

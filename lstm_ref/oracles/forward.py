@@ -1,4 +1,4 @@
-"""Forward-mode autodiff of a JAX function, in float64: one tangent an input element, all at once."""
+"""Forward-mode autodiff of a JAX function, in float64: one tangent per input element, all at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from lstm_ref.oracles.estimate import Estimate, Function, inner, is_traceable
 
 
 def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """`jax.jvp` along every axis. Raises CannotEvaluate where JAX cannot trace or push forward (a custom VJP)."""
+    """`jax.jvp` along every axis. Raises CannotEvaluate if JAX cannot trace the function or has no forward mode for it
+    (a custom VJP)."""
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
     phi = lambda x: inner(function(x), cotangent)  # noqa: E731

@@ -1,15 +1,15 @@
-"""How precise are the values of a function, whatever their dtype says? Code may compute in float32 on its way.
+"""Measures how precise the values of a function are, whatever their dtype: code may compute in float32 inside.
 
-Values at equally spaced points of a short line are a smooth part, which differences of a high order remove, and noise,
-which they do not: σ_k² = (k!)²/(2k)! · mean of the squared k-th differences. Source: Moré and Wild, "Estimating
+Values at equally spaced points of a short line are a smooth part, which differences of high order remove, plus noise,
+which they keep: σ_k² = (k!)²/(2k)! · mean of the squared k-th differences. Source: Moré and Wild, "Estimating
 computational noise", SIAM Journal on Scientific Computing 33, 2011, eq. 2.5.
 
-A line must show the noise and nothing else. A kink on it looks like noise, and kinks lie where the inputs are (a relu
-of 0, the larger of equals): so lines lie beside the inputs, and five are tried, of which a kink meets few. A float32 on
-the way goes up by steps, a float16 by larger ones, also where most of the value is a float64's: on too short a line
-there is no step, and a longer one meets kinks. Each precision has a spacing at which a line of it has some steps; the
-larger noise of the two is the noise. A value all of which is rounded to a float16 may not even change there: at the
-longest spacing it does.
+A line must show the noise and nothing else. A kink on the line looks like noise, and kinks often lie at the inputs (a
+relu of 0, the larger of equals). So the lines lie beside the inputs, and five are tried, few of which meet a kink.
+Values with float32 inside rise in steps, those with float16 in larger steps, even if a float64 term makes up most of
+the value. Too short a line has no step on it; a longer one meets kinks. So each precision has a spacing at which a line
+of it crosses some steps, and the larger of the two measured noises counts. A value that is entirely rounded to float16
+may not change at all at these spacings, but does at the longest.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from math import factorial
 import numpy as np
 
 SPACINGS = (2.0**-20, 2.0**-13, 2.0**-9)
-"""At which float32 has steps, at which float16 has, and where all of a value is rounded to so little."""
+"""Spacings at which float32 shows steps, at which float16 does, and at which a value entirely rounded to float16
+does."""
 STARTS = (128, 128, 1)
-"""Spacings from the inputs to the first point."""
+"""Distance from the inputs to the first point, in spacings."""
 POINTS = 9
 ORDERS = (4, 5, 6)
 DIRECTIONS = 5
 FLOAT64 = 2.0**-44
-"""Noise relative to the values, above which it cannot be that of a few hundred roundings in float64."""
+"""Noise relative to the values, above which it is more than a few hundred roundings in float64 make."""
 
 
 def lines(x: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which a function of x (N,) is to be evaluated,
-    in steps relative to `scales`."""
+    """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which to evaluate a function of x (N,), in steps relative to
+    `scales`."""
     rng = np.random.default_rng(0)
     signs = np.where(np.arange(DIRECTIONS) % 2, 1.0, -1.0)[:, None] * rng.choice([-1.0, 1.0], x.size)
     directions = rng.permuted(signs, axis=0) * rng.uniform(0.5, 1, (DIRECTIONS, x.size))
-    # As long as one element's step, however many there are: along many at once a function bends more.
+    # As long as the step of one element, whatever their number: along many elements at once a function bends more.
     directions = directions * scales / max(1.0, x.size**0.5)
     along = np.array(SPACINGS)[:, None] * (np.array(STARTS)[:, None] + np.arange(POINTS))
     points: np.ndarray = x + along[:, None, :, None] * directions[:, None, :]
@@ -47,25 +48,27 @@ def noise_of(values: np.ndarray) -> np.ndarray:
     """The noise, one standard deviation, of values (len(SPACINGS), DIRECTIONS, POINTS, ...): an array (...)."""
     with np.errstate(all="ignore"):
         found = _of_each_line(values)
-        # Differences see little of few steps, and nothing of even ones: rounding to steps is as uncertain as this.
+        # Differences show little of a few steps and nothing of even ones; the height of a step bounds the noise there.
         step = np.abs(np.diff(values, axis=2))
         steps = np.count_nonzero(step, axis=2)
         height = np.min(step, axis=2, where=step > 0, initial=np.inf) / 12**0.5
         found = np.where((steps > 0) & (steps <= POINTS // 2), np.maximum(height, found), found)
-        # Flat on both shorter lines: what is flat on one alone may be a relu's other side.
+        # Flat on both shorter lines; a line that is flat alone may lie on the zero side of a relu.
         flat = np.all(np.median(steps[:2], axis=1) == 0, axis=0)
         found = np.sort(found, axis=1)
-        fine, middle = found[:2, -2]  # a kink is hardly on two such lines; of few steps a line may have none
-        coarse = found[2, 1]  # of a kink to one side, three lines at most meet it
-        noise = np.fmax(fine, np.where(flat, coarse, middle))  # the longer lines may end where nothing is finite
+        # the second largest, because two such lines hardly ever meet a kink, and a line with few steps may show none
+        fine, middle = found[:2, -2]
+        coarse = found[2, 1]  # the second smallest, because a kink to one side meets three lines at most
+        noise = np.fmax(fine, np.where(flat, coarse, middle))  # on the longer lines, values may not be finite
     return np.asarray(np.where(np.isfinite(noise), noise, np.inf))
 
 
 def staircase_of(values: np.ndarray) -> np.ndarray:
-    """The noise that low precision makes and nothing else does, of values as in `noise_of`.
+    """The noise that only low precision makes, from values as in `noise_of`.
 
-    A function that jumps, as the gradient of a relu does, changes from some points to the next. What is rounded to
-    float32 changes from nearly all points to the next, on most lines, at the first spacing; to less, at the last.
+    A function that jumps, as the gradient of a relu does, changes between some of the points. A value rounded to
+    float32 changes between nearly all points, on most lines, at the first spacing; a value of lower precision, at the
+    last.
     """
     with np.errstate(all="ignore"):
         steps = np.count_nonzero(np.diff(values, axis=2), axis=2)
@@ -75,7 +78,8 @@ def staircase_of(values: np.ndarray) -> np.ndarray:
 
 
 def _of_each_line(values: np.ndarray) -> np.ndarray:
-    """By the formula above: of smooth parts the higher orders leave less, of noise they say the same."""
+    """The noise of each line by the formula above. Higher orders remove more of the smooth part and agree on noise, so
+    the least counts."""
     by_order = [
         np.sqrt(factorial(k) ** 2 / factorial(2 * k) * np.mean(np.diff(values, n=k, axis=2) ** 2, axis=2))
         for k in ORDERS

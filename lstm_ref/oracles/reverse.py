@@ -15,14 +15,14 @@ from lstm_ref.errors import CannotEvaluate
 from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, Function, is_traceable
 
 LARGE = 10_000
-"""Numbers read, above which a program that XLA has compiled is worth its compilation the second time at the latest."""
+"""Number of input elements above which compiling with XLA pays off by the second call."""
 
 
 def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """`jax.vjp` of the function at the inputs. Raises CannotEvaluate where JAX cannot trace the function."""
+    """`jax.vjp` of the function at the inputs. Raises CannotEvaluate if JAX cannot trace the function."""
     if not is_traceable(function, inputs):
         raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
-    gradient = partial(_remembered, function)
+    gradient = partial(_jitted_pullback, function)
     leaves = jax.tree.leaves((inputs, cotangent))
     if sum(map(np.size, leaves)) > LARGE and len(leaves) <= MANY_LEAVES:
         with x64():
@@ -31,13 +31,13 @@ def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
 
 
 @partial(jax.jit, static_argnums=0)
-def _remembered(function: Function, inputs: Any, cotangent: Any) -> Any:
-    """Traced once for a function, and compiled once where it is large, however often it is asked."""
+def _jitted_pullback(function: Function, inputs: Any, cotangent: Any) -> Any:
+    """The pullback, traced once per function and, if large, compiled once."""
     return pullback(function, inputs, cotangent)
 
 
 def pullback(function: Function, inputs: Any, cotangent: Any) -> Any:
-    """The gradient of Σ cotangent · function, as JAX code: jit it, differentiate it, or run it in balls."""
+    """The gradient of Σ cotangent · function as JAX code, which can be jitted, differentiated, or run in balls."""
     outputs, vjp = jax.vjp(function, inputs)
     bars = [jnp.asarray(bar, out.dtype) for bar, out in zip(*map(jax.tree.leaves, (cotangent, outputs)), strict=True)]
     return vjp(jax.tree.unflatten(jax.tree.structure(outputs), bars))[0]

@@ -1,9 +1,10 @@
-"""torch's autograd: of `+ * @`, of `lstm_ref.arithmetic`, or of torch code, whose own derivative rules it never asks.
+"""torch's autograd, for functions of `+ * @` and of `lstm_ref.arithmetic`, and for torch code without its custom rules.
 
-What differentiates a function must not be what is under test. Before autograd runs, torch code is laid open: a custom
-`torch.autograd.Function` is replaced by the operations of its forward, and cuts (`detach()`, `.data`, `no_grad`) are
-taken out, so that the values' own derivative comes out, by the rules of torch's built-in operations. What then could
-still be wrong, such as a hook, shows in forward mode: reverse mode is held against it along random directions.
+The rule that differentiates a function must not be the one under test. So before autograd runs, torch code is opened:
+each custom `torch.autograd.Function` is replaced by the operations of its forward, and cuts (`detach()`, `.data`,
+`no_grad`) are removed. The result is the derivative of the values, by the rules of torch's built-in operations.
+Anything that could still be wrong, such as a hook, shows in forward mode: reverse mode is compared with it along random
+directions.
 """
 
 from __future__ import annotations
@@ -21,28 +22,30 @@ from lstm_ref.errors import CannotEvaluate, LstmRefError, described
 from lstm_ref.oracles.estimate import Estimate, Function, inner
 
 DIRECTIONS = 2
-"""In which reverse mode is held against forward mode: of ±1, so that an error of one element shows whole."""
+"""Directions in which reverse mode is compared with forward mode; their entries are ±1, so that an error of one element
+shows in full."""
 
 HALF_THE_DIGITS = 2.0**-26
-"""Of a float64: rounding in two orders of one sum does not reach so far; less than that is doubt, more a wrong rule."""
+"""Largest relative difference between the modes: two orders of one sum do not differ by more. A smaller difference
+counts as the oracle's error, a larger one means a wrong rule."""
 
 
 def torch_autograd(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """`torch.autograd.grad` in float64 of the values alone; the error is how far forward mode is from it.
+    """`torch.autograd.grad` in float64, of the values alone; the error is the difference from forward mode.
 
-    Torch code is asked through an attribute `torch` of the function, which takes tensors in place of arrays. Raises
-    CannotEvaluate without torch, where it is not torch code, or where values leave torch on their way.
+    Torch code is called through the function's attribute `torch`, which takes tensors in place of arrays. Raises
+    CannotEvaluate if torch is not installed, the function is not torch code, or values leave torch on the way.
     """
     if importlib.util.find_spec("torch") is None:
         raise CannotEvaluate("torch is not installed")
     gradients, tree = _reverse(function, inputs, cotangent, laid_open=True)
-    doubt = _doubt(function, inputs, cotangent, gradients)
+    doubt = _mode_difference(function, inputs, cotangent, gradients)
     errors = [np.full(np.shape(g), doubt) for g in gradients]
     return Estimate(jax.tree.unflatten(tree, gradients), jax.tree.unflatten(tree, errors))
 
 
 def torch_estimator(definition: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """`torch.autograd.grad` in float64 of the definition of an estimator, with the cuts that its author makes."""
+    """`torch.autograd.grad` in float64 of an estimator's definition, with the cuts that its author makes."""
     gradients, tree = _reverse(definition, inputs, cotangent, laid_open=False)
     return Estimate(jax.tree.unflatten(tree, gradients))
 
@@ -57,7 +60,7 @@ def _reverse(function: Function, inputs: Any, cotangent: Any, laid_open: bool) -
     outputs = _outputs(function, tensors, laid_open)
     custom = _custom_rules_in(jax.tree.leaves(outputs))
     if custom:
-        raise CannotEvaluate(f"autograd would ask a custom rule, which may be what is under test: {', '.join(custom)}")
+        raise CannotEvaluate(f"autograd would use a custom rule, which may be the one under test: {', '.join(custom)}")
     with torch.enable_grad():
         try:
             phi = inner(outputs, jax.tree.map(_tensor, cotangent))
@@ -85,8 +88,9 @@ def _outputs(function: Function, tensors: Any, laid_open: bool) -> Any:
         raise CannotEvaluate(f"the code fails under torch's autograd: {described(error)}") from error
 
 
-def _doubt(function: Function, inputs: Any, cotangent: Any, gradients: list[np.ndarray]) -> float:
-    """How far reverse mode is from forward mode along random directions; 0 where an operation has no forward mode."""
+def _mode_difference(function: Function, inputs: Any, cotangent: Any, gradients: list[np.ndarray]) -> float:
+    """The largest difference between reverse and forward mode along random directions; 0 if an operation has no forward
+    mode."""
     from torch.autograd import forward_ad
 
     rng = np.random.default_rng(0)
@@ -96,7 +100,7 @@ def _doubt(function: Function, inputs: Any, cotangent: Any, gradients: list[np.n
         directions = [rng.choice([-1.0, 1.0], np.shape(v)) for v in leaves]
         try:
             with warnings.catch_warnings(), forward_ad.dual_level():
-                warnings.simplefilter("ignore")  # of torch, about how it loads its own rules
+                warnings.simplefilter("ignore")  # torch warns about how it loads its own rules
                 duals = [forward_ad.make_dual(_tensor(v), _tensor(d)) for v, d in zip(leaves, directions, strict=True)]
                 outputs = jax.tree.leaves(_outputs(function, jax.tree.unflatten(tree, duals), laid_open=True))
                 dots = [forward_ad.unpack_dual(v).tangent for v in outputs]
@@ -108,9 +112,7 @@ def _doubt(function: Function, inputs: Any, cotangent: Any, gradients: list[np.n
         distance = abs(float(np.sum(forward) - np.sum(reverse)))
         size = sum(float(np.sum(np.abs(g))) for g in gradients) + sum(map(abs, map(float, forward)))
         if not distance <= HALF_THE_DIGITS * size:
-            raise CannotEvaluate(
-                f"torch's reverse and forward mode contradict each other by {distance:.1e} (a hook, or a wrong rule)"
-            )
+            raise CannotEvaluate(f"torch's reverse and forward mode differ by {distance:.1e} (a hook, or a wrong rule)")
         worst = max(worst, distance)
     return worst
 
@@ -122,7 +124,7 @@ def _tensor(v: Any) -> Any:
 
 
 def _custom_rules_in(outputs: list[Any]) -> list[str]:
-    """The names of the custom Functions in the graph of the outputs, those of C++ included."""
+    """The names of the custom Functions in the graph of the outputs, including those written in C++."""
     from torch.autograd.function import BackwardCFunction
 
     found: dict[str, None] = {}
@@ -140,7 +142,7 @@ def _custom_rules_in(outputs: list[Any]) -> list[str]:
 
 @contextmanager
 def _values_alone() -> Iterator[None]:
-    """Inside, torch code is laid open: no custom rule, no cut."""
+    """Inside, torch code runs without custom rules and without cuts."""
     import torch
     from torch.autograd import function as home
     from torch.overrides import TorchFunctionMode
@@ -160,9 +162,9 @@ def _values_alone() -> Iterator[None]:
             if getattr(func, "__name__", "") == "_set_grad_enabled":
                 return None
             if func in leaving and _is_followed(first):
-                raise CannotEvaluate(f"a value leaves torch on its way ({func.__name__})")
+                raise CannotEvaluate(f"a value leaves torch ({func.__name__})")
             if torch.is_inference_mode_enabled():
-                raise CannotEvaluate("the code runs in inference mode, where autograd does not follow it")
+                raise CannotEvaluate("the code runs in inference mode, where autograd records nothing")
             return func(*args, **(kwargs or {}))
 
     def primal(cls: Any, *args: Any, **kwargs: Any) -> Any:
@@ -174,7 +176,7 @@ def _values_alone() -> Iterator[None]:
         return cls.forward(ctx, *args, **kwargs)
 
     with ExitStack() as stack:
-        # What `Function.apply` calls, however early the user took hold of it.
+        # `Function.apply` calls this, even if the user took a reference to `apply` earlier.
         single = getattr(home, "_SingleLevelFunction", None)
         if single is not None and "apply" not in vars(single):
             single.apply = classmethod(primal)
@@ -185,7 +187,7 @@ def _values_alone() -> Iterator[None]:
 
 
 def _is_followed(v: Any) -> bool:
-    """Whether a derivative is taken through the value, in reverse or in forward mode."""
+    """Whether autograd follows the value, in reverse or in forward mode."""
     from torch.autograd import forward_ad
 
     return getattr(v, "requires_grad", False) or (

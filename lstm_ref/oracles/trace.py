@@ -1,6 +1,6 @@
-"""The reverse sweep of a traced function as an oracle: every element of the gradient, of NumPy code as of JAX code.
+"""The reverse sweep of a traced function as an oracle: every element of the gradient, for NumPy code and JAX code.
 
-Its error is measured by Monte Carlo arithmetic: forward and sweep are run again with every result moved at random by as
+Its error is measured by Monte Carlo arithmetic: forward and sweep run again, with every result moved at random by as
 much as rounding may move it. Source: Parker, "Monte Carlo arithmetic: exploiting randomness in floating-point
 arithmetic", UCLA technical report CSD-970002, 1997.
 """
@@ -26,17 +26,18 @@ from lstm_ref.oracles.estimate import Estimate, Function
 
 REPEATS = 4
 FACTOR = 2.0
-"""The error is this times the largest change of so few repeats, which is hardly ever exceeded twofold."""
+"""The error estimate is this multiple of the largest change in a few repeats; the true error rarely exceeds twice that
+change."""
 UNIT = 2.0**-52
 
 
 def trace_oracle(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """One sweep of the traced function. Raises CannotEvaluate where it cannot be traced."""
+    """The gradient by one sweep of the traced function. Raises CannotEvaluate if the function cannot be traced."""
     return estimate_of(graph_at(function, inputs), cotangent)
 
 
 def graph_at(function: Function, inputs: Any) -> Graph:
-    """The function as a graph at these inputs, traced once. Raises CannotEvaluate where it cannot be traced."""
+    """The function as a graph at these inputs, traced once. Raises CannotEvaluate if it cannot be traced."""
     key = kinds_of(inputs), b"".join(np.asarray(v).tobytes() for v in jax.tree.leaves(inputs))
     found = remembered(_graphs, function, key, lambda: _traced(function, inputs))
     if isinstance(found, CannotEvaluate):
@@ -56,12 +57,12 @@ def _traced(function: Function, inputs: Any) -> Graph | CannotEvaluate:
 
 
 def estimate_of(graph: Graph, cotangent: Any) -> Estimate:
-    """The gradients of a graph, how far rounding may have moved each element, and whether a tie decides some."""
+    """The gradients of a graph, the rounding error of each element, and whether a tie of max, min or abs occurs."""
     found = sweep(graph, cotangent).gradients
     changes = [np.abs(g) * UNIT for g in jax.tree.leaves(found)]
     rng = np.random.default_rng(0)
     for _ in range(REPEATS):
-        other = sweep(_noisy(graph, rng), cotangent, noise=lambda v: moved(v, ULPS * UNIT, rng)).gradients
+        other = sweep(_add_noise(graph, rng), cotangent, noise=lambda v: moved(v, ULPS * UNIT, rng)).gradients
         pairs = zip(changes, jax.tree.leaves(found), jax.tree.leaves(other), strict=True)
         changes = [np.maximum(c, np.abs(a - b)) for c, a, b in pairs]
     error = jax.tree.unflatten(jax.tree.structure(found), [FACTOR * c for c in changes])
@@ -69,12 +70,12 @@ def estimate_of(graph: Graph, cotangent: Any) -> Estimate:
 
 
 def moved(v: Any, by: float, rng: Any) -> Any:
-    """v, each element moved at random by at most so much of it."""
+    """The array with each element moved at random by at most the relative amount `by`."""
     return v * (1 + by * rng.uniform(-1, 1, np.shape(v)))
 
 
-def _noisy(graph: Graph, rng: Any) -> Graph:
-    """The graph, every result that is rounded moved by as much."""
+def _add_noise(graph: Graph, rng: Any) -> Graph:
+    """The graph with each rounded result moved at random by up to its rounding error."""
 
     def step_for(eqn: Any) -> Step:
         step = FLOATS.step_for(eqn)
@@ -89,7 +90,7 @@ def _noisy(graph: Graph, rng: Any) -> Graph:
 
 
 def has_tie(graph: Graph) -> bool:
-    """Whether a maximum, minimum or absolute value stands at its kink."""
+    """Whether a maximum, minimum or absolute value is evaluated at its kink."""
     for e in graph.equations:
         xs = [graph.values[i] for i in e.operands]
         if not any(graph.is_active[i] for i in e.operands):

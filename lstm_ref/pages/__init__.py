@@ -1,1 +1,1 @@
-"""A kit for derivation pages: a worked step of a cell, and adjoints by probes."""
+"""Tools for derivation pages: a worked step of a cell, and adjoints by probes."""

@@ -1,5 +1,5 @@
-"""One step of a cell at random numbers, for a derivation page: its values, and the adjoints the page claims, held
-against autodiff at the node."""
+"""One step of a cell at random numbers, for a derivation page: compares the adjoints that the page claims with
+autodiff."""
 
 from __future__ import annotations
 
@@ -16,14 +16,29 @@ from lstm_ref.pages.probes import with_probes
 T, B, D, H = 6, 2, 3, 4
 
 ROUNDING = 1e-13
-"""Of the largest element: a step is some hundred float64 operations on numbers of size one."""
+"""Tolerance relative to the largest element: a step is some hundred float64 operations on numbers of size one."""
 
 
 class Example:
-    """A step, and what it reads: `p`, `prev`, `x`, and `bar`, the cotangent of the state it makes.
+    """One step of a cell at random numbers.
 
-    `state` is that state, `nodes` are the named values, `adjoints` theirs by autodiff, by name, beside those of
-    everything that the step reads: a parameter by its field, the previous state's `h` as `prev_h`, the input as `x`.
+    Args:
+        cell: The cell.
+        seed: Seed of the numbers.
+
+    Attributes:
+        p, prev, x: What the step reads: parameters, previous state and input.
+        bar: The cotangent of the state that it computes.
+        state: That state.
+        nodes: The named values of the step.
+        adjoints: By name, the adjoints by autodiff of the named values and of everything that the step reads: a
+            parameter by its field, the previous state's `h` as `prev_h`, the input as `x`.
+
+    Example:
+        >>> from lstm_ref.cells import rnn_tanh
+        >>> from lstm_ref.pages.example import Example
+        >>> step = Example(rnn_tanh)
+        >>> step.proves(h=step.bar.h)
     """
 
     def __init__(self, cell: Cell, seed: int = 0) -> None:
@@ -49,7 +64,7 @@ class Example:
         self.adjoints = _by_name(*found)
 
     def proves(self, **claimed: Any) -> None:
-        """Each is the adjoint of that name. Raises AssertionError, naming the one that is not."""
+        """Compare each claimed adjoint with autodiff. Raises AssertionError that names the first one that differs."""
         for name, value in claimed.items():
             truth = self.adjoints[name]
             assert np.shape(value) == truth.shape, f"{name} has shape {np.shape(value)}, expected {truth.shape}"
@@ -57,7 +72,7 @@ class Example:
             assert error <= ROUNDING * max(1.0, np.max(np.abs(truth), initial=0.0)), f"{name} is off by {error:.2g}"
 
     def proves_the_package(self) -> None:
-        """So is every adjoint that the cell's own backward gives."""
+        """Compare every adjoint of the cell's own backward pass with autodiff, likewise."""
         given = self.cell.backward(self.p, self._tape, self.bar)
         self.proves(**_by_name(given.params, given.prev, given.x, given.nodes))
 

@@ -1,6 +1,6 @@
-"""Adjoints of named values by autodiff: add a zero at the value; the gradient with respect to that zero is its adjoint.
+"""Adjoints of named values by autodiff: add a zero to the value; the gradient with respect to that zero is its adjoint.
 
-The cell's own code is not touched: its forward is traced, and the zero is added where the trace defines the value.
+The cell's own code does not change: its forward is traced, and the zero is added where the trace defines the value.
 """
 
 from __future__ import annotations

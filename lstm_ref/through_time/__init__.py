@@ -1,1 +1,2 @@
-"""Other ways through time: pieces, many devices, both directions, forward accumulation, parallel forms."""
+"""Other ways to run a cell through time: pieces, many devices, both directions, forward accumulation, parallel
+forms."""

@@ -1,8 +1,8 @@
 """Two recurrences over one sequence, one in each direction of time: edges BI1-BI2 forward, BI1*-BI2* backward.
 
-derivations/bidirectional.md derives each. Conventions that bite: the output at a step is made of both outputs *at that
+derivations/bidirectional.md derives each. Conventions that bite: the output at a step combines both outputs *at that
 step*, so the second recurrence has read the sequence from its end, and its final state is the one at the first step;
-with lengths it begins at every text's true end. Two cells, two sets of parameters, two states.
+with lengths, it begins at the true end of each row. There are two cells, two sets of parameters and two states.
 Source: Schuster and Paliwal, "Bidirectional recurrent neural networks", IEEE Trans. Signal Processing 45, 1997.
 """
 
@@ -21,7 +21,7 @@ Merge = Literal["concat", "sum", "mean", "product"]
 
 
 class Both(NamedTuple):
-    """What there is of each direction: cells, parameters, states, outputs."""
+    """A pair for the two directions: of cells, parameters, states or outputs."""
 
     onward: Any
     """From the first step to the last."""
@@ -34,7 +34,7 @@ class Tape(NamedTuple):
 
     tapes: Both
     hs: Both
-    """Outputs of both, each (T, B, H)."""
+    """Outputs of both directions, (T, B, H) each."""
 
 
 def forward(
@@ -46,15 +46,29 @@ def forward(
     merge: Merge = "concat",
     through: Through = LOOP,
 ) -> tuple[Outputs, Tape]:
-    """Outputs and tape. hs is (T, B, 2H) for "concat", onward first, else (T, B, H); the final state is of both.
+    """Run both recurrences and merge their outputs.
 
-    Raises BadInput where shapes do not fit, or there is no such merge.
+    Args:
+        cells: The two cells.
+        p: Their parameters.
+        initial: Their initial states, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        merge: How both outputs become one: "concat", "sum", "mean" or "product".
+        through: The way through time of each direction.
+
+    Returns:
+        The outputs, and the tape. hs is (T, B, 2H) for "concat", onward direction first, otherwise (T, B, H). The final
+        state is a `Both`.
+
+    Raises:
+        BadInput: Shapes do not fit, or there is no such merge.
     """
     _check(cells, merge, p, initial)
     onward, onward_tapes = through.forward(cells.onward, p.onward, initial.onward, xs, lengths)  # BI1
     back, back_tapes = through.forward(cells.back, p.back, initial.back, xs, lengths, True)  # BI1
     hs = Both(onward.hs, back.hs)
-    return Outputs(_merged(hs, merge), Both(onward.final, back.final)), Tape(Both(onward_tapes, back_tapes), hs)
+    return Outputs(_merge_outputs(hs, merge), Both(onward.final, back.final)), Tape(Both(onward_tapes, back_tapes), hs)
 
 
 def backward(
@@ -68,11 +82,23 @@ def backward(
     merge: Merge = "concat",
     through: Through = LOOP,
 ) -> Gradients:
-    """Cotangents of all that `forward` read, given those of its outputs."""
+    """The gradients of all that `forward` read.
+
+    Args:
+        cells, p, initial, xs, lengths, merge, through: As for `forward`.
+        tape: The tape that `forward` returned.
+        bar: Cotangents of the outputs.
+
+    Returns:
+        The gradients of p and initial, each a `Both`, and of xs.
+
+    Raises:
+        BadInput: Shapes do not fit.
+    """
     _check(cells, merge, p, initial)
-    if tuple(bar.hs.shape) != tuple(_merged(tape.hs, merge).shape):
+    if tuple(bar.hs.shape) != tuple(_merge_outputs(tape.hs, merge).shape):
         raise BadInput(
-            f"bidirectional: the cotangent of hs must have shape {tuple(_merged(tape.hs, merge).shape)}, got "
+            f"bidirectional: the cotangent of hs must have shape {tuple(_merge_outputs(tape.hs, merge).shape)}, got "
             f"{tuple(bar.hs.shape)}"
         )
     if merge == "concat":
@@ -94,8 +120,8 @@ def backward(
     return Gradients(Both(onward.params, back.params), Both(onward.initial, back.initial), xs_bar)
 
 
-def _merged(hs: Both, merge: Merge) -> Any:
-    """The outputs of both as one."""
+def _merge_outputs(hs: Both, merge: Merge) -> Any:
+    """The outputs of both directions as one array."""
     if merge == "concat":
         return concatenate(hs, axis=-1)  # BI2
     if hs.onward.shape != hs.back.shape:
@@ -107,7 +133,7 @@ def _merged(hs: Both, merge: Merge) -> Any:
 
 
 def _share(merge: Merge) -> float:
-    """What each direction's output counts."""
+    """The weight of each direction's output."""
     return 0.5 if merge == "mean" else 1.0
 
 

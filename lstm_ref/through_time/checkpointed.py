@@ -1,12 +1,12 @@
 """BPTT within a memory budget: pieces of pieces, jitted: edge CK1 forward, CK1* backward, CK2 the plan.
 
-derivations/checkpointed.md derives each. `plan` says in which pieces a sequence has to be taken so that what is held
-fits into so many bytes; `bptt` is `sequence.bptt` that keeps to it: the states between the pieces are kept, and a piece
-is computed again when the way back comes to it, in pieces of its own where its tapes are still too many. One more
-forward pass for every level of pieces; the gradient is BPTT's.
+derivations/checkpointed.md derives each. `plan` chooses the pieces of a sequence so that the data held at a time fits
+into a number of bytes. `bptt` is `sequence.bptt` under such a plan: it keeps the states between the pieces and
+recomputes a piece when the backward pass reaches it, in smaller pieces if its tapes are still too large. Every level of
+pieces costs one more forward pass; the gradient is the same as BPTT's.
 
-Conventions that bite: a piece is where it begins and how many steps it has, never a copy of its inputs, which at an
-upper level would be as large as all that is saved. JAX arrays; `pieces.in_pieces` is the same in any arithmetic.
+Conventions that bite: a piece is a start and a number of steps, never a copy of its inputs, which at an upper level
+would be as large as everything that is saved. JAX arrays only; `pieces.in_pieces` does the same in any arithmetic.
 
 Source: Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016; Griewank and Walther,
 "Algorithm 799: revolve", ACM Transactions on Mathematical Software 26, 2000.
@@ -33,24 +33,40 @@ from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, che
 
 
 class Plan(NamedTuple):
-    """In which pieces a sequence is taken."""
+    """The pieces of a sequence."""
 
     pieces: tuple[int, ...]
-    """Steps of a piece at every level, the longest first; none: plain BPTT. So many forward passes are made again."""
+    """Steps of a piece at every level, the longest first; empty for plain BPTT. Each level costs one more forward
+    pass."""
     held: int
-    """Bytes of the tapes and states that are held at a time."""
+    """Bytes of the tapes and states held at a time."""
 
 
 @lru_cache
 def plan(T: int, tape: int, state: int, budget: int) -> Plan:
-    """The fewest levels of pieces whose tapes and states fit into the budget, and of those the least memory.
+    """The plan with the fewest levels of pieces that fits into the budget, and among those the one with the least
+    memory.
 
-    `tape` and `state` are bytes of one step's. Raises BadInput where nothing fits, with the least budget that would do.
+    Args:
+        T: Number of steps.
+        tape: Bytes of one step's tape.
+        state: Bytes of one state.
+        budget: Bytes that tapes and states may take at a time.
+
+    Returns:
+        The plan.
+
+    Raises:
+        BadInput: No plan fits; the message gives the smallest budget that would do.
+
+    Example:
+        >>> plan(100, tape=1000, state=100, budget=20_000)
+        Plan(pieces=(3,), held=6500)
     """
     if not all(is_whole(v, 0) for v in (T, tape, state, budget)):
         raise BadInput(f"steps and bytes must be whole numbers, got T={T!r}, {tape=}, {state=}, {budget=}")
     tried = []
-    for levels in range(1 + max(T - 1, 0).bit_length()):  # up to log2 T: then every piece is cut in two
+    for levels in range(1 + max(T - 1, 0).bit_length()):  # up to log2 T levels, which cut every piece in two
         found = in_levels(levels, T, tape, state)
         if found.held <= budget:
             return found
@@ -59,7 +75,7 @@ def plan(T: int, tape: int, state: int, budget: int) -> Plan:
 
 
 def in_levels(levels: int, T: int, tape: int, state: int) -> Plan:
-    """The plan of so many levels that needs the least memory, every level cutting its pieces in as many."""
+    """The plan with so many levels that needs the least memory; every level cuts its pieces into the same number."""
     if not levels:
         return Plan((), T * tape)
 
@@ -68,7 +84,8 @@ def in_levels(levels: int, T: int, tape: int, state: int) -> Plan:
         pieces = tuple(steps * n**level for level in reversed(range(levels)))
         return Plan(pieces, levels * (n + 1) * state + steps * tape)  # CK2
 
-    most = next(n for n in count(max(1, int(T ** (1 / levels)) - 1)) if n**levels >= T)  # then a piece is one step
+    # with `most`, a piece is one step
+    most = next(n for n in count(max(1, int(T ** (1 / levels)) - 1)) if n**levels >= T)
     return min(map(cut_in, range(1, most + 1)), key=lambda found: found.held)
 
 
@@ -76,7 +93,7 @@ def in_levels(levels: int, T: int, tape: int, state: int) -> Plan:
 
 
 class Recurrence(NamedTuple):
-    """What does not change on the way."""
+    """The arguments that stay the same in all pieces."""
 
     cell: Cell
     p: Any
@@ -86,10 +103,10 @@ class Recurrence(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Steps that follow each other."""
+    """A range of steps."""
 
     start: Any
-    """The earliest in time, a number that JAX may trace."""
+    """The earliest step in time; JAX may trace it."""
     steps: int
 
 
@@ -103,7 +120,23 @@ def forward(
     *,
     pieces: tuple[int, ...],
 ) -> tuple[Outputs, Any]:
-    """Outputs, and the states at the borders of the longest pieces, in the order of processing. xs (T, B, D)."""
+    """Run the cell and keep only the states between the longest pieces.
+
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D), T >= 1.
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+        pieces: Steps of a piece at every level, the longest first.
+
+    Returns:
+        The outputs, and the states at the borders of the longest pieces, in the order of processing.
+
+    Raises:
+        BadInput: Shapes do not fit, there is no step, or a piece is not a whole number of at least 1.
+    """
     check(cell, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
     if not pieces or not all(map(is_whole, pieces)):
@@ -127,7 +160,19 @@ def backward(
     *,
     pieces: tuple[int, ...],
 ) -> Gradients:
-    """Full BPTT, piece by piece from the last to the first, given the cotangents `bar` of the outputs."""
+    """Full BPTT, piece by piece from the last to the first.
+
+    Args:
+        cell, p, initial, xs, lengths, reverse, pieces: As for `forward`.
+        borders: The states that `forward` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+
+    Returns:
+        The gradients of p, initial and xs.
+
+    Raises:
+        BadInput: Shapes do not fit, or the borders belong to other pieces.
+    """
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
     check_dtypes(p, initial, xs, bar)
     wanted, found = -(-len(bar.hs) // pieces[0]) + 1, {v.shape[0] for v in jax.tree.leaves(borders)}
@@ -136,7 +181,7 @@ def backward(
     through = Recurrence(cell, p, xs, integers(lengths), reverse)
     back: Callable[..., Gradients] = partial(_by_tapes, through, bar.hs)
     for every in reversed(pieces[1:]):
-        back = partial(_again, through, every, back)
+        back = partial(_recompute, through, every, back)
     params_bar, xs_bar = jax.tree.map(lambda v: jnp.zeros(v.shape, jnp.result_type(v)), (p, xs))
     whole, after = Span(0, len(bar.hs)), Gradients(params_bar, bar.final, xs_bar)
     return _piece_by_piece(reverse, pieces[0], back, borders, whole, after)
@@ -146,7 +191,8 @@ def backward(
 def _run(
     cell: Cell, p: Any, xs: Any, lengths: Any, reverse: bool, state: Any, start: Any, steps: int, every: int
 ) -> tuple[Any, Any]:
-    """Outputs of so many steps, and the states at the borders of pieces: before the first, ..., after the last."""
+    """Outputs of so many steps, and the states at the borders of pieces: before the first piece, ..., after the
+    last."""
     pieces = -(-steps // every)
     keep = keep_of(len(jax.tree.leaves(xs)[0]), lengths)
     borders = jax.tree.map(lambda v: jnp.broadcast_to(v, (pieces + 1, *v.shape)), state)
@@ -156,7 +202,7 @@ def _run(
         x, kept = jax.tree.map(lambda v: lax.dynamic_index_in_dim(v, start + i, keepdims=False), (xs, keep))
         state, output, _ = sequence._step(cell, p, state, x, kept)
         done = steps - i if reverse else i + 1
-        # Each border is written by every step of the piece before it, the last of which stays.
+        # Every step of a piece writes the border after it; the last step's value stays.
         borders = jax.tree.map(
             lambda v, new: lax.dynamic_update_index_in_dim(v, new, -(-done // every), 0), borders, state
         )  # CK1
@@ -167,7 +213,7 @@ def _run(
 
 
 def _piece_by_piece(reverse: bool, every: int, back: Any, borders: Any, span: Span, after: Gradients) -> Gradients:
-    """The gradients when the span has been gone back through, given those after it: `initial` is its state's."""
+    """The gradients before a span, given those after it; `initial` holds the gradient of the state there."""
     pieces, rest = divmod(span.steps, every)
 
     def piece(after: Gradients, j: Any, steps: int = every) -> tuple[Gradients, None]:
@@ -183,14 +229,14 @@ def _piece_by_piece(reverse: bool, every: int, back: Any, borders: Any, span: Sp
     return after
 
 
-def _again(through: Recurrence, every: int, back: Any, before: Any, span: Span, after: Gradients) -> Gradients:
-    """As `_piece_by_piece`, of a span whose borders are still to be made."""
+def _recompute(through: Recurrence, every: int, back: Any, before: Any, span: Span, after: Gradients) -> Gradients:
+    """As `_piece_by_piece`, for a span whose borders must be recomputed."""
     _, borders = _run(*through, before, *span, every)  # CK1
     return _piece_by_piece(through.reverse, every, back, borders, span, after)
 
 
 def _by_tapes(through: Recurrence, hs_bar: Any, before: Any, span: Span, after: Gradients) -> Gradients:
-    """As `_piece_by_piece`, of a span of which all tapes are held."""
+    """As `_piece_by_piece`, for a span whose tapes are all held at once."""
     cell, p, xs, lengths, reverse = through
     xs_of, hs_bar_of = jax.tree.map(lambda v: lax.dynamic_slice_in_dim(v, *span), (xs, hs_bar))
     real = None if lengths is None else (lengths - span.start).clip(0, span.steps)
@@ -204,7 +250,7 @@ def _by_tapes(through: Recurrence, hs_bar: Any, before: Any, span: Span, after: 
 
 
 def in_scanned_pieces(*pieces: int) -> Through:
-    """The way through time in pieces of so many steps, those in pieces of the next number, ..., jitted."""
+    """The way through time in pieces of so many steps, each in pieces of the next number, and so on, jitted."""
     return Through(partial(forward, pieces=pieces), partial(backward, pieces=pieces))
 
 
@@ -239,10 +285,24 @@ _bptt.defvjp(_bptt_forward, _bptt_backward)
 def bptt(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False, *, budget: int
 ) -> Outputs:
-    """`sequence.bptt`, whose derivative holds no more than `budget` bytes of tapes and states at a time.
+    """`sequence.bptt` with a derivative that holds at most `budget` bytes of tapes and states at a time.
 
-    Inputs, outputs and their cotangents, (T, B, ...), are the caller's and not counted. Raises BadInput where nothing
-    fits into the budget, with the least that would do, and where shapes or dtypes do not fit each other.
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+        budget: Bytes for tapes and states. Inputs, outputs and their cotangents, (T, B, ...), belong to the caller and
+            do not count.
+
+    Returns:
+        The outputs, differentiable by JAX.
+
+    Raises:
+        BadInput: No plan fits into the budget (the message gives the smallest budget that would do), or shapes or
+            dtypes do not fit.
     """
     check(cell, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
@@ -255,7 +315,7 @@ def bptt(
 
 
 def bytes_of(cell: Cell, p: Any, initial: Any, xs: Any) -> tuple[int, int]:
-    """Bytes of what one step holds, its tape and the cotangents that are made of it, and of one state."""
+    """Bytes of one step's tape with the cotangents computed from it, and of one state."""
     x = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape[1:], v.dtype), xs)
     state, tape = jax.eval_shape(cell.forward, p, initial, x)
     given = jax.eval_shape(cell.backward, p, tape, state)

@@ -1,10 +1,10 @@
 """The rows of a batch on many devices, each with its own hand-written backward pass: edge DP1 forward, DP1* backward.
 
-derivations/data_parallel.md derives both. Rows know nothing of each other: every device takes its own rows through time
-with a copy of the parameters, and all that the devices tell each other is their gradients of the parameters, which are
-added up. Conventions that bite: the batch is split over all axes of the mesh, in the order of its devices, and B must
-be a multiple of their number; the gradient is that of one device, a sum over the rows, and no mean of the devices';
-tapes stay where they were made, those of one device after the other's along their first axis. JAX arrays.
+derivations/data_parallel.md derives both. Rows are independent: every device takes its own rows through time with a
+copy of the parameters, and devices exchange only their gradients of the parameters, which are summed. Conventions that
+bite: the batch is split over all axes of the mesh, in the order of its devices, and B must be a multiple of their
+number; the gradient equals that of one device, a sum over the rows, not a mean over devices; tapes stay on the devices
+that made them, concatenated along their first axis. JAX arrays.
 
 Source: Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 3.
 """
@@ -27,9 +27,17 @@ from lstm_ref.sequence import SCAN, Gradients, Outputs, Through, check, check_ba
 
 
 def over(mesh: Mesh, through: Through = SCAN) -> Through:
-    """The way through time that splits a batch over the devices of the mesh, each of which goes by `through`.
+    """The way through time that splits a batch over the devices of a mesh; each device uses `through`.
 
-    It raises BadInput where the rows cannot be divided evenly; and this, where these are no mesh and no way.
+    Args:
+        mesh: A `jax.sharding.Mesh`.
+        through: The way through time of each device.
+
+    Returns:
+        A `Through`. Its functions raise BadInput if the rows cannot be divided evenly.
+
+    Raises:
+        BadInput: An argument is not a mesh, or not a way through time.
     """
     if not isinstance(mesh, Mesh) or not isinstance(through, Through):
         raise BadInput(f"a jax.sharding.Mesh and a way through time are needed, got {mesh!r} and {through!r}")
@@ -37,7 +45,7 @@ def over(mesh: Mesh, through: Through = SCAN) -> Through:
 
 
 def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
-    """`sequence.bptt`, a function of the same arguments, with the batch split over the devices of the mesh."""
+    """A function with the arguments of `sequence.bptt` that splits the batch over the devices of the mesh."""
     way = over(mesh, through)
 
     @partial(jax.custom_vjp, nondiff_argnums=(0, 5))
@@ -56,7 +64,7 @@ def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
     custom.defvjp(forward, backward)
 
     def recurrence(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
-        check(cell, p, initial, xs, lengths, reverse)  # within a `jit` the lengths' values are not seen any more
+        check(cell, p, initial, xs, lengths, reverse)  # inside `jit` the values of the lengths are unknown
         _check_split(mesh, initial)
         return custom(cell, p, initial, xs, integers(lengths), reverse)
 
@@ -64,15 +72,15 @@ def bptt(mesh: Mesh, through: Through = SCAN) -> Callable[..., Outputs]:
 
 
 def copied(mesh: Mesh, values: Any) -> Any:
-    """The arrays, whole, on every device of the mesh. In several processes, each gives the same ones."""
-    return _placed(mesh, values, P())
+    """Copy the whole arrays to every device of the mesh. With several processes, each must give the same arrays."""
+    return _place(mesh, values, P())
 
 
 def split(mesh: Mesh, values: Any, axis: int) -> Any:
-    """The arrays with their rows, which stand along `axis`, spread over the devices of the mesh.
+    """Spread the rows of arrays, which lie along `axis`, over the devices of the mesh.
 
-    In several processes, each gives the rows of its own devices, and all have as many. Raises BadInput where there is
-    no such axis, or the rows cannot be divided evenly.
+    With several processes, each gives the rows of its own devices, and all give equally many. Raises BadInput if there
+    is no such axis, or the rows cannot be divided evenly.
     """
 
     def placed(v: Any) -> Any:
@@ -80,7 +88,7 @@ def split(mesh: Mesh, values: Any, axis: int) -> Any:
         if not -len(shape) <= axis < len(shape):
             raise BadInput(f"the rows must stand along axis {axis}, got an array of shape {shape}")
         _check_rows(shape[axis], len(mesh.local_devices))
-        return _placed(mesh, v, _rows(mesh, axis % len(shape)))
+        return _place(mesh, v, _rows(mesh, axis % len(shape)))
 
     return jax.tree.map(placed, values)
 
@@ -109,7 +117,7 @@ def _on_devices(mesh: Mesh, through: Through, cell: Cell, reverse: bool, *read: 
         return through.forward(cell, p, initial, xs, lengths, reverse)  # DP1
 
     rows, steps = _rows(mesh, 0), _rows(mesh, 1)
-    return _mapped(mesh, device, (P(), rows, steps, rows), (Outputs(steps, rows), rows))(*read)
+    return _map_devices(mesh, device, (P(), rows, steps, rows), (Outputs(steps, rows), rows))(*read)
 
 
 def _backward(
@@ -134,23 +142,23 @@ def _on_devices_backward(mesh: Mesh, through: Through, cell: Cell, reverse: bool
     def device(p: Any, initial: Any, xs: Any, tapes: Any, bar: Outputs, lengths: Any) -> Gradients:
         given = through.backward(cell, p, initial, xs, tapes, bar, lengths, reverse)
         params_bar = jax.lax.psum(given.params, mesh.axis_names)  # DP1*  every device has read a copy
-        return Gradients(params_bar, given.initial, given.xs)  # DP1*  of a row: they stay where they are
+        return Gradients(params_bar, given.initial, given.xs)  # DP1*  gradients of rows stay on their device
 
     rows, steps = _rows(mesh, 0), _rows(mesh, 1)
     reads = P(), rows, steps, rows, Outputs(steps, rows), rows
-    return _mapped(mesh, device, reads, Gradients(P(), rows, steps))(*read)
+    return _map_devices(mesh, device, reads, Gradients(P(), rows, steps))(*read)
 
 
 # ------------------------------------------------------------------------------------------ where arrays stand
 
 
 def _rows(mesh: Mesh, axis: int) -> P:
-    """Rows that stand along `axis`, spread over all devices."""
+    """The sharding of rows along `axis` over all devices."""
     return P(*[None] * axis, mesh.axis_names)
 
 
-def _mapped(mesh: Mesh, device: Callable[..., Any], reads: Any, gives: Any) -> Callable[..., Any]:
-    """What `device` makes of the part of the arrays that each device has, laid together."""
+def _map_devices(mesh: Mesh, device: Callable[..., Any], reads: Any, gives: Any) -> Callable[..., Any]:
+    """Run `device` on each device's part of the arrays, and join the results."""
     if hasattr(jax, "shard_map"):
         return jax.shard_map(device, mesh=mesh, in_specs=reads, out_specs=gives, check_vma=False)
     from jax.experimental.shard_map import shard_map  # jax 0.6
@@ -158,7 +166,7 @@ def _mapped(mesh: Mesh, device: Callable[..., Any], reads: Any, gives: Any) -> C
     return shard_map(device, mesh, reads, gives, check_rep=False)
 
 
-def _placed(mesh: Mesh, values: Any, spec: P) -> Any:
+def _place(mesh: Mesh, values: Any, spec: P) -> Any:
     return jax.tree.map(
         lambda v: jax.make_array_from_process_local_data(NamedSharding(mesh, spec), np.asarray(v)), values
     )

@@ -1,10 +1,10 @@
 """The LSTM through time, arranged for speed: edges FL1-FL3 forward, FL3*-FL5* backward around the cell's own L1-L5.
 
-derivations/fast_lstm.md derives each and measures what it gives. The sequence is cut into pieces so short that what a
-piece computes is still in the cache when it is read again. In a piece, the input product is made before the loop over
-its steps, and the weights' gradients after it, one product each; the loop holds what depends on the step before, and
-nothing else. Gates and states are kept, tanh(c) is made again; every step writes them where they stay. Conventions that
-bite: the tape is in the order of processing, and has one state more than steps; LSTM only; JAX arrays of one dtype.
+derivations/fast_lstm.md derives each and measures the gain. The sequence is cut into pieces so short that a piece's
+results are still in the cache when they are read again. In a piece, the input product is computed before the loop over
+its steps and the weights' gradients after it, one product each; the loop contains only what depends on the previous
+step. Gates and states are kept, tanh(c) is recomputed; every step writes its results to their final place. Conventions
+that bite: the tape is in the order of processing and has one more state than steps; LSTM only; JAX arrays of one dtype.
 
 Source: the products outside the loop, Appleyard, Kocisky and Blunsom, "Optimizing performance of recurrent neural
 networks on GPUs", 2016.
@@ -29,23 +29,25 @@ from lstm_ref.padding import choose, integers, keep_of
 from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes, is_whole
 
 CACHE = 2**20
-"""Bytes that the pre-activations of a piece may take: a core's own cache."""
+"""Bytes for the pre-activations of a piece: the size of a core's own cache."""
 ROWS = 512
-"""Rows of a piece at least: the sum of the kernels' gradients is read and written once a piece, and with fewer rows
-that costs more than it saves to stay in the cache. Both measured, `python -m benchmarks pieces`."""
+"""Least number of rows (steps times batch) of a piece. The sum of the kernels' gradients is read and written once per
+piece; with fewer rows this costs more than the cache saves. Both numbers are measured, `python -m benchmarks
+pieces`."""
 
 
 class Tape(NamedTuple):
     """What `forward` leaves for `backward`, in the order of processing."""
 
     states: State
-    """State before every step, and after the last, (T + 1, B, H)."""
+    """States before every step, and after the last, (T + 1, B, H)."""
     gates: tuple[Any, Any, Any, Any]
     """i, f, g, o of every step, (T, B, H)."""
 
 
 def in_pieces(every: int) -> Through:
-    """The way through time in pieces of so many steps. Raises BadInput where those are none."""
+    """The way through time in pieces of so many steps. Raises BadInput if `every` is not a whole number of at least
+    1."""
     if not is_whole(every):
         raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
     return Through(partial(forward, every=int(every)), partial(backward, every=int(every)))
@@ -61,9 +63,22 @@ def forward(
     *,
     every: int | None = None,
 ) -> tuple[Outputs, Tape]:
-    """Outputs as by `sequence.scan`, and the tape. xs (T, B, D).
+    """Run the LSTM, with outputs as from `sequence.scan`.
 
-    Raises BadInput where shapes or dtypes do not fit, or the cell is not the LSTM.
+    Args:
+        cell: The LSTM.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+        every: Steps of a piece; by default as many as fit into the cache.
+
+    Returns:
+        The outputs, and the tape.
+
+    Raises:
+        BadInput: Shapes or dtypes do not fit, or the cell is not the LSTM.
     """
     _check_cell(cell)
     check(cell, p, initial, xs, lengths, reverse)
@@ -83,15 +98,24 @@ def backward(
     *,
     every: int | None = None,
 ) -> Gradients:
-    """Full BPTT, given the cotangents `bar` of the outputs, hs (T, B, H) and the final state (B, H) each.
+    """Full BPTT.
 
-    Raises BadInput where their shapes do not fit, or the tape is not of as many steps.
+    Args:
+        cell, p, initial, xs, lengths, reverse, every: As for `forward`.
+        tape: The tape that `forward` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+
+    Returns:
+        The gradients of p, initial and xs.
+
+    Raises:
+        BadInput: Shapes do not fit, or the tape has another number of steps.
     """
     _check_cell(cell)
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
     check_dtypes(p, initial, xs, bar)
     states, wanted = tape.states.h.shape, (len(xs) + 1, *initial.h.shape)
-    if states != wanted:  # a step beyond the end would be read as the last one
+    if states != wanted:  # JAX would read a step beyond the end as the last one
         raise BadInput(f"{cell.name}: the tape's states must have shape {wanted}, one more than steps, got {states}")
     return _backward(cell, p, xs, tape, bar, integers(lengths), reverse, every)
 
@@ -110,7 +134,7 @@ def _forward(
 
     def piece(k: int, carry: Any, _: None) -> tuple[Any, None]:
         xs, keep = _span(steps, carry[0], k)
-        # Gate by gate: cut out of the four side by side in XLA's loop over a step, they cost it several times as long.
+        # Gate by gate: if XLA's loop had to cut the gates out of one array, a step would take several times as long.
         a_xs = split_gates(xs @ p.w_x + p.b)  # FL1
         return jax.lax.scan(step, carry, (a_xs, keep))[0], None
 
@@ -158,7 +182,7 @@ def _backward(
 def _piece_backward(
     cell: Cell, p: Params, times_w_h: Any, tape: Tape, steps: Any, k: int, carry: tuple[Any, Gradients], _: None
 ) -> tuple[tuple[Any, Gradients], None]:
-    """(First of the k steps of a piece, gradients from there on), given (the step after the last, gradients after)."""
+    """(First step of a piece, gradients from there on), given (the step after the piece, gradients after it)."""
     (end, after), (xs, hs_bar, keep) = carry, steps
     step = partial(_step_backward, cell, p, times_w_h, tape, hs_bar, keep)
     (start, state_bar), a_bars = jax.lax.scan(step, (end, after.initial), None, k, reverse=True)
@@ -174,13 +198,14 @@ def _piece_backward(
 def _step_backward(
     cell: Cell, p: Params, times_w_h: Any, tape: Tape, hs_bar: Any, keep: Any, carry: tuple[Any, State], _: None
 ) -> tuple[tuple[Any, State], Any]:
-    """((Step, cotangent of the state before it), of its pre-activations), given (next step, of the state after it)."""
+    """((Step, cotangent of the state before it), cotangent of its pre-activations), given (next step, cotangent of the
+    state after)."""
     t, state_bar = carry[0] - 1, carry[1]
     (i, f, g, o), prev, h_bar, keep = _at((tape.gates, tape.states, hs_bar, keep), t)
     bar = State(state_bar.h + h_bar, state_bar.c)  # T1*
     bar = bar if keep is None else choose(keep, bar, 0)  # T2*
     c = _at(tape.states.c, t + 1)
-    u = tanh(c)  # L4, made again
+    u = tanh(c)  # L4, recomputed
     given = cell.backward(p, Step(prev.h[:, :0], prev, Nodes(None, i, f, g, o, c, u, None)), bar)  # L5 to L2, backward
     prev_bar = State(times_w_h(given.nodes.a), given.prev.c)  # FL3*
     return (t, prev_bar if keep is None else choose(keep, prev_bar, state_bar)), given.nodes.a  # T2*
@@ -188,7 +213,7 @@ def _step_backward(
 
 @partial(jax.jit, static_argnames="reverse")
 def _outputs(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> Outputs:
-    """Of `forward`, the outputs alone: compiled so, what only the tape has is not written."""
+    """Only the outputs of `forward`: compiled by itself, it does not write the rest of the tape."""
     return _forward(p, initial, xs, lengths, reverse)[0]
 
 
@@ -212,9 +237,28 @@ _bptt.defvjp(_bptt_forward, _bptt_backward)
 
 
 def bptt(p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
-    """As `sequence.bptt` of the LSTM, and faster: its JAX derivative is `backward`. xs (T, B, D).
+    """As `sequence.bptt` for the LSTM, but faster: its JAX derivative is `backward`.
 
-    Raises BadInput where shapes or dtypes do not fit each other.
+    Args:
+        p: Parameters of the LSTM.
+        initial: The state before the first step, arrays (B, H).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The outputs, differentiable by JAX.
+
+    Raises:
+        BadInput: Shapes or dtypes do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.cells import lstm
+        >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 4)
+        >>> initial = type(lstm.state_shapes(2, 4))(np.zeros((2, 4)), np.zeros((2, 4)))
+        >>> bptt(p, initial, np.zeros((5, 2, 3))).hs.shape
+        (5, 2, 4)
     """
     check(lstm, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
@@ -223,14 +267,16 @@ def bptt(p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool 
 
 def _check_cell(cell: Cell) -> None:
     if getattr(cell, "name", "lstm") != "lstm":  # what is no cell, `check` will say
-        raise BadInput(f"this way through time is the LSTM's, got the cell {cell.name}: sequence.bptt is for any cell")
+        raise BadInput(
+            f"this way through time is only for the LSTM, got the cell {cell.name}: sequence.bptt takes any cell"
+        )
 
 
 # ------------------------------------------------------------------------------------------------- arrangement
 
 
 def _times(w: Any, B: int) -> Any:
-    """v ↦ v w, for v (B, K). One row is multiplied in as many blocks of K as there are cores, one product a core."""
+    """v ↦ v w, for v (B, K). A single row is multiplied in blocks of K, one product per core."""
     number = gcd(len(w), os.cpu_count() or 1) if B == 1 and jax.default_backend() == "cpu" else 1
     if number == 1:
         return lambda v: v @ w
@@ -239,16 +285,17 @@ def _times(w: Any, B: int) -> Any:
 
 
 def _pieces(xs: Any, h: Any, every: int | None) -> list[tuple[int, int]]:
-    """(Number of pieces, steps of each), in the order of processing: those of one length, and a shorter last one."""
+    """(Number of pieces, steps of each), in the order of processing: pieces of one length, and a shorter last one."""
     T, (B, H) = len(xs), h.shape
     every = every or piece_length(T, B, H, h.dtype.itemsize)
     return [(number, k) for number, k in ((T // every, every), (1, T % every)) if number * k]
 
 
 def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
-    """Steps of a piece: as many as fit, or up to √2 times more or fewer where that leaves no shorter last piece.
+    """Steps of a piece: as many as fit into the cache, or up to √2 times more or fewer if that avoids a shorter last
+    piece.
 
-    A GPU gets all steps as one piece: there a product is the faster the larger it is.
+    A GPU gets all steps as one piece: there, larger products are faster.
     """
     if jax.default_backend() != "cpu":
         return max(1, T)
@@ -258,29 +305,29 @@ def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
 
 
 def _empty(T: int, initial: State) -> Tape:
-    """The tape of T steps before the first."""
+    """An empty tape for T steps."""
     states = jax.tree.map(lambda v: jnp.broadcast_to(v, (T + 1, *v.shape)), initial)
     gate = jnp.zeros((T, *initial.h.shape), initial.h.dtype)
     return Tape(states, (gate, gate, gate, gate))
 
 
 def _in_order(steps: Any, reverse: bool) -> Any:
-    """(T, ...) from time to the order of processing, or back."""
+    """(T, ...) from the order of time to the order of processing, or back."""
     return jax.tree.map(lambda v: v[::-1], steps) if reverse else steps
 
 
 def _at(steps: Any, t: Any) -> Any:
-    """Of (T, ...), step t."""
+    """Step t of (T, ...)."""
     return jax.tree.map(lambda v: jax.lax.dynamic_index_in_dim(v, t, keepdims=False), steps)
 
 
 def _span(steps: Any, start: Any, k: int) -> Any:
-    """Of (T, ...), the k steps from `start` on."""
+    """The k steps from `start` on of (T, ...)."""
     return jax.tree.map(lambda v: jax.lax.dynamic_slice_in_dim(v, start, k), steps)
 
 
 def _put(steps: Any, t: Any, new: Any) -> Any:
-    """(T, ...) with step t, or the steps from t on, new."""
+    """(T, ...) with step t, or the steps from t on, replaced."""
 
     def put(v: Any, one: Any) -> Any:
         return jax.lax.dynamic_update_slice_in_dim(v, one if one.ndim == v.ndim else one[None], t, 0)
@@ -289,5 +336,5 @@ def _put(steps: Any, t: Any, new: Any) -> Any:
 
 
 def _rows(steps: Any) -> Any:
-    """The first two axes as one."""
+    """(T, B, ...) as (T·B, ...)."""
     return steps.reshape(len(steps) * steps.shape[1], *steps.shape[2:])

@@ -1,11 +1,10 @@
 """mLSTM over many steps at once, like attention: edges MC1-MC7 forward, MC1*-MC7* backward.
 
-derivations/mlstm_parallel.md derives each; what a step does is derived in derivations/mlstm.md. A query asks every
-earlier step's key and value, and the memory that the sequence began with, each with its weight W; only the last memory
-is made.
-Chunkwise is `pieces` of this (`through=PARALLEL`), and pieces of one step are the recurrence. Conventions that bite:
-weights are (B, N, T, 1 + T), the first column that of the initial memory; the stabiliser of a step drops out of every
-output, so that of the last step alone has a cotangent.
+derivations/mlstm_parallel.md derives each; derivations/mlstm.md derives a single step. A query reads every earlier
+step's key and value, and the initial memory, each with its weight W; only the last memory is computed.
+The chunkwise form is `pieces` of this one (`through=PARALLEL`), and pieces of one step are the recurrence. Conventions
+that bite: weights are (B, N, T, 1 + T), with the initial memory in the first column; the stabiliser of a step cancels
+in every output, so only that of the last step has a cotangent.
 
 Source: Beck et al., "xLSTM: extended long short-term memory", NeurIPS 2024, appendix A.3.
 """
@@ -25,7 +24,7 @@ from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`; all (B, N, T, ...), heads before time."""
+    """What `forward` leaves for `backward`; all shapes are (B, N, T, ...), heads before time."""
 
     q: Any
     """Queries, scaled, (B, N, T, H)."""
@@ -38,13 +37,13 @@ class Tape(NamedTuple):
     w: Any
     """Weights, (B, N, T, 1 + T)."""
     largest: Any
-    """Column whose logarithm is the stabiliser's, at the last step: one-hot, (B, N, 1 + T)."""
+    """The column whose logarithm is the stabiliser at the last step: one-hot, (B, N, 1 + T)."""
     u: Any
-    """What the memory answers to the query, (B, N, T, H)."""
+    """The memory's answer to the query, (B, N, T, H)."""
     d: Any
     """Denominators, (B, N, T)."""
     slope: Any
-    """Their derivative by what the normaliser answers: its sign, or 0, (B, N, T)."""
+    """Derivative of the denominators with respect to the normaliser's answer: its sign, or 0, (B, N, T)."""
     o: Any
     """Output gates, (B, N, T, H)."""
 
@@ -52,9 +51,22 @@ class Tape(NamedTuple):
 def forward(
     cell: Cell, p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Tape]:
-    """Outputs as by `sequence.loop`, and the tape. xs (T, B, D), T >= 1; JAX, NumPy or balls.
+    """Run mLSTM over all steps at once, with outputs as from `sequence.loop`; in JAX, NumPy or balls.
 
-    Raises BadInput where shapes do not fit, there is no step, or the cell is not mLSTM."""
+    Args:
+        cell: mLSTM.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D), T >= 1.
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The outputs, and the tape.
+
+    Raises:
+        BadInput: Shapes do not fit, there is no step, or the cell is not mLSTM.
+    """
     check(cell, p, initial, xs, lengths, reverse)
     xs, lengths, real = _onward(cell, xs, lengths, reverse)
     T, (N, H) = len(xs), initial.n.shape[1:]
@@ -66,7 +78,7 @@ def forward(
     kept = where(real, log_sigmoid(a_f), 0).cumsum(-1)  # MC2
     from_initial = (kept + initial.m[..., None])[..., None]  # MC3
     from_steps = kept[..., None] - kept[..., None, :] + a_i[..., None, :]  # MC3
-    written = np.tri(T, dtype=bool) & real[..., None, :]  # by a real step, and not later than the query
+    written = np.tri(T, dtype=bool) & real[..., None, :]  # written by a real step, not later than the query
     logs = concatenate((from_initial, where(written, from_steps, from_initial)), axis=-1)
     m = logs.max(axis=-1)  # MC4
     w = exp(logs - m[..., None]) * concatenate((written[..., :1] | True, written), axis=-1)  # MC4
@@ -97,7 +109,19 @@ def backward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> Gradients:
-    """Cotangents of all that `forward` read, given those of its outputs; each line an edge, from right to left."""
+    """The gradients of all that `forward` read; each line is an edge, in reverse order.
+
+    Args:
+        cell, p, initial, xs, lengths, reverse: As for `forward`.
+        tape: The tape that `forward` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+
+    Returns:
+        The gradients of p, initial and xs.
+
+    Raises:
+        BadInput: Shapes do not fit.
+    """
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
     xs, lengths, real = _onward(cell, xs, lengths, reverse)
     T, (N, H) = len(xs), initial.n.shape[1:]
@@ -109,7 +133,7 @@ def backward(
     u_bar, d_bar = y_bar / d[..., None], -(y_bar * u).sum(-1) / (d * d)  # MC6*
     s_bar = d_bar * slope  # MC6*
     w_t, w_0 = w[..., 1:], w[..., :1]
-    answered = u_bar @ _t(v) + s_bar[..., None]  # what a unit of score did, (B, N, T, T)
+    answered = u_bar @ _t(v) + s_bar[..., None]  # the derivative with respect to a score
     scores = q @ _t(k)
     scores_bar = w_t * answered  # MC5*
     asked_bar = u_bar @ initial.c + s_bar[..., None] * initial.n[..., None, :]
@@ -147,13 +171,13 @@ def backward(
 
 
 PARALLEL = Through(forward, backward)
-"""All steps at once."""
+"""The way through time for all steps at once."""
 
 
 def _onward(cell: Cell, xs: Any, lengths: Any, reverse: bool) -> tuple[Any, Any, Any]:
-    """Inputs in the order of processing, padding zero and last; lengths; and which steps are real, (B, 1, T)."""
+    """Inputs in the order of processing, with padding zero and last; lengths; and which steps are real, (B, 1, T)."""
     if cell.page != "mlstm":
-        raise BadInput(f"{cell.name} has no such form: it is mLSTM's")
+        raise BadInput(f"{cell.name} has no such form: only mLSTM has")
     T, B = xs.shape[:2]
     if T == 0:
         raise BadInput("mLSTM in parallel needs a step, got none")

@@ -1,17 +1,17 @@
 """The LSTM as one kernel each way, its recurrent kernel kept on the chip: edges PK1-PK5 forward, PK1*-PK5* backward.
 
-derivations/persistent.md derives each. What a step needs of the steps around it is done by two Pallas kernels that run
-through all T steps: W_h is read once, and state and cotangents never leave the chip. What no step needs of another is
-one matrix product before the loop and three after it. Rows of the batch know nothing of each other: each program of the
-grid takes 16 of them. JAX arrays go to the GPU, through Triton, or are interpreted where there is none; all others
-(NumPy, balls) run through the same two functions, with arrays for references.
+derivations/persistent.md derives each. Two Pallas kernels run through all T steps and compute what depends on
+neighbouring steps: W_h is read once, and state and cotangents never leave the chip. Everything else is one matrix
+product before the loop and three after it. Rows of the batch are independent: each program of the grid takes 16 of
+them. JAX arrays run on the GPU, through Triton, or are interpreted if there is none; all other arrays (NumPy, balls)
+run through the same two functions, with arrays in place of references.
 
-Conventions that bite: within a kernel time runs onward and padding is at the end, so with `reverse` the rows are turned
-round outside. Sums are float32 where the arrays are shorter, and so is the carried c. A product is as precise as
-`jax.default_matmul_precision` says: on a GPU that is TF32 for float32 unless it is "highest". float64, which is for
-proof, is interpreted on a GPU too. Where W_h is larger than `ON_CHIP` bytes it is read again at each step, tile by
-tile, which a GPU's L2 cache serves. No figure of this file is measured. Derivatives are of the first order. JAX 0.12
-says that Pallas will give Triton up.
+Conventions that bite: inside a kernel, time runs onward and padding is at the end, so with `reverse` the rows are
+reversed outside. Sums, and the carried c, are float32 if the arrays are shorter. Products have the precision of
+`jax.default_matmul_precision`: on a GPU that is TF32 for float32 unless it is "highest". float64, which serves for
+proofs, is interpreted on a GPU too. A W_h larger than `ON_CHIP` bytes is read again at each step, tile by tile, from a
+GPU's L2 cache. The constants of this file are untuned estimates. Only first derivatives are supported. JAX 0.12
+announces that Pallas will drop Triton.
 
 Source: Diamos et al., "Persistent RNNs: stashing recurrent weights on-chip", ICML 2016; Pöppel, Beck and Hochreiter,
 "FlashRNN: I/O-aware optimization of traditional RNNs on modern hardware", 2024.
@@ -34,26 +34,26 @@ from lstm_ref.padding import choose, counted, flipped, integers, keep_of
 from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes
 
 ROWS = 16
-"""Of the batch, of one program: the least that a tensor core multiplies."""
+"""Rows of the batch per program: the fewest that a tensor core multiplies."""
 ON_CHIP = 200 * 1024
 """Bytes of W_h that a program may keep, of the 227 KB of shared memory or 256 KB of registers of an H100: float32 up to
 H = 64, 16 bits up to 128."""
 TILES = 4
-"""Of a W_h that is larger: so many in each direction."""
+"""Number of tiles in each direction of a larger W_h."""
 LARGEST = 512
-"""Units: with more, state and cotangents of 16 rows do not stay in the registers either."""
+"""Largest number of units: with more, state and cotangents of 16 rows do not fit into the registers either."""
 
 
 class Kept(NamedTuple):
-    """What the backward pass reads; time onward, padding at the end."""
+    """What the backward pass reads; time runs onward, padding is at the end."""
 
     xs: Any
-    """(T, B, D), zero at padding."""
+    """Inputs, (T, B, D), zero at padding."""
     hs: Any
-    """State before every step, and the last: (T + 1, B, H)."""
+    """States before every step, and the last: (T + 1, B, H)."""
     cs: Any
     gates: Any
-    """i, f, g, o: (T, B, 4, H)."""
+    """The gates i, f, g, o: (T, B, 4, H)."""
 
 
 # ------------------------------------------------------------------------------- what no step needs of another
@@ -62,13 +62,25 @@ class Kept(NamedTuple):
 def forward(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Kept]:
-    """Outputs as by `sequence.scan`, and what `backward` reads. xs (T, B, D).
+    """Run the LSTM by the forward kernel, with outputs as from `sequence.scan`.
 
-    Raises BadInput where shapes do not fit, or the cell is not the LSTM.
+    Args:
+        cell: The LSTM.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The outputs, and what `backward` reads.
+
+    Raises:
+        BadInput: Shapes do not fit, or the cell is not the LSTM.
     """
     _check_cell(cell)
     check(cell, p, initial, xs, lengths, reverse)
-    if xs.dtype != object:  # balls have none of JAX's
+    if xs.dtype != object:  # balls have no JAX dtype
         check_dtypes(p, initial, xs)
     (T, B), H = xs.shape[:2], initial.h.shape[-1]
     lengths = counted(lengths, T, B)
@@ -90,11 +102,23 @@ def forward(
 def backward(
     cell: Cell, p: Any, initial: Any, xs: Any, kept: Kept, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
-    """Full BPTT, given the cotangents `bar` of the outputs."""
+    """Full BPTT by the backward kernel.
+
+    Args:
+        cell, p, initial, xs, lengths, reverse: As for `forward`.
+        kept: The arrays that `forward` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+
+    Returns:
+        The gradients of p, initial and xs.
+
+    Raises:
+        BadInput: Shapes do not fit.
+    """
     _check_cell(cell)
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
     if kept.xs.shape != xs.shape or kept.cs.shape != (len(xs) + 1, *initial.c.shape):
-        raise BadInput(f"what was kept must be of these inputs, {xs.shape}, got that of {kept.xs.shape}")
+        raise BadInput(f"kept must belong to these inputs, {xs.shape}, got that of {kept.xs.shape}")
     (T, B, D), H = xs.shape, initial.h.shape[-1]
     lengths = counted(lengths, T, B)
     hs_bar = flipped(bar.hs, lengths) if reverse else bar.hs
@@ -115,7 +139,7 @@ def backward(
 
 
 PERSISTENT = Through(forward, backward)
-"""One kernel each way."""
+"""The way through time with one kernel each way."""
 
 _forward_jitted = jax.jit(forward, static_argnums=(0, 5))
 _backward_jitted = jax.jit(backward, static_argnums=(0, 7))
@@ -141,9 +165,21 @@ _bptt.defvjp(_bptt_forward, _bptt_backward)
 
 
 def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
-    """Outputs of the LSTM by the forward kernel, with the backward kernel as their JAX derivative.
+    """The outputs of the LSTM by the forward kernel, with the backward kernel as their JAX derivative.
 
-    Raises BadInput where shapes or dtypes do not fit, the cell is not the LSTM, or H is above `LARGEST`.
+    Args:
+        cell: The LSTM.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, H).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The outputs, differentiable by JAX once.
+
+    Raises:
+        BadInput: Shapes or dtypes do not fit, the cell is not the LSTM, or H is above `LARGEST`.
     """
     check(cell, p, initial, xs, lengths, reverse)
     return _bptt(cell, *jax.tree.map(jnp.asarray, (p, initial, xs)), integers(lengths), reverse)
@@ -151,7 +187,7 @@ def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse
 
 def _check_cell(cell: Cell) -> None:
     if getattr(cell, "name", "lstm") != "lstm":  # what is no cell, `check` will say
-        raise BadInput(f"{cell.name} has no persistent kernel: it is the LSTM's")
+        raise BadInput(f"{cell.name} has no persistent kernel: only the LSTM has")
 
 
 # ---------------------------------------------------------------------------------------------- the two kernels
@@ -160,7 +196,7 @@ def _check_cell(cell: Cell) -> None:
 def forward_kernel(
     a_x: Any, w_h: Any, lengths: Any, h_0: Any, c_0: Any, gates: Any, hs: Any, cs: Any, *, tiles: int
 ) -> None:
-    """Writes gates and states of all steps. w_h is (gate, of h, of a); units come in tiles, each a value of its own."""
+    """Write gates and states of all steps. w_h is indexed (gate, h, a); units come in tiles, each a separate value."""
     units = _in_tiles(h_0.shape[-1], tiles)
     kernel, real = _read_once(w_h, units), lengths[:]
     h, c = [h_0[:, k].astype(hs.dtype) for k in units], [c_0[:, k].astype(cs.dtype) for k in units]
@@ -183,7 +219,7 @@ def forward_kernel(
 
 
 def step_forward(a: Any, prev_h: Any, prev_c: Any, keep: Any) -> tuple[Any, Any, Any]:
-    """Gates, h and c of one step, for any units; the state waits where `keep` (B, 1) is False."""
+    """Gates, h and c of one step, for any units; the state stays unchanged where `keep` (B, 1) is False."""
     a_i, a_f, a_g, a_o = a
     i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)  # PK3
     c = f * prev_c + i * g  # PK4
@@ -205,7 +241,7 @@ def backward_kernel(
     *,
     tiles: int,
 ) -> None:
-    """Writes the cotangents of all pre-activations and of the initial state. w_h is (gate, of a, of h): transposed."""
+    """Write the cotangents of all pre-activations and of the initial state. w_h is indexed (gate, a, h): transposed."""
     T, units = gates.shape[0], _in_tiles(last_h_bar.shape[-1], tiles)
     kernel, real = _read_once(w_h, units), lengths[:]
 
@@ -237,9 +273,10 @@ def backward_kernel(
 def step_backward(
     gates: Any, prev_c: Any, c: Any, h_bar: Any, c_bar: Any, y_bar: Any, keep: Any
 ) -> tuple[Any, Any, Any]:
-    """Cotangents of one step, for any units: of the pre-activations, and what passes the product by, of h and c.
+    """Cotangents of one step, for any units: of the pre-activations, and the parts of h's and c's that bypass the
+    product.
 
-    Given those of the state after it and of its output y.
+    They are computed from the cotangents of the state after the step and of its output y.
     """
     i, f, g, o = gates
     u = tanh(c)
@@ -259,7 +296,8 @@ def _in_tiles(H: int, tiles: int) -> list[slice]:
 
 
 def _read_once(w_h: Any, units: list[slice]) -> Callable[[int, int, int], Any]:
-    """Tile (row, column) of a gate's kernel: kept from before the loop where there is one, else read when asked for."""
+    """Reads tile (row, column) of a gate's kernel: kept from before the loop if there is only one tile, otherwise read
+    on demand."""
     if len(units) > 1:
         return lambda n, row, column: w_h[n, units[row], units[column]]
     kept = [w_h[n] for n in range(4)]
@@ -267,7 +305,7 @@ def _read_once(w_h: Any, units: list[slice]) -> Callable[[int, int, int], Any]:
 
 
 def _through(T: int, step: Callable[[Any, Any], Any], carry: Any) -> Any:
-    """What the carry is after T steps; a loop in the kernel, and a plain one of arrays that are not JAX's."""
+    """The carry after T steps: a loop in the kernel for JAX values, a plain loop for other arrays."""
     if any(isinstance(v, jax.Array) for v in jax.tree.leaves(carry)):
         return jax.lax.fori_loop(np.int32(0), np.int32(T), step, carry)
     for t in range(T):
@@ -276,7 +314,7 @@ def _through(T: int, step: Callable[[Any, Any], Any], carry: Any) -> Any:
 
 
 def _product(v: Any, w: Any) -> Any:
-    """v @ w; JAX's of short floats summed, and given, in float32."""
+    """v @ w; short JAX floats are summed and returned in float32."""
     if isinstance(v, jax.Array) or isinstance(w, jax.Array):
         return jnp.dot(v, w, preferred_element_type=jnp.promote_types(v.dtype, jnp.float32))
     return v @ w
@@ -291,7 +329,8 @@ def _rows(steps: Any) -> Any:
 
 
 def _run(kernel: Callable[..., None], reads: str, read: list[Any], writes: str, dtypes: list[Any]) -> list[Any]:
-    """What the kernel writes. Axes as text, "T B 4 H, B": of what it reads, the first of which has all, and writes."""
+    """The arrays that the kernel writes. `reads` and `writes` give axes as text, "T B 4 H, B"; the first array read has
+    all axes."""
     T, B, _, H = read[0].shape
     sizes = {"T": T, "T+1": T + 1, "B": B, "H": H, "4": 4}
     shapes = [[sizes[axis] for axis in axes.split()] for axes in writes.split(",")]
@@ -309,8 +348,8 @@ def _run(kernel: Callable[..., None], reads: str, read: list[Any], writes: str, 
 def _by_pallas(
     kernel: Callable[..., None], reads: str, read: list[Any], writes: str, dtypes: list[Any], sizes: dict[str, int]
 ) -> list[Any]:
-    """The same by a Pallas kernel, at sizes that Triton takes: what is added is zero, and stays so."""
-    from jax.experimental import pallas as pl  # not of the package's import: few need it, and not every jaxlib has it
+    """The same by a Pallas kernel, with arrays padded by zeros to sizes that Triton takes; the padding stays zero."""
+    from jax.experimental import pallas as pl  # imported here, because few users need it, and some jaxlibs lack it
 
     H, dtype = sizes["H"], dtypes[0]
     if H > LARGEST:
@@ -328,7 +367,7 @@ def _by_pallas(
     if _on_gpu() and dtype != jnp.float64:
         from jax.experimental.pallas import triton
 
-        # A parameter of Triton's chooses Triton, whatever JAX's default is; until JAX 0.6 it had the longer name.
+        # A parameter object of Triton's selects Triton, whatever JAX's default; up to JAX 0.6 its name was longer.
         name = "CompilerParams" if hasattr(triton, "CompilerParams") else "TritonCompilerParams"
         how = {"compiler_params": getattr(triton, name)(num_warps=8 if H >= 128 else 4, num_stages=1)}
     return pl.pallas_call(

@@ -1,9 +1,9 @@
 """A sequence in pieces: state carried over, or BPTT with recomputation: edge PC1 forward, PC1* backward.
 
-derivations/pieces.md derives it. `forward` keeps the state before every piece and nothing else; `backward` makes the
-tapes of a piece again when it comes to it. So of T steps in pieces of k, T/k states and k tapes are held at a time
-where BPTT holds T tapes, for one more forward pass. With k steps that come as a batch of their own, it is the gradient
-of training with a carried ("stateful") state; most libraries cut it there (`sequence.truncated`).
+derivations/pieces.md derives it. `forward` keeps only the state before every piece; `backward` recomputes the tapes of
+a piece when it reaches it. So for T steps in pieces of k, T/k states and k tapes are held at a time, where BPTT holds T
+tapes; the price is one more forward pass. If the k steps arrive as batches of their own, this is the gradient of
+training with a carried ("stateful") state; most libraries cut the gradient there (`sequence.truncated`).
 
 Source: Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016, section 4.
 """
@@ -23,7 +23,7 @@ from lstm_ref.sequence import LOOP, Gradients, Outputs, Through, check, check_ba
 
 
 def in_pieces(every: int, through: Through = LOOP) -> Through:
-    """The way through time that takes `every` steps at once, those in turn by `through`."""
+    """The way through time in pieces of `every` steps; each piece runs by `through`."""
     return Through(partial(forward, every=every, through=through), partial(backward, every=every, through=through))
 
 
@@ -38,9 +38,23 @@ def forward(
     every: int,
     through: Through = LOOP,
 ) -> tuple[Outputs, list[Any]]:
-    """Outputs, and the state before every piece of `every` steps, in the order of processing. xs (T, B, D).
+    """Run the cell and keep only the state before every piece.
 
-    Raises BadInput where shapes do not fit, or `every` is below 1.
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+        every: Steps of a piece.
+        through: The way through time within a piece.
+
+    Returns:
+        The outputs, and the state before every piece, in the order of processing.
+
+    Raises:
+        BadInput: Shapes do not fit, or `every` is below 1.
     """
     check(cell, p, initial, xs, lengths, reverse)
     hs, befores, state = [], [], initial
@@ -65,7 +79,19 @@ def backward(
     every: int,
     through: Through = LOOP,
 ) -> Gradients:
-    """Full BPTT, piece by piece from the last to the first, given the cotangents `bar` of the outputs."""
+    """Full BPTT, piece by piece from the last to the first.
+
+    Args:
+        cell, p, initial, xs, lengths, reverse, every, through: As for `forward`.
+        befores: The states that `forward` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+
+    Returns:
+        The gradients of p, initial and xs.
+
+    Raises:
+        BadInput: Shapes do not fit, or the states belong to other pieces.
+    """
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
     pieces = _pieces(xs, every, reverse)
     if len(pieces) != len(befores):
@@ -73,10 +99,10 @@ def backward(
     state_bar, params_bar, xs_bar = bar.final, jax.tree.map(lambda v: v * 0, p), []
     for piece, before in zip(reversed(pieces), reversed(befores), strict=True):
         xs_of, lengths_of = _of(piece, xs, lengths)
-        _, tapes = through.forward(cell, p, before, xs_of, lengths_of, reverse)  # PC1, made again
+        _, tapes = through.forward(cell, p, before, xs_of, lengths_of, reverse)  # PC1, recomputed
         bar_of = Outputs(bar.hs[piece], state_bar)
         given = through.backward(cell, p, before, xs_of, tapes, bar_of, lengths_of, reverse)
-        state_bar = given.initial  # PC1*  what the piece began with is what the one before it ended with
+        state_bar = given.initial  # PC1*  a piece begins with the state that the one before ended with
         params_bar = jax.tree.map(lambda a, b: a + b, params_bar, given.params)  # PC1*
         xs_bar.append(given.xs)
     in_place = xs_bar if reverse else xs_bar[::-1]
@@ -84,7 +110,7 @@ def backward(
 
 
 def _pieces(xs: Any, every: int, reverse: bool) -> list[slice]:
-    """In the order of processing; of no step, one piece of none."""
+    """The pieces in the order of processing; for no steps, one empty piece."""
     if not is_whole(every):
         raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
     T = jax.tree.leaves(xs)[0].shape[0]

@@ -1,10 +1,10 @@
 """Real-time recurrent learning of the LSTM: the gradient by forward accumulation, edges RT1*-RT6*.
 
-derivations/rtrl.md derives each from L1-L5. Nothing is stored over time: beside the state runs its derivative with
-respect to everything learned, and the gradient is complete at every step; at the price of P · 2H numbers a row, with
-P = (D + H + 1) · 4H + 2H, and of the order of H² times as many operations as BPTT. Conventions that bite: `v_dot` holds
-a derivative for each of P learned numbers, (B, P, ...): the parameters by rows [x; h; 1] and columns of a, then h_0 and
-c_0. It gives the gradient of what is learned; an input of long ago has no place in it.
+derivations/rtrl.md derives each from L1-L5. Nothing is stored over time: the derivative of the state with respect to
+everything learned is carried beside the state, and the gradient is complete at every step. The price is P · 2H numbers
+per row, with P = (D + H + 1) · 4H + 2H, and of the order of H² times as many operations as BPTT. Conventions that bite:
+`v_dot` holds a derivative for each of P learned numbers, (B, P, ...): the parameters by rows [x; h; 1] and columns of
+a, then h_0 and c_0. Only the gradient of learned values results, not that of the inputs.
 
 Source: Williams and Zipser, "A learning algorithm for continually running fully recurrent neural networks", Neural
 Computation 1, 1989.
@@ -24,14 +24,25 @@ from lstm_ref.sequence import Outputs, check_bar, stacked
 
 
 class Learned(NamedTuple):
-    """Gradients of what is learned."""
+    """Gradients of the learned values."""
 
     params: Params
     initial: State
 
 
 def gradients(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = None) -> tuple[Outputs, Learned]:
-    """Outputs of the LSTM, and the gradients of Σ bar · outputs, in one pass onward. xs (T, B, D), any arithmetic."""
+    """The outputs of the LSTM and the gradients of Σ bar · outputs, in one forward pass, in any arithmetic.
+
+    Args:
+        p: Parameters of the LSTM.
+        initial: The state before the first step, arrays (B, H).
+        xs: Inputs, (T, B, D).
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state.
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+
+    Returns:
+        The outputs, and the gradients of p and initial.
+    """
     check_bar(lstm, p, initial, xs, bar, lengths)
     T, B, D = xs.shape
     keep = keep_of(T, counted(lengths, T, B))
@@ -45,7 +56,7 @@ def gradients(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = N
         total = total + (state_dot.h * choose(keep[t], bar.hs[t], 0)[:, None, :]).sum(-1)  # RT6*
     for v_dot, v_bar in zip(state_dot, bar.final, strict=True):
         total = total + (v_dot * v_bar[:, None, :]).sum(-1)  # RT6*
-    return Outputs(stacked(hs, like=initial.h), state), _unpacked(total, D, initial.h.shape[1])
+    return Outputs(stacked(hs, like=initial.h), state), _unpack(total, D, initial.h.shape[1])
 
 
 def tangent(p: Params, tape: Tape, prev_dot: State) -> State:
@@ -63,7 +74,8 @@ def tangent(p: Params, tape: Tape, prev_dot: State) -> State:
 
 
 def directly(x: Any, prev_h: Any) -> Any:
-    """What of a depends on a learned number at this step itself: a_k on W_mk by [x; h; 1]_m. (B, P, 4H)."""
+    """The direct derivative of a with respect to each learned number at this step: a_k by W_mk is [x; h; 1]_m. (B, P,
+    4H)."""
     H = prev_h.shape[1]
     read = concatenate((x, prev_h, 0 * prev_h[:, :1] + 1), axis=1)
     by_parameters = read[:, :, None, None] * np.eye(4 * H, dtype=bool)
@@ -73,7 +85,7 @@ def directly(x: Any, prev_h: Any) -> Any:
 
 
 def _initially(initial: State, D: int) -> State:
-    """The derivative of the initial state: 1 for itself."""
+    """The derivative of the initial state with respect to each learned number: 1 for itself."""
     H = initial.h.shape[1]
     parameters = (D + H + 1) * 4 * H
     of_h = np.eye(parameters + 2 * H, H, -parameters, dtype=bool)  # RT1*
@@ -82,8 +94,8 @@ def _initially(initial: State, D: int) -> State:
     return State(one * of_h, one * of_c)
 
 
-def _unpacked(total: Any, D: int, H: int) -> Learned:
-    """The gradients of P numbers, (B, P), each in its place."""
+def _unpack(total: Any, D: int, H: int) -> Learned:
+    """The gradients of the P numbers, (B, P), sorted into the parameters and the initial state."""
     parameters = (D + H + 1) * 4 * H
     rows = total[:, :parameters].sum(0).reshape(-1, 4 * H)
     h_bar, c_bar = total[:, parameters : parameters + H], total[:, parameters + H :]

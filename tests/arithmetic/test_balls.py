@@ -1,4 +1,4 @@
-"""Balls on NumPy arrays: NumPy's meaning, exact conversion, and an error instead of a guess or of lost digits."""
+"""Balls in NumPy arrays: NumPy's semantics, exact conversion, and an error in place of a guess or of lost digits."""
 
 import flint
 import jax

@@ -1,4 +1,4 @@
-"""Constants of the code are met wherever they stand, and moved so that each one's effect is told from the others'."""
+"""Constants in code are found wherever they stand, and moved so that the effect of each can be told apart."""
 
 import math
 

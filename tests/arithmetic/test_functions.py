@@ -1,9 +1,8 @@
 """The elementary functions in every arithmetic, against a ball of 60 digits.
 
-How far a float may be off is derived, in units of eps·|truth|. A library function is right to LIBRARY of them
-(checking.verdict.floor says which one needs so many); what is made of several operations adds their errors, each
-relative to its own result, and no terms of opposite sign are added, so that nothing is magnified but by the factors
-named at `ALLOWED`.
+The allowed error of a float is derived, in units of eps·|truth|. A library function may be off by LIBRARY of them
+(checking.verdict.floor says which one needs so many). A function composed of several operations adds their errors, each
+relative to its own result; since no terms of opposite sign are added, only the factors named at `ALLOWED` magnify them.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""A JAX function computed by NumPy, equation by equation, gives what XLA gives."""
+"""A JAX function computed by NumPy, equation by equation, gives the same values as XLA."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""`python -m benchmarks` as it is called: its help, its errors, its comparison of two records."""
+"""The command `python -m benchmarks`: its help, its errors, its comparison of two records."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""Problems as strangers write them: right by differences that know nothing of the check, or with a mistake."""
+"""Problems that imitate other authors' code: right according to differences independent of the check, or with a
+mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every question answers, at its tiniest; what is wrong is named in the place of a time."""
+"""Every question runs at its smallest size; a wrong contender is named in place of a time."""
 
 import importlib
 import time

@@ -1,4 +1,4 @@
-"""One step of every cell: every adjoint by hand against autodiff at the node; the forward against its page."""
+"""One step of every cell: every hand-written adjoint against autodiff at the node; the forward against its page."""
 
 from functools import cache, partial
 from typing import NamedTuple

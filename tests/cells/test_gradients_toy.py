@@ -1,4 +1,4 @@
-"""Adding a cell is one file, one page, one line of registration: everything else takes it in by itself."""
+"""Adding a cell takes one file, one page and one line of registration; everything else includes it automatically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A derivation file is at home: its own neighbours and no others'; each of its failures is one line with its place."""
+"""A derivation file imports its own neighbours and no other file's; each of its failures is one line with its place."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Backward passes that live elsewhere: custom rules of JAX, torch code, compiled code; each right one passes, each
-wrong one does not, in the precision in which it runs."""
+"""Backward passes written elsewhere (JAX custom rules, torch code, compiled code): the check passes each right one and
+fails each wrong one, in the precision in which it runs."""
 
 from __future__ import annotations
 
@@ -154,7 +154,9 @@ def test_settings_named_by_nondiff_argnums_are_no_inputs(factor, right, inside):
     made = custom_vjp(lambda x, slope: leaky(2 * x, slope, lambda v: v), X32, 0.1)
     if not inside:
         made = custom_vjp(leaky, X32, 0.1, lambda v: v)
-    assert made.remarks == (("held fixed, as JAX takes no derivative with respect to it: slope",) if inside else ())
+    assert made.remarks == (
+        ("held fixed, because JAX takes no derivative with respect to it: slope",) if inside else ()
+    )
     report = check_gradients(made)
     assert report.right is right
     assert names_of(report) == ["x"]
@@ -185,7 +187,7 @@ def test_what_a_rule_returns_in_place_of_the_primal_is_there_to_compare():
 
 def test_outputs_that_are_no_floats_are_left_out_with_a_word():
     made = custom_vjp(lambda x: (right_tanh(x), x > 0, x.argmax()), X)
-    assert made.remarks == ("outputs left out, as they are no floats: 1 (bool), 2 (int64)",)
+    assert made.remarks == ("outputs left out, because they are not floats: 1 (bool), 2 (int64)",)
     assert check_gradients(made).right
     with pytest.raises(BadInput, match="none of its outputs holds floats: the output"):
         custom_vjp(lambda x: x > 0, X)
@@ -276,7 +278,7 @@ def test_torch_code_that_cannot_be_checked_is_one_clear_error():
         r"^<lambda>: outputs must be floating tensors, got Tensor of torch.int64$": lambda: torch_function(
             lambda x: x.argmax(), x
         ),
-        "^<lambda>: in torch nothing that it returns depends on its inputs$": lambda: torch_function(
+        "^<lambda>: in torch, none of its outputs depends on its inputs$": lambda: torch_function(
             lambda x: x.detach(), x
         ),
         "^<lambda>: neither arguments nor parameters are floating tensors": lambda: torch_function(
@@ -654,21 +656,21 @@ def test_what_is_left_out_or_held_fixed_is_told():
 
     x = numbers(4, 3)
     assert remarks(lambda x: (x.sin(), x > 0, None), x) == (
-        "outputs left out, as they are no floats: 1 (Tensor of torch.bool)",
+        "outputs left out, because they are not floats: 1 (Tensor of torch.bool)",
     )
-    assert remarks(lambda x: (x.sin(), x.detach()), x) == ("outputs left out, as in torch they have no gradient: 1",)
+    assert remarks(lambda x: (x.sin(), x.detach()), x) == ("outputs left out, because torch gives them no gradient: 1",)
     assert remarks(Packed(), numbers(4, 2, 3), torch.tensor([4, 3]))[0].startswith(
-        "outputs left out, as they are no floats: 0.batch_sizes"
+        "outputs left out, because they are not floats: 0.batch_sizes"
     )
     frozen = torch.nn.Linear(3, 2)
     frozen.weight.requires_grad_(False)
-    assert remarks(frozen, x) == ("held fixed, as they require no gradient: weight",)
-    assert remarks(closes_over(), x)[0].startswith("held fixed, parameters and all: net")
-    assert remarks(lambda net, x: net(x), frozen, x)[0].startswith("held fixed, parameters and all: net")
+    assert remarks(frozen, x) == ("held fixed, because they require no gradient: weight",)
+    assert remarks(closes_over(), x)[0].startswith("held fixed with their parameters: net")
+    assert remarks(lambda net, x: net(x), frozen, x)[0].startswith("held fixed with their parameters: net")
     assert remarks(torch.nn.Embedding(5, 3, padding_idx=1), WORDS) == (
-        "held fixed, as torch gives a padding_idx no gradient: row 1 of weight",
+        "held fixed, because torch gives the row of padding_idx no gradient: row 1 of weight",
     )
-    assert remarks(lambda z: z.real, numbers(3, dtype=torch.complex64)) == ("complex, so two inputs each: z",)
+    assert remarks(lambda z: z.real, numbers(3, dtype=torch.complex64)) == ("complex, so each is two inputs: z",)
     assert remarks(relu_net(), x) == ()
 
 
@@ -730,7 +732,7 @@ def test_a_truncated_module_is_held_to_another_with_the_same_parameters(cut, rig
 
 def test_a_definition_that_proves_nothing_is_refused():
     rule = rule_of(torch.round, lambda x, bar: 2 * bar)
-    with pytest.raises(BadInput, match="autograd would ask a custom rule, which may be what is under test: Rule"):
+    with pytest.raises(BadInput, match="autograd would use a custom rule, which may be the one under test: Rule"):
         check_gradients(torch_function(rule, numbers(3), estimator="mine", definition=rule))
     with pytest.raises(BadInput, match="must have the same inputs: bias, weight differ"):
         torch_function(torch.nn.Linear(3, 2), numbers(4, 3), estimator="mine", definition=straight_through)

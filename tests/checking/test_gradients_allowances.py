@@ -1,4 +1,5 @@
-"""What is allowed beside the floor, the rounding of constants, and no error beside it; a line for each leaf."""
+"""Allowances beyond the floor: the rounding of constants is excused, errors beside it are not; and the report per
+leaf."""
 
 from __future__ import annotations
 

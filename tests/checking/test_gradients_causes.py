@@ -1,4 +1,5 @@
-"""A cause that is named is the cause: of what holds of the right gradient too, or says nothing, no word is said."""
+"""A named cause is the true cause: relations that also hold for the right gradient, or that say nothing, are not
+reported."""
 
 from __future__ import annotations
 
@@ -112,7 +113,7 @@ def test_a_factor_that_several_single_elements_share_is_said():
 
 def test_a_factor_with_two_likely_reasons_is_given_both():
     ((_, sentence, _),) = said_of({"w": MATRIX / 2}, {"w": MATRIX}, {"w": MATRIX, "x": drawn(2, 3)})
-    assert "without the half in the loss; or perhaps a mean stands for a sum (2 is the size of axis 0 of x)" in sentence
+    assert "when the loss has no ½; or perhaps a mean stands for a sum (2 is the size of axis 0 of x)" in sentence
 
 
 def test_relations_explain_the_claim_only_if_they_explain_every_wrong_gradient():
@@ -131,7 +132,7 @@ def test_a_term_in_the_input_itself_is_told_with_its_factor():
     ((_, lacks, _),) = said_of({"w": truth["w"] - 0.2 * w["w"]}, truth, w)
     assert lacks.startswith("the gradient of w lacks 0.2 times w itself")
     ((_, much, _),) = said_of({"w": truth["w"] + 0.01 * w["w"]}, truth, w)
-    assert much.startswith("the gradient of w has 0.01 times w itself too much")
+    assert much.startswith("the gradient of w has a surplus of 0.01 times w itself")
 
 
 def test_a_float32_claim_is_compared_to_its_own_digits():
@@ -251,7 +252,7 @@ def test_where_all_true_gradients_vanish_nothing_has_been_seen():
 
 
 def test_an_input_of_which_a_wrong_term_is_a_multiple_is_told_still():
-    assert "right when Wh is zero: what is wrong or missing is multiplied by it" in sentences(
+    assert "right when Wh is zero: the wrong or missing term is multiplied by it" in sentences(
         Rnn(carry=0.0).as_loss(lambda g, i: {k: v for k, v in g.items() if k != "h0"})
     )
 
@@ -283,13 +284,13 @@ def test_an_initial_state_that_gets_nothing_is_no_mistake_within_a_step():
     report = check_gradients(model.inputs, loss=model.loss, gradients=gradients, oracles=["balls"])
     (told,) = [s for s in sentences(report) if "one time step" in s]
     assert told.startswith("for one time step wrong in h0 alone, from two on in")
-    assert told.endswith("what is wrong or missing goes from step to step")
+    assert told.endswith("the wrong or missing term passes from step to step")
 
 
 def test_a_sum_over_the_steps_that_is_wrong_is_told_from_a_carry_that_is_wrong():
     said = sentences(Rnn(add=False).as_loss())
     assert said[0].endswith(
-        "the gradient of x is right at every step, so it is how the steps' parts are made or added up"
+        "the gradient of x is right at every step, so look at how the steps' contributions are computed or summed"
     )
 
 
@@ -301,7 +302,7 @@ def test_a_row_that_ends_is_not_taken_for_a_truncation(lengths, words):
     assert "truncation" not in kinds(report)
     (told,) = [s for s in sentences(report) if "look at how the steps after the end of a row are treated" in s]
     assert words in told
-    assert f"there row {lengths.index(min(lengths))} of x's axis 1 ends" in told
+    assert f"row {lengths.index(min(lengths))} of x's axis 1 ends there" in told
     assert any(s.endswith("the others end early") for s in sentences(report))
 
 

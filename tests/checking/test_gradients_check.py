@@ -1,4 +1,4 @@
-"""The checker itself: it sees what is planted, names where, and never turns on what is right."""
+"""The checker: it finds planted mistakes, names their place, and never calls a right gradient wrong."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_state_left_from_the_last_call_is_reported():
 
     report = check_gradients(INPUTS, loss=loss, gradients=accumulates)
     assert not report.right
-    assert any("state is left from the last call" in note for note in report.notes)
+    assert any("state remains from the previous call" in note for note in report.notes)
 
 
 def test_an_accumulator_of_floats_is_named_with_its_remedy_and_judged_by_the_other_oracles():

@@ -1,4 +1,4 @@
-"""A wrong gradient is named: by the dictionary where the cell is known, by its symptoms where it is not."""
+"""The cause of a wrong gradient is named: by the dictionary if the cell is known, otherwise by its symptoms."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_adjoints_that_the_author_gives_are_held_against_the_known_cells():
     report = check_gradients(**claim, adjoints=adjoints)
     assert (report.first_wrong.node, report.first_wrong.step) == ("h", 1)
     assert report.inherited == ("a[1]", "h[0]", "a[0]")
-    with pytest.raises(BadInput, match="adjoints names 'u'; rnn_tanh has a, h"):
+    with pytest.raises(BadInput, match="adjoints has the unknown name 'u'; rnn_tanh has a, h"):
         check_gradients(**claim, adjoints=lambda i: {"u": np.zeros((T, B, H))})
     assert inputs["w_x"].shape == (D, H)
 
@@ -244,7 +244,7 @@ def test_a_gradient_that_is_another_inputs_is_named():
     ("slope", "words"),
     [
         (lambda y: 1.0, "lacks the factor 1 − y²"),
-        (lambda y: (1 - y * y) ** 2, "factor 1 − y² of y = output y too much"),
+        (lambda y: (1 - y * y) ** 2, "surplus factor 1 − y² of y = output y"),
     ],
 )
 def test_an_activations_derivative_that_is_missing_or_twice_there_is_named(slope, words):
@@ -306,7 +306,7 @@ def test_a_term_that_is_multiplied_by_the_initial_state_is_told():
         return {"w": x.T @ bar}  # and h's part is missing
 
     found = check_gradients(inputs, loss=loss, gradients=gradients, oracles=["balls"]).findings
-    assert "right when h is zero: what is wrong or missing is multiplied by it" in [f.sentence for f in found]
+    assert "right when h is zero: the wrong or missing term is multiplied by it" in [f.sentence for f in found]
 
 
 def scanned(i):

@@ -1,4 +1,4 @@
-"""A report says what it could have seen: and an error just beyond that is seen, one well within is not."""
+"""The detection limit that a report states is true: an error just above it is found, one well below is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many inputs are judged in one pass over them, and what is asked of a function is asked once."""
+"""Many inputs are judged in one pass, and no question about a function is asked twice."""
 
 import gc
 import weakref

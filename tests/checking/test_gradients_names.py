@@ -1,4 +1,4 @@
-"""Values named with `checkpoint_name` are nodes: their adjoints are checked, and the first wrong one is told."""
+"""Values named with `checkpoint_name` are nodes: their adjoints are checked, and the first wrong one is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`lstm-ref analyse` as a user runs it: tables, JSON, a picture that overwrites nothing, one line for bad input."""
+"""`lstm-ref analyse` as a user runs it: tables, JSON, a picture that never overwrites a file, one line for bad
+input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`lstm-ref cells` lists every cell with a number of parameters that is right; `lstm-ref show` its own equations."""
+"""`lstm-ref cells` lists every cell with its correct number of parameters; `lstm-ref show` prints a cell's own
+equations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lstm-ref conform` as a user runs it: the table, JSON, a broken layout, a framework that is not there."""
+"""`lstm-ref conform` as a user runs it: the table, JSON, a broken layout, a framework that is not installed."""
 
 from __future__ import annotations
 

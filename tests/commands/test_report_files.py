@@ -1,4 +1,5 @@
-"""`--report FILE` as a user gives it: every kind of file, several at once, and one clear error before any check."""
+"""`--report FILE` as a user gives it: every kind of file, several at once, and one clear error before any check
+runs."""
 
 from __future__ import annotations
 

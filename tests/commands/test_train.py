@@ -1,4 +1,4 @@
-"""`lstm-ref train` and `lstm-ref predict`: what they print, keep, resume and refuse."""
+"""`lstm-ref train` and `lstm-ref predict`: what they print, save, resume and refuse."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`lstm-ref vectors` as a user runs it: what is never overwritten, verdicts, exit codes, one line an error."""
+"""`lstm-ref vectors` as a user runs it: files that are never overwritten, verdicts, exit codes, one line per error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corpora that are made: numbers in words, opinions, sentences."""
+"""Generated corpora: numbers in words, opinions, sentences."""
 
 from collections import Counter
 

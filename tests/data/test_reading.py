@@ -1,4 +1,4 @@
-"""Files of labelled text: what is read, and what is left out with its line."""
+"""Files of labelled text: which lines are read, and which are left out, with their numbers."""
 
 import csv
 import io

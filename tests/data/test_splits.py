@@ -1,4 +1,4 @@
-"""What is held out, and the order of the others."""
+"""Which examples are held out, and the order of the others."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the tests of frameworks share: a run that must agree, and a comparison of whatever the features do not cover."""
+"""Shared by the framework tests: a run that must agree, and a comparison of behaviour that no feature covers."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Every feature of every framework that is installed: outputs, final states and gradients are ours."""
+"""For every feature of every installed framework, outputs, final states and gradients equal ours."""
 
 import jax
 import pytest

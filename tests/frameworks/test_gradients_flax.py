@@ -1,4 +1,4 @@
-"""What Flax does to those who do not know it."""
+"""Surprises in Flax."""
 
 import jax
 import numpy as np

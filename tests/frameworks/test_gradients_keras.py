@@ -1,4 +1,4 @@
-"""Keras 3 on its JAX backend: merges, the tutorials' classifier, and what it does to those who do not know it."""
+"""Keras 3 on its JAX backend: merges, the tutorials' classifier, and its surprises."""
 
 import os
 

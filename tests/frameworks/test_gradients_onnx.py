@@ -1,4 +1,4 @@
-"""ONNX's operators as onnxruntime computes them: in reverse, and what it cannot do."""
+"""ONNX's operators as onnxruntime computes them: in reverse, and their limits."""
 
 from functools import partial
 

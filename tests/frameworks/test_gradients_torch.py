@@ -1,4 +1,4 @@
-"""What torch does to those who do not know it."""
+"""Surprises in torch."""
 
 import pytest
 

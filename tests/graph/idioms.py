@@ -1,7 +1,7 @@
-"""How people write recurrent code in NumPy, one idiom a line: what must be traced, and what must be refused.
+"""Recurrent code as people write it in NumPy, one idiom per line: which must be traced, and which must be refused.
 
 `¦` ends a line of code. x is (4,), A (3, 4), B (4, 4), c (4, 1), s a number, all inputs; `buf` (3, 4), `mask` (4,) and
-`count` are of the module.
+`count` belong to the module.
 """
 
 TRACED = """
@@ -403,14 +403,14 @@ REFUSED = """
 # what comes after the colon is code; the words after ⟂ are in the refusal
 array.array: return array.array("d", x)[0] * x[1] ⟂ plain float
 ctypes: return ctypes.c_double(x[0]).value * x[1] ⟂ plain float
-decimal: return float(decimal.Decimal(x[0])) * x[1] ⟂ not taken
-struct: return struct.unpack("d", struct.pack("d", x[0]))[0] * x[1] ⟂ not taken
+decimal: return float(decimal.Decimal(x[0])) * x[1] ⟂ not accepted
+struct: return struct.unpack("d", struct.pack("d", x[0]))[0] * x[1] ⟂ not accepted
 text and back: return float("%.17g" % x[0]) * x[1] ⟂ differ
 text and back by str: return float(str(x[0])) * x[1] ⟂ differ
 text and back by repr: return eval(repr(float(x[0])), {"np": numpy_itself}) * x[1] ⟂ differ
 bytes: return np.frombuffer(x.tobytes())[0] * x[1] ⟂ .tobytes
 the data pointer: return x.ctypes.data * x[1] ⟂ .ctypes
-memoryview: return memoryview(x)[0] * x[1] ⟂ not taken
+memoryview: return memoryview(x)[0] * x[1] ⟂ not accepted
 pickle: return pickle.loads(pickle.dumps(x))[0] * x[1] ⟂ pickled
 a key of a dict: return {x[0]: 1.0}[x[0]] * x[1] ⟂ key of a dict
 lru_cache: return cached(x[0]) * x[1] ⟂ key of a dict
@@ -426,7 +426,7 @@ gradient: return np.sum(np.gradient(x)) ⟂ np.gradient
 nditer: return sum(float(v) for v in np.nditer(x)) ⟂ plain one
 scipy signal: return np.sum(signal.lfilter([1.0], [1.0, 0.5], x)) ⟂ plain one
 as_strided: return np.sum(np.lib.stride_tricks.as_strided(x, (2,), (8,))) ⟂ leaves the graph
-numpy itself: h = numpy_itself.zeros(4) ¦ h[0] = x[0] ¦ return h[0] ⟂ not taken
+numpy itself: h = numpy_itself.zeros(4) ¦ h[0] = x[0] ¦ return h[0] ⟂ not accepted
 numpy itself by out: h = numpy_itself.zeros(4) ¦ np.tanh(x, out=h) ¦ return h[0] ⟂ did not see made
 numpy itself augmented: h = numpy_itself.zeros(4) ¦ h += x ¦ return h[0] ⟂ did not see made
 a view of another dtype: return np.sum(x.view(np.int64)) ⟂ view

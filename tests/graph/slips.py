@@ -1,10 +1,10 @@
-"""Slips in the backward passes of `cells/`: what their authors could have written, and the forward's line whose edge
-that makes wrong.
+"""Slips in the backward passes of `cells/` that their authors could have made, each with the forward's line whose edge
+it makes wrong.
 
-An edge goes from a value to a statement that reads it, and belongs to that statement: of `c = f * c_prev + i * g` there
-are four. `SLIPS` were planted by hand. `generated(cell)` makes more of them, by editing one term of one line of the
-backward. Which edge a term is, the cell's file says: a line of the backward ends in `# <- (5)`, and the statement of
-the forward in `# (5)`; `# <- (6), (1)+(4)` is of two terms, of which the second is two edges that come together.
+An edge goes from a value to a statement that reads it, and belongs to that statement: `c = f * c_prev + i * g` has four
+edges. `SLIPS` were planted by hand. `generated(cell)` makes more by editing one term of one line of the backward. The
+cell's file says which edge a term belongs to: a line of the backward ends in `# <- (5)`, and the statement of the
+forward in `# (5)`. `# <- (6), (1)+(4)` covers two terms, the second of which combines two edges.
 """
 
 from __future__ import annotations

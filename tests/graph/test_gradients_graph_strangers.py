@@ -1,5 +1,5 @@
-"""Cells that this package lacks, each as its paper's authors might have written it: right as they stand, and wrong with
-every slip in their backward. And small wrong files of the kinds seen in published backward passes."""
+"""Cells that this package lacks, written as their papers' authors might: right as they stand, and wrong with every slip
+in their backward. Also small wrong files of the kinds seen in published backward passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idioms of recurrent NumPy code: each is traced, and right, or refused by name."""
+"""Idioms of recurrent NumPy code: each is traced correctly, or refused with the reason."""
 
 from __future__ import annotations
 

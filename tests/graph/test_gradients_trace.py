@@ -1,4 +1,4 @@
-"""Tracing beside its idioms: strangers' systems, state, places, what is put back; and JAX code."""
+"""Tracing beyond the idioms: other people's systems, state, places, restoring the user's objects, and JAX code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cuDNN's flat buffer is that of jax.experimental.rnn: its own unpacking, outputs and gradients."""
+"""Our cuDNN buffer agrees with jax.experimental.rnn: its own unpacking, outputs and gradients."""
 
 import jax
 import numpy as np

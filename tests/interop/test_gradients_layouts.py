@@ -1,4 +1,4 @@
-"""Layouts: round trips keep every bit where they say so, and gradients go the transposed way."""
+"""Layouts: round trips keep every bit where promised, and gradients transform by the transpose."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An exported model has our numbers in onnxruntime: every cell that ONNX can express, lengths, layers, directions."""
+"""An exported model gives our numbers in onnxruntime: every cell that ONNX can express, lengths, layers, directions."""
 
 import jax
 import numpy as np

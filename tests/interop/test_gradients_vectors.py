@@ -1,4 +1,4 @@
-"""The vectors are the truth, rounded correctly; the committed ones are what is written; wrong results are found."""
+"""The vectors are the correctly rounded truth; the committed ones equal those written; wrong results are found."""
 
 from __future__ import annotations
 

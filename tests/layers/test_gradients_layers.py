@@ -1,4 +1,4 @@
-"""The layers around a cell, F1-F5 and F1*-F5*: by hand against autodiff, and what each loss promises at its edges."""
+"""The layers around a cell, F1-F5 and F1*-F5*: by hand against autodiff, and each loss at its edge cases."""
 
 from functools import cache, partial
 

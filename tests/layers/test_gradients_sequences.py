@@ -1,4 +1,4 @@
-"""Embedding, attention and the conditional random field: what they promise at their edges, and for any values."""
+"""Embedding, attention and the conditional random field: at their edge cases, and for arbitrary values."""
 
 import itertools
 

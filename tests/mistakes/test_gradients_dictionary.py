@@ -1,4 +1,4 @@
-"""The dictionary of mistakes: it names the mistake that was made, in whatever layout, alone and in pairs."""
+"""The dictionary of mistakes names the mistake that was made, in any layout, alone and in pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hidden Markov model: its gradient for any values, and what it promises, by enumeration and by hand."""
+"""The hidden Markov model: its gradient for any values, and its properties, by enumeration and by hand."""
 
 import itertools
 

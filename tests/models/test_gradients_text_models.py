@@ -1,4 +1,4 @@
-"""Classifier and tagger: their gradients on larger batches against autodiff, and what they promise."""
+"""Classifier and tagger: their gradients on larger batches against autodiff, and their other properties."""
 
 import jax
 import numpy as np

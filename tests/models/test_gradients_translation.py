@@ -1,4 +1,4 @@
-"""Translation: complete gradients against autodiff, decoding against enumeration, and learning to turn words round."""
+"""Translation: complete gradients against autodiff, decoding against enumeration, and learning to reverse words."""
 
 import itertools
 

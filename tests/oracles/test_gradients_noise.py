@@ -1,4 +1,4 @@
-"""The noise of a function's values, against what their rounding truly does to them; and kinks, which are none."""
+"""The measured noise of a function's values equals the effect of their rounding; kinks are not taken for noise."""
 
 import numpy as np
 import pytest

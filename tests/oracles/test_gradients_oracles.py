@@ -1,4 +1,4 @@
-"""Every oracle on functions whose derivatives are known, and what each says where it cannot be trusted."""
+"""Every oracle on functions with known derivatives, and the reason that each gives where it does not apply."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""Reports to show: of a real check, right, and the same with everything planted that a surface can meet."""
+"""Reports to show: from a real check, right, and wrong with every feature that a display can meet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports as files and as data: what is ours is replaced, what is not is left alone, and nothing is lost on the way."""
+"""Reports as files and as data: our own files are replaced, others are left alone, and no field is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTML report in a real browser: what a reader sees, and that nothing is run or fetched."""
+"""The HTML report in a real browser: what a reader sees; nothing is executed or fetched."""
 
 from __future__ import annotations
 

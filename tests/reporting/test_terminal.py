@@ -1,4 +1,4 @@
-"""The terminal's report: what is wrong comes first, limits are shown, and a user's words are never taken for markup."""
+"""The terminal's report: errors come first, limits are shown, and a user's text is never interpreted as markup."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The suite tests itself: every mistake that the rules make is found, and the first wrong adjoint is the right one.
+"""The suite tests itself: every mistake that the rules make is found, and the first wrong adjoint is located correctly.
 
-The whole run, beside other tools, is `python -m benchmarks.mutation`. Here every mutant is held against the truth that
-an oracle gave once, by the floor that a right claim is allowed; a sample goes through the check whole.
+`python -m benchmarks.mutation` runs all mutants, beside other tools. Here every mutant is compared with one precomputed
+answer of an oracle, within the floor that a right claim is allowed; a sample of mutants passes through the whole check.
 """
 
 from __future__ import annotations

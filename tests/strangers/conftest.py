@@ -1,3 +1,4 @@
-"""The files of strangers are read by the test beside them, not collected: some are wrong, or end the process."""
+"""Keeps pytest from collecting the strangers' files, which the test beside them reads: some are wrong, or end the
+process."""
 
 collect_ignore = ["files"]

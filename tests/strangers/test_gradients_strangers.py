@@ -1,9 +1,9 @@
-"""Derivation files as strangers write them, each judged by the public command as its first lines say it must be.
+"""Derivation files that imitate other authors' code; the public command must judge each as its first lines say.
 
-A file begins with comments: `expect:` its exit code (0 right, 1 wrong, 2 undecided or not to be made; `1 or 2`),
-`says:` and `never:` words the answer must and must not hold, `needs:` modules it cannot do without, `options:` of the
-command; then what it shows. What a file's name begins with is its kind. Files without an expectation are neighbours of
-one that has.
+A file begins with comments: `expect:` its exit code (0 right, 1 wrong, 2 undecided or impossible to check; `1 or 2`),
+`says:` and `never:` words that the answer must and must not contain, `needs:` modules it requires, `options:` of the
+command; then a line on its purpose. The start of a file's name is its kind. Files without an expectation are neighbours
+that another file imports.
 """
 
 from __future__ import annotations

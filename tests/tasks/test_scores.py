@@ -1,4 +1,4 @@
-"""What the scores count."""
+"""The definitions of the scores."""
 
 import numpy as np
 import pytest

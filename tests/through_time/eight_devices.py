@@ -1,4 +1,5 @@
-"""What eight devices make of a few problems, and what one makes of the rows of each, as a pickle: its one argument."""
+"""Computes a few problems on eight devices, and the rows of each on one, and writes the results as a pickle to its
+argument."""
 
 import pickle
 import sys

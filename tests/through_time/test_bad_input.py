@@ -1,4 +1,4 @@
-"""What does not fit is said at once and by name, by every way through time, on the way there and back."""
+"""Every way through time refuses arguments that do not fit, at once and by name, forward and backward."""
 
 from functools import partial
 

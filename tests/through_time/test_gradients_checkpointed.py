@@ -1,4 +1,4 @@
-"""BPTT within a memory budget: the plan is the best of its kind, the gradient is BPTT's, and the memory is kept to."""
+"""BPTT within a memory budget: the plan is the best of its kind, the gradient equals BPTT's, and the budget is kept."""
 
 from dataclasses import replace
 from functools import partial

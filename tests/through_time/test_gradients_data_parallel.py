@@ -1,4 +1,4 @@
-"""A batch split over devices: DP1, DP1*. Eight devices that the CPU pretends to be, and two processes."""
+"""A batch split over devices: DP1, DP1*. Eight simulated devices of the CPU, and two processes."""
 
 import os
 import pickle

@@ -1,4 +1,5 @@
-"""The persistent kernels: interpreted they give the loop's gradients, for a GPU they lower. PK1-PK5, PK1*-PK5*."""
+"""The persistent kernels: interpreted, they give the loop's gradients; for a GPU, they compile to Triton. PK1-PK5,
+PK1*-PK5*."""
 
 from contextlib import nullcontext
 

@@ -1,4 +1,4 @@
-"""The other ways through time: outputs and gradients are the plain loop's, to seventy digits, whatever the values."""
+"""The other ways through time: outputs and gradients equal the plain loop's to seventy digits, for any values."""
 
 import jax
 import numpy as np
@@ -269,8 +269,8 @@ def test_no_candidate_underflows_before_its_logarithm_is_taken():
         (lambda a: in_scanned_pieces(2, 0).forward(CELLS["lstm"], *a), r"whole ones, got pieces=\(2, 0\)"),
         (lambda a: in_scanned_pieces().forward(CELLS["lstm"], *a), r"at least one step.*got pieces=\(\)"),
         (lambda a: parallel.forward(CELLS["lstm"], *a), "lstm has no parallel form.*min_gru, min_lstm"),
-        (lambda a: persistent.forward(CELLS["gru"], *a), "gru has no persistent kernel: it is the LSTM's"),
-        (lambda a: fast_lstm.forward(CELLS["gru"], *a), "is the LSTM's, got the cell gru: sequence.bptt is for any"),
+        (lambda a: persistent.forward(CELLS["gru"], *a), "gru has no persistent kernel: only the LSTM has"),
+        (lambda a: fast_lstm.forward(CELLS["gru"], *a), "is only for the LSTM, got the cell gru: sequence.bptt takes"),
         (
             lambda a: fast_lstm.backward(
                 *(CELLS["lstm"], a[0], a[1], a[2][:4], fast_lstm.forward(CELLS["lstm"], *a)[1]),
@@ -278,7 +278,7 @@ def test_no_candidate_underflows_before_its_logarithm_is_taken():
             ),
             r"the tape's states must have shape \(5, 2, 2\), one more than steps, got \(6, 2, 2\)",
         ),
-        (lambda a: mlstm_parallel.forward(CELLS["lstm"], *a), "lstm has no such form: it is mLSTM's"),
+        (lambda a: mlstm_parallel.forward(CELLS["lstm"], *a), "lstm has no such form: only mLSTM has"),
         (lambda a: bidirectional.forward(*both(CELLS["lstm"], *a[:2]), a[2], merge="max"), "'max'"),
         (lambda a: bidirectional.forward(*both("lstm", *a[:2]), a[2]), "two cells, got str"),
         (lambda a: in_pieces(2).forward(CELLS["lstm"], a[0], a[1], a[2][:, :, :1]), "w_x must have shape"),

@@ -1,4 +1,4 @@
-"""Checkpoints and curves: what is written comes back bit by bit, and what is no such file is refused in one line."""
+"""Checkpoints and curves are read back bit by bit, and files that are neither are refused in one line."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Training: settings, updates, early stop, and that a resumed run has the bits of one that never stopped."""
+"""Training: settings, updates, early stop; a resumed run is bit-identical to one that never stopped."""
 
 from dataclasses import replace
 from math import log

@@ -1,4 +1,4 @@
-"""The function and the claim, evaluated at the problem's inputs: in their own arithmetic, and the claim in balls."""
+"""Evaluates the function and the claim at the problem's inputs: both in floats, the claim in balls too."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from lstm_ref.errors import BadInput, CannotEvaluate, described
 from lstm_ref.leaves import paths
 from lstm_ref.oracles.balls import comparison_precision
 
-# Cotangents are drawn an order above the largest bound at which people clip (10): a gradient is linear in them, but one
-# that is clipped on its way is not, and would pass unseen with small ones. In float16, whose largest number is 65504,
-# sums of them would overflow.
+# Cotangents are ten times as large as the largest bound at which people usually clip (10). A gradient is linear in its
+# cotangents, but one that is clipped on the way is not; small cotangents would not reveal that. In float16, whose
+# largest number is 65504, sums of such cotangents would overflow.
 COTANGENT_SCALE = 100.0
 
 
 def cotangents_of(problem: Problem, seed: int) -> Any:
-    """1 for a loss; else every output gets its own random cotangent (ones would hide whatever cancels in a sum)."""
+    """1 for a loss; otherwise random cotangents for every output (ones would hide terms that cancel in a sum)."""
     what = "loss" if problem.is_loss else "forward"
-    pure = is_jax(problem.function, problem.inputs)  # JAX code gives the same again
+    pure = is_jax(problem.function, problem.inputs)  # JAX code gives the same values at every call
     call = as_it_runs(problem.function, pure)
     try:
         outputs = call(_for(pure, problem.inputs))
@@ -67,11 +67,11 @@ def cotangents_of(problem: Problem, seed: int) -> Any:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the author's code gives, and what is wrong with the calls that gave it."""
+    """The gradients that the author's code gives, and the faults of the calls that gave them."""
 
     cotangents: Any
     floats: dict[str, np.ndarray]
-    """The claimed gradients by path, as the code runs."""
+    """The claimed gradients by path, in floats."""
     in_balls: InBalls
     faults: tuple[str, ...]
 
@@ -79,7 +79,7 @@ class Claim:
 def evaluate_claim(
     problem: Problem, digits: int, seed: int, *, in_balls: bool, stateless: bool, say: Callable[[str], None]
 ) -> Claim:
-    """The claim in floats and, where told so, in balls. Raises BadInput where its code fails."""
+    """The claim in floats and, if `in_balls`, in balls. Raises BadInput where the author's code fails."""
     cotangents = cotangents_of(problem, seed)
     floats = claim_in_floats(problem, cotangents, stateless)
     balls = InBalls(None, None)
@@ -90,15 +90,18 @@ def evaluate_claim(
 
 
 class InFloats(NamedTuple):
-    """The claimed gradients by path, and what is wrong with the calls that gave them."""
+    """The claimed gradients by path, and the faults of the calls that gave them."""
 
     values: dict[str, np.ndarray]
     faults: tuple[str, ...]
 
 
 def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) -> InFloats:
-    """The claim as it runs, called twice on copies: whether the gradients stay the same is part of it. JAX code is
-    called once as it stands and once jitted, as its author may do either; jitted alone where it is `stateless`."""
+    """The claim in floats, called twice on copies of the inputs to see whether the gradients stay the same.
+
+    JAX code is called once eagerly and once jitted, because its author may do either; if it is `stateless`, only
+    jitted.
+    """
     what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
     pure = is_jax(problem.gradients, problem.inputs, cotangents)
     faults: list[str] = []
@@ -119,7 +122,8 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
         for path, value in _with_none(result).items():
             if value is None and path in known:
                 raise BadInput(
-                    f"{problem.name}: the gradient of {path} must be an array, got None (leave out what is not claimed)"
+                    f"{problem.name}: the gradient of {path} must be an array, got None (leave out inputs whose "
+                    "gradient is not claimed)"
                 )
         given = (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)) if copied else ()
         for owner, before, after in given:
@@ -147,7 +151,7 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
         if not (np.issubdtype(value.dtype, np.number) or value.dtype.name == "bfloat16") or value.dtype.kind == "c":
             raise BadInput(f"{problem.name}: the gradient of {path} must be an array of floats, got {value.dtype}")
         if pure and not alike(value, second.get(path)):
-            faults.append(f"{what} gives other numbers for {path} under jax.jit than when it is called as it stands")
+            faults.append(f"{what} gives different numbers for {path} under jax.jit than without it")
         if not pure and not np.array_equal(value, second[path], equal_nan=True):
             faults.append(f"{what} {AGAIN.format(path=path)}")
     if not first:
@@ -156,7 +160,7 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
 
 
 def _with_none(tree: Any) -> dict[str, Any]:
-    """The leaves by path, None among them, which JAX takes for an empty tree."""
+    """The leaves by path, including None, which JAX would take for an empty tree."""
     marked = jax.tree.map(lambda v: _NOTHING if v is None else v, tree, is_leaf=lambda v: v is None)
     return {path: None if v is _NOTHING else v for path, v in paths(marked).items()}
 
@@ -165,8 +169,8 @@ _NOTHING = object()
 
 
 def alike(jitted: np.ndarray, eager: np.ndarray | None) -> bool:
-    """To half of the digits of the dtype: XLA orders operations as it likes, a branch of the author's is another thing.
-    The oracles tell which of the two is right to the last digit."""
+    """Whether jitted and eager results agree to half of the dtype's digits. XLA may reorder operations, so they need
+    not agree to all; a branch of the author's makes a larger difference. The oracles judge the last digits."""
     if eager is None or eager.shape != jitted.shape:
         return False
     a, b = np.asarray(jitted, np.float64), np.asarray(eager, np.float64)
@@ -176,12 +180,12 @@ def alike(jitted: np.ndarray, eager: np.ndarray | None) -> bool:
 
 
 def _for(pure: bool, tree: Any) -> Any:
-    """What a function is called with: copies, where it could write into them."""
+    """The arguments for a call: copies, where the function could write into them."""
     return tree if pure else jax.tree.map(np.copy, tree)
 
 
 def faults_of_rule(problem: Problem) -> tuple[str, ...]:
-    """Where a derivative rule's own forward pass gives other values than the function it is the derivative of."""
+    """The outputs, in words, at which a derivative rule's own forward pass differs from the function."""
     if problem.rule_outputs is None:
         return ()
     plain, ruled = (
@@ -192,12 +196,12 @@ def faults_of_rule(problem: Problem) -> tuple[str, ...]:
     for path, value in plain.items():
         if path not in ruled or not alike(value, ruled[path]):
             label = f"output {path}" if path else "its output"
-            found.append(f"the rule's own forward pass gives another value than the function: {label} differs")
+            found.append(f"the rule's own forward pass and the function give different values: {label} differs")
     return tuple(found)
 
 
 class InBalls(NamedTuple):
-    """The claim as a function of balls, and its value at the inputs; None where it does not run on balls, and why."""
+    """The claim as a function of balls, its value at the inputs, and why both are None where it cannot run on balls."""
 
     evaluate: Callable[..., Any] | None
     values: dict[str, Balls] | None
@@ -205,7 +209,7 @@ class InBalls(NamedTuple):
 
 
 def claim_in_balls(problem: Problem, claimed: dict[str, np.ndarray], cotangents: Any, digits: int) -> InBalls:
-    """The claim in balls."""
+    """Evaluate the claim in balls."""
     evaluate = lift(problem.gradients, problem.inputs, cotangents)
 
     def in_balls(inputs: Any, bars: Any) -> Any:
@@ -217,5 +221,5 @@ def claim_in_balls(problem: Problem, claimed: dict[str, np.ndarray], cotangents:
     except CannotEvaluate as error:
         return InBalls(None, None, f"{error}; lost: proof of the equations beyond 15 digits")
     if values.keys() != claimed.keys() or any(values[k].shape != claimed[k].shape for k in claimed):
-        return InBalls(None, None, "the code takes another path for numbers that are not floats")
+        return InBalls(None, None, "the code behaves differently for numbers that are not floats")
     return InBalls(in_balls, values)

@@ -1,1 +1,1 @@
-"""The user's code: how it computes, in what precision, and what its values are called."""
+"""The user's code: how it computes, in what precision, and how it names its values."""

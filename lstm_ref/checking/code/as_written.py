@@ -1,4 +1,4 @@
-"""The author's code as it stands, before anything is traced: does it give the same again?"""
+"""Runs the author's code before JAX traces it, to see whether it gives the same numbers at every call."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.problem import Problem
 from lstm_ref.leaves import paths
 
-AGAIN = "gives other numbers for {path} when called again: state is left from the last call"
+AGAIN = "gives different numbers for {path} when called again: state remains from the previous call"
 
 
 def faults_as_written(problem: Problem, seed: int) -> tuple[str, ...]:
-    """What is wrong with calls of the author's code as it stands, before JAX traces any of it.
+    """The faults of the author's code as written, found before JAX traces any of it.
 
-    It runs first at inputs beside those of the problem, as the next batch would be, so that a tape which is never
-    renewed is a wrong one; then twice at the problem's. Code that fails here fails again, and is told, later.
+    The code runs first at inputs near the problem's, as it would for the next batch, so that a tape that is never
+    renewed shows. Then it runs twice at the problem's inputs. Code that fails here will fail again later, where the
+    failure is reported.
     """
     rng = np.random.default_rng(seed)
     beside = jax.tree.map(
         lambda v: np.asarray(v * (1 + 0.05 * rng.standard_normal(np.shape(v))), v.dtype), _arrays(problem)
     )
-    # NumPy's arrays, which JAX code takes too unless it asks for more.
+    # NumPy arrays: JAX code takes them too, unless it needs methods of JAX arrays.
     for given in (np.array, jnp.asarray):
         try:
             with x64(), warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -40,7 +41,7 @@ def faults_as_written(problem: Problem, seed: int) -> tuple[str, ...]:
         except (Exception, SystemExit):
             continue
         if not all(np.array_equal(outputs[path], again.get(path), equal_nan=True) for path in outputs):
-            return ()  # the forward draws random numbers, which is another matter
+            return ()  # the forward draws random numbers; that is reported elsewhere
         what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
         return tuple(
             f"{what} {AGAIN.format(path=path)}"
@@ -55,7 +56,7 @@ def _arrays(problem: Problem) -> Any:
 
 
 def _as_written(problem: Problem, given: Callable[[Any], Any], rng: np.random.Generator) -> Callable[[Any], Any]:
-    """Outputs and claim at inputs, both by path, with the same cotangents each time."""
+    """A function from inputs to the outputs and the claim, both by path, with the same cotangents at each call."""
     bars: list[Any] = []
 
     def call(inputs: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -65,10 +66,10 @@ def _as_written(problem: Problem, given: Callable[[Any], Any], rng: np.random.Ge
                 jax.tree.map(lambda v: np.asarray(rng.standard_normal(np.shape(v)), np.result_type(v)), outputs)
             )
         found = problem.gradients(jax.tree.map(given, inputs), jax.tree.map(given, bars[0]))
-        return _copied(outputs), _copied(found)
+        return _copy_leaves(outputs), _copy_leaves(found)
 
     return call
 
 
-def _copied(tree: Any) -> dict[str, np.ndarray]:
+def _copy_leaves(tree: Any) -> dict[str, np.ndarray]:
     return {path: np.array(v) for path, v in paths(tree).items()}

@@ -1,4 +1,4 @@
-"""Inputs at which the function has a kink: there is no gradient there, and one beside them."""
+"""Moves inputs at which the function has a kink: it has no gradient there, but has one nearby."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from lstm_ref.checking.problem import Problem
 from lstm_ref.oracles.estimate import scales
 
 AT_KINK = (
-    "a kink of the function lies exactly at these inputs (a relu, max or abs of equal numbers), where any of its "
-    "slopes may be taken: the check was made at inputs moved by about 1e-3 instead"
+    "the function has a kink exactly at these inputs (a relu, max or abs of equal numbers), where any slope between "
+    "its one-sided slopes is valid: the check was made at inputs moved by about 1e-3 instead"
 )
 
 
 def moved_off_the_kink(problem: Problem, seed: int) -> Problem:
-    """The problem at inputs close by; a function that is at a kink there again has kinks everywhere."""
+    """The problem at inputs close by. A function that has a kink there too has kinks everywhere."""
     rng = np.random.default_rng(seed)
 
     def moved(v: Any) -> Any:

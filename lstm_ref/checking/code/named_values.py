@@ -1,7 +1,7 @@
-"""Values that a JAX forward names with `jax.ad_checkpoint.checkpoint_name` become nodes, without a probe of the user's.
+"""Makes nodes of the values that a JAX forward names with `jax.ad_checkpoint.checkpoint_name`; the user adds no probes.
 
-The forward is traced, and where the trace names a value, a zero is added; the gradient with respect to that zero is the
-value's adjoint. Inside a `lax.scan` there is one zero a step, so that a node has its time axis first.
+The forward is traced, and a zero is added to each named value; the gradient with respect to that zero is the value's
+adjoint. Inside a `lax.scan` there is one zero per step, so that a node has its time axis first.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from lstm_ref.leaves import paths
 from lstm_ref.oracles.estimate import is_traceable
 
 Probes = dict[str, Any]
-"""By name, zeros of shape (n, ...): one for each time the value is computed, in the order of appearance."""
+"""By name, zeros of shape (n, ...), where n is how often the value is computed, in order of computation."""
 
 
 def with_named_nodes(problem: Problem) -> Problem:
-    """The problem with every named value that the claim has an adjoint of among its inputs and nodes.
+    """The problem with more inputs and nodes: every named value for which the claim gives an adjoint.
 
-    A value that a scan computes has shape (T, ...); one that an unrolled loop computes several times is stacked; one
-    that is computed once is (1, ...), and its adjoint may be given without that axis. Raises BadInput where a name is
-    also an input's, stands for values of several shapes, or stands inside a loop or a branch that cannot be followed.
+    A value inside a scan has shape (T, ...); a value that an unrolled loop computes several times is stacked; a value
+    computed once has shape (1, ...), and its adjoint may omit that axis. Raises BadInput if a name is also an input's,
+    names values of several shapes, or is inside a loop or branch that cannot be followed.
     """
     if not is_traceable(problem.function, problem.inputs):
         return problem
@@ -78,7 +78,8 @@ def with_named_nodes(problem: Problem) -> Problem:
 
 
 def _claimed_names(problem: Problem, outputs: Any) -> set[str]:
-    """Top-level names of what the claim gives, at zero cotangents; what fails here fails again, and is told, later."""
+    """Top-level names in the claim, found at zero cotangents. Code that fails here fails again later, where that is
+    reported."""
     zeros = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), outputs)
     try:
         given = in_own_arithmetic(problem.gradients, problem.inputs, zeros)(problem.inputs, zeros)
@@ -91,7 +92,8 @@ def _claimed_names(problem: Problem, outputs: Any) -> set[str]:
 
 
 def _inner(eqn: Any) -> Any:
-    """The jaxpr of an equation that only calls it (jit, remat, a custom derivative: of its primal); None of others."""
+    """The jaxpr inside an equation that only calls it (jit, remat, the primal of a custom derivative); otherwise
+    None."""
     if eqn.primitive.name in ("while", "cond", "scan"):
         return None
     for key in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
@@ -119,19 +121,19 @@ def _occurrences(jaxpr: Any, where: str) -> Iterator[tuple[str, int, tuple[int, 
 
 
 def _refuse(eqn: Any, where: str) -> None:
-    """BadInput where a loop or a branch that cannot be followed names a value."""
+    """Raise BadInput if a loop or branch that cannot be followed contains a named value."""
     for value in eqn.params.values():
         for part in value if isinstance(value, (tuple, list)) else (value,):
             inner = getattr(part, "jaxpr", part)
             if hasattr(inner, "eqns") and any(True for _ in _occurrences(inner, where)):
                 raise BadInput(
-                    f"{where}: a value is named by checkpoint_name inside {eqn.primitive.name}, where it need not be "
-                    "computed a fixed number of times: use lax.scan, or a probe among the inputs"
+                    f"{where}: a value is named by checkpoint_name inside {eqn.primitive.name}, which may compute it "
+                    "any number of times: use lax.scan, or a probe among the inputs"
                 )
 
 
 def _shapes(jaxpr: Any, where: str) -> dict[str, tuple[int, ...]]:
-    """By name, the shape of all its values stacked."""
+    """By name, the shape of the stacked values of that name."""
     found: dict[str, tuple[int, ...]] = {}
     for name, times, shape in _occurrences(jaxpr, where):
         before = found.get(name, (0, *shape))
@@ -142,9 +144,9 @@ def _shapes(jaxpr: Any, where: str) -> dict[str, tuple[int, ...]]:
 
 
 def without_custom_rules(function: Callable[..., Any], but_jaxs_own: bool = False) -> Callable[..., Any]:
-    """The JAX function as its values are: every `custom_vjp` and `custom_jvp` in it is replaced by what it computes,
-    its primal, and `stop_gradient` stops nothing. The rules that JAX's authors gave to functions of JAX (relu,
-    logsumexp …) are kept where told so: they are not what is under test."""
+    """The JAX function without custom derivative rules: each `custom_vjp` and `custom_jvp` is replaced by its primal,
+    and `stop_gradient` by the identity. With `but_jaxs_own`, the rules of JAX's own functions (relu, logsumexp …)
+    stay, because they are not under test."""
 
     def primal(*arguments: Any) -> Any:
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
@@ -156,7 +158,7 @@ def without_custom_rules(function: Callable[..., Any], but_jaxs_own: bool = Fals
 
 
 def has_own_rules(jaxpr: Any) -> bool:
-    """Whether a derivative is taken in it by a rule of the user's, or stopped."""
+    """Whether the jaxpr contains a derivative rule of the user's or a stop_gradient."""
     for eqn in jaxpr.eqns:
         called = _inner(eqn)
         if called is not None and name_in_jax(called) is not None:
@@ -191,12 +193,12 @@ def _run(
     where: str,
     is_kept: Callable[[Any], bool] = _no_rules,
 ) -> list[Any]:
-    """The jaxpr with the probes added where it names values; without any, with all that it calls laid open, except
-    the equations that are kept."""
+    """Evaluate the jaxpr with the probes added to its named values. Without probes, every inner call is opened, except
+    the equations that `is_kept` accepts."""
     probes = given_probes or {}
     used = dict.fromkeys(probes, 0)
 
-    def take(inner: Any) -> Probes:
+    def take_probes(inner: Any) -> Probes:
         """The probes of an inner jaxpr's own values."""
         taken = {}
         for name, (times, *_) in _shapes(inner, where).items():
@@ -219,7 +221,7 @@ def _run(
             results = _scan(eqn, given, given_probes, used, where, is_kept)
         elif inner is not None and not is_kept(eqn) and (given_probes is None or _shapes(_open(inner)[0], where)):
             body, inner_consts = _open(inner)
-            mine = None if given_probes is None else take(body)
+            mine = None if given_probes is None else take_probes(body)
             results = _run(body, inner_consts, given[len(given) - len(body.invars) :], mine, where, is_kept)
         else:
             results = by_jax(jaxpr, eqn, given)

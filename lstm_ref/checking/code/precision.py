@@ -1,4 +1,4 @@
-"""Does code compute in less than its inputs' dtype on the way? Measured on its values, and looked up in its source."""
+"""Finds code that computes in lower precision than its inputs' dtype, by the noise of its values and in its source."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11
 NOTHING = 2.0**-40
-"""Of the largest output: far below what float32 leaves of a zero, far above what float64 does."""
+"""Outputs below this part of the largest output are ignored: it is far below float32's rounding of a zero, and far
+above float64's."""
 FLOAT32 = 2.0**-16
-"""Noise relative to the values, above which it is not that of a few hundred roundings in float32."""
+"""Relative noise above this level is more than a few hundred roundings in float32 make."""
 FLOAT16 = 2.0**-3
-"""Likewise, in float16."""
+"""The same level for float16."""
 
 
 _known: WeakKeyDictionary[Any, dict[Any, int]] = WeakKeyDictionary()
 
 
 def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
-    """Bits of the least precise float that a function of the inputs computes with, told by the noise of its values:
-    53, 24 or 11. `others` are further arguments, held fixed."""
+    """Significant bits (53, 24 or 11) of the least precise float in which a function computes, inferred from the noise
+    of its values. `others` are further arguments, held fixed."""
     key = tuple(str(np.result_type(v)) for v in jax.tree.leaves((inputs, others)))
     try:
-        found = _known.setdefault(function, {})  # a diagnosis asks again and again, of the same code
+        found = _known.setdefault(function, {})  # a diagnosis asks many times about the same code
     except TypeError:
-        return _measured(function, inputs, *others)
+        return _measure_bits(function, inputs, *others)
     if key not in found:
-        found[key] = _measured(function, inputs, *others)
+        found[key] = _measure_bits(function, inputs, *others)
     return found[key]
 
 
-def _measured(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
-    """By 135 evaluations."""
+def _measure_bits(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
+    """`bits_inside`, measured with 135 evaluations."""
     leaves, tree = jax.tree.flatten(inputs)
     flat = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves])
     sizes = np.cumsum([np.size(v) for v in leaves])[:-1]
@@ -65,16 +66,17 @@ def _measured(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
 
     try:
         found = noise(at, flat, scales(leaves), staircase_of)
-    except (Exception, SystemExit):  # it fails beside its inputs: nothing is known
+    except (Exception, SystemExit):  # the function fails near its inputs: nothing can be inferred
         return 53
-    # The same of single elements: what is noisier than a float16 explains is nothing but noise.
+    # The same for single elements: noise larger than float16's is not rounding.
     worst = float(np.max(found, initial=0.0, where=found <= FLOAT16))
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
 
 
 def bits_of_program(function: Callable[..., Any], inputs: Any) -> int:
-    """Bits of the least precise float in a JAX function's program; 53 of code that is none. XLA may compile a cast to
-    float32 and back away, and autodiff all the same compute in float32 there."""
+    """Significant bits of the least precise float in a JAX function's jaxpr; 53 for code that is not JAX. The jaxpr
+    shows what values may not: XLA may compile away a cast to float32 and back, while autodiff still computes in
+    float32 there."""
     if not is_traceable(function, inputs):
         return 53
     with x64():
@@ -95,8 +97,8 @@ def _least_bits(jaxpr: Any) -> int:
 
 
 def _relative(outputs: list[np.ndarray]) -> np.ndarray:
-    """Each output at all points, relative to its largest element at any. One that is nothing beside the others is
-    left out: a zero that its terms leave is all noise, whatever they are rounded to."""
+    """Each output at all points, relative to its largest element at any point. Negligible outputs are left out: a zero
+    left over from cancelling terms is all noise, in any precision."""
     sizes = [float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in outputs]
     least = NOTHING * max(sizes)
     kept = [v / size for v, size in zip(outputs, sizes, strict=True) if size > least]
@@ -104,12 +106,12 @@ def _relative(outputs: list[np.ndarray]) -> np.ndarray:
 
 
 def name_of(float_bits: int) -> str:
-    """Of the dtype."""
+    """Name of the dtype with so many significant bits."""
     return {24: "float32", 11: "float16", 8: "bfloat16"}.get(float_bits, "float64")
 
 
 def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> str:
-    """The sentence on code that computes in less than its inputs' precision."""
+    """The remark on code that computes in lower precision than its inputs'."""
     line = line_of(function)
     return (
         f"the {which} computes in {name_of(float_bits)} inside{f' ({line})' if line else ''}: it is judged at the "
@@ -118,7 +120,8 @@ def says_inside(which: str, function: Callable[..., Any], float_bits: int) -> st
 
 
 def line_of(function: Callable[..., Any]) -> str | None:
-    """Where the source of a function, or of its file, first names float32 or less: "line 7: np.zeros((T, H), 'f')"."""
+    """Where the source of a function, or of its module, first names float32 or less: "line 7: np.zeros((T, H),
+    'f')"."""
     own = inspect.unwrap(function)
     return _first_low(own) or _first_low(sys.modules.get(getattr(own, "__module__", "")) or inspect.getmodule(own))
 
@@ -139,7 +142,7 @@ LOW = {"float32", "float16", "half", "single", "bfloat16", "f", "f4", "<f4", "f2
 
 
 def _names(call: ast.Call) -> Iterator[Any]:
-    """What a call names: its own last name, and its arguments."""
+    """The names in a call: the last part of the function's name, and the arguments."""
     yield call.func
     yield from call.args
     yield from (k.value for k in call.keywords)
@@ -152,7 +155,7 @@ def _is_low(node: Any) -> bool:
 
 
 def in_its_precision(problem: Problem) -> Problem:
-    """The problem, in float32 where JAX can trace its function so and not in float64, with a remark that says so."""
+    """The problem, converted to float32 with a remark if JAX can trace its function in float32 but not in float64."""
     if problem.definition is not None:
         return problem
     error = why_untraceable(problem.function, problem.inputs)
@@ -166,5 +169,5 @@ def in_its_precision(problem: Problem) -> Problem:
     if error is None or not error.is_type_error or why_untraceable(problem.function, low) is not None:
         return problem
     why = " ".join(error.text.split())[:300]
-    note = f"JAX can trace the function in float32 alone, and it is judged in float32; in float64: {why}"
+    note = f"JAX can trace the function only in float32, so it is judged in float32; in float64: {why}"
     return replace(problem, inputs=low, single=True, remarks=(*problem.remarks, note))

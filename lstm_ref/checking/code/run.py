@@ -1,4 +1,4 @@
-"""Somebody's function as it runs: JAX code jitted in float64, NumPy code as it stands."""
+"""Runs the user's function: JAX code jitted in float64, NumPy code unchanged."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.oracles.estimate import MANY_LEAVES, is_traceable
 
 TOO_MANY_TO_TRY = 20_000
-"""Elements: object arrays take microseconds for each, many times over."""
+"""Number of elements: object arrays take microseconds per element and evaluation."""
 FEW_ELEMENTS = 10
-"""Of an array, so few that it is tried however many there are of them."""
+"""Elements of one array, so few that object arrays are tried however many such arrays there are."""
 
 
 def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether the function is JAX code: JAX can trace it, and it does not run on NumPy's object arrays, which JAX does
-    not take. Low precision is JAX's too, and what is too large to try. Found once for a function and its arguments."""
+    """Whether the function is JAX code: JAX can trace it, and it does not run on NumPy's object arrays, which JAX
+    rejects. Functions of low precision, or too large to try, count as JAX code. The answer is remembered for a
+    function and its arguments."""
     if not is_traceable(function, *arguments):
         return False
     leaves = [np.asarray(v) for v in jax.tree.leaves(arguments)]
@@ -34,7 +35,8 @@ def is_jax(function: Callable[..., Any], *arguments: Any) -> bool:
 
 
 def is_too_much_to_try(leaves: list[np.ndarray]) -> bool:
-    """Whether the elements are too many for balls; of many small arrays, JAX's trace takes longer still."""
+    """Whether the elements are too many for balls. With many small arrays, tracing by JAX would take even longer, so
+    they are tried."""
     size = sum(v.size for v in leaves)
     return size > TOO_MANY_TO_TRY and size > FEW_ELEMENTS * len(leaves)
 
@@ -52,16 +54,16 @@ def _refuses_objects(function: Callable[..., Any], arguments: Any) -> bool:
 
 
 def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    """The function as it runs: JAX code jitted, with float64 switched on; NumPy code as it is.
+    """The function as it runs: JAX code jitted with float64 switched on, NumPy code unchanged.
 
-    Code of plain operators is NumPy code, given NumPy arrays: there `x += y` writes into its argument.
+    Code that uses only operators counts as NumPy code and gets NumPy arrays: there `x += y` writes into its argument.
     Results are NumPy arrays.
     """
     return as_it_runs(function, is_jax(function, *arguments))
 
 
 def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
-    """`in_own_arithmetic`, of a function that is known to be JAX code, or not to be."""
+    """`in_own_arithmetic` for a function that is known to be JAX code (`pure`), or known not to be."""
     if not pure:
         return lambda *given: jax.tree.map(np.asarray, function(*given))
 
@@ -77,7 +79,7 @@ def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
 
 
 def eagerly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """JAX code as it stands, without `jax.jit`."""
+    """JAX code run without `jax.jit`."""
 
     def call(*given: Any) -> Any:
         with x64():

@@ -1,4 +1,4 @@
-"""How large a problem is: what can be asked of every element, what along directions, and what not at all."""
+"""The size of a problem: small enough to check every element, only along directions, or not at all."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from lstm_ref.oracles.trace import graph_at
 
 MANY_ELEMENTS = 1000
 MANY_DIRECTED = 200
-"""Inputs, each with directions of its own, that a large problem may have for an answer from values."""
+"""Number of inputs above which a large problem is not checked along directions: each input needs directions of its
+own."""
 
-# Beyond this many elements an evaluation in balls takes minutes (some 10 us an operation and element, T·B·H² of them):
-# where autodiff sees every element, the others are asked only by name.
+# Beyond this many elements an evaluation in balls takes minutes (about 10 us per operation and element, T·B·H² of
+# them). If autodiff sees every element, the slower oracles are asked only by name.
 VERY_MANY_ELEMENTS = 20_000
 
 
 def is_very_large(problem: Problem, traced: bool = True) -> bool:
-    """Whether the problem is too large for balls, and autodiff or a graph can see all of it (or might: it is not to be
-    traced). Of many small inputs it is sooner: each asks for evaluations of its own, element by element or along
-    directions."""
+    """Whether the problem is too large for balls, while autodiff or a graph can see all of it. With `traced=False`
+    nothing is traced, and the answer is that it might. Many small inputs reach the limit sooner, because each needs
+    evaluations of its own."""
     leaves = jax.tree.leaves(problem.inputs)
     size = sum(int(np.size(v)) for v in leaves)
     is_too_large = size > VERY_MANY_ELEMENTS or (size > MANY_ELEMENTS and len(leaves) > MANY_DIRECTED)
@@ -32,7 +33,7 @@ def is_very_large(problem: Problem, traced: bool = True) -> bool:
 
 
 def has_graph(problem: Problem) -> bool:
-    """Whether the function is NumPy code that can be traced as it stands."""
+    """Whether the function is NumPy code that can be traced."""
     try:
         graph_at(problem.function, problem.inputs)
     except CannotEvaluate:
@@ -41,5 +42,5 @@ def has_graph(problem: Problem) -> bool:
 
 
 def is_large(problem: Problem) -> bool:
-    """Whether one evaluation an element is too many."""
+    """Whether one evaluation per element is too many."""
     return sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs)) > MANY_ELEMENTS

@@ -1,1 +1,1 @@
-"""What is wrong with a wrong gradient."""
+"""Finds the cause of a wrong gradient."""

@@ -1,10 +1,11 @@
-"""What is wrong with a wrong gradient: the most precise answer first, and each only where it explains what was found.
+"""Finds the cause of a wrong gradient. The most precise answer comes first; each answer must explain the values found.
 
 1. A known cell (`checking.known_cell`): is the forward that cell, and which entry of the dictionary of mistakes gives
    the claim to all digits?
-2. Any function (`checking.symptoms`): simple relations to the right gradient: a factor, a transpose, a block's place.
-3. Where neither explains it: on which easier problems the claim is right (`checking.easier`), and which gates it is
-   wrong in.
+2. Any function (`checking.symptoms`): is the claim a simple transform of the right gradient, such as a factor, a
+   transpose, or blocks in another order?
+3. If neither explains it: on which easier problems is the claim right (`checking.easier`), and in which gates is it
+   wrong?
 """
 
 from __future__ import annotations
@@ -29,43 +30,44 @@ Named = Mapping[str, np.ndarray]
 
 
 class Evidence(NamedTuple):
-    """What a check has found."""
+    """What the check found, as input of the diagnosis."""
 
     problem: Problem
     cotangents: Any
     claimed: Named
     truth: Named
     wrong: Named
-    """Which elements are wrong, by path."""
+    """By path, the mask of wrong elements."""
 
 
 class Diagnosis(NamedTuple):
-    """What to add to the report."""
+    """The diagnosis, to be added to the report."""
 
     findings: tuple[Finding, ...] = ()
     conformance: Conformance | None = None
     adjoints: tuple[NodeReport, ...] = ()
-    """Of the adjoints that the author gave for a known cell, in forward order."""
+    """Reports on the adjoints that the author gave for a known cell, in forward order."""
     why_not: str = ""
-    """Why there is none, where one was asked for."""
+    """Why a requested diagnosis could not be made."""
 
 
 def explain_claim(evidence: Evidence, check: Check) -> Diagnosis:
-    """The diagnosis, or why there is none: the verdict stands without it."""
+    """The diagnosis, or the reason why it failed; the verdict stands without it."""
     try:
         return diagnose(evidence, check)
     except LstmRefError:
         raise
     except KeyboardInterrupt:
         return Diagnosis(why_not="interrupted")
-    except Exception as error:  # of the user's own code, at inputs of ours; or a defect of ours, which is not hidden
+    # from the user's code at inputs that we chose; or a defect of this package, which is reported
+    except Exception as error:
         return Diagnosis(why_not=defect(error) if is_ours(error) else described(error))
 
 
 def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
-    """The diagnosis of a claim; `check` is the check of another problem. Raises BadInput where a mapping does not fit.
+    """The diagnosis of a claim; `check` checks another problem. Raises BadInput if a mapping does not fit.
 
-    A search that fails takes nothing else with it: the report says which, and why.
+    If one search fails, the others continue, and the report says which search failed and why.
     """
     problem = evidence.problem
     inputs = jax.tree.map(lambda v: np.array(v, dtype=np.float64), problem.inputs)
@@ -79,16 +81,17 @@ def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
     _, _, claimed, truth, wrong = evidence
     findings: list[Finding] = []
     if known is not None:
-        findings += _found("the dictionary of mistakes", known.mistakes(claimed, truth, wrong, unit))
-    findings += _found("simple relations", symptoms(problem, claimed, truth, wrong, outputs, unit))
+        findings += _until_error("the dictionary of mistakes", known.mistakes(claimed, truth, wrong, unit))
+    findings += _until_error("simple relations", symptoms(problem, claimed, truth, wrong, outputs, unit))
     if not any(f.exact for f in findings):
         findings += [] if known is None else known.gates(wrong)
-        findings += _found("easier problems", when_right(problem, wrong, check))
+        findings += _until_error("easier problems", when_right(problem, wrong, check))
     return Diagnosis(tuple(findings), conformance, adjoints)
 
 
-def _found(where: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings, up to an error: the code of the user, at inputs of ours, or a defect of ours, told either way."""
+def _until_error(where: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings up to an error, then a finding that reports the error, whether it came from the user's code or from
+    ours."""
     try:
         yield from findings
     except Exception as error:

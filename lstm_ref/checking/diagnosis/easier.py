@@ -1,7 +1,7 @@
-"""On which easier problems a wrong claim is right: fewer time steps, one row of the batch, an input that is zero.
+"""Finds easier problems on which a wrong claim is right: fewer time steps, one row of the batch, an input set to zero.
 
-A claim is right there only if something could be wrong there: where the true gradients of all the inputs that were
-wrong vanish, nothing has been seen.
+A claim counts as right there only if it could be wrong there: if the true gradients of all wrong inputs vanish, the
+easier problem shows nothing.
 """
 
 from __future__ import annotations
@@ -24,118 +24,128 @@ from lstm_ref.mistakes.source import CANNOT
 Named = Mapping[str, np.ndarray]
 Check = Callable[[Problem], Report]
 MANY_ROWS = 8
-"""Batches with more rows are not taken apart: each row is a check of its own."""
+"""Rows above which a batch is not taken apart: each row is a check of its own."""
 MANY_SLICES = 300
-"""Slices of a sequence that are moved to see where its rows end: each is a run of the forward."""
+"""Slices of a sequence above which the ends of its rows are not searched: each slice takes one run of the forward."""
 
 MANY_INPUTS = 24
-"""Inputs that are made zero, one after another: each is a check of its own."""
+"""Inputs above which no more are set to zero: each is a check of its own."""
 
 
 def when_right(problem: Problem, wrong: Named, check: Check) -> Iterator[Finding]:
-    """On which easier problems the claim is right. `wrong` tells which elements of it are, by path."""
+    """Findings on the easier problems on which the claim is right. `wrong` holds the mask of wrong elements by path."""
     names = frozenset(k for k, mask in wrong.items() if np.any(mask) and k.split(".")[0] not in problem.nodes)
-    asked = _Asked(check, names)
+    easier_check = _EasierCheck(check, names)
     time = _first_steps(problem)
     ends = {} if time is None else _ends(problem, time.name, time.axis)
     if time is not None:
-        yield from _over_time(time, ends, time.name in wrong and time.name not in names, asked)
-    yield from _over_rows(problem, ends, asked)
+        yield from _over_time(time, ends, time.name in wrong and time.name not in names, easier_check)
+    yield from _over_rows(problem, ends, easier_check)
     leaves = {k: v for k, v in paths(problem.inputs).items() if k.split(".")[0] not in problem.nodes and np.any(v)}
     if len(leaves) > MANY_INPUTS:
         few = f"the first {MANY_INPUTS} of {len(leaves)} inputs"
-        yield Finding("not searched", f"whether the claim is right where an input is zero was tried of {few} alone")
+        yield Finding("not searched", f"only {few} were set to zero, to see whether the claim is right there")
     for name, leaf in itertools.islice(leaves.items(), MANY_INPUTS):
-        if asked.is_right(replace(problem, inputs=_with(problem.inputs, name, np.zeros_like(leaf)))):
-            yield Finding("zero", f"right when {name} is zero: what is wrong or missing is multiplied by it")
+        if easier_check.is_right(replace(problem, inputs=_with(problem.inputs, name, np.zeros_like(leaf)))):
+            yield Finding("zero", f"right when {name} is zero: the wrong or missing term is multiplied by it")
 
 
-class _Asked(NamedTuple):
-    """The check of easier problems, of a claim that is wrong in the gradients of these inputs."""
+class _EasierCheck(NamedTuple):
+    """Checks easier problems, for a claim that is wrong in the gradients of the inputs `names`."""
 
     check: Check
     names: frozenset[str]
 
     def report(self, problem: Problem) -> Report | None:
-        """None where the claim cannot be checked there: it need not take every input."""
+        """The report on an easier problem; None if the claim cannot be checked there, because its code rejects the
+        inputs."""
         try:
             return self.check(problem)
         except (LstmRefError, *CANNOT):
             return None
 
     def is_right(self, problem: Problem) -> bool | None:
-        """None where that cannot be told: nothing is decided, or the true gradients of what was wrong all vanish."""
+        """Whether the claim is right; None if undecided, or if the true gradients of all wrong inputs vanish."""
         report = self.report(problem)
         if report is None or report.verdict == WRONG:
             return None if report is None else False
         return True if self.tells(report) else None
 
     def tells(self, report: Report) -> bool:
-        """Whether a claim that could be wrong is right: not all that was wrong has a gradient that vanishes here."""
+        """Whether the claim is right, and the true gradient of some wrong input does not vanish here."""
         return report.right and any(one.zeros < one.elements for one in report.inputs if one.name in self.names)
 
 
 class _Time(NamedTuple):
-    """An input that is a sequence."""
+    """An input that is a sequence in time."""
 
     name: str
     axis: int
     steps: int
     first: Callable[[int], Problem]
-    """The problem of its first k steps."""
+    """Makes the problem of the first k steps."""
 
 
-def _over_time(time: _Time, ends: Mapping[str, int], is_sequence_right: bool, asked: _Asked) -> Iterator[Finding]:
-    """Up to which number of steps the claim is right. A row that ends there is another cause than a cut."""
-    at_one = asked.report(time.first(1))
+def _over_time(
+    time: _Time, ends: Mapping[str, int], is_sequence_right: bool, easier_check: _EasierCheck
+) -> Iterator[Finding]:
+    """A finding on the largest number of steps for which the claim is right. If a row of the batch ends there, the
+    cause is not a truncation."""
+    at_one = easier_check.report(time.first(1))
     if at_one is not None and at_one.verdict == WRONG:
-        yield _wrong_at_one(time, asked, at_one)
-    if at_one is None or not asked.tells(at_one):
+        yield _wrong_at_one(time, easier_check, at_one)
+    if at_one is None or not easier_check.tells(at_one):
         return
     right = 1
-    while right + 1 < time.steps and asked.is_right(time.first(right + 1)):
+    while right + 1 < time.steps and easier_check.is_right(time.first(right + 1)):
         right += 1
-    beyond = asked.report(time.first(right + 1))
+    beyond = easier_check.report(time.first(right + 1))
     if beyond is None or beyond.verdict != WRONG:
-        return  # not wrong there either, or not to be told: no border
+        return  # not wrong there either, or undecided: no limit to report
     ended = ", ".join(row for row, steps in ends.items() if steps == right)
     if ended:
-        kind, why = "ends", f"there {ended} ends: look at how the steps after the end of a row are treated"
+        kind, why = "ends", f"{ended} ends there: look at how the steps after the end of a row are treated"
     elif right == 1 and is_sequence_right:
         kind = "recurrence"
-        why = f"the gradient of {time.name} is right at every step, so it is how the steps' parts are made or added up"
+        why = (
+            f"the gradient of {time.name} is right at every step, so look at how the steps' contributions are computed "
+            "or summed"
+        )
     elif right == 1:
-        kind, why = "recurrence", "what is wrong or missing goes from step to step"
+        kind, why = "recurrence", "the wrong or missing term passes from step to step"
     else:
         kind, why = "truncation", _cut(time, right, beyond)
     steps, then = ("one time step", "two") if right == 1 else (f"up to {right} time steps", f"{right + 1}")
     yield Finding(kind, f"right for {steps}, wrong from {then} on: {why}".replace("right for up", "right up"))
 
 
-def _wrong_at_one(time: _Time, asked: _Asked, report: Report) -> Finding:
-    """Wrong for one step: in the gradient of the sequence, or in a part of what is wrong for more steps, as in an
-    initial state alone, to which the first step hands back."""
-    wrong = [one.name for one in report.inputs if one.name in asked.names and not one.right]
-    later = [one.name for one in report.inputs if one.name in asked.names and one.right and one.zeros < one.elements]
+def _wrong_at_one(time: _Time, easier_check: _EasierCheck, report: Report) -> Finding:
+    """A finding for a claim that is wrong for one step. If only some of the gradients that are wrong for more steps are
+    wrong here (such as the initial state's, which the first step hands back), the mistake lies between steps."""
+    wrong = [one.name for one in report.inputs if one.name in easier_check.names and not one.right]
+    later = [
+        one.name for one in report.inputs if one.name in easier_check.names and one.right and one.zeros < one.elements
+    ]
     if wrong and time.name in later:
-        text = f"for one time step wrong in {', '.join(wrong)} alone, from two on in {', '.join(later)} too"
-        return Finding("recurrence", f"{text}: what is wrong or missing goes from step to step")
+        text = f"for one time step wrong only in {', '.join(wrong)}, from two on in {', '.join(later)} too"
+        return Finding("recurrence", f"{text}: the wrong or missing term passes from step to step")
     return Finding("time", "wrong for one time step already: the mistake lies within a step")
 
 
 def _cut(time: _Time, right: int, beyond: Report) -> str:
-    """Whether one step more is wrong as a gradient that is cut off is: in what reaches the sequence's first steps."""
+    """In words, how the gradient of one more step is wrong: cut off, if the error is in the gradient of the earliest
+    steps."""
     pattern = next((one.pattern or "" for one in beyond.inputs if one.name == time.name), None)
     if pattern is None:
         return f"perhaps it is cut off after {right}"
     if pattern.startswith(f"axis {time.axis}: right from index"):
         return f"it is cut off after {right}"
-    return f"what comes in with step {right + 1} is wrong or missing"
+    return f"the term that step {right + 1} adds is wrong or missing"
 
 
 def _ends(problem: Problem, name: str, time: int) -> dict[str, int]:
-    """After how many steps a row of a sequence ends, of those rows that end early: later steps of it are padding,
-    which changes no output. "row 1 of x's axis 1" -> 2. `time` is the sequence's axis."""
+    """For each row of a sequence that ends early, its number of steps: "row 1 of x's axis 1" -> 2. Later steps are
+    padding, which changes no output. `time` is the sequence's time axis."""
     leaf = np.asarray(paths(problem.inputs)[name])
     steps, others = leaf.shape[time], [a for a in range(leaf.ndim) if a != time]
     if steps * sum(leaf.shape[a] for a in others) > MANY_SLICES:
@@ -158,13 +168,14 @@ def _ends(problem: Problem, name: str, time: int) -> dict[str, int]:
                     if step + 1 < steps:
                         found[f"row {row} of {name}'s axis {axis}"] = step + 1
                     break
-    except CANNOT:  # the user's code need not take every number
+    except CANNOT:  # the user's code may reject some numbers
         return {}
     return found
 
 
-def _over_rows(problem: Problem, ends: Mapping[str, int], asked: _Asked) -> Iterator[Finding]:
-    """Which rows of the batch are right by themselves, where some are: axes of outputs as long as an input's second."""
+def _over_rows(problem: Problem, ends: Mapping[str, int], easier_check: _EasierCheck) -> Iterator[Finding]:
+    """Findings on the rows of the batch that are right by themselves, if only some are. Rows lie along an output axis
+    that is as long as one of the first two axes of a three-dimensional input."""
     full = _outputs(problem)
     rows = {np.shape(v)[a] for v in paths(problem.inputs).values() if np.ndim(v) == 3 for a in (0, 1)}
     if problem.is_loss or full is None:
@@ -174,7 +185,7 @@ def _over_rows(problem: Problem, ends: Mapping[str, int], asked: _Asked) -> Iter
         if all(a is None for a in axes.values()) or size > MANY_ROWS or not _are_rows(problem, size, axes, full):
             continue
         ended = ends or _ends_of_rows(problem, size)
-        right = [asked.is_right(_masked(problem, axes, full, slice(r, r + 1))) for r in range(size)]
+        right = [easier_check.is_right(_masked(problem, axes, full, slice(r, r + 1))) for r in range(size)]
         if True in right and False in right:
             which = ", ".join(str(r) for r, ok in enumerate(right) if ok)
             early = any(row.startswith(f"row {r} of ") for r, ok in enumerate(right) if ok is False for row in ended)
@@ -183,7 +194,7 @@ def _over_rows(problem: Problem, ends: Mapping[str, int], asked: _Asked) -> Iter
 
 
 def _ends_of_rows(problem: Problem, size: int) -> dict[str, int]:
-    """Where rows end in the sequences of a batch of this size, whose axis of time could not be told by cutting it."""
+    """By row, where it ends, for the sequences of a batch of this size whose time axis was not found by shortening."""
     found: dict[str, int] = {}
     for name, v in paths(problem.inputs).items():
         if np.ndim(v) == 3 and size in np.shape(v)[:2]:
@@ -192,7 +203,8 @@ def _ends_of_rows(problem: Problem, size: int) -> dict[str, int]:
 
 
 def _are_rows(problem: Problem, size: int, axes: Mapping[str, int | None], full: Named) -> bool:
-    """Whether the first and the last along axes of this length say nothing to the others: steps in time do."""
+    """Whether slices along axes of this length are rows of a batch: the first and the last do not affect the others, as
+    steps in time would."""
     for r, others in ((0, slice(1, None)), (-1, slice(-1))):
         inputs = problem.inputs
         for name, v in paths(inputs).items():
@@ -211,11 +223,12 @@ def _are_rows(problem: Problem, size: int, axes: Mapping[str, int | None], full:
 
 
 def _first_steps(problem: Problem) -> _Time | None:
-    """The sequence among the inputs, and the problem of its first k steps; None where no axis behaves like time.
+    """The sequence among the inputs and the problem of its first k steps; None if no axis behaves like time.
 
-    An axis of an input is time where the function takes the input cut along it, and where the outputs of the steps that
-    are left stay what they were. Of arrays the later outputs are masked, so that the code sees all of its steps; a loss
-    is taken of the shorter input, where its slices act on one another: those of a batch each add a loss of their own.
+    An axis of an input is time if the function accepts the input shortened along it, and if the outputs of the
+    remaining steps do not change. If the outputs are arrays, the later ones are masked, so that the code still sees all
+    steps. A loss is taken of the shortened input, provided that its slices interact (the rows of a batch each add a
+    loss of their own).
     """
     leaves = paths(problem.inputs)
     probes = [n for n in leaves if n.split(".")[0] in problem.nodes]
@@ -244,14 +257,14 @@ def _first_steps(problem: Problem) -> _Time | None:
         axes = {p: _time_axis(cut[p], full[p]) for p in full}
         late = _outputs(replace(problem, inputs=_with(problem.inputs, name, np.take(leaves[name], range(1, T), axis))))
         if late is not None and any(_is_end(late[p], full[p], a) for p, a in axes.items()):
-            continue  # what comes first does not matter to what comes later: rows of a batch, not steps
+            continue  # earlier slices do not affect later ones: rows of a batch, not steps
         if any(a is not None for a in axes.values()):
             return _Time(name, axis, T, lambda k: _masked(problem, axes, full, slice(k)))  # noqa: B023  (returned at once)
     return None
 
 
 def _act_on_one_another(problem: Problem, name: str, axis: int) -> bool:
-    """Whether a loss is no sum over the first slice of an input along this axis and the rest."""
+    """Whether a loss is not a sum of a term of the input's first slice along this axis and a term of the rest."""
     leaf = paths(problem.inputs)[name]
     first: list[Any] = [slice(None)] * leaf.ndim
     first[axis] = 0
@@ -272,7 +285,7 @@ def _act_on_one_another(problem: Problem, name: str, axis: int) -> bool:
 
 
 def _masked(problem: Problem, axes: Mapping[str, int | None], full: Named, part: slice) -> Problem:
-    """The problem of a part of the outputs along these axes: the rest is multiplied by zero, and so are cotangents."""
+    """The problem of some outputs along these axes: all other outputs, and their cotangents, are multiplied by zero."""
     masks = {}
     for path, axis in axes.items():
         mask = np.zeros_like(full[path])

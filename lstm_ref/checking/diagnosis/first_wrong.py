@@ -1,4 +1,4 @@
-"""The first wrong adjoint on the way back from the loss."""
+"""Finds the first wrong adjoint on the way back from the loss."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from lstm_ref.checking.report import FirstWrong, NodeReport
 
 
 def walk_back(problem: Problem, wrong: dict[str, np.ndarray]) -> tuple[FirstWrong | None, tuple[str, ...]]:
-    """The first wrong adjoint on the way back from the loss: step by step, in a step against the forward order."""
+    """The first wrong adjoint on the way back from the loss, and the wrong ones after it: later steps first, and within
+    a step in reverse forward order."""
     nodes = [n for n in problem.nodes if n in wrong and wrong[n].ndim > 0]
     if not nodes:
         return None, ()
@@ -23,7 +24,7 @@ def walk_back(problem: Problem, wrong: dict[str, np.ndarray]) -> tuple[FirstWron
 
 
 def first_wrong_of(nodes: tuple[NodeReport, ...], reverse_time: bool) -> tuple[FirstWrong | None, tuple[str, ...]]:
-    """The same, of adjoints that were given beside the gradients."""
+    """The same for adjoints that the author gave beside the gradients."""
     steps = len(nodes[0].wrong)
     order = range(steps) if reverse_time else range(steps - 1, -1, -1)
     found = [(n.name, t) for t in order for n in reversed(nodes) if n.wrong[t]]

@@ -1,4 +1,5 @@
-"""A claim about a cell of ours: does its forward conform, which mistake is it, which adjoints and gates are wrong?"""
+"""Diagnoses a claim about one of our cells: does its forward conform, which mistake is it, which adjoints and gates are
+wrong?"""
 
 from __future__ import annotations
 
@@ -29,13 +30,14 @@ from lstm_ref.oracles.estimate import Function
 
 Named = Mapping[str, np.ndarray]
 MOST_SECONDS = 60.0
-"""Longer than this nobody waits for a name: a smaller problem has the same mistakes."""
+"""Seconds of search above which no mistake is looked up: a smaller problem has the same mistakes."""
 
 
 def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
-    """The claim as one about a cell of ours, if it names one. Raises BadInput where the mapping does not fit."""
+    """The claim as a claim about one of our cells, named by the user or recognised; otherwise None. Raises BadInput if
+    the mapping does not fit."""
     if problem.cell is None:
-        return _found_by_itself(problem, inputs, outputs, cotangents)
+        return _recognise_cell(problem, inputs, outputs, cotangents)
     cell = CELLS[problem.cell]
     arrays = arrange(cell, inputs, problem.mapping, paths(inputs))
     if not problem.is_loss:
@@ -51,8 +53,8 @@ def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -
     return KnownCell(problem, arrays, found, {"hs": hs_bar["hs"]})
 
 
-def _found_by_itself(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
-    """A cell of ours, told by nobody, whose states the outputs are."""
+def _recognise_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
+    """A cell identified by its values, which the outputs are states of; the user did not name it."""
     if problem.is_loss:
         return None
     own = {path: v for path, v in paths(inputs).items() if path.split(".")[0] not in problem.nodes}
@@ -71,34 +73,34 @@ def _number(problem: Problem, value: Any) -> float:
 
 
 def _gradient(function: Function, at: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """By the first oracle that can be asked; all of them see more than half of the digits of a float."""
+    """The gradient by the first oracle that applies; each of them is right to more than half of a float's digits."""
     for name in ("reverse", "complex", "balls", "differences"):
         try:
             found = ORACLES[name](function, at, np.ones(()))
         except CannotEvaluate:
             continue
         return {k: np.asarray(v, dtype=np.float64) for k, v in found.gradients.items()}
-    raise BadInput("readout: no oracle could be asked for its gradient")
+    raise BadInput("readout: no oracle could compute its gradient")
 
 
 class KnownCell(NamedTuple):
-    """The claim, the arrays in our layout, and how the outputs are states of the cell."""
+    """The claim, the arrays in our layout, and how the outputs relate to the states of the cell."""
 
     problem: Problem
     layout: Arrangement
     found: Conformity | None
     bars: Any
-    """Cotangents of what `found` knows as outputs."""
+    """Cotangents of the outputs that `found` describes."""
     is_told: bool = True
-    """The author names the cell; else it was found by its values."""
+    """Whether the author names the cell; otherwise it was recognised by its values."""
 
     def conformance(self) -> Conformance:
-        """Whether the forward is the cell, or which variant of it."""
+        """A statement whether the forward is the cell, or which variant of it."""
         cell, found = str(self.problem.cell), self.found
         if found is None:
             return Conformance(cell, False, self._strange(cell))
         if not self.is_told:
-            return Conformance(cell, True, f"the forward is {cell}, to all digits (told by its values)")
+            return Conformance(cell, True, f"the forward is {cell}, to all digits (recognised by its values)")
         order = ""
         if found.gates is not None:
             letters = CELLS[cell].gates
@@ -113,15 +115,15 @@ class KnownCell(NamedTuple):
 
     def _strange(self, cell: str) -> str:
         if self.problem.is_loss and self.problem.readout is None:
-            return f"the function is a loss: without `readout` it cannot be told whether its recurrence is {cell}"
+            return f"the function is a loss: give `readout` to find out whether its recurrence is {cell}"
         what = "readout of its outputs is not the loss" if self.problem.is_loss else "states are not the outputs"
-        return f"the forward is not {cell}, nor a variant of it that is known: its {what}"
+        return f"the forward is neither {cell} nor a known variant of it: its {what}"
 
     def mistakes(self, claimed: Named, truth: Named, wrong: Named, unit: float) -> Iterator[Finding]:
-        """Entries of the dictionary that explain the claim to all digits, alone or in pairs.
+        """The entries of the dictionary of mistakes that explain the claim to all digits, alone or in pairs.
 
-        They explain what is wrong on the way through the cell. What is wrong besides, where the cell has no part in it
-        (a readout's weights), is named with them.
+        An entry explains errors on the way through the cell. Errors elsewhere, where the cell has no part (a readout's
+        weights), are named with it.
         """
         if self.found is None or self.found.variant is not None:
             return
@@ -130,7 +132,7 @@ class KnownCell(NamedTuple):
         full = self._whole(claimed, truth)
         expected = (time.perf_counter() - started) * len(entries.mistakes(full.recurrence.T))
         if expected > MOST_SECONDS:
-            text = f"the dictionary was not searched, which would take {expected:.0f} s here: check a smaller problem"
+            text = f"the dictionary was not searched: that would take {expected:.0f} s here; check a smaller problem"
             yield Finding("not searched", text)
             return
         besides = self._besides(full, wrong)
@@ -141,7 +143,7 @@ class KnownCell(NamedTuple):
                 also = "; ".join(m.sentence for m in found[1:4])
                 yield Finding("the same", f"the same on this problem: {also}", exact=not besides)
             return
-        looks, bars = [full], self._at_the_first_step()
+        looks, bars = [full], self._first_step_only()
         if bars is not None:
             claim = in_own_arithmetic(self.problem.gradients, self.problem.inputs, bars)
             looks.insert(0, self._look(bars, paths(claim(jax.tree.map(np.copy, self.problem.inputs), bars))))
@@ -150,22 +152,23 @@ class KnownCell(NamedTuple):
             yield _finding(both, besides)
 
     def _look(self, bars: Any, claimed: Named) -> search.Look:
-        """The claim at these cotangents of the outputs, beside the truth, which is our own backward pass."""
+        """The claim at these cotangents of the outputs, beside the right gradients, which our own backward pass
+        computes."""
         assert self.found is not None
         r = self.found.recurrence(paths(bars))
         truth = self._in_layout(backward(r, r.tapes()))
         return search.Look(r, {k: np.asarray(v, np.float64) for k, v in claimed.items() if k in truth}, truth)
 
     def _whole(self, claimed: Named, truth: Named) -> search.Look:
-        """The claim at its own cotangents, without what a loss gives an input on another way than through the cell:
-        by a penalty on its size, or where the readout reads it too."""
+        """The claim at its own cotangents, without the parts of a loss that reach an input other than through the cell:
+        a penalty on the input's size, or a readout that reads it too."""
         look = self._look(self.bars, claimed)
         if not self.problem.is_loss:
             return look
         return look._replace(claimed={k: v - (truth[k] - look.truth[k]) for k, v in look.claimed.items()})
 
     def _besides(self, look: search.Look, wrong: Named) -> str:
-        """What is wrong of what the dictionary cannot see, in words: "this explains W, b; V is wrong besides"."""
+        """In words, the errors that the dictionary cannot explain: "this explains W, b; V is wrong besides"."""
         known = {k: np.isfinite(v) for k, v in look.truth.items()}
         own = {k: mask for k, mask in wrong.items() if k.split(".")[0] not in self.problem.nodes}
         seen = [k for k, mask in own.items() if np.any(mask & known.get(k, np.zeros((), bool)))]
@@ -173,8 +176,9 @@ class KnownCell(NamedTuple):
         are = "is" if len(besides) == 1 else "are"
         return f"this explains {', '.join(seen)}; {', '.join(besides)} {are} wrong besides" if besides else ""
 
-    def _at_the_first_step(self) -> Any:
-        """The cotangents with all set to zero but those of the first step's state; None if it is no output."""
+    def _first_step_only(self) -> Any:
+        """The cotangents with all but those of the first step's state set to zero; None if that state is not an
+        output."""
         assert self.found is not None
         if self.problem.is_loss or self.layout.xs.shape[0] == 1:
             return None
@@ -187,11 +191,11 @@ class KnownCell(NamedTuple):
     def _in_layout(self, ours: Any) -> Named:
         if self.found is not None and self.found.gates is not None:
             back = np.argsort(self.found.gates)
-            ours = ours._replace(params=jax.tree.map(lambda v: _permuted(v, back), ours.params))
+            ours = ours._replace(params=jax.tree.map(lambda v: _permute_blocks(v, back), ours.params))
         return self.layout.gradients(ours)
 
     def gates(self, wrong: Named) -> Iterator[Finding]:
-        """Which gates are wrong in some parameter, and which are right in all."""
+        """A finding on the gates that are wrong in some parameter, if others are right in every parameter."""
         gates = CELLS[str(self.problem.cell)].gates
         params, H = self.layout.params, self.layout.initial.h.shape[-1]
         if not gates or any(v.shape[-1] != len(gates) * H for v in jax.tree.leaves(params)):
@@ -214,7 +218,8 @@ class KnownCell(NamedTuple):
             )
 
     def adjoints(self, unit: float) -> tuple[NodeReport, ...]:
-        """The author's adjoints beside those of the right backward pass. Raises BadInput where they do not fit."""
+        """Reports on the author's adjoints, against those of the right backward pass. Raises BadInput if they do not
+        fit."""
         if self.problem.adjoints is None or self.found is None or self.found.variant is not None:
             return ()
         r = self.found.recurrence(paths(self.bars))
@@ -226,7 +231,9 @@ class KnownCell(NamedTuple):
         known = _with_gates(nodes, CELLS[str(self.problem.cell)].gates)
         for name in given:
             if name not in known:
-                raise BadInput(f"{self.problem.name}: adjoints names {name!r}; {r.cell.name} has {', '.join(known)}")
+                raise BadInput(
+                    f"{self.problem.name}: adjoints has the unknown name {name!r}; {r.cell.name} has {', '.join(known)}"
+                )
         return tuple(self._adjoint(name, given[name], known[name], unit) for name in known if name in given)
 
     def _adjoint(self, name: str, given: Any, right: np.ndarray, unit: float) -> NodeReport:
@@ -240,12 +247,12 @@ class KnownCell(NamedTuple):
         size = float(np.max(np.abs(right), initial=0.0)) or 1.0
         errors = min((np.abs(given.transpose(np.argsort(p)) - right) / size for p in orders), key=np.max)
         by_step = np.max(errors.reshape(len(right), -1), axis=1, initial=0.0)
-        # Half of the digits, as everywhere in the diagnosis: an adjoint that is wrong is off by far more.
+        # Half of the digits, as in the whole diagnosis: the error of a wrong adjoint is far larger.
         return NodeReport(name, tuple(map(float, by_step)), tuple(bool(e > unit**0.5) for e in by_step))
 
 
 def _with_gates(nodes: Any, gates: str) -> dict[str, np.ndarray]:
-    """The named values by name, and the gates' blocks of pre-activations as a_i, a_f … before them."""
+    """The named values by name, preceded by the gates' blocks of the pre-activations as a_i, a_f …"""
     known = nodes._asdict()
     if gates:
         blocks = zip(gates, np.split(known["a"], len(gates), -1), strict=True)
@@ -253,7 +260,7 @@ def _with_gates(nodes: Any, gates: str) -> dict[str, np.ndarray]:
     return known
 
 
-def _permuted(v: np.ndarray, order: Any) -> np.ndarray:
+def _permute_blocks(v: np.ndarray, order: Any) -> np.ndarray:
     blocks = np.split(v, len(order), axis=-1)
     return np.concatenate([blocks[k] for k in order], axis=-1)
 

@@ -1,7 +1,7 @@
-"""What a wrong gradient looks like beside the right one: tests that need no dictionary and no known cell.
+"""Finds simple relations between a wrong gradient and the right one, without a dictionary or a known cell.
 
-Each is a relation that would give the claim from the truth. It counts only if it says how the elements that are wrong
-came to be: what holds of the truth as well (a symmetric array is its own transpose) explains nothing.
+Each relation would give the claim if applied to the truth. It counts only if it explains the elements that are wrong: a
+relation that also holds for the truth itself (a symmetric array is its own transpose) explains nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ Named = Mapping[str, np.ndarray]
 def symptoms(
     problem: Problem, claimed: Named, truth: Named, wrong: Named, outputs: Named, unit: float
 ) -> Iterator[Finding]:
-    """Every simple relation between the claim and the truth, both by path, in arithmetic of this unit roundoff.
+    """Findings on every simple relation between the claim and the truth, both by path; `unit` is the unit roundoff.
 
-    `wrong` tells which elements are; `outputs` are the function's, by path: an activation's derivative may hide there.
+    `wrong` holds the mask of wrong elements. `outputs` are the function's outputs by path: a missing factor may be the
+    derivative of an activation of one of them.
     """
     paths_wrong = [path for path in claimed if path in truth and np.any(wrong[path])]
     finite = [path for path in paths_wrong if np.isfinite(claimed[path]).all() and np.isfinite(truth[path]).all()]
@@ -37,23 +38,27 @@ def symptoms(
             moved[path] = next((found for way in ways if (found := [*way])), [])
     moved = {path: found for path, found in moved.items() if found}
     exact = len(factors) + len(moved) == len(paths_wrong)
-    for kind, sentence in (*_scales(problem, sides, factors), *(_said(path, found) for path, found in moved.items())):
+    for kind, sentence in (
+        *_scales(problem, sides, factors),
+        *(_combine(path, found) for path, found in moved.items()),
+    ):
         yield Finding(kind, sentence, exact=exact)
 
 
 class _Sides:
-    """A claim that is wrong somewhere, and the truth: what explains the one from the other?"""
+    """A claim that is wrong somewhere, beside the truth."""
 
     def __init__(self, claim: np.ndarray, right: np.ndarray, wrong: np.ndarray, unit: float) -> None:
         self.claim, self.right = (np.asarray(v, dtype=np.float64) for v in (claim, right))
         self.wrong = np.broadcast_to(wrong, self.claim.shape)
         self.digits = unit**0.5
-        """Half of the digits of the arithmetic: chance does not agree to so many, and rounding leaves them."""
+        """Tolerance of half the arithmetic's digits: chance does not agree to so many, and rounding does not destroy so
+        many."""
         self.noise = unit * 1000
 
     def explained_by(self, given: np.ndarray, wanted: np.ndarray | None = None) -> bool:
-        """Whether `given` is the claim (or what else is wanted) to half of the digits, and nearer to it than the truth
-        is: a thousand times as a whole, ten times in every element that is wrong."""
+        """Whether `given` equals the claim (or `wanted`) to half of the digits, and is nearer to it than the truth is:
+        a thousand times nearer as a whole, ten times in every wrong element."""
         claim = self.claim if wanted is None else wanted
         if given.shape != claim.shape or not claim.size:
             return False
@@ -67,12 +72,12 @@ class _Sides:
         )
 
     def same(self, a: np.ndarray, b: np.ndarray) -> bool:
-        """Whether two parts of the claim or of the truth agree to half of the digits, as parts of the whole."""
+        """Whether two parts of the claim or the truth agree to half of the digits, relative to the whole."""
         size = max(float(np.max(np.abs(self.claim))), float(np.max(np.abs(self.right))))
         return bool(a.shape == b.shape and np.all(np.abs(a - b) <= self.digits * size))
 
     def varies(self) -> bool:
-        """Whether elements differ, in the claim and in the truth: equal ones are the same wherever they are moved."""
+        """Whether elements differ, in both the claim and the truth: moving equal elements about changes nothing."""
         return all(v.size > 1 and not self.same(v, np.full_like(v, v.flat[0])) for v in (self.claim, self.right))
 
 
@@ -80,9 +85,9 @@ class _Sides:
 
 
 def _factors(sides: Mapping[str, _Sides]) -> dict[str, float]:
-    """By which number a claim is the truth multiplied, where it is, and where that says something: one element is
-    always a multiple of another, so there must be several that are not zero, or another input with the same factor.
-    That nothing arrives at all is plain of one."""
+    """By path, the factor by which a claim is a multiple of the truth, where that tells something. One element is
+    always a multiple of another, so there must be several nonzero ones, or another input with the same factor. A
+    gradient that is all zero counts even with one element."""
     found, many = {}, set()
     for path, side in sides.items():
         norm = float(np.sum(side.right * side.right))
@@ -109,7 +114,7 @@ def _scales(problem: Problem, sides: Mapping[str, _Sides], factors: Mapping[str,
 
 
 def _number(k: float) -> str:
-    """To six digits; what is nearly one by its distance from one."""
+    """The number to six digits; a number close to one is written by its distance from one."""
     return f"{k:.6g}" if f"{k:.6g}" != "1" else f"1 {'+' if k > 1 else '-'} {abs(k - 1):.2g}"
 
 
@@ -121,10 +126,10 @@ def _times(k: float, problem: Problem) -> str:
 
 
 def _likely(problem: Problem) -> Iterator[tuple[float, str]]:
-    """Factors that gradients are wrong by, with the likely reason; sizes of the inputs' axes among them."""
+    """Common wrong factors of gradients with the likely reason, including the sizes of the inputs' axes."""
     yield -1.0, "the sign"
-    yield 2.0, "a factor 2 too much, as of a square or of a term added twice"
-    yield 0.5, "a factor ½ too much, as of ½(y − t)² without the half in the loss"
+    yield 2.0, "a surplus factor 2, as from a square or a term added twice"
+    yield 0.5, "a surplus factor ½, as from ½(y − t)² when the loss has no ½"
     sizes: dict[int, str] = {}
     for path, value in paths(problem.inputs).items():
         for axis, size in enumerate(np.shape(value)):
@@ -144,15 +149,15 @@ def _likely(problem: Problem) -> Iterator[tuple[float, str]]:
 # --------------------------------------------------------------------------------------------- elements moved about
 
 
-def _said(path: str, found: list[tuple[str, str]]) -> tuple[str, str]:
-    """Kind and sentence; where several relations hold, they are the same on this problem."""
+def _combine(path: str, found: list[tuple[str, str]]) -> tuple[str, str]:
+    """The kind and the sentence of a finding; further relations that hold are named as equal on this problem."""
     (kind, first), *others = found
     also = next((f", or (the same here) {text}" for other, text in others if other != kind), "")
     return kind, f"the gradient of {path} {first}{also}"
 
 
 def _rearranged(path: str, side: _Sides, truth: Named) -> Iterator[tuple[str, str]]:
-    """(kind, what the gradient is said to be) of every rearrangement of the truth that is the claim."""
+    """(kind, predicate of the gradient) for every rearrangement of the truth that equals the claim."""
     claim, right = side.claim, side.right
     if not side.varies():
         return
@@ -164,7 +169,7 @@ def _rearranged(path: str, side: _Sides, truth: Named) -> Iterator[tuple[str, st
     if claim.ndim >= 1 and side.explained_by(right[::-1]):
         yield "reversed", "is reversed along axis 0" + " (time?)" * (claim.ndim > 2)
     for axis, by in itertools.product(range(claim.ndim), (1, -1)):
-        if claim.shape[axis] > 2 and any(side.explained_by(moved) for moved in _shifted(claim, right, axis, by)):
+        if claim.shape[axis] > 2 and any(side.explained_by(moved) for moved in _shifts(claim, right, axis, by)):
             yield "shifted", f"is shifted along axis {axis}, one {'late' if by == 1 else 'early'}"
     for axis, blocks in itertools.product(reversed(range(claim.ndim)), (4, 3, 2)):
         order = _blocks(side, axis, blocks)
@@ -177,8 +182,9 @@ def _rearranged(path: str, side: _Sides, truth: Named) -> Iterator[tuple[str, st
             yield "another's", f"is that of {other}"
 
 
-def _shifted(claim: np.ndarray, right: np.ndarray, axis: int, by: int) -> Iterator[np.ndarray]:
-    """The truth moved along the axis; at the end that is left empty it wraps around, is zero, or stays."""
+def _shifts(claim: np.ndarray, right: np.ndarray, axis: int, by: int) -> Iterator[np.ndarray]:
+    """The truth moved along the axis by `by`, three ways: it wraps around, or the vacated end is zero, or it keeps its
+    values."""
     moved, end = np.roll(right, by, axis), [slice(None)] * right.ndim
     end[axis] = slice(0, 1) if by == 1 else slice(-1, None)
     yield moved
@@ -189,8 +195,8 @@ def _shifted(claim: np.ndarray, right: np.ndarray, axis: int, by: int) -> Iterat
 
 
 def _blocks(side: _Sides, axis: int, count: int) -> list[int] | None:
-    """Which block of the truth each block of the claim is; None where one is none of them or could be several, or
-    nothing is moved."""
+    """For each block of the claim, which block of the truth it is; None if one matches no block or several, or if none
+    has moved."""
     if side.claim.shape[axis] % count:
         return None
     theirs, ours = np.split(side.claim, count, axis), np.split(side.right, count, axis)
@@ -204,7 +210,8 @@ def _blocks(side: _Sides, axis: int, count: int) -> list[int] | None:
 
 
 def _activation(side: _Sides, outputs: Named) -> Iterator[tuple[str, str]]:
-    """A factor that is, element by element, the derivative of an activation of which an output is the value."""
+    """Findings on a factor that is missing or surplus and equals, element by element, the derivative of an activation
+    whose value is one of the outputs."""
     for name, y in outputs.items():
         for slope, what in (
             (1 - y * y, f"1 − y² of y = output {name or 'y'}"),
@@ -217,12 +224,12 @@ def _activation(side: _Sides, outputs: Named) -> Iterator[tuple[str, str]]:
                 if side.explained_by(side.claim * factor, side.right):
                     yield "activation", f"lacks the factor {what}"
                 if side.explained_by(side.right * factor):
-                    yield "activation", f"has the factor {what} too much"
+                    yield "activation", f"has the surplus factor {what}"
 
 
 def _penalty(path: str, side: _Sides, value: np.ndarray) -> Iterator[tuple[str, str]]:
-    """A multiple of the input itself that is missing or too much: 2λ·w is the gradient of a penalty λ·Σw², and what
-    normalising w projects out is such a multiple too."""
+    """Findings on a missing or surplus multiple of the input itself: the gradient 2λ·w of a penalty λ·Σw², or the
+    multiple of w that normalising w projects out."""
     value = np.asarray(value, dtype=np.float64)
     norm = float(np.sum(value * value))
     if norm == 0 or np.count_nonzero(value) < 2:
@@ -231,4 +238,4 @@ def _penalty(path: str, side: _Sides, value: np.ndarray) -> Iterator[tuple[str, 
     if side.explained_by(side.right + k * value):
         what = f"{abs(k):.6g} times {path} itself"
         why = "(a penalty on its size, or its normalisation?)"
-        yield "penalty", f"lacks {what} {why}" if k < 0 else f"has {what} too much {why}"
+        yield "penalty", f"lacks {what} {why}" if k < 0 else f"has a surplus of {what} {why}"

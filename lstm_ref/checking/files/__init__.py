@@ -1,1 +1,1 @@
-"""Derivation files: plain Python files that hold a claim."""
+"""Derivation files: plain Python files that contain a claim."""

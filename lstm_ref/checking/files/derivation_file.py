@@ -1,6 +1,8 @@
-"""A derivation file: plain Python that defines inputs, a function and its hand-written gradient, under fixed names.
+"""Loads a derivation file: plain Python that defines inputs, a function and its hand-written gradient, under fixed
+names.
 
-Whatever its code does, it does at home (`checking.home`), and whatever goes wrong in it is one line with its place.
+The file's code runs with its own folder on the path (`checking.home`), and every error in it is reported in one line
+with its place.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ _PACKAGE = Path(__file__).parents[2]
 def load(target: str, seed: int = 0) -> list[Problem]:
     """The problems of FILE, or the one of FILE::NAME, where NAME is a class in the file that holds the definitions.
 
-    A file that defines `inputs` itself is one problem, and one whose `problem` was made by `lstm_ref.torch_function` or
-    `lstm_ref.custom_vjp` is that; else every class with `inputs` is one. Raises BadInput.
+    A file that defines `inputs` is one problem. So is a file whose `problem` was made by `lstm_ref.torch_function` or
+    `lstm_ref.custom_vjp`. In any other file, every class with `inputs` is a problem. Raises BadInput.
     """
     file, _, name = target.partition("::")
     path = Path(file)
@@ -51,7 +53,7 @@ def _problems(path: Path, name: str, module: ModuleType, home: Home, seed: int) 
     if name:
         namespace = getattr(module, name, None)
         if namespace is None:
-            raise BadInput(f"{path}: nothing is called {name!r}")
+            raise BadInput(f"{path}: the file defines nothing called {name!r}")
         return [_problem(f"{path.stem}::{name}", path, namespace, home, seed)]
     made = getattr(module, "problem", None)
     if isinstance(made, Problem):
@@ -84,8 +86,8 @@ def _require_file(path: Path) -> None:
 
 
 def _import(path: Path, home: Home) -> ModuleType:
-    """The module, under a name that no other has. It stays in `sys.modules`, where dataclasses and pickle look for the
-    module of a class."""
+    """Import the file under a name that no other module has. The module stays in `sys.modules`, where dataclasses and
+    pickle look for the module of a class."""
     place = hashlib.sha256(str(home.file).encode(errors="replace")).hexdigest()[:12]
     unique = PREFIX + re.sub(r"\W", "_", f"{path.stem}_{place}")
     spec = importlib.util.spec_from_file_location(unique, path)
@@ -101,7 +103,7 @@ def _import(path: Path, home: Home) -> ModuleType:
         raise
     except BaseException as error:
         sys.modules.pop(module.__name__, None)
-        raise BadInput(f"{path}: cannot be imported: {_told(error, path)}") from error
+        raise BadInput(f"{path}: cannot be imported: {_describe(error, path)}") from error
     return module
 
 
@@ -111,7 +113,7 @@ def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Pr
     fields: dict[str, Any] = {key: getattr(namespace, key) for key in FIELDS if hasattr(namespace, key)}
     inputs: Any = namespace.inputs
     if callable(inputs):
-        inputs = _drawn(name, path, inputs, seed)
+        inputs = _draw_inputs(name, path, inputs, seed)
     if "nodes" in fields and not (
         isinstance(fields["nodes"], (list, tuple)) and all(isinstance(n, str) for n in fields["nodes"])
     ):
@@ -119,17 +121,17 @@ def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Pr
     return _at_home(problem(inputs, name=name, **fields), home)
 
 
-def _drawn(name: str, path: Path, inputs: Callable[[np.random.Generator], Any], seed: int) -> Any:
+def _draw_inputs(name: str, path: Path, inputs: Callable[[np.random.Generator], Any], seed: int) -> Any:
     try:
         return inputs(np.random.default_rng(seed))
     except (LstmRefError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise BadInput(f"{name}: inputs(generator) fails: {_told(error, path)}") from error
+        raise BadInput(f"{name}: inputs(generator) fails: {_describe(error, path)}") from error
 
 
 def _at_home(found: Problem, home: Home) -> Problem:
-    """The problem, whose functions find their neighbours whenever they are called."""
+    """The problem, with functions that find the file's neighbouring modules whenever they are called."""
     functions = {key: getattr(found, key, None) for key in ("function", *FUNCTIONS)}
     changes: dict[str, Any] = {key: home.at_home(f) for key, f in functions.items() if callable(f)}
     if found.other_convention is not None:
@@ -142,8 +144,8 @@ def _at_home(found: Problem, home: Home) -> Problem:
 
 @contextmanager
 def naming_lines(target: str) -> Iterator[None]:
-    """For calls that run a derivation file's code: a failure of that code is BadInput with its file and line, whatever
-    class of error it is; a failure of this package's is raised as it came."""
+    """Around calls that run a derivation file's code: turns any failure of that code into BadInput with its file and
+    line. Failures of this package pass through unchanged."""
     path = Path(target.partition("::")[0])
     try:
         yield
@@ -159,16 +161,17 @@ def naming_lines(target: str) -> Iterator[None]:
     except BaseException as error:
         if not _is_theirs(error, path):
             raise
-        raise BadInput(f"{path.stem}: its code fails: {_told(error, path, whole=True)}") from error
+        raise BadInput(f"{path.stem}: its code fails: {_describe(error, path, whole=True)}") from error
 
 
-def _told(error: BaseException, path: Path, whole: bool = False) -> str:
-    """The error in one line, with the line of the user's code that it came through."""
+def _describe(error: BaseException, path: Path, whole: bool = False) -> str:
+    """The error in one line, with the line of the user's code that raised it."""
     return f"{type(error).__name__}: {text_of(error)}{_place(error, path, whole)}"
 
 
 def _place(error: BaseException, path: Path, whole: bool = False) -> str:
-    """ " (line 3)" of the user's file, or " (helper.py, line 3)" of one beside it, where that is where it happened."""
+    """The place of an error: " (line 3)" of the user's file, or " (helper.py, line 3)" of a file beside it; empty if
+    neither."""
     at = [(f.filename, f.lineno) for f in _frames(error) if _is_beside(f.filename, path)]
     if isinstance(error, SyntaxError) and error.filename and _is_beside(error.filename, path):
         at.append((error.filename, error.lineno))
@@ -179,7 +182,7 @@ def _place(error: BaseException, path: Path, whole: bool = False) -> str:
 
 
 def _frames(error: BaseException | None) -> list[traceback.FrameSummary]:
-    """Of an error and, after them, of what caused it."""
+    """The frames of an error, followed by those of its causes."""
     found: list[traceback.FrameSummary] = []
     while error is not None:
         found += traceback.extract_tb(error.__traceback__)
@@ -192,7 +195,7 @@ def _is_beside(file: str, path: Path) -> bool:
 
 
 def _is_theirs(error: BaseException, path: Path) -> bool:
-    """Whether it happened in the user's code or below it, and not in this package's."""
+    """Whether the error was raised in the user's code or in code that it called, not in this package's."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_beside(frame.filename, path):
             return True

@@ -1,1 +1,1 @@
-"""The gradient by the oracles."""
+"""The true gradient, as the oracles give it."""

@@ -1,4 +1,4 @@
-"""The oracles' answers to a problem: of every element, or of large problems along random directions."""
+"""The oracles' answers to a problem: for every element or, for large problems, along random directions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lstm_ref.oracles.estimate import is_traceable
 from lstm_ref.oracles.reverse import pullback, reverse
 from lstm_ref.oracles.torch_autograd import torch_estimator
 
-# Oracles that need one or more evaluations an element; larger problems are checked along random directions instead.
+# These oracles need one or more evaluations per element; they check larger problems along random directions instead.
 BY_ELEMENT = {"balls", "complex", "forward", "differences"}
 BY_RULES = {"reverse", "forward"}
 BY_VALUES = {"balls", "complex"}
@@ -31,7 +31,8 @@ DIRECTIONS = 4
 
 
 def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
-    """The oracles to ask, of those named or of all, and why any are left out. Raises BadInput for an unknown name."""
+    """The oracles to ask, out of those named or all, and why others are left out. Raises BadInput for an unknown
+    name."""
     names = tuple(ORACLES) if oracles is None else tuple(oracles)
     for name in names:
         if name not in ORACLES:
@@ -43,39 +44,40 @@ def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tup
     is_jax = is_traceable(problem.function, problem.inputs)
     if is_very_large(problem):
         few = len(jax.tree.leaves(problem.inputs)) <= MANY_DIRECTED
-        # A graph is ours, so it does not judge alone where values can be asked along a few directions.
+        # The tracer is our own code, so it does not judge alone if values can be checked along a few directions.
         asked = ("reverse",) if is_jax else ("trace", "differences") if few else ("trace",)
         why = (
-            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, {asked[0]} alone "
-            "compares every one; name this oracle to ask it too"
+            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, only {asked[0]} "
+            "is asked, which compares every element; name this oracle to ask it too"
         )
         return asked, [(name, why) for name in names if name not in asked]
-    # Of JAX code reverse mode sees every element, and of few elements so do all.
+    # For JAX code, reverse mode sees every element; for a few elements, every oracle does.
     return tuple(name for name in names if name != "trace" or (is_large(problem) and not is_jax)), []
 
 
 class Answer(NamedTuple):
-    """An oracle's gradients by path, of every element or along directions, as float64 arrays or balls; its doubt."""
+    """An oracle's gradients by path, for every element or along directions, as float64 arrays or balls, and its own
+    error."""
 
     gradients: dict[str, Any]
     doubt: dict[str, Any]
     at_kink: bool
     directions: dict[str, np.ndarray] | None
-    """Where the oracle was asked along directions: (DIRECTIONS, ...) for every path."""
+    """By path, the directions (DIRECTIONS, ...) in which the oracle was asked, if it was."""
 
 
 class Truth(NamedTuple):
-    """What the oracles say, and which could not be asked, and why."""
+    """The oracles' answers, and the names of those that could not be asked, with the reason."""
 
     answers: dict[str, Answer]
     skipped: tuple[tuple[str, str], ...]
 
     @property
     def decisive(self) -> set[str]:
-        """The sharpest oracle that uses values only decides, if it saw every element.
+        """The oracles that decide: the sharpest oracle that uses only values, if it saw every element.
 
-        If it went along directions, whatever saw every element decides with it. Without such an oracle all decide
-        together.
+        If that oracle used directions, the oracles that saw every element decide with it. Without an oracle that uses
+        only values, all decide together.
         """
         for name in ("balls", "complex"):
             if name in self.answers:
@@ -84,7 +86,7 @@ class Truth(NamedTuple):
         return set(self.answers)
 
     def gradients(self) -> dict[str, np.ndarray] | None:
-        """The gradients by path, in floats, of the sharpest oracle that saw every element; None without one."""
+        """The gradients by path, in floats, of the sharpest oracle that saw every element; None if none did."""
         decisive = self.decisive
         for name in (*(n for n in self.answers if n in decisive), *self.answers):
             if self.answers[name].directions is None:
@@ -96,21 +98,22 @@ class Truth(NamedTuple):
 
     @property
     def at_kink(self) -> bool:
-        """Balls see every comparison of equal numbers; differences may take a bend for a kink."""
+        """Whether a kink lies at the inputs. Balls see every comparison of equal numbers; differences, which may
+        mistake a bend for a kink, count only if balls do not decide."""
         return any(a.at_kink for name, a in self.answers.items() if name == "balls" or "balls" not in self.decisive)
 
 
 def ask_oracles(
     problem: Problem, cotangents: Any, wanted: list[str], oracles: Iterable[str] | None, digits: int, seed: int
 ) -> Truth:
-    """Every oracle, or those named, about the `wanted` paths. Raises BadInput for an unknown name, and where none can
-    be asked."""
+    """Ask every oracle, or those named, about the `wanted` paths. Raises BadInput for an unknown name, or if no oracle
+    applies."""
     names, left_out = oracles_to_ask(problem, oracles)
     if problem.definition is not None:
         found = ask_definition(problem, cotangents, digits)
     else:
         found = _ask(names, problem, cotangents, digits, seed, wanted)
-        if not found.answers and oracles is None:  # what sees all of a large problem cannot be asked
+        if not found.answers and oracles is None:  # the one oracle that sees all of a large problem cannot be asked
             others = _ask(tuple(n for n, _ in left_out), problem, cotangents, digits, seed, wanted)
             found, left_out = Truth(others.answers, found.skipped + others.skipped), []
     found = found._replace(skipped=(*left_out, *found.skipped))
@@ -136,10 +139,10 @@ def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int,
 def ask(
     name: str, problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str], judges: bool = True
 ) -> Answer:
-    """One oracle's answer; of the `wanted` paths alone where it goes along directions.
+    """One oracle's answer; only for the `wanted` paths if it uses directions.
 
-    Autodiff that `judges` is taken of the function's values: a derivative rule of the user's must not be its own judge.
-    Raises CannotEvaluate, also where the function fails at the oracle's own inputs, which are float64.
+    If `judges`, autodiff ignores the user's derivative rules: a rule must not be its own judge. Raises CannotEvaluate,
+    also if the function fails at the oracle's own inputs, which are float64.
     """
     try:
         return _answer_of(name, problem, cotangents, digits, seed, wanted, judges)
@@ -155,7 +158,7 @@ def _answer_of(
     oracle: Callable[..., Estimate] = ORACLES[name]
     extra = {"digits": digits} if name == "balls" else {}
     if problem.single and name in FLOAT64_ALONE:
-        raise CannotEvaluate("JAX can trace the function in float32 alone")
+        raise CannotEvaluate("JAX can trace the function only in float32")
     function = problem.function
     inputs = jax.tree.map(lambda v: np.asarray(v, np.float32 if problem.single else np.float64), problem.inputs)
     if judges and name in BY_RULES and has_rules_of_its_own(problem):
@@ -170,7 +173,7 @@ def _answer_of(
 
 
 def has_rules_of_its_own(problem: Problem) -> bool:
-    """Whether the function is JAX code with derivative rules of the user's in it, or with a stop_gradient."""
+    """Whether the function is JAX code that contains derivative rules of the user's, or a stop_gradient."""
     if not is_traceable(problem.function, problem.inputs):
         return False
     with x64():
@@ -178,15 +181,15 @@ def has_rules_of_its_own(problem: Problem) -> bool:
 
 
 def directions_of(problem: Problem, seed: int, wanted: list[str]) -> dict[str, np.ndarray]:
-    """Random directions (DIRECTIONS, ...) by path. No two numbers are alike: along ±1 two elements that are exchanged
-    would show in every second direction only."""
+    """Random directions (DIRECTIONS, ...) by path. All numbers differ: with entries of ±1, two exchanged elements would
+    show only in every second direction."""
     rng, known = np.random.default_rng(seed), paths(problem.inputs)
     shapes = {p: (DIRECTIONS, *np.shape(known[p])) for p in wanted}
     return {p: rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape) for p, shape in shapes.items()}
 
 
 def _along(function: Callable[[Any], Any], inputs: Any, directions: dict[str, np.ndarray]) -> Callable[[Any], Any]:
-    """The function of step lengths t[path] (DIRECTIONS,) along the directions, in any arithmetic."""
+    """The function of the step lengths t[path] (DIRECTIONS,) along the directions, in any arithmetic."""
     places = {id(leaf): path for path, leaf in paths(inputs).items()}
 
     def moved(t: dict[str, Any]) -> Any:
@@ -208,7 +211,7 @@ def _answer(estimate: Estimate) -> Answer:
 
 
 def ask_definition(problem: Problem, cotangents: Any, digits: int) -> Truth:
-    """A declared estimator is held to its definition: autodiff of a function that cuts where the author cuts."""
+    """The truth for a declared estimator: autodiff of its definition, which cuts where the author cuts."""
     definition = problem.definition
     assert definition is not None
     answers, skipped = {}, []

@@ -1,1 +1,1 @@
-"""The claim beside the truth: what rounding explains, and what it does not."""
+"""Compares the claim with the truth: what rounding explains, and what it does not."""

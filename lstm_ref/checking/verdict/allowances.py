@@ -1,18 +1,19 @@
-"""Where a claim is off by little, what else may it be but a mistake? Each cause is measured, and allowed for in turn.
+"""A claim that is slightly off may have another cause than a mistake. Each cause is measured and allowed for in turn.
 
-1. *Large numbers on the way*: the model of the noise floor knows of none. What one unit in the last place of inputs and
-   cotangents changes shows them, as it does for low precision (`verdict.floor`, way 3). Where the claim runs in balls
-   its equations are judged there, and its numbers may lose all that the derived floor bounds.
-2. *Constants that are rounded in two ways*, 2/3 here and a division by 3 there. In balls, forward and claim are
-   evaluated again with every constant moved (`arithmetic.constants`); by what the difference of the two changes, the
-   rounding of constants explains a difference. A constant that is computed is off by more than its own rounding:
-   1/np.sqrt(2·np.pi), by four operations, by 2.5 units, and the same written otherwise by as many to the other side.
-   ROUNDED units are allowed each; and an error that is far smaller than any rounding would make it is none of it.
-3. *A loop that stops at a tolerance*, and a gradient that is derived as if it did not: the error falls with it.
-4. *Less than the inputs' precision inside*: buffers of float32 in float64 code. The noise of the claim's values tells.
+1. *Large numbers on the way*: the model of the noise floor ignores them. The change of the claim by one unit in the
+   last place of inputs and cotangents reveals them, as it does for low precision (`checking.floor`, way 3). If the
+   claim runs in balls, its equations are judged there, and its numbers may lose all that the derived floor bounds.
+2. *Constants rounded in two ways*, such as 2/3 in one place and a division by 3 in another. Forward and claim are
+   evaluated again in balls with every constant moved (`arithmetic.constants`); the change of their difference tells how
+   much the rounding of constants explains. A computed constant is off by more than its own rounding:
+   1/np.sqrt(2·np.pi), of four operations, by 2.5 units, and another formula for it by as many in the other direction.
+   So each constant is allowed ROUNDED units. An error far smaller than any rounding would make it is not excused.
+3. *A loop that stops at a tolerance*, with a gradient derived as if it did not: the error falls as the tolerance does.
+4. *Lower precision inside than the inputs'*: buffers of float32 in float64 code. The noise of the claim's values shows
+   it.
 
-The other way round, where the model allows as much as a gradient, or an element of it, is large, cause 1 is the
-sharper look: who agrees by it is right, and who is far off by it is undecided.
+Conversely, the model may allow as much as a whole gradient, or as one of its elements, is large. Then the measurement
+of cause 1 is sharper: a claim that agrees within it is right, and one that is far outside it is undecided.
 """
 
 from __future__ import annotations
@@ -40,37 +41,39 @@ from lstm_ref.errors import CannotEvaluate, LstmRefError, defect, is_ours
 from lstm_ref.leaves import paths
 
 ROUNDED = 4.0
-"""Unit roundoffs by which a constant may be off: its own, and those of up to three operations that made it."""
+"""Unit roundoffs by which a constant may be off: its own rounding, and those of up to three operations that made it."""
 TOO_SMALL = 1e-9
-"""Part of what rounded constants can explain, below which an error is not theirs: by chance one in 1e9 is."""
+"""An error below this part of what rounded constants can explain has another cause: rounding makes one so small by
+chance once in 1e9."""
 SECOND_ORDER = 2.0**-51
-"""Of what they can explain to first order. 0.1 and 2/3 are rounded by the same part of themselves, one up, one down: to
-first order 1 / 0.1 / 15 is 2 / 3."""
+"""Second-order effect of rounded constants, relative to the first-order one. 0.1 and 2/3 are rounded by the same
+relative amount, one up, one down, so to first order 1 / 0.1 / 15 is 2 / 3."""
 DIGITS, SIZE = 40, 1e-15
-"""Of the differences with moved constants, and by how many unit roundoffs they are moved: far above the truncation,
-1e-40, and so little that the change is linear in it."""
+"""Digits of the differences with moved constants, and the number of unit roundoffs by which constants are moved: far
+above the truncation, 1e-40, and so few that the change is linear in them."""
 IS_ROUNDING = 0.01
-"""Relative change of a claim at inputs moved by 1e-6, above which it is no smooth function of them but rounding."""
+"""Relative change of a claim at inputs moved by 1e-6, above which the claim is rounding and no smooth function of
+them."""
 BLURRED = 1e-2
-"""Part of an element that may be missing unseen, above which it is looked at more closely."""
+"""If more than this part of an element could be missing unseen, the input is judged again by a measured floor."""
 FAR = 1e3
-"""Times what was measured: a right claim is off by less, whatever its roundings."""
+"""Multiple of the measured floor that no right claim reaches, whatever its roundings."""
 EXPLAINABLE = 1e-6
-"""Relative to the largest element: a larger error is not that of rounded constants, float32 among them."""
+"""Errors above this part of the largest element do not come from rounded constants, not even in float32."""
 
 
 SHARPER, STEP = 1e-10, 1e-3
-"""By what tolerances are multiplied, and by what at least an error must be that comes of them: a loop that converges
-linearly stops that much later, and one that converges quadratically more."""
+"""The factor on tolerances, and the factor by which an error that comes from them must at least fall. In a loop that
+converges linearly it falls by the same factor, in one that converges quadratically by more."""
 STOPS_EARLY = (
-    "right but for a tolerance in the code, at which a loop stops: with a smaller one forward and claim agree to more "
-    "digits"
+    "right but for a tolerance in the code, at which a loop stops: with a smaller tolerance, forward and claim agree "
+    "to more digits"
 )
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a claim was judged with."""
+    """The claim, the truth and the options of a judgement."""
 
     problem: Problem
     cotangents: Any
@@ -83,7 +86,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """On every input, with what was allowed; and what is to be said of it."""
+    """The verdict on every input, the floor that was used, and remarks for the report."""
 
     by_input: dict[str, Judged]
     floor: str
@@ -93,17 +96,17 @@ class Verdicts:
 
     @property
     def reports(self) -> list[InputReport]:
-        """Of every input, in the claim's order."""
+        """Reports on every input, in the claim's order."""
         return [judged.report for judged in self.by_input.values()]
 
     @property
     def wrong(self) -> dict[str, np.ndarray]:
-        """Which elements are, by path."""
+        """By path, the mask of wrong elements."""
         return {path: judged.wrong for path, judged in self.by_input.items()}
 
     @property
     def right(self) -> bool:
-        """No input is wrong; some may be undecided."""
+        """Whether no input is wrong; some may be undecided."""
         return not any(_is_wrong(j) for j in self.by_input.values())
 
 
@@ -113,28 +116,28 @@ def _is_wrong(judged: Judged) -> bool:
 
 CONSTANTS, TOLERANCES, PRECISION = "constants", "tolerances", "precision"
 CAUSES = frozenset((CONSTANTS, TOLERANCES, PRECISION))
-"""What is looked for where large numbers alone do not explain a difference."""
+"""Causes of a difference that are tried where large numbers alone do not explain it."""
 
 
 def judge_with_allowances(setting: Setting, floors: Floors, causes: frozenset[str] | None = CAUSES) -> Verdicts:
-    """The verdicts, by the strict floor; where it calls a claim wrong, by large numbers on the way and each of these
-    causes, until one makes it right. By the strict floor alone where `causes` is None."""
+    """The verdicts by the strict floor; if it calls the claim wrong, by large numbers on the way and then by each of
+    these causes in turn, until one makes the claim right. With `causes=None`, by the strict floor alone."""
     problem, claimed = setting.problem, setting.claimed
     double = bits(np.float64)
     oracle = modelled(problem, dict(claimed.floats), setting.cotangents, 24 if problem.single else double)
     strict = Allowed(floors.strict.by_input, oracle)
-    found = _zeros_settled(setting, Verdicts(_judge(setting, strict), floors.strict.how))
+    found = _settle_zeros(setting, Verdicts(_judge(setting, strict), floors.strict.how))
     if causes is None:
         return found
-    found = _seen_closer(setting, floors, found)
+    found = _judge_blurred_by_measurement(setting, floors, found)
     if found.right or not all(np.isfinite(v).all() for v in map(np.asarray, claimed.floats.values())):
         return found
     best = found
     try:
         for attempt in _attempts(setting, floors, strict, found, causes):
             if attempt.right:
-                return _zeros_settled(setting, attempt)
-            # What is wrong beside a mistake is not told as another.
+                return _settle_zeros(setting, attempt)
+            # An excuse for some inputs must not hide a mistake in others.
             best = replace(min(best, attempt, key=_wrong_in), excluded=best.excluded | attempt.excluded)
     except LstmRefError:
         raise
@@ -144,7 +147,7 @@ def judge_with_allowances(setting: Setting, floors: Floors, causes: frozenset[st
 
 
 def _wrong_in(verdicts: Verdicts) -> tuple[int, int]:
-    """Inputs that are wrong, and elements."""
+    """The numbers of wrong inputs and of wrong elements."""
     wrong = [j.report.wrong_elements for j in verdicts.by_input.values() if _is_wrong(j)]
     return len(wrong), sum(wrong)
 
@@ -160,7 +163,7 @@ def _attempts(
     problem, floats = setting.problem, dict(setting.claimed.floats)
     float_bits = least_bits(problem)
     if floors.derived is not None and setting.claimed.balls is not None:
-        # The equations are proven or refuted in balls; no rounding of a right one is beyond what is derived from them.
+        # Balls prove or refute the equations; the rounding of right ones stays within the floor derived from them.
         wide = {k: np.maximum(v, floors.derived[k]) for k, v in strict.floor.items()}
         how = "derived: the claim in balls of float size"
     else:
@@ -170,11 +173,11 @@ def _attempts(
     yield Verdicts(_judge(setting, allowed), how)
     wrong = [path for path, judged in found.by_input.items() if _is_wrong(judged)]
     is_small = _may_be_constants(setting, wrong)
-    constants = _of_constants(setting) if is_small and CONSTANTS in causes else None
+    constants = _constants_explain(setting) if is_small and CONSTANTS in causes else None
     if constants is not None:
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
-    stopping = _of_tolerances(setting, wide) if TOLERANCES in causes else None
+    stopping = _tolerances_explain(setting, wide) if TOLERANCES in causes else None
     if stopping is not None:
         by_tolerance = _judge(setting, Allowed(wide, strict.oracle, stopping))
         yield Verdicts(by_tolerance, how, (STOPS_EARLY,))
@@ -204,12 +207,13 @@ def _attempts(
         yield Verdicts(_judge(setting, Allowed(floor, oracle, constants)), how, (remark,))
 
 
-def _seen_closer(setting: Setting, floors: Floors, verdicts: Verdicts) -> Verdicts:
-    """Where the model allows so much that of an input, or of its smaller elements, nothing is seen.
+def _judge_blurred_by_measurement(setting: Setting, floors: Floors, verdicts: Verdicts) -> Verdicts:
+    """Judges again, by a measured floor, inputs for which the model allows as much as the gradient or its smaller
+    elements.
 
-    The model multiplies the largest numbers of all arrays. What one unit in the last place changes is mostly far less,
-    but no bound: who is as near to the truth as that is right. Who is off by far more, among elements of which the
-    model would let pass anything, is not called right, though not wrong either.
+    The model multiplies the largest numbers of all arrays. The change by one unit in the last place is usually far
+    smaller, but it is not a bound: a claim within it is right; a claim far outside it, in elements where the model
+    would pass anything, is called undecided, not right and not wrong.
     """
     problem, floats = setting.problem, dict(setting.claimed.floats)
     blurred = [p for p, j in verdicts.by_input.items() if _is_blurred(j.report)]
@@ -236,20 +240,22 @@ def _seen_closer(setting: Setting, floors: Floors, verdicts: Verdicts) -> Verdic
 
 
 def _is_blurred(report: InputReport) -> bool:
-    """Nothing is decided, or a large part of some element could be missing unseen, in floats as in balls."""
+    """Whether the input is undecided, or a large part of some element could be missing unseen, in floats and in
+    balls."""
     return report.undecided or (report.right and report.digits_in_balls is None and report.limit_in_floats > BLURRED)
 
 
 def _widened(floors: Floors, strict: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """At least the strict floor, and what was measured, but not more than the derived one."""
+    """The larger of the strict and the measured floor, but at most the derived one."""
     most = floors.derived
     return {k: np.maximum(v, low[k] if most is None else np.minimum(low[k], most[k])) for k, v in strict.items()}
 
 
-def _zeros_settled(setting: Setting, verdicts: Verdicts) -> Verdicts:
-    """Where the truth is zero as far as values tell, and the claim is tiny: is that rounding, or a tiny gradient?
+def _settle_zeros(setting: Setting, verdicts: Verdicts) -> Verdicts:
+    """Decides inputs where the truth is zero as far as values show, and the claim is tiny: rounding, or a tiny
+    gradient?
 
-    A gradient hardly changes at inputs moved by a millionth; rounding is drawn anew.
+    A gradient hardly changes if the inputs move by a millionth; rounding errors change completely.
     """
     in_doubt = [path for path, judged in verdicts.by_input.items() if judged.may_be_zero]
     if not in_doubt:
@@ -278,17 +284,18 @@ def _zeros_settled(setting: Setting, verdicts: Verdicts) -> Verdicts:
 
 
 def _by_constants(judged: Judged, allowed: np.ndarray) -> Judged:
-    """The verdict on an input that is right by what its constants' rounding explains, with the digits that leaves."""
+    """The verdict on an input that is right within the rounding of its constants, with the digits that remain."""
     report = judged.report
     if not report.right or report.digits_in_balls is None or not np.any(allowed):
         return judged
-    if report.digits_in_balls >= DIGITS:  # this input is not touched by them
+    if report.digits_in_balls >= DIGITS:  # constants do not affect this input
         return judged
     return Judged(replace(report, constants=report.digits_in_balls), judged.wrong)
 
 
-def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
-    """By path, what the rounding of constants can explain; None where it explains nothing, or cannot be evaluated."""
+def _constants_explain(setting: Setting) -> dict[str, np.ndarray] | None:
+    """By path, the error that the rounding of constants can explain; None if it explains nothing or cannot be
+    evaluated."""
     balls = setting.answers.get("balls")
     if balls is None or setting.problem.definition is not None:
         return None
@@ -312,16 +319,17 @@ def _of_constants(setting: Setting) -> dict[str, np.ndarray] | None:
                 squares[path] = squares[path] + change**2
     except CannotEvaluate:
         return None
-    # Each constant moves by one unit: all of up to ROWS of them by at most √n times the root of the mean square.
+    # Each constant moves by one unit: together, up to ROWS of them change the result by at most √n times the root mean
+    # square.
     each = ROUNDED * math.sqrt(min(len(counted.column), ROWS))
     allowed = {p: each * np.sqrt(v / rows) for p, v in squares.items()}
     return _in_shape(setting, allowed)
 
 
-def _of_tolerances(setting: Setting, floor: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+def _tolerances_explain(setting: Setting, floor: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
     """By path, the error where it falls in step with the small powers of ten in the code, at which its loops stop; None
-    where none does. What is wrong for another reason stays as wrong as it is. An error that shows in floats is not
-    excused: there a small power of ten is an epsilon that the claim leaves out."""
+    if no error does. Errors of other causes are not reduced. An error that shows in floats is not excused: there, a
+    small power of ten is an epsilon that the claim leaves out."""
     if setting.claimed.balls is None or "balls" not in setting.answers or setting.problem.definition is not None:
         return None
     kept = _numbers_of(setting)
@@ -344,7 +352,7 @@ def _of_tolerances(setting: Setting, floor: Mapping[str, np.ndarray]) -> dict[st
 
 
 def _may_be_constants(setting: Setting, wrong: list[str]) -> bool:
-    """Whether the claim of one of these inputs is off by as little as rounding makes it."""
+    """Whether the claim's error in one of these inputs is as small as rounding makes it."""
     balls = setting.answers.get("balls")
     if balls is None:
         return False
@@ -357,15 +365,15 @@ def _may_be_constants(setting: Setting, wrong: list[str]) -> bool:
 
 
 def _errors(setting: Setting, balls: Answer, path: str) -> np.ndarray:
-    """Of the claim, in balls where it runs in them: of every element, or along the directions."""
+    """The claim's errors, in balls if it runs in them: for every element, or along the directions."""
     claimed: Mapping[str, Any] = setting.claimed.floats if setting.claimed.balls is None else setting.claimed.balls
     with precision(setting.digits + 20):
-        value = _as_asked(as_balls(claimed[path]), balls, path)
+        value = _in_form_of(as_balls(claimed[path]), balls, path)
         return np.abs(midpoints(as_balls(value - as_balls(balls.gradients[path]))))
 
 
-def _as_asked(value: Any, answer: Answer, path: str) -> Any:
-    """A gradient as an answer has it: along directions, its sums."""
+def _in_form_of(value: Any, answer: Answer, path: str) -> Any:
+    """A gradient in the form of an answer: if the answer has directions, its sums along them."""
     if answer.directions is None:
         return value
     along = as_balls(answer.directions[path])
@@ -373,7 +381,7 @@ def _as_asked(value: Any, answer: Answer, path: str) -> Any:
 
 
 def _numbers_of(setting: Setting) -> set[float]:
-    """The numbers of a large problem, which a function of steps along directions meets as if they were constants."""
+    """The input numbers of a large problem, which would look like constants to a function of steps along directions."""
     if not is_large(setting.problem):
         return set()
     directions = directions_of(setting.problem, setting.seed, list(setting.claimed.floats))
@@ -382,7 +390,8 @@ def _numbers_of(setting: Setting) -> set[float]:
 
 
 def _difference(setting: Setting) -> dict[str, Any]:
-    """Claim less truth, in balls, by path; of a claim that does not run in balls, the truth alone is seen to move."""
+    """Claim minus truth, in balls, by path; for a claim that cannot run in balls, zero minus truth, since only changes
+    matter."""
     problem, wanted = setting.problem, list(setting.claimed.floats)
     answer = ask("balls", problem, setting.cotangents, DIGITS, setting.seed, wanted)
     claimed: Mapping[str, Any] = {p: np.zeros(np.shape(v)) for p, v in setting.claimed.floats.items()}
@@ -392,14 +401,14 @@ def _difference(setting: Setting) -> dict[str, Any]:
             read = (jax.tree.map(lambda v: as_balls(v).copy(), t) for t in (problem.inputs, setting.cotangents))
             claimed = paths(evaluate(*read))
         return {
-            path: as_balls(_as_asked(as_balls(claimed[path]), answer, path) - as_balls(answer.gradients[path]))
+            path: as_balls(_in_form_of(as_balls(claimed[path]), answer, path) - as_balls(answer.gradients[path]))
             for path in wanted
         }
 
 
 def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Of every element: along directions, what is allowed to a sum is shared by its elements. Nothing where the claim
-    in balls is off by far less than the rounding of constants makes it."""
+    """The allowance of every element; the allowance of a sum along a direction is shared by its elements. Zero if the
+    claim's error in balls is far smaller than the rounding of constants would make it."""
     balls = setting.answers["balls"]
     found = {}
     for path, most in allowed.items():
@@ -407,12 +416,12 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
             along = balls.directions[path]
             weight = np.min(np.abs(along).sum(axis=tuple(range(1, along.ndim))))
             most = np.full(np.shape(setting.claimed.floats[path]), np.max(most, initial=0.0) / weight)
-        # What is left of the truncation of differences of so many digits is no constant's.
+        # A remainder this small is truncation of the differences, not the effect of a constant.
         sizes = magnitudes(as_balls(balls.gradients[path]))
         size = np.max(sizes, initial=0.0)
         found[path] = np.where(most > 10.0**-DIGITS * size, most, 0.0)
         if balls.directions is None and np.any(found[path]):
-            found[path] = np.maximum(found[path], _of_the_tiny(sizes, size))
+            found[path] = np.maximum(found[path], _explain_tiny_elements(sizes, size))
         doubt = np.max(magnitudes(as_balls(balls.doubt[path])), initial=0.0)
         error = np.max(_errors(setting, balls, path), initial=0.0)
         largest = np.max(found[path], initial=0.0)
@@ -423,9 +432,9 @@ def _in_shape(setting: Setting, allowed: dict[str, np.ndarray]) -> dict[str, np.
     return found
 
 
-def _of_the_tiny(sizes: np.ndarray, largest: float) -> np.ndarray:
-    """What rounded constants explain of elements so small beside the largest that differences of DIGITS digits do not
-    see them change: they are exponentials or powers, and the rounding of an exponent counts as often as it is long."""
+def _explain_tiny_elements(sizes: np.ndarray, largest: float) -> np.ndarray:
+    """The error that rounded constants explain in elements so small beside the largest that differences of DIGITS
+    digits do not see them change. They are exponentials or powers, whose relative error grows with the exponent."""
     tiny = (sizes > 0) & (sizes < 10.0 ** -(DIGITS // 2) * largest)
     logarithm = np.abs(np.log(sizes / largest, where=tiny, out=np.zeros(np.shape(sizes))))
     return np.where(tiny, ROUNDED * math.sqrt(ROWS) * 2.0**-53 * sizes * (1 + logarithm), 0.0)

@@ -1,4 +1,4 @@
-"""Two gradients side by side: how many digits agree, which element is worst, which are beyond what is allowed."""
+"""Compares two gradients: how many digits agree, which element is worst, which errors exceed the allowance."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class Comparison(NamedTuple):
     digits: float
     """−log10 of the largest error, relative to the array's largest element, as far as the oracle can see."""
     limit: float
-    """Relative error of the largest element that the comparison would have let pass: its detection limit."""
+    """Detection limit: the largest error, relative to the largest element, that the comparison would have passed."""
     limit_each: float
-    """The same of any one element, relative to its own size; of those that are not truly zero."""
+    """The detection limit of any one element relative to its own size; elements that are truly zero do not count."""
     zeros: int
-    """Elements that are truly zero, as far as the oracle can see."""
+    """Number of elements that are truly zero, as far as the oracle can see."""
     right: np.ndarray
-    """Bool, in the array's shape: which elements agree within what is allowed for each."""
+    """Bools in the array's shape: which elements agree within their allowance."""
     worst: tuple[int, ...]
-    """Index of the element furthest beyond (or nearest to) what is allowed."""
+    """Index of the element whose error exceeds its allowance most, or comes nearest to it."""
     claimed: str
     expected: str
     error: float
     allowed: float
     seen: int
-    """Elements of which an error as large as the element itself would have been caught."""
+    """Number of elements where an error as large as the element itself would have been caught."""
     allowed_most: float
-    """The largest error that was allowed to any element."""
+    """The largest allowance of any element."""
 
 
 def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparison:
-    """Element by element: right where |claimed − expected| <= doubt + floor + both radii. NaN is never right.
+    """Compares element by element: right where |claimed − expected| <= doubt + floor + both radii. NaN is never right.
 
-    `doubt` is the oracle's own error, `floor` what the claim's arithmetic may lose; each of the gradients' shape
-    or a scalar. Everything agrees where there are no elements.
+    `doubt` is the oracle's own error, `floor` the error that the claim's arithmetic may make; each is a scalar or has
+    the gradients' shape. If there are no elements, everything agrees.
     """
     shape = expected.shape
     each = [np.broadcast_to(as_balls(v), shape).ravel().tolist() for v in (claimed, expected, doubt, floor)]
@@ -77,7 +77,7 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
 
 
 def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor: Any) -> Comparison:
-    """The same of float arrays, whole arrays at a time."""
+    """The same for float arrays, computed on whole arrays at a time."""
     claimed, expected = np.asarray(claimed, np.float64), np.asarray(expected, np.float64)
     shape = expected.shape
     if not expected.size:
@@ -124,7 +124,7 @@ def _largest(values: list[arb]) -> arb:
 
 
 def _excess(error: arb, allowed: arb) -> float:
-    """Orders of magnitude by which the error is beyond what is allowed."""
+    """Orders of magnitude by which the error exceeds the allowance."""
     if not error.is_finite() or (error > 0 and allowed == 0):
         return math.inf
     return -math.inf if error == 0 else _log10(error / allowed)

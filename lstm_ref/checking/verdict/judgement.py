@@ -1,4 +1,5 @@
-"""The verdict on one input: the claim beside every oracle's answer, which oracle decides, and whether any could."""
+"""The verdict on one input: compares the claim with every oracle's answer, and finds which oracle decides, if any
+can."""
 
 from __future__ import annotations
 
@@ -17,29 +18,31 @@ from lstm_ref.checking.verdict.compare import Comparison, compare, compare_float
 from lstm_ref.checking.verdict.pattern import pattern_of
 from lstm_ref.oracles.balls import comparison_precision
 
-# An extrapolated difference estimates its own error, it does not bound it: it counts as disagreeing beyond ten times.
+# An extrapolated difference estimates its own error without bounding it, so it disagrees only beyond ten times the
+# estimate.
 DIFFERENCE_DOUBT = 10.0
-# What is smaller by this than the largest gradient is zero beside it; and by its square than the cotangents, by itself.
+# A gradient this much smaller than the largest gradient counts as zero; so does one smaller than the cotangents by its
+# square.
 ZERO_BESIDE = 1e-3
 
 
 class Claimed(NamedTuple):
-    """What the author's code gave, by path."""
+    """The author's gradients by path, in floats and in balls."""
 
     floats: Mapping[str, np.ndarray]
     balls: Mapping[str, Balls] | None
-    """None where it does not run in balls."""
+    """None if the code does not run in balls."""
 
 
 class Allowed(NamedTuple):
-    """What may be lost without a mistake, by path, each an array of the gradient's shape."""
+    """Errors that right code may make, by path, each an array of the gradient's shape."""
 
     floor: Mapping[str, np.ndarray]
-    """By the claim's arithmetic."""
+    """From the claim's arithmetic."""
     oracle: Mapping[str, np.ndarray]
-    """By that of an oracle that computes in floats."""
+    """From the arithmetic of an oracle that computes in floats."""
     constants: Mapping[str, np.ndarray] | None = None
-    """By the rounding of constants, on either side; None where nothing was allowed for it."""
+    """From the rounding of constants, in the forward or the claim; None if nothing is allowed for it."""
 
 
 class Judged(NamedTuple):
@@ -47,9 +50,9 @@ class Judged(NamedTuple):
 
     report: InputReport
     wrong: np.ndarray
-    """Which elements are."""
+    """The mask of wrong elements."""
     may_be_zero: bool = False
-    """Undecided, but for the question whether the claim is zero but for rounding, as the truth may be."""
+    """Whether the input is undecided only because both truth and claim may be zero but for rounding."""
 
 
 def judge_all(
@@ -60,7 +63,7 @@ def judge_all(
     digits: int,
     cotangent: float = 0.0,
 ) -> dict[str, Judged]:
-    """By path, the verdict on every input, in the claim's order; `cotangent` is the size of the largest."""
+    """By path, the verdict on every input, in the claim's order. `cotangent` is the size of the largest cotangent."""
     found = {path: _judge(path, claimed, allowed, answers, decisive, digits) for path in claimed.floats}
     sizes = (float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values()))
     largest = max(ZERO_BESIDE * cotangent, max(sizes, default=0.0))
@@ -69,12 +72,12 @@ def judge_all(
 
 
 class _Sight(NamedTuple):
-    """What the deciding oracles could see of an input."""
+    """How much of an input the deciding oracles could see."""
 
     seen: int = 0
-    """Elements, or directions, of which an error of their own size would have been caught."""
+    """Number of elements, or directions, in which an error of their own size would have been caught."""
     zero: bool = False
-    """The truth is zero as far as one of them sees; another may have no estimate of its own rounding."""
+    """Whether the truth is zero as far as one of the oracles sees; another may not estimate its own rounding."""
     allowed: float = 0.0
 
 
@@ -96,7 +99,7 @@ def _judge(
     for name, answer in answers.items():
         with comparison_precision(digits):
             doubt: Any = answer.doubt[path] * (DIFFERENCE_DOUBT if name == "differences" else 1)
-            # What computes in floats loses digits of its own, oracle and claim alike.
+            # Any computation in floats loses digits, the oracle's as well as the claim's.
             floor = allowed.floor[path] + constants
             lost = floor if name == "balls" else floor + allowed.oracle[path]
             compared = _compare(value, answer, path, doubt, lost)
@@ -112,7 +115,7 @@ def _judge(
             wrong = max(wrong, int(mask.sum()) if not along else 0)
             if mask.shape == value.shape and not along:
                 pattern_mask |= mask
-            if name in whole or not whole:  # directions say less than every element does
+            if name in whole or not whole:  # directions show less than a comparison of every element
                 digits_floats = min(digits_floats, compared.digits)
             limits.append(_limit_each(compared, answer, value, path))
             zeros = max(zeros, compared.zeros if not along else 0)
@@ -123,7 +126,7 @@ def _judge(
                 digits_balls = min(proven.digits, float(digits))
                 limit_balls = _limit_each(proven, answer, value, path)
         elif name == "differences" and "complex" in decisive and not agrees and not along:
-            # Values do not change as the complex step says: it is the function that is not analytic there.
+            # Values do not change as the complex step says: the function is not analytic there.
             vetoed, wrong = True, max(wrong, int(mask.sum()))
             pattern_mask |= mask
         oracles.append(
@@ -168,9 +171,9 @@ def _seen(before: _Sight, compared: Comparison, value: np.ndarray) -> _Sight:
 
 
 def _undecided(judged: tuple[Judged, _Sight], largest: float, value: np.ndarray, is_proven: bool) -> Judged:
-    """Undecided, where nothing speaks against a claim because nothing could: what is allowed for is as large as the
-    gradient, everywhere, or not one digit agrees. A gradient of zero is decided all the same beside others that are far
-    larger than that, where the claim is zero too."""
+    """Changes a right verdict to undecided if no error could have shown: the allowance is as large as the gradient in
+    every element, or not one digit agrees. A gradient of zero stays decided if the claim is zero too and other
+    gradients are far larger than the allowance."""
     (report, wrong, _), sight = judged
     if not report.right or not report.elements:
         return Judged(report, wrong)
@@ -191,8 +194,8 @@ def _floats(v: np.ndarray) -> np.ndarray:
 def _limit_each(compared: Comparison, answer: Answer, value: np.ndarray, path: str) -> float:
     """The detection limit of any one element, relative to its own size.
 
-    Along a direction at least half of an element's error shows, in a sum that is allowed for as a sum: the smallest
-    element that is claimed decides.
+    Along a direction, at least half of an element's error shows, against the allowance of the whole sum; so the
+    smallest claimed element decides.
     """
     if answer.directions is None:
         return compared.limit_each
@@ -204,7 +207,8 @@ def _limit_each(compared: Comparison, answer: Answer, value: np.ndarray, path: s
 
 
 def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) -> Comparison:
-    """In balls where either is; else in floats, whose one rounding of a difference is far below any floor."""
+    """Compares in balls if either is one; otherwise in floats, where rounding the difference once is far below any
+    floor."""
     expected = answer.gradients[path]
     if answer.directions is not None:
         along = answer.directions[path]
@@ -217,7 +221,7 @@ def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) ->
 
 
 def _contradicts(oracle: OracleReport, report: InputReport) -> bool:
-    """Whether its word is another than the verdict; it does not see an error within what has to be allowed to it."""
+    """Whether the oracle contradicts the verdict. An error within the oracle's own allowance is no contradiction."""
     if oracle.decides or report.undecided or oracle.agrees == report.right or not oracle.limit < 1:
         return False
     found = max((o.error for o in report.oracles if o.decides and not o.agrees), default=math.inf)
@@ -225,7 +229,7 @@ def _contradicts(oracle: OracleReport, report: InputReport) -> bool:
 
 
 def contradictions_in(reports: list[InputReport]) -> list[str]:
-    """An oracle that differs where the deciding one agrees, or the other way round, is worth a word."""
+    """Notes on oracles that contradict the verdict without deciding it."""
     found = []
     for name in dict.fromkeys(o.oracle for r in reports for o in r.oracles):
         differing = [r.name for r in reports for o in r.oracles if o.oracle == name and _contradicts(o, r)]

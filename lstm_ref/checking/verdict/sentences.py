@@ -1,4 +1,4 @@
-"""What a report says beside its verdict: what limits its digits, what could not be decided, what would decide it."""
+"""Sentences of a report beside its verdict: what limits its digits, what is undecided, and what would decide it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lstm_ref.leaves import paths
 
 
 def notes_on(problem: Problem, decisive: set[str], verdicts: Verdicts) -> tuple[str, ...]:
-    """What limits the digits of a claim, and who contradicts the deciding oracle."""
+    """Notes on what limits the digits of a claim, and on oracles that contradict the deciding one."""
     reports = verdicts.reports
     return (
         *verdicts.remarks,
@@ -27,7 +27,7 @@ def notes_on(problem: Problem, decisive: set[str], verdicts: Verdicts) -> tuple[
 
 
 def undecided_of(problem: Problem, verdicts: Verdicts) -> tuple[str, ...]:
-    """What could not be decided about this claim, and what this problem cannot decide about any."""
+    """Sentences on what is undecided about this claim, and on what this problem cannot decide about any claim."""
     return (*_blind(verdicts.reports), *_undecided(problem, verdicts.reports))
 
 
@@ -44,7 +44,7 @@ def _on_constants(reports: list[InputReport]) -> tuple[str, ...]:
 
 
 def _on_precision(problem: Problem, decisive: set[str], verdicts: Verdicts) -> tuple[str, ...]:
-    """Where values alone decide and are less precise than their dtype: what the digits are limited by."""
+    """A note if only values decide and they are less precise than their dtype: this limits the digits."""
     if "differences" not in decisive or verdicts.remarks:
         return ()
     inside = bits_inside(problem.function, problem.inputs)
@@ -52,11 +52,11 @@ def _on_precision(problem: Problem, decisive: set[str], verdicts: Verdicts) -> t
 
 
 def _blind(reports: list[InputReport]) -> tuple[str, ...]:
-    """Of inputs that could not be decided: why, and what would decide them."""
+    """For undecided inputs: the reason, and what would decide them."""
     if not any(r.elements for r in reports):
         return ("there is no element to compare: check a problem whose arrays are not empty",)
     return tuple(
-        f"{r.name}: what must be allowed for rounding ({_allowed(r):.1g}) leaves no digit of the gradient to compare; "
+        f"{r.name}: the allowance for rounding ({_allowed(r):.1g}) leaves no digit of the gradient to compare; "
         "scaled inputs or a scaled loss, a smaller problem, fewer steps or a more precise dtype would decide it"
         for r in reports
         if r.undecided
@@ -68,11 +68,11 @@ def _allowed(report: InputReport) -> float:
 
 
 def _undecided(problem: Problem, reports: list[InputReport]) -> tuple[str, ...]:
-    """What this problem cannot decide, whatever the claim."""
+    """Sentences on what this problem cannot decide, whatever the claim."""
     zero = [p for p, v in paths(problem.inputs).items() if p.split(".")[0] not in problem.nodes and not np.any(v)]
     found = [f"{p} is zero throughout, so a term that is multiplied by it cannot be seen" for p in zero]
     few = [
-        f"{r.name}: {r.zeros} of {r.elements} elements have no gradient here, so a term missing there may be zero"
+        f"{r.name}: {r.zeros} of {r.elements} elements have gradient zero here, so a missing term may not show"
         for r in reports
         if r.zeros and r.right and r.name.split(".")[0] not in problem.nodes
     ]

@@ -1,4 +1,4 @@
-"""Backward passes that live elsewhere, as problems: of a JAX function's custom rule, of torch code in any precision."""
+"""Makes problems of backward passes written elsewhere: JAX custom rules, and torch code in any precision."""
 
 from lstm_ref.checking.code.adapters.custom_rule import custom_vjp
 from lstm_ref.checking.code.adapters.torch_code import torch_function

@@ -1,4 +1,4 @@
-"""Fresh copies of somebody's code: no call sees what another one left, and nothing of the user's is written to."""
+"""Fresh copies of the user's code, so that no call sees the state of another and nothing of the user's is modified."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lstm_ref.checking.code.adapters.one_line import is_installed
 
 
 def duplicate(value: Any, memo: dict[int, Any]) -> Any:
-    """A deep copy; of what cannot be copied (a lock, an open file), the thing itself.
+    """A deep copy; an object that cannot be copied (a lock, an open file) is returned itself.
 
-    Tensors that have a history, as states kept on `self` have after a step of training, are copied without it.
+    Tensors with an autograd history, such as states kept on `self` after a training step, are copied without it.
     """
     for tensor in _historic(value, set()):
         memo[id(tensor)] = tensor.detach().clone()
@@ -48,7 +48,7 @@ def _historic(value: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def _holds_tensors(value: Any) -> bool:
-    """Whether it is an object of the user's with tensors or modules on it."""
+    """Whether the value is an object of the user's that has tensors or modules as attributes."""
     if isinstance(value, (type, types.ModuleType, types.FunctionType)):
         return False
     return any(isinstance(v, (torch.Tensor, torch.nn.Module)) for v in getattr(value, "__dict__", {}).values())
@@ -57,7 +57,7 @@ def _holds_tensors(value: Any) -> bool:
 def fresh(function: Any, memo: dict[int, Any], closed_over: list[str], name: str = "") -> Any:
     """The function with copies of the modules, tensors and containers that it closes over, or has as globals or `self`.
 
-    Adds to `closed_over` what of these has parameters of its own.
+    Adds to `closed_over` the names of those copies that have parameters of their own.
     """
     if id(function) in memo:
         return memo[id(function)]
@@ -91,7 +91,7 @@ def _fresh_function(function: types.FunctionType, memo: dict[int, Any], closed_o
     for key, old, cell in zip(code.co_freevars, function.__closure__ or (), cells, strict=True):
         try:
             value = old.cell_contents
-        except ValueError:  # not assigned yet, and so not here either
+        except ValueError:  # a variable that is not assigned yet stays unassigned in the copy
             continue
         cell.cell_contents = fresh(value, memo, closed_over, key)
     for key in _names_in(code):
@@ -101,7 +101,7 @@ def _fresh_function(function: types.FunctionType, memo: dict[int, Any], closed_o
 
 
 def _names_in(code: types.CodeType) -> list[str]:
-    """The names that it, and the functions defined in it, may mean globals by."""
+    """The names of globals that the code, and the functions defined in it, may use."""
     inner = [n for c in code.co_consts if isinstance(c, types.CodeType) for n in _names_in(c)]
     return list(dict.fromkeys((*code.co_names, *inner)))
 

@@ -1,4 +1,4 @@
-"""torch code in float64, whatever it is written in; and without torch's threads."""
+"""Runs torch code in float64, whatever precision it is written in, and on a single thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CASTS |= {getattr(torch.Tensor, name): torch.complex128 for name in ("cfloat", "
 
 @contextmanager
 def in_double() -> Iterator[None]:
-    """Everything that torch computes from here on is float64, or complex128."""
+    """Inside, everything that torch computes is float64 or complex128."""
     before = torch.get_default_dtype()
     with ExitStack() as stack:
         stack.callback(torch.set_default_dtype, before)
@@ -32,30 +32,30 @@ def in_double() -> Iterator[None]:
 
 
 class _Double(TorchFunctionMode):
-    """Tensors of lower precision are replaced by twins in float64 as they are met, the same twin each time: what is
-    written into it is there when it is read."""
+    """Replaces each tensor of lower precision by a float64 twin, always the same one, so that code reads back what it
+    wrote."""
 
     def __init__(self) -> None:
         super().__init__()
         self._twins: dict[int, tuple[Any, Any]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        args, kwargs = self._doubled(args), self._doubled(kwargs or {})
+        args, kwargs = self._to_double(args), self._to_double(kwargs or {})
         if func in CASTS:
             return args[0].to(CASTS[func])
         if func is torch.Tensor.type and any(kind in str(args[1:]) for kind in ("Float", "Half")):
-            return args[0].to(torch.float64)  # what `torch.FloatTensor` asks for
-        return self._doubled(func(*args, **kwargs))
+            return args[0].to(torch.float64)  # `torch.FloatTensor` is requested
+        return self._to_double(func(*args, **kwargs))
 
-    def _doubled(self, v: Any) -> Any:
+    def _to_double(self, v: Any) -> Any:
         if isinstance(v, torch.Tensor):
             return v if v.dtype not in LOWER else self._twin(v)
         if isinstance(v, torch.dtype):
             return LOWER.get(v, v)
         if type(v) in (list, tuple):
-            return type(v)(map(self._doubled, v))
+            return type(v)(map(self._to_double, v))
         if type(v) is dict:
-            return {k: self._doubled(w) for k, w in v.items()}
+            return {k: self._to_double(w) for k, w in v.items()}
         return v
 
     def _twin(self, v: Any) -> Any:
@@ -66,8 +66,8 @@ class _Double(TorchFunctionMode):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch without its threads, which on few numbers wait for one another longer than they work (20 ms for a softmax
-    of twelve, on a busy machine of two cores), and whose sums come out in no fixed order."""
+    """Inside, torch uses one thread. With few numbers its threads wait for one another longer than they work (20 ms for
+    a softmax of twelve, on a busy machine of two cores), and they add up sums in no fixed order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

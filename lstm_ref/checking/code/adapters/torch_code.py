@@ -1,4 +1,4 @@
-"""The backward pass of torch code, in the precision in which it runs, as a problem."""
+"""Makes a problem of the backward pass of torch code, in the precision in which it runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lstm_ref.checking.code.adapters.signature import argument_names, name_of
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
 
-FLOATS_ALONE = "torch code runs on real arrays of floats alone"
+FLOATS_ALONE = "torch code takes only real arrays of floats"
 
 
 def torch_function(
@@ -26,23 +26,30 @@ def torch_function(
     estimator: str | None = None,
     definition: Callable[..., Any] | None = None,
 ) -> Problem:
-    """The backward pass of torch code against its forward in float64: its values, and the rules of torch's own parts.
+    """A problem that checks the backward pass of torch code against its forward in float64.
 
-    `function` is a `torch.nn.Module` or a method of one, the `apply` of a `torch.autograd.Function`, or any function of
-    tensors that gives a tensor or tensors in tuples, lists, dicts or dataclasses. `arguments` are what it is called
-    with; the floating tensors in them, and the module's parameters that require a gradient, are the inputs, by name. A
-    complex tensor is two inputs, its real and its imaginary part. Outputs that are no floats, or have no gradient, are
-    left out, as the report notes.
+    The truth is the derivative of the forward's values by the rules of torch's built-in operations. The backward pass
+    is judged in the arithmetic of its tensors, float64 to float16. The forward also runs in float64, with float64 for
+    any lower precision that it asks for; where that fails, the forward runs as it is and the report notes it. All
+    objects are copied, never modified, and each call begins with the modules' present state: call `eval()` first if a
+    module draws random numbers.
 
-    The backward pass is judged in the arithmetic of its tensors, float64 to float16. The forward is run in float64 too,
-    with float64 for whatever lower precision it asks for; where that fails it is run as it is, which the report notes.
-    Everything is copied, never written to, and each call begins with the state that modules have now: call `eval()`
-    first if it draws random numbers.
+    Args:
+        function: A `torch.nn.Module` or a method of one, the `apply` of a `torch.autograd.Function`, or any function of
+            tensors that returns a tensor, or tensors in tuples, lists, dicts or dataclasses.
+        *arguments: The arguments of the call. The inputs of the problem are the floating tensors in them and the
+            module's parameters that require a gradient, by name. A complex tensor becomes two inputs, its real and its
+            imaginary part. Outputs that are not floats or have no gradient are left out, and the report notes it.
+        name: What the report calls the problem; by default the function's name.
+        estimator: Name of the estimator that the gradients are meant to be, where they are not meant to be exact.
+        definition: Torch code with the same arguments and parameters whose autograd gradient is that estimator, with
+            `.detach()` at each cut.
 
-    `estimator` names what the gradients are declared to be where they are not meant to be exact; `definition` is then
-    torch code of the same arguments and parameters whose autograd gradient it is, with `.detach()` at its cuts.
+    Returns:
+        A `Problem` for `check_gradients` or `assert_gradients`.
 
-    Raises BadInput where torch is not installed, or where the code fails, in torch's words.
+    Raises:
+        BadInput: torch is not installed, or the code fails; the message quotes torch.
     """
     if importlib.util.find_spec("torch") is None:
         raise BadInput("torch code cannot be checked: torch is not installed")
@@ -70,7 +77,7 @@ def torch_function(
 
 
 class _Judged:
-    """The code on NumPy arrays: its outputs and its claim, of the outputs that have a gradient."""
+    """The torch code as functions of NumPy arrays: a forward and a claim, for those outputs that have a gradient."""
 
     def __init__(self, code: Any, called: str) -> None:
         import torch
@@ -80,7 +87,7 @@ class _Judged:
         self.complex: list[str] = []
         for n, v in code.inputs.items():
             if torch.nn.parameter.is_lazy(v):
-                raise BadInput(f"{called}: its parameter {n} has no shape yet: call the module once before")
+                raise BadInput(f"{called}: its parameter {n} has no shape yet: call the module once first")
             if v.dtype.is_complex:
                 self.complex.append(n)
                 self.values |= {f"{n}.real": _to_numpy(torch, v.real), f"{n}.imag": _to_numpy(torch, v.imag)}
@@ -90,17 +97,18 @@ class _Judged:
             raise BadInput(f"{called}: neither arguments nor parameters are floating tensors that require a gradient")
         self._dtypes = {n: v.dtype for n, v in self.values.items()}
         self.remarks = [
-            *_held(code),
-            *([f"complex, so two inputs each: {', '.join(self.complex)}"] * bool(self.complex)),
+            *_remarks_on_fixed(code),
+            *([f"complex, so each is two inputs: {', '.join(self.complex)}"] * bool(self.complex)),
         ]
         self.no_double = ""
         self.kept = self._kept()
         self.no_double = self._why_no_double()
         if self.no_double:
-            self.remarks.append(f"the code does not run in float64: {self.no_double}; its forward was run as it is")
+            self.remarks.append(f"the code does not run in float64: {self.no_double}; the forward ran in its own")
 
     def forward(self) -> Callable[[Any], Any]:
-        """A function of NumPy arrays: as the code runs in their own dtypes, in float64 for such where that can be.
+        """The forward as a function of NumPy arrays. Arrays in the code's own dtypes run as the code does; float64
+        arrays run in float64 where the code allows it.
 
         Its attribute `torch` is the same function of float64 tensors, for `oracles.torch_autograd`.
         """
@@ -109,19 +117,19 @@ class _Judged:
             tensors, double = self._tensors(values)
             outputs = {k: _to_numpy(self.torch, v) for k, v in self._outputs(tensors, double).items()}
             if self._is_own(values) or double:
-                return _alone(outputs)
-            return _alone({k: v.astype(np.float64) for k, v in outputs.items()})
+                return _unwrap_single(outputs)
+            return _unwrap_single({k: v.astype(np.float64) for k, v in outputs.items()})
 
         def in_double(tensors: dict[str, Any]) -> Any:
             if self.no_double:
                 raise CannotEvaluate(f"the code does not run in float64: {self.no_double}")
-            return _alone(self._outputs(tensors, double=True))
+            return _unwrap_single(self._outputs(tensors, double=True))
 
         forward.torch = in_double  # type: ignore[attr-defined]
         return forward
 
     def backward(self, values: Any, bars: Any) -> Any:
-        """The claim: what torch's backward pass gives. Where that is None, the framework reads zero."""
+        """The claim: the gradients of torch's backward pass. A gradient that is None counts as zero, as in torch."""
         from lstm_ref.checking.code.adapters.in_double import one_thread
 
         tensors, double = self._tensors(values)
@@ -144,14 +152,14 @@ class _Judged:
         return all(np.asarray(values[n]).dtype == dtype for n, dtype in self._dtypes.items())
 
     def _tensors(self, values: Any) -> tuple[dict[str, Any], bool]:
-        """The values as tensors, and whether they are to be taken in float64 though the code is not."""
+        """The values as tensors, and whether to run the code in float64 although it is written in lower precision."""
         _numpy_alone(values)
         double = not self._is_own(values) and not self.no_double
         tensors = {
             n: _to_torch(self.torch, np.asarray(values[n], np.float64 if double else dtype)).to(self._device(n))
             for n, dtype in self._dtypes.items()
         }
-        # Also where values alone are asked: some code takes a gradient on its way (a penalty, a force).
+        # Even when only values are needed: some code takes a gradient on the way (a penalty, a force).
         return {n: v.requires_grad_() for n, v in tensors.items()}, double
 
     def _device(self, name: str) -> Any:
@@ -159,10 +167,10 @@ class _Judged:
         return inputs[name if name in inputs else name.rpartition(".")[0]].device
 
     def _outputs(self, tensors: dict[str, Any], double: bool) -> dict[str, Any]:
-        outputs = _parted(self._run(tensors, double))
+        outputs = _split_complex(self._run(tensors, double))
         for k in self.kept:
             if k not in outputs:
-                raise BadInput(f"{self.called}: its output {k} is not there in every call")
+                raise BadInput(f"{self.called}: its output {k} is missing in some calls")
         return {k: outputs[k] for k in self.kept}
 
     def _run(self, tensors: dict[str, Any], double: bool) -> dict[str, Any]:
@@ -176,28 +184,28 @@ class _Judged:
             raise BadInput(f"{self.called} fails: {one_line(error)}") from error
 
     def _kept(self) -> list[str]:
-        """The outputs that are compared: floating, and with a gradient. Raises BadInput where there is none."""
-        outputs = _parted(self._run(self._tensors(self.values)[0], False))
+        """The names of the outputs to compare: floating, and with a gradient. Raises BadInput if there is none."""
+        outputs = _split_complex(self._run(self._tensors(self.values)[0], False))
         floating = {k: v for k, v in outputs.items() if isinstance(v, self.torch.Tensor) and v.dtype.is_floating_point}
         if not floating:
             given = ", ".join(sorted({_kind(v) for v in outputs.values()}))
             raise BadInput(f"{self.called}: outputs must be floating tensors, got {given or 'none'}")
         kept = [k for k, v in floating.items() if v.requires_grad]
         if not kept:
-            raise BadInput(f"{self.called}: in torch nothing that it returns depends on its inputs")
+            raise BadInput(f"{self.called}: in torch, none of its outputs depends on its inputs")
         left = [f"{k or 'the output'} ({_kind(v)})" for k, v in outputs.items() if k not in floating and v is not None]
         if left:
-            self.remarks.append(f"outputs left out, as they are no floats: {', '.join(left)}")
+            self.remarks.append(f"outputs left out, because they are not floats: {', '.join(left)}")
         if len(kept) < len(floating):
             without = ", ".join(k for k in floating if k not in kept)
-            self.remarks.append(f"outputs left out, as in torch they have no gradient: {without}")
+            self.remarks.append(f"outputs left out, because torch gives them no gradient: {without}")
         return kept
 
     def _why_no_double(self) -> str:
-        """In torch's words, why the code does not run in float64; empty where it does."""
+        """Torch's reason why the code does not run in float64; empty if it does."""
         try:
             given = {n: v.astype(np.float64) for n, v in self.values.items()}
-            outputs = _parted(self._run(self._tensors(given)[0], True))
+            outputs = _split_complex(self._run(self._tensors(given)[0], True))
         except BadInput as error:
             return str(error).removeprefix(f"{self.called} fails: ")
         lower = [k for k in self.kept if k not in outputs or outputs[k].dtype != self.torch.float64]
@@ -205,13 +213,15 @@ class _Judged:
 
 
 def _own_name(function: Any) -> str | None:
-    """What the user calls it, where that is not its `__name__`: the class of an `apply`, and of TorchScript's."""
+    """The user's name for a function whose `__name__` is another: the class of an `apply`, or a TorchScript
+    function."""
     owner = getattr(function, "__self__", None)
     return owner.__name__ if isinstance(owner, type) else getattr(function, "original_name", None)
 
 
 def _names(function: Any, count: int) -> list[str]:
-    """Of a module, its forward's parameters; of a Function's `apply`, its forward's without `ctx`."""
+    """The names of the arguments: for a module, its forward's parameters; for a Function's `apply`, its forward's
+    parameters without `ctx`."""
     import torch
 
     owner = getattr(function, "__self__", None)
@@ -221,23 +231,23 @@ def _names(function: Any, count: int) -> list[str]:
     if isinstance(function, torch.nn.Module):
         function = function.forward
     schema = getattr(function, "schema", None)
-    if schema is not None:  # of TorchScript, which has no signature
+    if schema is not None:  # TorchScript functions have a schema in place of a signature
         names = [a.name for a in schema.arguments if a.name != "self"]
         return [names[k] if k < len(names) else f"argument_{k}" for k in range(count)]
     return argument_names(inspect.unwrap(function), count)
 
 
-def _held(code: Any) -> list[str]:
-    """In words, the parameters that are no inputs."""
+def _remarks_on_fixed(code: Any) -> list[str]:
+    """Remarks on the parameters that are held fixed."""
     remarks = []
     if code.frozen:
-        remarks.append(f"held fixed, as they require no gradient: {', '.join(code.frozen)}")
+        remarks.append(f"held fixed, because they require no gradient: {', '.join(code.frozen)}")
     if code.padding:
         rows = ", ".join(f"row {k} of {n}" for n, k in code.padding.items())
-        remarks.append(f"held fixed, as torch gives a padding_idx no gradient: {rows}")
+        remarks.append(f"held fixed, because torch gives the row of padding_idx no gradient: {rows}")
     if code.held:
         remarks.append(
-            f"held fixed, parameters and all: {', '.join(dict.fromkeys(code.held))} (to have a module's parameters "
+            f"held fixed with their parameters: {', '.join(dict.fromkeys(code.held))} (to have a module's parameters "
             "checked, give the module, or a method of it, as the function)"
         )
     return remarks
@@ -247,8 +257,8 @@ def _kind(v: Any) -> str:
     return f"{type(v).__name__} of {v.dtype}" if hasattr(v, "dtype") else type(v).__name__
 
 
-def _parted(outputs: dict[str, Any]) -> dict[str, Any]:
-    """The outputs, a complex one as two: its real and its imaginary part; a sparse one in full."""
+def _split_complex(outputs: dict[str, Any]) -> dict[str, Any]:
+    """The outputs, with each complex one split into its real and its imaginary part, and each sparse one made dense."""
     found: dict[str, Any] = {}
     for k, v in outputs.items():
         if hasattr(v, "dtype") and getattr(v.dtype, "is_complex", False):
@@ -258,13 +268,13 @@ def _parted(outputs: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _alone(outputs: dict[str, Any]) -> Any:
-    """The one output that there is, or all by path."""
+def _unwrap_single(outputs: dict[str, Any]) -> Any:
+    """The output itself if there is only one; otherwise all outputs by path."""
     return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
 
 def _numpy_alone(values: Any) -> None:
-    """Torch code cannot be traced by JAX, and knows no balls."""
+    """Raises for anything but NumPy arrays: JAX cannot trace torch code, and it cannot run on balls."""
     for v in jax.tree.leaves(values):
         if isinstance(v, jax.core.Tracer):
             raise TypeError(FLOATS_ALONE)
@@ -275,7 +285,7 @@ def _numpy_alone(values: Any) -> None:
 def _to_numpy(torch: Any, tensor: Any) -> np.ndarray:
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
-    if tensor.dtype == torch.bfloat16:  # which NumPy has from ml_dtypes, through JAX
+    if tensor.dtype == torch.bfloat16:  # NumPy gets bfloat16 from ml_dtypes, through JAX
         return np.asarray(tensor.float().numpy()).astype(jax.numpy.bfloat16)
     return np.array(tensor.numpy())
 

@@ -1,7 +1,7 @@
-"""Somebody's torch code, run as its author runs it, on copies; and the same code in float64, whatever it is written in.
+"""Runs the user's torch code on copies, in its own precision or in float64.
 
 In float64 means: parameters, buffers, arguments and every tensor that the code closes over or makes are float64, and
-where it asks for a lower precision (`.float()`, `dtype=torch.float32`) it gets float64 too.
+code that asks for a lower precision (`.float()`, `dtype=torch.float32`) gets float64 instead.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from lstm_ref.checking.code.adapters.in_double import in_double, one_thread
 
 
 class Code:
-    """A module, one of its methods, or a function; with the arguments that it is called with.
+    """A module, one of its methods, or a function, with the arguments of its call.
 
     `inputs` are the floating tensors by name: a module's parameters that require a gradient, then the arguments'
-    leaves. `run` calls fresh copies with other tensors in their place.
+    leaves. `run` calls fresh copies of the code with other tensors in their place.
     """
 
     def __init__(self, function: Any, arguments: tuple[Any, ...], names: list[str]) -> None:
@@ -47,8 +47,8 @@ class Code:
             self._leaves |= dict(zip(paths, (v for _, v in flat), strict=True))
         floating = {n: v for n, v in self._leaves.items() if is_number(v)}
         self.inputs: dict[str, Any] = {**self.parameters, **floating}
-        # Copies of now, without history: what the user does with them later, or a state that hangs on the graph of a
-        # training step, is nothing to us.
+        # Copies made now, without autograd history: later changes by the user, or a state that hangs on the graph of a
+        # training step, must not matter.
         memo: dict[int, Any] = {}
         closed: list[str] = []
         if self.module is None:
@@ -61,16 +61,16 @@ class Code:
         self.held = [*closed, *(n for n, v in self._leaves.items() if isinstance(v, torch.nn.Module))]
 
     def run(self, tensors: Mapping[str, Any], *, double: bool) -> dict[str, Any]:
-        """The outputs by path, what is no tensor included; nothing of the user's is written to."""
+        """The outputs by path, including those that are not tensors; none of the user's objects is modified."""
         memo: dict[int, Any] = {}
         if self.module is None:
             function = fresh(self._function, memo, [])
         else:
             module = self._in_double if double else self.module
-            # What is going to be replaced need not be copied.
+            # Tensors that will be replaced need no copy.
             memo |= {id(p): p for n, p in module.named_parameters() if n in self.parameters}
             function = duplicate(module, memo)
-        # Clones, because code that writes into its argument may not write into a leaf of the graph.
+        # Clones, because code that writes into its argument must not write into a leaf of the autograd graph.
         leaves = {n: tensors[n].clone() if n in tensors else duplicate(v, memo) for n, v in self._leaves.items()}
         given = [jax.tree.unflatten(tree, [leaves[path] for path in paths]) for tree, paths in self._trees]
         with one_thread(), torch.enable_grad(), in_double() if double else nullcontext():
@@ -79,7 +79,7 @@ class Code:
             own = {n: tensors[n] for n in self.parameters}
             own |= {n: _with_fixed_row(own[n], k, self.inputs[n]) for n, k in self.padding.items()}
             if isinstance(function, torch.jit.ScriptModule):
-                for path, tensor in own.items():  # which functional_call does not take
+                for path, tensor in own.items():  # functional_call does not take these
                     *parents, leaf = path.split(".")
                     setattr(functools.reduce(getattr, parents, function), leaf, tensor)
                 return dict(_flat(getattr(function, self._method)(*given)))
@@ -91,7 +91,7 @@ class Code:
 
 
 class _Caller(torch.nn.Module):
-    """A module whose call is another one's method."""
+    """A module that forwards its call to a method of another module."""
 
     def __init__(self, module: Any, method: str) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class _Caller(torch.nn.Module):
 
 
 def _parts(function: Any) -> tuple[Any, str, Any]:
-    """The module and the name of what is called of it; or None, and the function."""
+    """The module and the name of its method that is called; or None, an empty name, and the function."""
     owner = getattr(function, "__self__", None)
     if isinstance(function, torch.nn.Module):
         return function, "__call__", None
@@ -112,7 +112,7 @@ def _parts(function: Any) -> tuple[Any, str, Any]:
 
 
 def _padding_rows(module: Any, parameters: Mapping[str, Any]) -> dict[str, int]:
-    """The rows of embeddings that torch gives no gradient, because they stand for padding, by parameter."""
+    """By parameter, the row of an embedding that stands for padding and gets no gradient from torch."""
     found = {}
     for name, part in module.named_modules():
         weight = f"{name}.weight" if name else "weight"
@@ -122,19 +122,19 @@ def _padding_rows(module: Any, parameters: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _with_fixed_row(weight: Any, row: int, given: Any) -> Any:
-    """The weight with a row that stays as it was given, whatever the weight moves by."""
+    """The weight, with one row held at its given value whatever the other rows are changed to."""
     moves = torch.ones_like(weight, requires_grad=False)
     moves[row] = 0.0
     return weight * moves + given.detach().to(weight) * (1 - moves)
 
 
 def is_number(v: Any) -> bool:
-    """Whether it is a tensor of floats, real or complex."""
+    """Whether the value is a tensor of floats, real or complex."""
     return isinstance(v, torch.Tensor) and (v.dtype.is_floating_point or v.dtype.is_complex)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """What code returns, by path: tuples, lists, dicts, named tuples and dataclasses are walked into."""
+    """The values that code returns, by path: looks into tuples, lists, dicts, named tuples and dataclasses."""
     inside: Any = None
     if isinstance(value, Mapping):
         inside = value.items()
