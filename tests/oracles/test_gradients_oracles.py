@@ -21,7 +21,7 @@ DIGITS = 80
 
 NAMES = list(ORACLES)
 
-ALLOWED = {"balls": EPS, "complex": 20 * EPS, "reverse": 20 * EPS, "forward": 20 * EPS, "torch": 20 * EPS}
+ALLOWED = {"balls": EPS, **dict.fromkeys(("complex", "reverse", "trace", "forward", "torch"), 20 * EPS)}
 """Relative to the largest element: a handful of float operations of up to 8 ulps each; of a ball, the last rounding.
 `differences` is held to its own error estimate instead."""
 
