@@ -20,23 +20,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from lstm_ref.arithmetic import stack
 from lstm_ref.cells import Cell, Cotangents, Tape
-from lstm_ref.cells.cell import named, solve_sizes
 from lstm_ref.errors import BadInput
-from lstm_ref.padding import check_lengths, choose, integers, keep_of
-
-
-class Outputs(NamedTuple):
-    """What a recurrence computes from (params, initial state, xs)."""
-
-    hs: Any
-    """Output of every step, (T, B, H)."""
-    final: Any
-    """State after the last step."""
+from lstm_ref.padding import choose, integers, keep_of
+from lstm_ref.shapes import Outputs, as_rows, check, check_bar, check_dtypes, check_tapes, is_whole, steps_of
 
 
 class Gradients(NamedTuple):
@@ -87,13 +76,6 @@ def _at(xs: Any, t: int) -> Any:
     return jax.tree.map(lambda v: v[t], xs)
 
 
-def _steps(xs: Any) -> int:
-    return int(jax.tree.leaves(xs)[0].shape[0])
-
-
-# ------------------------------------------------------------------------------------- the definition: a loop
-
-
 def loop(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, list[Tape]]:
@@ -102,7 +84,7 @@ def loop(
     Raises BadInput where shapes do not fit each other.
     """
     check(cell, p, initial, xs, lengths, reverse)
-    T = _steps(xs)
+    T = steps_of(xs)
     keep, state = keep_of(T, lengths), initial
     hs: list[Any] = [None] * T
     tapes: list[Any] = [None] * T
@@ -123,8 +105,8 @@ def loop_backward(
 ) -> Gradients:
     """Full BPTT by a plain loop, in any arithmetic, given the cotangents `bar` of the outputs."""
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
-    T = _steps(xs)
-    _check_tapes(cell, tapes, T)
+    T = steps_of(xs)
+    check_tapes(cell, tapes, T)
     keep, state_bar, params_bar = keep_of(T, lengths), bar.final, _zeros(p)
     xs_bar: list[Any] = [None] * T
     nodes_bar: list[Any] = [None] * T
@@ -162,7 +144,7 @@ def scan_with_tape(
         state, output, tape = _step(cell, p, state, x, keep)
         return state, (output, tape)
 
-    final, (hs, tapes) = jax.lax.scan(step, initial, (xs, keep_of(_steps(xs), lengths)), reverse=reverse)
+    final, (hs, tapes) = jax.lax.scan(step, initial, (xs, keep_of(steps_of(xs), lengths)), reverse=reverse)
     return Outputs(hs, final), tapes
 
 
@@ -190,15 +172,10 @@ def scan_backward(
 
     initial_bar, state_bars = jax.lax.scan(step, bar.final, (tapes, bar.hs, keep), reverse=not reverse)
     given = _step_backward(
-        *(cell, p, _rows(tapes), _rows(bar.hs), _rows(state_bars)), None if keep is None else _rows(keep)
+        *(cell, p, as_rows(tapes), as_rows(bar.hs), as_rows(state_bars)), None if keep is None else as_rows(keep)
     )  # T1*  of all steps at once
     xs_bar = jax.tree.map(lambda v: v.reshape(*bar.hs.shape[:2], *v.shape[1:]), given.x)
     return Gradients(given.params, initial_bar, xs_bar)  # T1*
-
-
-def _rows(tree: Any) -> Any:
-    """(T, B, ...) as (T·B, ...)."""
-    return jax.tree.map(lambda v: v.reshape(v.shape[0] * v.shape[1], *v.shape[2:]), tree)
 
 
 def _scan_backward_step_by_step(cell: Cell, p: Any, tapes: Tape, bar: Outputs, keep: Any, reverse: bool) -> Gradients:
@@ -268,7 +245,7 @@ def _scan_backward(
 ) -> Gradients:
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
     check_dtypes(p, initial, xs, bar)
-    T, found = _steps(xs), {v.shape[:1] for v in jax.tree.leaves(tapes)}
+    T, found = steps_of(xs), {v.shape[:1] for v in jax.tree.leaves(tapes)}
     if found != {(T,)}:
         raise BadInput(f"{cell.name}: the tapes must be those of {T} steps, stacked, as scan_with_tape gives them")
     return scan_backward(cell, p, tapes, bar, integers(lengths), reverse)
@@ -297,8 +274,8 @@ def truncated(
     if not (is_whole(k1) and is_whole(k2) and k1 <= k2):
         raise BadInput(f"truncated BPTT needs 1 <= k1 <= k2, got k1={k1}, k2={k2}: an output must reach its own step")
     check_bar(cell, p, initial, xs, bar, lengths)
-    T = _steps(xs)
-    _check_tapes(cell, tapes, T)
+    T = steps_of(xs)
+    check_tapes(cell, tapes, T)
     keep = keep_of(T, lengths)
     if keep is not None:
         xs = choose(keep, xs, 0)  # so that not even a NaN in the padding is multiplied by zero
@@ -315,94 +292,3 @@ def truncated(
         initial_bar = _add(total.initial, state_bar) if oldest == 0 else total.initial  # T3*  else it is cut off here
         total = Gradients(params_bar, initial_bar, stacked(xs_bar, like=None))
     return total if T else total._replace(initial=bar.final)
-
-
-# ---------------------------------------------------------------------------------------------- bad input
-
-
-def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: Any = False) -> None:
-    """BadInput, with the name of the array that does not fit, what was expected and what came."""
-    if not isinstance(cell, Cell):
-        raise BadInput(f"the cell must be a Cell, as lstm_ref.cells.CELLS has them by name, got {cell!r}")
-    if not isinstance(reverse, (bool, np.bool_)):
-        raise BadInput(f"{cell.name}: reverse must be True or False, and under jit static, got {reverse!r}")
-    for name, values, shapes in (
-        ("xs", xs, cell.x),
-        ("parameters", p, cell.params),
-        ("initial state", initial, cell.state),
-    ):
-        _check_structure(f"{cell.name}: {name}", values, shapes)
-    for x, shape in zip(jax.tree.leaves(xs), jax.tree.leaves(cell.x), strict=True):
-        axes = ("T", *shape.split())
-        if x.ndim != len(axes):
-            raise BadInput(f"{cell.name}: xs must be time-major ({', '.join(axes)}), got shape {tuple(x.shape)}")
-        if x.shape[0] != _steps(xs):
-            raise BadInput(f"{cell.name}: xs must all have as many steps, got {_steps(xs)} and {x.shape[0]}")
-    T = _steps(xs)
-    sizes = solve_sizes(
-        (f"{cell.name}: a step of xs", cell.x, {k: tuple(v.shape[1:]) for k, v in named(xs).items()}),
-        (f"{cell.name}: initial state", cell.state, {k: tuple(v.shape) for k, v in named(initial).items()}),
-        (f"{cell.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(p).items()}),
-    )
-    check_lengths(cell.name, lengths, T, sizes["B"])
-
-
-def check_bar(
-    cell: Cell, p: Any, initial: Any, xs: Any, bar: Outputs, lengths: Any = None, reverse: Any = False
-) -> None:
-    """As `check`, and BadInput unless the cotangents have the shapes of the outputs: one that broadcasts would be a
-    silent mistake."""
-    check(cell, p, initial, xs, lengths, reverse)
-    kind = type(bar) if getattr(bar, "_fields", None) == Outputs._fields else Outputs
-    _check_structure(f"{cell.name}: the cotangents of the outputs", bar, kind("T B H", cell.state))
-    wanted = {"hs": (_steps(xs), *initial.h.shape)} | {f"final.{k}": v.shape for k, v in named(initial).items()}
-    found = {"hs": bar.hs.shape} | {f"final.{k}": v.shape for k, v in named(bar.final).items()}
-    for name in wanted | found:
-        if tuple(wanted.get(name, ())) != tuple(found.get(name, ())):
-            raise BadInput(
-                f"{cell.name}: the cotangent of {name} must have shape {tuple(wanted.get(name, ()))}, got "
-                f"{tuple(found.get(name, ()))}"
-            )
-
-
-def _check_tapes(cell: Cell, tapes: Any, T: int) -> None:
-    if isinstance(tapes, Tape) or len(tapes) != T:
-        came = "one that is stacked" if isinstance(tapes, Tape) else str(len(tapes))
-        raise BadInput(f"{cell.name}: there must be a tape of each of the {T} steps, as loop gives them, got {came}")
-
-
-def _check_structure(what: str, values: Any, shapes: Any) -> None:
-    if jax.tree.structure(values) != jax.tree.structure(shapes):  # type: ignore[operator]
-        raise BadInput(f"{what} must be {_structure(shapes)}, got {_structure(values)}")
-    for path, v in jax.tree.leaves_with_path(values):
-        if not hasattr(v, "shape"):
-            name = jax.tree_util.keystr(path, simple=True, separator=".")
-            raise BadInput(f"{what} must be {'an array' if not path else f'arrays, {name} too'}, got {v!r}")
-        if not getattr(v.dtype, "isnative", True):  # JAX compiles for the other byte order, and does not notice
-            raise BadInput(f"{what} must be in this machine's byte order, got {v.dtype.str}")
-
-
-def _structure(v: Any) -> str:
-    if hasattr(v, "_fields"):
-        return f"a named tuple of {', '.join(k + _kind(getattr(v, k)) for k in v._fields)}"
-    return "one array" if isinstance(v, str) else type(v).__name__
-
-
-def _kind(field: Any) -> str:
-    """Of a field that is no array and no named tuple, what it is instead."""
-    is_one = hasattr(field, "shape") or hasattr(field, "_fields") or isinstance(field, str)
-    return "" if is_one else f" ({'None' if field is None else type(field).__name__})"
-
-
-def check_dtypes(p: Any, initial: Any, xs: Any, bar: Any = None) -> None:
-    """BadInput unless all share one floating dtype: NumPy's float64 is JAX's float32 where float64 is switched off."""
-    arrays = jax.tree.leaves_with_path({"params": p, "initial": initial, "xs": xs, "bar": bar})
-    dtypes = {jnp.result_type(v) for _, v in arrays if v.dtype != object}
-    if len(dtypes) != 1 or not jnp.issubdtype(dtypes.pop(), jnp.floating):
-        found = ", ".join(f"{jax.tree_util.keystr(k, simple=True, separator='.')}: {v.dtype}" for k, v in arrays)
-        raise BadInput(f"params, initial state, xs and cotangents must share one floating dtype, got {found}")
-
-
-def is_whole(v: Any, least: int = 1) -> bool:
-    """Whether it is a whole number, Python's or NumPy's, and no smaller."""
-    return isinstance(v, (int, np.integer)) and not isinstance(v, bool) and bool(v >= least)

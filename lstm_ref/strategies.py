@@ -25,7 +25,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from lstm_ref.cells.cell import Cell, arrays, in_domain, named, solve_sizes
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 
 class Sizes(NamedTuple):

@@ -28,6 +28,7 @@ from lstm_ref.cells.cell import arrays
 from lstm_ref.cells.lstm import split_gates
 from lstm_ref.data.characters import encode, vocabulary
 from lstm_ref.models import classifier
+from lstm_ref.shapes import check
 
 BIASES = (0.0, 1.0, 3.0)
 """Forget biases to compare: 0; 1, as in Jozefowicz et al. 2015; 3, where the gate keeps 95 percent per step."""
@@ -55,7 +56,7 @@ def state_jacobians(cell: Cell, p: Any, initial: Any, xs: Any) -> Iterator[Any]:
     Raises:
         BadInput: The shapes do not fit each other.
     """
-    sequence.check(cell, p, initial, xs, None)
+    check(cell, p, initial, xs, None)
     inputs = [jax.tree.map(lambda v, t=t: v[t], xs) for t in range(len(jax.tree.leaves(xs)[0]))]
     states = [initial]
     for x in inputs:

@@ -18,6 +18,7 @@ from lstm_ref.arithmetic import concatenate, exp, logsumexp, scan
 from lstm_ref.errors import BadInput
 from lstm_ref.layers.reduction import Reduction, weight
 from lstm_ref.padding import check_numbers, choose, counted, is_last, keep_of, real_steps
+from lstm_ref.shapes import as_rows
 
 
 class Params(NamedTuple):
@@ -142,17 +143,12 @@ def backward(p: Params, tape: Tape, loss_bar: Any = 1.0) -> tuple[Params, Any]:
     sums, y, ends, scale = tape
     bar = scale * loss_bar  # CR5*
     single, pairs = expected(p, sums)
-    observed = _rows(y[:-1]).T @ _rows(y[1:])  # CR4*
+    observed = as_rows(y[:-1]).T @ as_rows(y[1:])  # CR4*
     transitions_bar = (pairs - observed) * bar  # CR4*
     emissions_bar = (single - y) * bar  # CR4*
     start_bar = emissions_bar[0].sum(0)  # CR1*
     end_bar = choose(ends, emissions_bar, 0).sum(0).sum(0)  # CR4*
     return Params(transitions_bar, start_bar, end_bar), emissions_bar
-
-
-def _rows(v: Any) -> Any:
-    """(T, B, K) as (T·B, K)."""
-    return v.reshape(-1, v.shape[-1])
 
 
 def decode(p: Params, emissions: np.ndarray, lengths: Any = None) -> np.ndarray:

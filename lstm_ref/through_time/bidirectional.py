@@ -15,7 +15,8 @@ import jax
 from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
-from lstm_ref.sequence import LOOP, Gradients, Outputs, Through
+from lstm_ref.sequence import LOOP, Gradients, Through
+from lstm_ref.shapes import Outputs
 
 Merge = Literal["concat", "sum", "mean", "product"]
 

@@ -27,7 +27,8 @@ from lstm_ref import sequence
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import integers, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes, is_whole
+from lstm_ref.sequence import Gradients, Through
+from lstm_ref.shapes import Outputs, check, check_bar, check_dtypes, is_whole
 
 # ------------------------------------------------------------------------------------------------ the plan
 

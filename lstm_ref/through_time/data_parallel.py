@@ -23,7 +23,8 @@ from jax.sharding import PartitionSpec as P
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import integers
-from lstm_ref.sequence import SCAN, Gradients, Outputs, Through, check, check_bar
+from lstm_ref.sequence import SCAN, Gradients, Through
+from lstm_ref.shapes import Outputs, check, check_bar
 
 
 def over(mesh: Mesh, through: Through = SCAN) -> Through:

@@ -26,7 +26,8 @@ from lstm_ref.cells import Tape as Step
 from lstm_ref.cells.lstm import Nodes, Params, State, split_gates
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import choose, integers, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes, is_whole
+from lstm_ref.sequence import Gradients, Through
+from lstm_ref.shapes import Outputs, as_rows, check, check_bar, check_dtypes, is_whole
 
 CACHE = 2**20
 """Bytes for the pre-activations of a piece: the size of a core's own cache."""
@@ -187,8 +188,8 @@ def _piece_backward(
     step = partial(_step_backward, cell, p, times_w_h, tape, hs_bar, keep)
     (start, state_bar), a_bars = jax.lax.scan(step, (end, after.initial), None, k, reverse=True)
     prev_h, xs = _span((tape.states.h, xs), start, k)
-    a_bar, H = _rows(a_bars), prev_h.shape[-1]
-    w_bar = _rows(jnp.concatenate((prev_h, xs), axis=-1)).T @ a_bar  # FL4*
+    a_bar, H = as_rows(a_bars), prev_h.shape[-1]
+    w_bar = as_rows(jnp.concatenate((prev_h, xs), axis=-1)).T @ a_bar  # FL4*
     b_bar = a_bar.sum(0)  # FL4*
     p_bar = Params(after.params.w_x + w_bar[H:], after.params.w_h + w_bar[:H], after.params.b + b_bar)  # FL4*
     xs_bar = _put(after.xs, start, a_bars @ p.w_x.T)  # FL5*
@@ -333,8 +334,3 @@ def _put(steps: Any, t: Any, new: Any) -> Any:
         return jax.lax.dynamic_update_slice_in_dim(v, one if one.ndim == v.ndim else one[None], t, 0)
 
     return jax.tree.map(put, steps, new)
-
-
-def _rows(steps: Any) -> Any:
-    """(T, B, ...) as (T·B, ...)."""
-    return steps.reshape(len(steps) * steps.shape[1], *steps.shape[2:])

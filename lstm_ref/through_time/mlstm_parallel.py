@@ -20,7 +20,8 @@ from lstm_ref.cells import Cell
 from lstm_ref.cells.mlstm import Params, State, scales
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import at_the_end, choose, counted, flipped, is_last, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
+from lstm_ref.sequence import Gradients, Through
+from lstm_ref.shapes import Outputs, as_rows, check, check_bar
 
 
 class Tape(NamedTuple):
@@ -160,8 +161,8 @@ def backward(
     a_bar = concatenate([_flat(part) for part in parts], axis=-1)  # MC1*
     g_bar = concatenate([_flat(part[..., None]) for part in (a_i_bar, a_f_bar)], axis=-1)  # MC1*
     xs_bar = a_bar @ p.w_x.T + g_bar @ p.w_g.T  # MC1*
-    w_x_bar, w_g_bar = _rows(xs).T @ _rows(a_bar), _rows(xs).T @ _rows(g_bar)  # MC1*
-    b_bar, b_g_bar = _rows(a_bar).sum(0), _rows(g_bar).sum(0)  # MC1*
+    w_x_bar, w_g_bar = as_rows(xs).T @ as_rows(a_bar), as_rows(xs).T @ as_rows(g_bar)  # MC1*
+    b_bar, b_g_bar = as_rows(a_bar).sum(0), as_rows(g_bar).sum(0)  # MC1*
     prev_h_bar = choose((lengths == 0)[:, None], bar.final.h, 0)  # T2*
     return Gradients(
         Params(w_x_bar, b_bar, w_g_bar, b_g_bar),
@@ -202,9 +203,3 @@ def _flat(v: Any) -> Any:
     """(B, N, T, K) as (T, B, N·K)."""
     B, N, T, K = v.shape
     return v.transpose(2, 0, 1, 3).reshape(T, B, N * K)
-
-
-def _rows(v: Any) -> Any:
-    """(T, B, K) as (T·B, K)."""
-    T, B, K = v.shape
-    return v.reshape(T * B, K)

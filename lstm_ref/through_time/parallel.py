@@ -24,7 +24,8 @@ from lstm_ref.cells.cell import blocks
 from lstm_ref.cells.min_gru import log_positive
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import at_the_end, choose, counted, flipped, is_last, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar
+from lstm_ref.sequence import Gradients, Through
+from lstm_ref.shapes import Outputs, as_rows, check, check_bar
 from lstm_ref.through_time import linear
 
 
@@ -101,7 +102,7 @@ def forward(
 
     def all_steps(values_before: Any) -> tuple[Any, Tape]:
         state = type(initial)(**{**dict.fromkeys(initial._fields, values_before), **before})
-        return cell.forward(p, _rows(state), _rows(xs))
+        return cell.forward(p, as_rows(state), as_rows(xs))
 
     initial_value = getattr(initial, form.value)
     unread = jnp.zeros((T, *initial_value.shape), jnp.result_type(initial_value))
@@ -151,7 +152,7 @@ def backward(
     from_next = _from_next(jnp.exp(log_keep) * total)  # PA2*
     state_bar = ended._replace(h=h_bar)
     state_bar = state_bar._replace(**{form.value: getattr(state_bar, form.value) + from_next})
-    given = cell.backward(p, tape, _rows(state_bar))  # PA1*  all steps at once
+    given = cell.backward(p, tape, as_rows(state_bar))  # PA1*  all steps at once
     prev_bar, xs_bar = _as_steps(given.prev, T, B), given.x.reshape(xs.shape)
     if "x" in initial._fields:
         xs_bar = xs_bar + _from_next(prev_bar.x)  # PA1*  x has two readers: its step, and the next
@@ -182,11 +183,6 @@ def _before_each(first: Any, values: Any) -> Any:
 def _from_next(given: Any) -> Any:
     """For every step, the contribution of the step after it."""
     return jnp.concatenate((given[1:], jnp.zeros_like(given[:1])))
-
-
-def _rows(steps: Any) -> Any:
-    """(T, B, ...) as a batch of T·B rows."""
-    return jax.tree.map(lambda v: v.reshape(len(v) * v.shape[1], *v.shape[2:]), steps)
 
 
 def _as_steps(rows: Any, T: int, B: int) -> Any:

@@ -31,7 +31,8 @@ from lstm_ref.arithmetic import sigmoid, tanh, where
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import choose, counted, flipped, integers, keep_of
-from lstm_ref.sequence import Gradients, Outputs, Through, check, check_bar, check_dtypes
+from lstm_ref.sequence import Gradients, Through
+from lstm_ref.shapes import Outputs, as_rows, check, check_bar, check_dtypes
 
 ROWS = 16
 """Rows of the batch per program: the fewest that a tensor core multiplies."""
@@ -86,7 +87,7 @@ def forward(
     lengths = counted(lengths, T, B)
     keep = keep_of(T, lengths)
     xs = choose(keep, flipped(xs, lengths) if reverse else xs, 0)
-    a_x = (_product(_rows(xs), p.w_x) + p.b).reshape(T, B, 4, H)  # PK1
+    a_x = (_product(as_rows(xs), p.w_x) + p.b).reshape(T, B, 4, H)  # PK1
     gates, hs, cs = _run(
         forward_kernel,
         "T B 4 H, 4 H H, B, B H, B H",
@@ -130,8 +131,8 @@ def backward(
         [p.w_h.dtype] * 3,
     )
     a_bar = a_bar.reshape(T * B, 4 * H)
-    w_h_bar = _product(_rows(kept.hs[:-1]).T, a_bar)  # PK2*
-    w_x_bar, b_bar = _product(_rows(kept.xs).T, a_bar), a_bar.sum(0)  # PK1*
+    w_h_bar = _product(as_rows(kept.hs[:-1]).T, a_bar)  # PK2*
+    w_x_bar, b_bar = _product(as_rows(kept.xs).T, a_bar), a_bar.sum(0)  # PK1*
     xs_bar = _product(a_bar, p.w_x.T).reshape(T, B, D)  # PK1*
     params_bar = type(p)(*(v.astype(a_bar.dtype) for v in (w_x_bar, w_h_bar, b_bar)))
     xs_bar = flipped(xs_bar, lengths) if reverse else xs_bar
@@ -318,11 +319,6 @@ def _product(v: Any, w: Any) -> Any:
     if isinstance(v, jax.Array) or isinstance(w, jax.Array):
         return jnp.dot(v, w, preferred_element_type=jnp.promote_types(v.dtype, jnp.float32))
     return v @ w
-
-
-def _rows(steps: Any) -> Any:
-    """(T, B, ...) as (T·B, ...)."""
-    return steps.reshape(steps.shape[0] * steps.shape[1], *steps.shape[2:])
 
 
 # ----------------------------------------------------------------------------------------------- where they run

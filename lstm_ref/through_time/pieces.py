@@ -19,7 +19,8 @@ from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import integers
-from lstm_ref.sequence import LOOP, Gradients, Outputs, Through, check, check_bar, is_whole
+from lstm_ref.sequence import LOOP, Gradients, Through
+from lstm_ref.shapes import Outputs, check, check_bar, is_whole
 
 
 def in_pieces(every: int, through: Through = LOOP) -> Through:

@@ -20,7 +20,8 @@ from lstm_ref.arithmetic import concatenate
 from lstm_ref.cells import Tape, lstm
 from lstm_ref.cells.lstm import Params, State, split_gates
 from lstm_ref.padding import choose, counted, keep_of
-from lstm_ref.sequence import Outputs, check_bar, stacked
+from lstm_ref.sequence import stacked
+from lstm_ref.shapes import Outputs, check_bar
 
 
 class Learned(NamedTuple):

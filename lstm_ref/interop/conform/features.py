@@ -23,7 +23,8 @@ from lstm_ref.checking.verdict.floor import LIBRARY_BITS, modelled_error
 from lstm_ref.interop.layout import Layout, theirs, without_place
 from lstm_ref.interop.layout import ours as theirs_to_ours
 from lstm_ref.leaves import paths
-from lstm_ref.sequence import LOOP, Outputs
+from lstm_ref.sequence import LOOP
+from lstm_ref.shapes import Outputs
 from lstm_ref.through_time import bidirectional
 from lstm_ref.through_time.bidirectional import Both
 

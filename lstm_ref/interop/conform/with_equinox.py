@@ -9,7 +9,7 @@ import equinox
 import jax
 
 from lstm_ref.interop.conform.features import FeatureCase, by_jax
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 VERSION = equinox.__version__
 DTYPES = ("float64", "float32")

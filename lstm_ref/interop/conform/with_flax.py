@@ -10,7 +10,7 @@ import jax
 from flax import linen, nnx
 
 from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax, nested
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 VERSION = flax.__version__
 DTYPES = ("float64", "float32")

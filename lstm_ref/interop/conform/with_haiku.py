@@ -8,7 +8,7 @@ from typing import Any
 import haiku
 
 from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 VERSION = haiku.__version__
 DTYPES = ("float64", "float32")

@@ -12,7 +12,7 @@ import numpy as np
 from lstm_ref.interop.conform.features import FeatureCase, by_jax, in_pairs
 from lstm_ref.interop.cudnn import flat
 from lstm_ref.interop.layout import Layout, theirs
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 VERSION = f"jax {jax.__version__}"
 DTYPES = ("float64", "float32")

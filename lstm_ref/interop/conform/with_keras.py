@@ -13,7 +13,7 @@ import keras
 
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.interop.conform.features import FeatureCase, Forward, by_jax
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 if keras.backend.backend() != "jax":
     raise CannotEvaluate(f"runs on its backend {keras.backend.backend()} here: set KERAS_BACKEND=jax")

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 
 from lstm_ref.interop.conform.features import Answer, FeatureCase, Forward
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 VERSION = onnxruntime.__version__
 DTYPES = ("float32",)

@@ -9,7 +9,7 @@ import jax
 import torch
 
 from lstm_ref.interop.conform.features import Answer, FeatureCase, Forward
-from lstm_ref.sequence import Outputs
+from lstm_ref.shapes import Outputs
 
 VERSION = torch.__version__
 DTYPES = ("float64", "float32")
