@@ -105,19 +105,19 @@ def problem(
     function: Any = loss if has_loss else forward
     backwards: Any = backward if gradients is None else _of_loss(gradients)
     found = Problem(
-        name,
-        dict(inputs),
-        function,
-        after_forward(function, backwards),
-        has_loss,
-        tuple(nodes),
-        estimator,
-        definition,
-        reverse_time,
-        cell,
-        mapping,
-        readout,
-        adjoints,
+        name=name,
+        inputs=dict(inputs),
+        function=function,
+        gradients=after_forward(function, backwards),
+        is_loss=has_loss,
+        nodes=tuple(nodes),
+        estimator=estimator,
+        definition=definition,
+        reverse_time=reverse_time,
+        cell=cell,
+        mapping=mapping,
+        readout=readout,
+        adjoints=adjoints,
     )
     return _split_into_parts(found) if any_complex(found.inputs) else found
 

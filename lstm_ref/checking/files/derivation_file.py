@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +29,8 @@ from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput, LstmRefError, text_of
 
 FUNCTIONS = ("loss", "gradients", "forward", "backward", "definition", "mapping", "readout", "adjoints")
-FIELDS = (*FUNCTIONS, "nodes", "estimator", "reverse_time", "cell")
+FIELDS = tuple(field for field in signature(problem).parameters if field not in ("inputs", "name"))
+"""What a file may define besides `inputs`: what `problem` takes."""
 
 _PACKAGE = Path(__file__).parents[2]
 
