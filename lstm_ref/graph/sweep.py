@@ -28,6 +28,8 @@ class Context(NamedTuple):
     operands: list[Any]
     """Values."""
     results: list[Any]
+    adjoint: Callable[[int], Any]
+    """Of a variable, by its number, as far as it is added up by now."""
 
 
 Edit = Callable[[Any, Context], Any]
@@ -58,7 +60,7 @@ def gradients_of(graph: Any, bars: Any) -> Any:
     return jax.tree.unflatten(graph.input_tree, leaves)
 
 
-def _pulls(graph: Any) -> list[list[tuple[int, int, Pull]]]:
+def pulls_in(graph: Any) -> list[list[tuple[int, int, Pull]]]:
     """Of each equation: (which operand, its variable, how it is handed back), where anything is."""
     if "pulls" not in graph.memory:
         by_kind: dict[int, Any] = {}
@@ -139,7 +141,7 @@ def _unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | None) 
             sums.add(i, seed)
     bars = sums.bars
     with np.errstate(all="ignore"):
-        for e, pulls in zip(reversed(graph.equations), reversed(_pulls(graph)), strict=True):
+        for e, pulls in zip(reversed(graph.equations), reversed(pulls_in(graph)), strict=True):
             if not pulls or all(bars[r] is None for r in e.results):
                 continue
             bar: Any = [bars[r] for r in e.results] if e.kind.several else bars[e.results[0]]
@@ -157,7 +159,8 @@ def _edited(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) -> Adjoints
     by_equation: dict[int, dict[int, Edit]] = {}
     for (number, operand), edit in edits.items():
         by_equation.setdefault(number, {})[operand] = edit
-    all_pulls = _pulls(graph)
+    all_pulls = pulls_in(graph)
+    adjoint = lambda i: _plus(known[i], deltas[i])  # noqa: E731
     with np.errstate(all="ignore"):
         for number in range(max(by_equation), -1, -1):
             e, pulls, here = graph.equations[number], all_pulls[number], by_equation.get(number)
@@ -178,7 +181,7 @@ def _edited(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) -> Adjoints
                     continue
                 bar = after if e.kind.several else after[0]
                 old = 0.0 if all(b is None for b in before) else pull(before if e.kind.several else before[0], xs, ys)
-                new = change(pull(bar, xs, ys), Context(graph, number, k, bar, xs, ys))
+                new = change(pull(bar, xs, ys), Context(graph, number, k, bar, xs, ys, adjoint))
                 if new is not None and np.shape(new) != np.shape(values[i]):
                     raise BadInput(f"an edit gave shape {np.shape(new)} for an operand of shape {np.shape(values[i])}")
                 sums.add(i, (0.0 if new is None else new) - old)

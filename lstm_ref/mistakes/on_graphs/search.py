@@ -1,0 +1,204 @@
+"""The search: which entries of the dictionary make a wrong gradient of the right one, to all digits.
+
+An entry that makes wrong elements right and no right one wrong is kept, and the rest is searched on top of it.
+Nothing is named that could have hit by chance: the digits that agree must be more than the candidates tried explain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
+from lstm_ref.mistakes.on_graphs.dictionary import Candidate, Dictionary
+from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
+
+AT_MOST = 5
+"""Mistakes in one backward pass."""
+RELATIVE = 1e-9
+"""Of the largest element of an array: what nearer than that is the same."""
+BEYOND_CHANCE = 6
+"""Digits that must agree beyond what so many candidates hit by chance."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A mistake that is named."""
+
+    candidate: Candidate
+    places: tuple[Frame, ...]
+    """Lines of the forward: of all the places whose edit has the same effect, the most natural first."""
+    explains: tuple[str, ...]
+    """Paths of the gradients that are right but for it and the mistakes named before it."""
+    also: tuple[Candidate, ...] = ()
+    """Other entries of the same effect."""
+
+    @property
+    def kind(self) -> str:
+        """A word for the edit."""
+        return self.candidate.kind
+
+    @property
+    def kinds(self) -> set[str]:
+        """The words of all that have this effect."""
+        return {self.candidate.kind, *(c.kind for c in self.also)}
+
+
+@dataclass
+class Search:
+    """A claim beside what the graph gives."""
+
+    edges: Edges
+    base: Adjoints
+    claimed: np.ndarray
+    tolerance: np.ndarray
+    slices: list[slice]
+    tried: int = 0
+    edits: dict[Where, Edit] = field(default_factory=dict)
+    changes: list[Candidate] = field(default_factory=list)
+
+    def gradients(self, candidate: Candidate | None = None) -> np.ndarray:
+        """Flat, with what is kept and one more entry."""
+        edits = self.edits
+        if candidate is not None and candidate.edits:
+            edits = {**edits}
+            for where, edit in candidate.edits.items():
+                edits[where] = _after(edits[where], edit) if where in edits else edit
+        changes = self.changes
+        if candidate is not None and candidate.change is not None:
+            changes = [*changes, candidate]
+        bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
+        values = self.edges.graph.values
+        leaves = [np.zeros(np.shape(values[i])) if bars[i] is None else bars[i] for i in self.edges.graph.inputs]
+        for change in changes:
+            leaves[change.leaf] = change.change(leaves[change.leaf], leaves)
+        return np.concatenate([np.ravel(v) for v in leaves]) if leaves else np.zeros(0)
+
+    def keep(self, candidate: Candidate) -> None:
+        """On top of which the rest is searched."""
+        for where, edit in candidate.edits.items():
+            self.edits[where] = _after(self.edits[where], edit) if where in self.edits else edit
+        if candidate.change is not None:
+            self.changes.append(candidate)
+
+
+def _after(first: Edit, then: Edit) -> Edit:
+    def both(c: Any, at: Any) -> Any:
+        c = first(c, at)
+        return None if c is None else then(c, at)
+
+    return both
+
+
+@dataclass(frozen=True)
+class _Hit:
+    candidate: Candidate
+    given: np.ndarray
+    fixed: np.ndarray
+    is_clean: bool
+    leaves: int
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        return -self.leaves, -int(self.fixed.sum()), not self.is_clean, self.candidate.tier
+
+
+def explain(
+    graph: Any,
+    cotangent: Any,
+    claimed: Mapping[str, Any],
+    wrong: Any = None,
+    floors: Mapping[str, float] | float = 0.0,
+    edges: Edges | None = None,
+) -> list[Explanation]:
+    """The mistakes by which the claimed gradients, by path, come out of the graph; none if any is left."""
+    search, dictionary = begin(graph, cotangent, claimed, floors, edges)
+    found: list[Explanation] = []
+    given = search.gradients()
+    names = list(search.edges.leaves.values())
+    for _ in range(AT_MOST):
+        bad = ~_near(search, given)
+        if not bad.any():
+            break
+        hits = _hits(search, dictionary, given, bad)
+        if not hits:
+            break
+        best = hits[0]
+        found.append(_explanation(search, hits, names))
+        search.keep(best.candidate)
+        given = best.given
+    return found
+
+
+def begin(
+    graph: Any, cotangent: Any, claimed: Mapping[str, Any], floors: Any, edges: Edges | None
+) -> tuple[Search, Dictionary]:
+    """The search for one claim."""
+    edges = edges or Edges(graph)
+    base = sweep(edges.graph, cotangent)
+    parts, tolerance, slices, start = [], [], [], 0
+    for i, name in edges.leaves.items():
+        bar = base.bars[i]
+        right = np.zeros(np.shape(edges.graph.values[i])) if bar is None else bar
+        mine = np.asarray(claimed.get(name, right), dtype=np.float64)
+        scale = np.max(np.abs(np.where(np.isfinite(mine), mine, 0)), initial=0.0) + np.max(np.abs(right), initial=0.0)
+        floor = floors.get(name, 0.0) if isinstance(floors, Mapping) else floors * scale
+        parts.append(np.ravel(mine))
+        tolerance.append(np.full(mine.size, max(RELATIVE * scale, float(np.max(floor)))))
+        slices.append(slice(start, start + mine.size))
+        start += mine.size
+    search = Search(edges, base, np.concatenate(parts), np.concatenate(tolerance), slices)
+    return search, Dictionary(edges, base)
+
+
+def _near(search: Search, given: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.abs(search.claimed - given) <= search.tolerance
+
+
+def _hits(search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.ndarray) -> list[_Hit]:
+    allowed = sum(1 << b for b, s in enumerate(search.slices) if bad[s].any())
+    hits: list[_Hit] = []
+    for tier in range(Dictionary.TIERS):
+        for candidate in dictionary.tier(tier, allowed):
+            hit = _tried(search, candidate, given, bad)
+            if hit is not None:
+                hits.append(hit)
+        if any(h.fixed.sum() == bad.sum() for h in hits):
+            break
+    hits.sort(key=lambda h: h.order)
+    return hits
+
+
+def _tried(search: Search, candidate: Candidate, given: np.ndarray, bad: np.ndarray) -> _Hit | None:
+    search.tried += 1
+    with np.errstate(all="ignore"):
+        new = search.gradients(candidate)
+    good = _near(search, new)
+    if (~good & ~bad).any():
+        return None
+    fixed = good & bad
+    if not fixed.any() or not _is_no_chance(search, given, new, fixed):
+        return None
+    changed = np.abs(new - given) > search.tolerance
+    leaves = sum(1 for s in search.slices if bad[s].any() and good[s].all())
+    return _Hit(candidate, new, fixed, not (changed & ~fixed).any(), leaves)
+
+
+def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.ndarray) -> bool:
+    """Whether the digits that agree are more than so many trials explain."""
+    left = np.maximum(np.abs(search.claimed - new)[fixed], 1e-16 * np.abs(given[fixed]) + 1e-300)
+    moved = np.abs(search.claimed - given)[fixed]
+    digits = np.log10(moved / left)
+    return float(np.sum(np.maximum(digits, 0))) >= np.log10(max(search.tried, 1000)) + BEYOND_CHANCE
+
+
+def _explanation(search: Search, hits: list[_Hit], names: list[str]) -> Explanation:
+    best = hits[0]
+    same = [h for h in hits if np.all(np.abs(h.given - best.given) <= search.tolerance)]
+    frames = dict.fromkeys(f for h in same for f in h.candidate.frames)
+    explains = tuple(n for n, s in zip(names, search.slices, strict=True) if best.fixed[s].any())
+    return Explanation(best.candidate, tuple(frames), explains, tuple(h.candidate for h in same[1:]))
