@@ -16,6 +16,7 @@ import numpy as np
 from lstm_ref.graph.rules import unbroadcast
 from lstm_ref.graph.sweep import Context, Edit, Where
 from lstm_ref.mistakes.on_graphs.activations import Region, derivative_at, name_of, regions, sigmoid, value_at
+from lstm_ref.mistakes.on_graphs.batched import Scaled
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame, Group
 
 BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -591,7 +592,7 @@ class Dictionary:
 
 
 def _times(c: float) -> Edit:
-    return lambda contribution, at: None if c == 0 else c * contribution
+    return Scaled(c)
 
 
 def _without(shape: tuple[int, ...]) -> Edit:
@@ -602,8 +603,9 @@ def _without(shape: tuple[int, ...]) -> Edit:
         if bar.size == np.prod(shape):
             return bar.reshape(shape)
         try:
-            return unbroadcast(np.asarray(bar), shape) if np.broadcast_shapes(bar.shape, shape) == bar.shape else c
+            fits = np.broadcast_shapes(bar.shape, shape) == bar.shape
         except ValueError:
             return c
+        return unbroadcast(bar, shape) if fits else c
 
     return edit

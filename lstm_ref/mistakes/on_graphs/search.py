@@ -6,13 +6,15 @@ Nothing is named that could have hit by chance: the digits that agree must be mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
+from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, size_of
 from lstm_ref.mistakes.on_graphs.dictionary import Candidate, Dictionary
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 
@@ -56,26 +58,48 @@ class Search:
     claimed: np.ndarray
     tolerance: np.ndarray
     slices: list[slice]
+    batched: Batched | None = None
     tried: int = 0
     edits: dict[Where, Edit] = field(default_factory=dict)
     changes: list[Candidate] = field(default_factory=list)
 
-    def gradients(self, candidate: Candidate | None = None) -> np.ndarray:
-        """Flat, with what is kept and one more entry."""
-        edits = self.edits
-        if candidate is not None and candidate.edits:
-            edits = {**edits}
-            for where, edit in candidate.edits.items():
-                edits[where] = _after(edits[where], edit) if where in edits else edit
-        changes = self.changes
-        if candidate is not None and candidate.change is not None:
-            changes = [*changes, candidate]
+    def gradients(self, candidates: Sequence[Candidate | None] = (None,)) -> np.ndarray:
+        """Flat, one row each, with what is kept and one more entry."""
+        rows = [self._with(c) for c in candidates]
+        if self.batched is not None:
+            found = np.array(self.batched.gradients(rows))
+        else:
+            found = np.stack([self._swept(edits) for edits in rows])
+        for row, candidate in enumerate(candidates):
+            changes = self.changes
+            if candidate is not None and candidate.change is not None:
+                changes = [*changes, candidate]
+            if changes:
+                leaves = [found[row, s].reshape(np.shape(v)) for s, v in zip(self.slices, self.inputs, strict=True)]
+                for change in changes:
+                    assert change.change is not None
+                    leaves[change.leaf] = change.change(leaves[change.leaf], leaves)
+                found[row] = np.concatenate([np.ravel(v) for v in leaves])
+        return found
+
+    def _with(self, candidate: Candidate | None) -> dict[Where, Edit]:
+        if candidate is None or not candidate.edits:
+            return self.edits
+        edits = {**self.edits}
+        for where, edit in candidate.edits.items():
+            edits[where] = _after(edits[where], edit) if where in edits else edit
+        return edits
+
+    def _swept(self, edits: dict[Where, Edit]) -> np.ndarray:
         bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
-        values = self.edges.graph.values
-        leaves = [np.zeros(np.shape(values[i])) if bars[i] is None else bars[i] for i in self.edges.graph.inputs]
-        for change in changes:
-            leaves[change.leaf] = change.change(leaves[change.leaf], leaves)
-        return np.concatenate([np.ravel(v) for v in leaves]) if leaves else np.zeros(0)
+        inputs = self.edges.graph.inputs
+        leaves = [np.zeros(np.shape(v)) if bars[i] is None else bars[i] for i, v in zip(inputs, self.inputs, strict=True)]
+        return np.concatenate([np.ravel(v) for v in leaves])
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Their values."""
+        return [self.edges.graph.values[i] for i in self.edges.graph.inputs]
 
     def keep(self, candidate: Candidate) -> None:
         """On top of which the rest is searched."""
@@ -117,7 +141,7 @@ def explain(
     """The mistakes by which the claimed gradients, by path, come out of the graph; none if any is left."""
     search, dictionary = begin(graph, cotangent, claimed, floors, edges)
     found: list[Explanation] = []
-    given = search.gradients()
+    (given,) = search.gradients()
     names = list(search.edges.leaves.values())
     for _ in range(AT_MOST):
         bad = ~_near(search, given)
@@ -150,7 +174,8 @@ def begin(
         tolerance.append(np.full(mine.size, max(RELATIVE * scale, float(np.max(floor)))))
         slices.append(slice(start, start + mine.size))
         start += mine.size
-    search = Search(edges, base, np.concatenate(parts), np.concatenate(tolerance), slices)
+    batched = Batched(edges, base.seeds) if size_of(edges) <= ELEMENTS else None
+    search = Search(edges, base, np.concatenate(parts), np.concatenate(tolerance), slices, batched)
     return search, Dictionary(edges, base)
 
 
@@ -163,25 +188,25 @@ def _hits(search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.nda
     allowed = sum(1 << b for b, s in enumerate(search.slices) if bad[s].any())
     hits: list[_Hit] = []
     for tier in range(Dictionary.TIERS):
-        for candidate in dictionary.tier(tier, allowed):
-            hit = _tried(search, candidate, given, bad)
-            if hit is not None:
-                hits.append(hit)
+        candidates = dictionary.tier(tier, allowed)
+        while batch := list(itertools.islice(candidates, ROWS)):
+            search.tried += len(batch)
+            with np.errstate(all="ignore"):
+                rows = search.gradients(batch)
+                good = np.abs(search.claimed - rows) <= search.tolerance
+            for k in np.flatnonzero(~(~good & ~bad).any(axis=1) & (good & bad).any(axis=1)):
+                hit = _hit(search, batch[k], given, rows[k], good[k], bad)
+                if hit is not None:
+                    hits.append(hit)
         if any(h.fixed.sum() == bad.sum() for h in hits):
             break
     hits.sort(key=lambda h: h.order)
     return hits
 
 
-def _tried(search: Search, candidate: Candidate, given: np.ndarray, bad: np.ndarray) -> _Hit | None:
-    search.tried += 1
-    with np.errstate(all="ignore"):
-        new = search.gradients(candidate)
-    good = _near(search, new)
-    if (~good & ~bad).any():
-        return None
+def _hit(search: Search, candidate: Candidate, given: Any, new: Any, good: Any, bad: Any) -> _Hit | None:
     fixed = good & bad
-    if not fixed.any() or not _is_no_chance(search, given, new, fixed):
+    if not _is_no_chance(search, given, new, fixed):
         return None
     changed = np.abs(new - given) > search.tolerance
     leaves = sum(1 for s in search.slices if bad[s].any() and good[s].all())
