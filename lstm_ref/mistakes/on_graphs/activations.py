@@ -18,8 +18,48 @@ from lstm_ref.mistakes.on_graphs.edges import Edges
 from lstm_ref.mistakes.on_graphs.forwarded import MOVES
 
 ELEMENTWISE = frozenset(
-    "add sub mul div max min neg abs exp exp2 log log1p expm1 tanh logistic square integer_pow pow sqrt rsqrt sin cos "
-    "atan sinh cosh asinh erf erfc select_n clamp sign lt le gt ge eq ne and or not".split()
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "max",
+        "min",
+        "neg",
+        "abs",
+        "exp",
+        "exp2",
+        "log",
+        "log1p",
+        "expm1",
+        "tanh",
+        "logistic",
+        "square",
+        "integer_pow",
+        "pow",
+        "sqrt",
+        "rsqrt",
+        "sin",
+        "cos",
+        "atan",
+        "sinh",
+        "cosh",
+        "asinh",
+        "erf",
+        "erfc",
+        "select_n",
+        "clamp",
+        "sign",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "eq",
+        "ne",
+        "and",
+        "or",
+        "not",
+    ]
 ) | (MOVES - {"broadcast_in_dim"})
 ALONG_ROWS = ELEMENTWISE | {"reduce_sum", "reduce_max", "broadcast_in_dim", "stop_gradient", "reshape", "max"}
 DEEP = 12

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,10 @@ class Candidate:
     """The input whose gradient is changed after the sweep, by its place among the inputs."""
     change: Callable[[np.ndarray, list[np.ndarray]], Any] | None = None
     group: Group | None = None
+    parts: tuple[dict[Where, Edit], ...] = ()
+    """Where the gradient is a sum of sweeps: of these, less what all of them share, the sweep of `edits`."""
+    only: int = -1
+    """The inputs whose gradients are of the edited sweep, as bits, where others are not."""
     found: str = ""
     """What was found, in words."""
     right: str = ""
@@ -60,9 +64,9 @@ class Dictionary:
         """The candidates of a tier that change none but the allowed inputs."""
         makers: list[tuple[Callable[[Group], Iterator[Candidate]], ...]] = [
             (self.scaled, self.activations),
-            (self.masked, self.products, self.broadcasts),
-            (self.clipped, self.constants_missing, self.other_adjoints, self.values_read),
-            (self.other_adjoints_of_values, self.extra_factors),
+            (self.masked, self.products, self.broadcasts, self.residuals),
+            (self.clipped, self.constants_missing, self.other_adjoints, self.values_read, self.aliased),
+            (self.other_adjoints_of_values, self.extra_factors, self.truncated, self.added),
         ]
         if n == 0:
             yield from self.of_inputs(allowed)
@@ -75,8 +79,42 @@ class Dictionary:
             for group in self.edges.groups:
                 if not group.reach & ~allowed:
                     yield from make(group)
+        if n == 3:
+            yield from (c for c in self.starts() if not c.reach & ~allowed)
+            for group in self.edges.groups:
+                if group.lag and group.reach & ~allowed and group.reach & allowed == allowed:
+                    edits: dict[Where, Edit] = dict.fromkeys(group.edges, _times(0.0))
+                    frames = dict.fromkeys((*self._frames_of_leaves(allowed), *group.frames))
+                    yield Candidate("carry left out", 3, tuple(frames), allowed, edits, group=group, only=allowed)
 
     TIERS = 4
+
+    def is_used(self, v: int) -> bool:
+        """Whether an equation reads a variable."""
+        return any(v in e.operands for e in self.graph.equations) or v in self.graph.outputs
+
+    def last_frames(self) -> tuple[Frame, ...]:
+        """The line that gives the output."""
+        return self.edges.stack(self.graph.equations[-1].kind)[-1:] if self.graph.equations else ()
+
+    def _frames_of_leaves(self, which: int) -> list[Frame]:
+        found = []
+        for b, i in enumerate(self.graph.inputs):
+            if which >> b & 1:
+                found += self._frames_reading(i)
+        return found
+
+    def _frames_reading(self, v: int) -> list[Frame]:
+        """The statements that read a value, or parts of it."""
+        found: dict[Frame, None] = {}
+        for e in self.edges.readers.get(v, ()):
+            equation = self.graph.equations[e[0]]
+            if equation.primitive in ("slice", "gather", "unstack", "transpose", "squeeze"):
+                for r in equation.results:
+                    found.update(dict.fromkeys(self._frames_reading(r)))
+            elif self.edges.statement[e]:
+                found[self.edges.statement[e][-1]] = None
+        return list(found)
 
     # -------------------------------------------------------------------------------------------------- what is known
 
@@ -148,7 +186,8 @@ class Dictionary:
         masks += [(f"last {k} steps left out", range(n - k, n)) for k in range(2, n - 1)]
         for kind, gone in masks:
             edits = {e: _times(0.0) for k in gone for e in group.visits[k]}
-            yield self._candidate(kind, 1, group, edits)
+            is_of_one = kind == "first visit alone" and group.reach & (group.reach - 1) == 0
+            yield self._candidate("overwritten" if is_of_one else kind, 1, group, edits)
 
     def constants_missing(self, group: Group) -> Iterator[Candidate]:
         """A constant factor missing, twice, or another; a mean for a sum and the reverse."""
@@ -288,7 +327,9 @@ class Dictionary:
             seen = {tuple(own)}
             for kind, numbers in self._in_the_place_of(own, group, e.kind.shapes[j]):
                 key = tuple(numbers)
-                if key in seen:
+                if key in seen or any(
+                    u is not None and np.size(self.values[u]) != np.prod(e.kind.shapes[j]) for u in key
+                ):
                     continue
                 seen.add(key)
                 edits: dict[Where, Edit] = {}
@@ -317,8 +358,8 @@ class Dictionary:
         n = self.edges.maker.get(v)
         if n is None:
             return "a constant"
-        stack, (start, end) = self.edges.place(self.graph.equations[n].kind)
-        return stack[-1].text_of(start, end)
+        stack, columns = self.edges.place(self.graph.equations[n].kind)
+        return stack[-1].text_of(*columns[-1])
 
     def _in_the_place_of(self, own: list[int], group: Group, shape: tuple[int, ...]) -> Iterator[tuple[str, list[Any]]]:
         """Rows of variables, one a visit, that can be mistaken for these."""
@@ -346,12 +387,18 @@ class Dictionary:
                 kind = "shifted in time" if self._is_neighbour_in_time(own, line) else "other factor"
                 yield kind, line
                 if count > 1:
+                    yield "shifted in time", [line[-1], *own[:-1]]
+                    yield "shifted in time", [line[0], *own[:-1]]
+                    yield "shifted in time", [*own[1:], line[-1]]
                     yield "step 0 read wrongly", [line[-1], *own[1:]]
                     yield "shifted in time", [line[-1], *line[:-1]]
                     yield "shifted in time", [None, *line[:-1]]
                     yield "shifted in time", [*line[1:], None]
             elif len(line) == 1:
                 yield "other factor", line * count
+                if count > 1:
+                    yield "shifted in time", [line[0], *own[:-1]]
+                    yield "shifted in time", [*own[1:], line[0]]
             else:
                 before = [max((u for u in line if u < end), default=None) for end in ends]
                 after = [min((u for u in line if u > end), default=None) for end in ends]
@@ -363,6 +410,158 @@ class Dictionary:
     @staticmethod
     def _is_neighbour_in_time(own: list[int], line: list[int]) -> bool:
         return len(own) > 1 and (own[1:] == line[:-1] or line[1:] == own[:-1])
+
+    def residuals(self, group: Group) -> Iterator[Candidate]:
+        """Of a squared difference: one of the two is missing, has the wrong sign, or is of another step."""
+        if not group.is_site or self.graph.equations[group.visits[0][0][0]].primitive not in ("sub", "add"):
+            return
+        k = group.visits[0][0][1]
+        squares = []
+        for visit in group.visits:
+            y = self.graph.equations[visit[0][0]].results[0]
+            readers = [w for w in self.edges.readers.get(y, ())]
+            if not readers or self.graph.equations[readers[0][0]].primitive not in ("square", "integer_pow"):
+                return
+            squares.append(readers[0])
+        operands = [self.graph.equations[visit[0][0]].operands for visit in group.visits]
+        a, b = ([self.values[o[j]] for o in operands] for j in (0, 1))
+        minus = -1.0 if self.graph.equations[group.visits[0][0][0]].primitive == "sub" else 1.0
+        zero = [0.0] * len(a)
+        forms = [("dropped", a, zero), ("dropped", zero, b), ("negated", a, [-v for v in b])]
+        if len(a) > 1:
+            for x, y in (([a[-1], *a[:-1]], b), (a, [b[-1], *b[:-1]]), ([*a[1:], a[0]], b), (a, [*b[1:], b[0]])):
+                forms.append(("shifted in time", x, y))
+        for kind, left, right in forms:
+            edits: dict[Where, Edit] = {}
+            for visit, square, x, y in zip(group.visits, squares, left, right, strict=True):
+                read = self.edges.pulls[square]
+                own = self.edges.pulls[visit[0]]
+                result = self.graph.equations[square[0]].results[0]
+
+                def edit(
+                    c: Any, at: Context, v: Any = x + minus * y, read: Any = read, own: Any = own, r: int = result
+                ) -> Any:
+                    bar = at.adjoint(r)
+                    if bar is None:
+                        return None
+                    v = np.broadcast_to(v, np.shape(at.bar))
+                    return own(np.reshape(read(bar, [v], [v * v]), np.shape(at.bar)), at.operands, at.results)
+
+                edits[visit[0]] = edit
+            yield self._candidate(kind, 1, group, edits, found=("left" if left is zero else "right"))
+
+    def aliased(self, group: Group) -> Iterator[Candidate]:
+        """An array multiplied in place, though others of the same statement read it afterwards."""
+        if not group.is_site or self.graph.equations[group.visits[0][0][0]].primitive != "mul":
+            return
+        k = group.visits[0][0][1]
+        others = [
+            g
+            for g in self.edges.groups
+            if g.is_site and g is not group and g.frames == group.frames and len(g.visits) == len(group.visits)
+        ]
+        others = [g for g in others if self.graph.equations[g.visits[0][0][0]].primitive in ("mul", "add", "sub")]
+        if len(others) > 6:
+            return
+        factors = [self.values[self.graph.equations[v[0][0]].operands[1 - k]] for v in group.visits]
+        for size in range(1, len(others) + 1):
+            for chosen in itertools.combinations(others, size):
+                edits: dict[Where, Edit] = {}
+                reach, fits = 0, True
+                for g in chosen:
+                    reach |= g.reach
+                    for visit, f in zip(g.visits, factors, strict=True):
+                        fits = fits and np.shape(f) == np.shape(
+                            self.values[self.graph.equations[visit[0][0]].operands[visit[0][1]]]
+                        )
+                        edits[visit[0]] = lambda c, at, f=f: c * f
+                if fits:
+                    yield Candidate(
+                        "aliased",
+                        2,
+                        group.frames,
+                        reach,
+                        edits,
+                        group=group,
+                        found=self.word(self.graph.equations[group.visits[-1][0][0]].operands[1 - k]),
+                    )
+
+    def truncated(self, group: Group) -> Iterator[Candidate]:
+        """What each output sends back is followed through so many steps only."""
+        n = len(group.visits)
+        if n < 3:
+            return
+        carried = [self.edges.origin[visit[0]] for visit in group.visits]
+        if len(set(carried)) < n or any(
+            self.edges.origin[e] != v for visit, v in zip(group.visits, carried, strict=True) for e in visit
+        ):
+            return
+        made = {v: t for t, v in enumerate(carried)}
+        heads: list[list[Where]] = [[] for _ in range(n + 1)]
+        key = self.edges.made_at.get(carried[-1])
+        if key is None or key[0][0] == "input":
+            return
+        last = [v for v in self.edges.made[key[0]] if v > carried[-1]][:1]
+        for t, v in enumerate([*carried[1:], *last]):
+            heads[t] = [e for e in self.edges.readers.get(v, ()) if e not in group.edges]
+        del made
+        every = [e for row in heads for e in row]
+        if not every or sum(1 for row in heads if row) < 2:
+            return
+        none: dict[Where, Edit] = dict.fromkeys(every, _times(0.0))
+        for k in range(1, n):
+            parts = []
+            for s, row in enumerate(heads):
+                if row:
+                    edits = {e: z for e, z in none.items() if e not in set(row)}
+                    for t in range(0, s - k + 1):
+                        edits |= dict.fromkeys(group.visits[t], _times(0.0))
+                    parts.append(edits)
+            yield self._candidate(f"cut after {k} steps", 3, group, none, parts=tuple(parts))
+
+    def added(self, group: Group) -> Iterator[Candidate]:
+        """What reads the last value alone, fed in at every step; and a start that is not zero."""
+        own = self.edges.origin[group.visits[0][0]]
+        key = self.edges.made_at.get(own)
+        if key is None or key[0][0] == "input" or own != self.edges.made[key[0]][-1]:
+            return
+        line = self.edges.made[key[0]]
+        if group.is_site and len(group.visits) == 1 and len(line) > 1:
+            n, k = group.visits[0][0]
+            e = self.graph.equations[n]
+            bars = [self.base.bars[r] for r in e.results]
+            if all(b is not None for b in bars):
+                xs, ys = [self.values[i] for i in e.operands], [self.values[r] for r in e.results]
+                given = self.edges.pulls[n, k](bars if e.kind.several else bars[0], xs, ys)
+                for first in (0, 1):
+                    edits = self._adding(line[first:-1], given)
+                    if edits:
+                        yield self._candidate("head at every step", 3, group, edits)
+
+    def starts(self) -> Iterator[Candidate]:
+        """An adjoint that does not start at zero."""
+        lasts = [line for key, line in self.edges.made.items() if key[0] != "input" and len(line) > 1]
+        for mine, other in itertools.permutations(lasts, 2):
+            bar = self.base.bars[other[-1]]
+            if bar is None or np.shape(bar) != np.shape(self.values[mine[-1]]):
+                continue
+            edits = self._adding(mine[-1:], bar)
+            if edits:
+                visits = [self.edges.readers[mine[-1]]]
+                group = self.edges.group(visits)
+                reading = self._frames_reading(mine[-2])
+                frames = tuple(dict.fromkeys((*group.frames, *self.edges._made_in(mine[-1])[-1:], *reading)))
+                yield Candidate(
+                    "a value where zero belongs", 3, frames, group.reach, edits, group=group, found=self.word(other[-1])
+                )
+
+    def _adding(self, values: list[int], given: Any) -> dict[Where, Edit]:
+        edits: dict[Where, Edit] = {}
+        for v in values:
+            readers = [e for e in self.edges.readers.get(v, ()) if self.graph.equations[e[0]].operands[e[1]] == v]
+            if readers and np.size(given) == np.size(self.values[v]):
+                edits[min(readers)] = lambda c, at: np.asarray(c) + np.reshape(given, np.shape(c))
+        return edits
 
     # --------------------------------------------------------------------------------------------------- other adjoints
 
@@ -393,6 +592,7 @@ class Dictionary:
                 rows = [line]
                 if len(line) > 1:
                     rows += [[*line[1:], line[-1]], [line[0], *line[:-1]]]
+                    rows += [[u] * len(line) for u in (line if len(line) <= 4 else (line[0], line[-1]))]
             elif len(line) == len(own) + 1:
                 rows = [line[1:], line[:-1]]
             elif len(line) > len(own) == 1:
@@ -406,7 +606,7 @@ class Dictionary:
 
     def _adjoint(self, at: Context, u: int) -> Any:
         """Of any variable: as it is by now if that is all of it."""
-        complete = all(n >= at.number for n, _ in self.edges.readers.get(self.edges._origin(u), ()))
+        complete = all(n > at.number for n, _ in self.edges.readers.get(self.edges._origin(u), ()))
         return at.adjoint(u) if complete else self.base.bars[u]
 
     def _from(self, edge: Where, u: int) -> Edit:
@@ -414,7 +614,9 @@ class Dictionary:
 
         def edit(c: Any, at: Context) -> Any:
             bar = self._adjoint(at, u)
-            return None if bar is None else pull(np.reshape(bar, np.shape(at.bar)), at.operands, at.results)
+            if bar is None or np.size(bar) != np.size(at.bar):
+                return None if bar is None else c
+            return pull(np.reshape(bar, np.shape(at.bar)), at.operands, at.results)
 
         return edit
 
@@ -427,9 +629,13 @@ class Dictionary:
         for numbers in self._adjoints_like(own, shape):
             edits: dict[Where, Edit] = {}
             for visit, i, u in zip(group.visits, own, numbers, strict=True):
+                if u == i:
+                    continue
 
                 def edit(c: Any, at: Context, i: int = i, u: int = u) -> Any:
                     so_far, bar = at.adjoint(i), self._adjoint(at, u)
+                    if bar is not None and np.size(bar) != np.size(c):
+                        return c
                     return (0.0 if bar is None else np.reshape(bar, np.shape(c))) - (0.0 if so_far is None else so_far)
 
                 edits[min(visit)] = edit
@@ -465,17 +671,28 @@ class Dictionary:
             self._regions = regions(self.edges)
         for visits in self._regions:
             group = self.edges.group([r.edges for r in visits])
+            reading = self._frames_reading(self.edges._origin(visits[-1].y))
+            frames = tuple(dict.fromkeys((*group.frames, *(reading if len(reading) == 1 else ()))))
+            group = replace(group, frames=frames)
             name = name_of(self.values[visits[-1].x], self.values[visits[-1].y])
             forms: dict[tuple[str, str], dict[Where, Edit]] = {}
-            for region in visits:
-                for key, edit in self._slopes(region, name):
+            for region, before in zip(visits, self._before(visits), strict=True):
+                for key, edit in self._slopes(region, name, before):
                     mine = forms.setdefault(key, {})
                     mine[region.edges[0]] = edit
                     mine.update(dict.fromkeys(region.edges[1:], _times(0.0)))
             for (kind, found), edits in forms.items():
-                yield self._candidate(kind, 0, group, edits, found=found, right=name)
+                yield self._candidate(kind, 0 if name else 1, group, edits, found=found, right=name)
 
-    def _slopes(self, region: Region, name: str) -> Iterator[tuple[tuple[str, str], Edit]]:
+    def _before(self, visits: list[Region]) -> list[Any]:
+        """The activations of the step before, where they are known."""
+        ys = [self.edges._origin(r.y) for r in visits]
+        for _, line in self.timelines:
+            if len(line) == len(ys) > 1 and line[1:] == ys[:-1]:
+                return [self.values[u] for u in line]
+        return [None, *(self.values[y] for y in ys[:-1])]
+
+    def _slopes(self, region: Region, name: str, before: Any) -> Iterator[tuple[tuple[str, str], Edit]]:
         x, y = self.values[region.x], self.values[region.y]
 
         def by(slope: Any) -> Edit:
@@ -530,6 +747,12 @@ class Dictionary:
             yield (other, "1 − tanh(x)"), by(s * (1 - tx))
             yield (other, "x > 0"), by(s * (x > 0))
             yield (other, "f(y)"), by(s * value_at(self.edges, region, y))
+            if before is not None and np.size(before) == np.size(y):
+                b = np.reshape(before, np.shape(y))
+                yield ("shifted in time", "y (1 − y of the step before)"), by(s * y * (1 - b))
+                yield ("shifted in time", "(y of the step before) (1 − y)"), by(s * b * (1 - y))
+                yield ("shifted in time", "y (1 − y) of the step before"), by(s * b * (1 - b))
+                yield ("shifted in time", "1 − y² of the step before"), by(s * (1 - b * b))
 
     # ------------------------------------------------------------------------------------- gradients after the sweep
 
@@ -540,11 +763,8 @@ class Dictionary:
         for b, i in enumerate(self.graph.inputs):
             if not allowed >> b & 1:
                 continue
-            frames: dict[Frame, None] = {}
-            for e in self.edges.readers.get(i, ()):
-                frames[self.edges.statement[e][-1]] = None
-            if not frames and self.graph.equations:
-                frames[self.edges.stack(self.graph.equations[-1].kind)[-1]] = None
+            frames = dict.fromkeys(self._frames_reading(i))
+            frames = frames or dict.fromkeys(self.last_frames())
 
             def of(kind: str, change: Any, found: str = "", b: int = b, frames: Any = frames) -> Candidate:
                 return Candidate(kind, 1, tuple(frames), 1 << b, leaf=b, change=change, found=found)

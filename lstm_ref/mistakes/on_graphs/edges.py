@@ -48,7 +48,8 @@ class Frame(NamedTuple):
 
 Stack = tuple[Frame, ...]
 """Outermost first."""
-Columns = tuple[int, int]
+Columns = tuple[tuple[int, int], ...]
+"""Where an expression starts and ends, in each line of a stack."""
 Site = tuple[Stack, Columns, str, int]
 """Where, the columns, the primitive, and which operand."""
 
@@ -133,38 +134,39 @@ class Edges:
         n = self.maker.get(v)
         return () if n is None else self.stack(self.graph.equations[n].kind)
 
-    def _key_of(self, v: int) -> Any:
-        n = self.maker.get(v)
-        return ("input", v) if n is None else self.place(self.graph.equations[n].kind)
-
-    def _arguments_of_calls(self) -> dict[Any, set[Any]]:
-        """Of every call, by the lines that led to it and the function's name: which values of outside it reads."""
-        found: dict[Any, set[Any]] = defaultdict(set)
+    def _arguments_of_calls(self) -> dict[Any, int]:
+        """Of every call, by the lines that led to it and the function's name: how many values of outside it reads."""
+        found: dict[Any, int] = {}
+        running: dict[Any, set[int]] = {}
+        by_equation: dict[int, list[int]] = defaultdict(list)
         for edge, v in self.origin.items():
-            reader, maker = self.stack(self.graph.equations[edge[0]].kind), self._made_in(v)
-            for depth in range(1, len(reader)):
-                if not _is_within(maker, reader, depth):
-                    found[(reader[:depth], reader[depth].function)].add(self._key_of(v))
+            by_equation[edge[0]].append(v)
+        for n, e in enumerate(self.graph.equations):
+            if not (reader := self.stack(e.kind)) or n not in by_equation:
+                continue
+            calls = {(reader[:depth], reader[depth].function): depth for depth in range(1, len(reader))}
+            running = {call: running.get(call, set()) for call in calls}  # a call that is left is over
+            for call, depth in calls.items():
+                running[call] |= {v for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)}
+                found[call] = max(found.get(call, 0), len(running[call]))
         return found
-
-    def _statement(self, edge: Where) -> Stack:
-        """The statement that reads: the reader's line in the function in which the value was made."""
-        reader, v = self.stack(self.graph.equations[edge[0]].kind), self.origin[edge]
-        if not reader:
-            return ()
-        if v in self.leaves:
-            names = re.compile(rf"\b{re.escape(self.leaves[v].split('.')[-1])}\b")
-            named = [k for k, frame in enumerate(reader) if names.search(frame.text)]
-            return reader[: named[-1] + 1] if named else reader
-        while len(reader) > 1 and self._is_of_one_value(reader, v):
-            reader = reader[:-1]
-        return reader
 
     def _is_of_one_value(self, stack: Stack, v: int) -> bool:
         """Whether the innermost function of the stack is a helper, like sigmoid, that reads nothing but the value."""
         depth = len(stack) - 1
-        arguments = self._arguments.get((stack[:depth], stack[depth].function), ())
-        return len(arguments) == 1 and not _is_within(self._made_in(v), stack, depth)
+        one = self._arguments.get((stack[:depth], stack[depth].function)) == 1
+        return one and not _is_within(self._made_in(v), stack, depth)
+
+    def _statement(self, edge: Where) -> Stack:
+        """The statement that reads: the reader's line, or the line that called a helper of one value."""
+        reader, v = self.stack(self.graph.equations[edge[0]].kind), self.origin[edge]
+        if not reader:
+            return ()
+        if v in self.leaves and re.search(rf"\b{re.escape(self.leaves[v].split('.')[-1])}\b", reader[-1].text):
+            return reader
+        while len(reader) > 1 and self._is_of_one_value(reader, v):
+            reader = reader[:-1]
+        return reader
 
     def _site(self, edge: Where) -> Site:
         e = self.graph.equations[edge[0]]
@@ -172,7 +174,7 @@ class Edges:
 
     def _timelines_of_makers(self) -> dict[Any, list[int]]:
         made: dict[Any, list[int]] = defaultdict(list)
-        for n, e in enumerate(self.graph.equations):
+        for e in self.graph.equations:
             if not is_move(e):
                 for r in e.results:
                     made[(self.place(e.kind), e.primitive, np.shape(self.graph.values[r]))].append(r)
@@ -210,23 +212,43 @@ class Edges:
         for edge in (e for visit in ordered for e in visit):
             reach |= self.reach[self.graph.equations[edge[0]].operands[edge[1]]]
             frames[self.statement[edge][-1] if self.statement[edge] else Frame("", 0, "")] = None
+        if of_all:  # the adjoint of the value itself: its own line is as good a place
+            for visit in ordered:
+                frames.update(dict.fromkeys(self._made_in(self.origin[visit[0]])[-1:]))
         return Group(ordered, reach, tuple(frames), of_all, is_site, self._lag(ordered))
 
     def _lag(self, visits: tuple[tuple[Where, ...], ...]) -> int:
-        """Whether the value read at a visit is made at the visit before."""
-        lags = []
-        for k, visit in enumerate(visits):
-            key, j = self.made_at.get(self.origin[visit[0]], (("input",), k))
-            if key[0] != "input" and len(self.made[key]) in (len(visits), len(visits) + 1):
-                lags.append(k - j)
-        return max(lags) if lags and min(lags) > 0 else 0
+        """1 where what is read goes to the next value of the same line: a carry."""
+        found = 0
+        for visit in visits:
+            key, j = self.made_at.get(self.origin[visit[0]], (("input",), 0))
+            line = self.made.get(key, [])
+            if key[0] == "input" or j + 1 >= len(line):
+                continue
+            if not all(self._ancestors[line[j + 1]] >> self.graph.equations[n].results[0] & 1 for n, _ in visit):
+                return 0
+            found = 1
+        return found
+
+    @cached_property
+    def _ancestors(self) -> list[int]:
+        """Of each variable those that it is computed from, and itself, as bits."""
+        found = [1 << v for v in range(len(self.graph.values))]
+        for e in self.graph.equations:
+            behind = 0
+            for i in e.operands:
+                if self.reach[i]:
+                    behind |= found[i]
+            for r in e.results:
+                found[r] |= behind
+        return found
 
     def _by_site(self) -> Iterator[Group]:
         whole, merged = defaultdict(list), defaultdict(list)
         for e in self.edges:
             stack, column, primitive, operand = self.site[e]
             whole[self.site[e]].append((e,))
-            merged[(stack[-1:], column, primitive, operand)].append((e,))
+            merged[(stack[-1:], column[-1:], primitive, operand)].append((e,))
         for visits in (*whole.values(), *merged.values()):
             yield self.group(visits, is_site=True)
 
@@ -240,7 +262,9 @@ class Edges:
                     by_statement[self.statement[e] if whole else self.statement[e][-1:]].append(e)
                 for statement, mine in by_statement.items():
                     if len(mine) > 1:
-                        sets[(statement, frozenset(self.site[e][1:] for e in mine))].append(tuple(mine))
+                        sets[(statement, frozenset((self.site[e][1][-1], *self.site[e][2:]) for e in mine))].append(
+                            tuple(mine)
+                        )
             for visits in sets.values():
                 yield self.group(visits)
 
@@ -295,7 +319,7 @@ def _subsets(statements: list[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _place_of(kind: Kind) -> tuple[Stack, Columns]:
-    found: list[tuple[Frame, Columns]] = []
+    found: list[tuple[Frame, tuple[int, int]]] = []
     traceback = kind.source.traceback if kind.source is not None else None
     codes, addresses = traceback.raw_frames() if traceback is not None else ((), ())
     for code, address in zip(reversed(codes), reversed(addresses), strict=True):  # outermost first
@@ -310,8 +334,8 @@ def _place_of(kind: Kind) -> tuple[Stack, Columns]:
         else:
             found.append((frame, (start, end)))
     if not found:
-        return (Frame(*kind.place[:2], kind.place.function),), (kind.place.column, 0)
-    return tuple(frame for frame, _ in found), found[-1][1]
+        return (Frame(*kind.place[:2], kind.place.function),), ((kind.place.column, 0),)
+    return tuple(frame for frame, _ in found), tuple(columns for _, columns in found)
 
 
 def leaf_names(graph: Any) -> dict[int, str]:

@@ -47,6 +47,9 @@ def forwarded(graph: Any) -> Any:
             if (found := read(e.operands[0], window)) is not None:
                 same[e.results[0]] = found
                 continue
+            if (found := _piece(graph, made_by.get(e.operands[0]), window)) is not None:
+                same[e.results[0]] = found
+                continue
         if is_move(e):
             origin, inner = e.operands[0], made_by.get(e.operands[0])
             while inner is not None and is_move(inner):
@@ -59,6 +62,19 @@ def forwarded(graph: Any) -> Any:
         equations.append(e)
     outputs = [same.get(v, v) for v in graph.outputs]
     return replace(graph, equations=_needed(equations, outputs), outputs=outputs, memory={})
+
+
+def _piece(graph: Any, joined: Equation | None, window: Any) -> int | None:
+    """The variable that was joined with others, where exactly that is read."""
+    if joined is None or joined.primitive != "concatenate":
+        return None
+    axis, start = joined.params["dimension"], 0
+    for v in joined.operands:
+        shape = np.shape(graph.values[v])
+        if window == tuple((start, start + n) if a == axis else (0, n) for a, n in enumerate(shape)):
+            return v
+        start += shape[axis]
+    return None
 
 
 def _window(graph: Any, e: Equation) -> tuple[tuple[int, int], ...]:

@@ -7,14 +7,14 @@ Nothing is named that could have hit by chance: the digits that agree must be mo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
-from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, size_of
+from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, Scaled, size_of
 from lstm_ref.mistakes.on_graphs.dictionary import Candidate, Dictionary
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 
@@ -62,15 +62,21 @@ class Search:
     tried: int = 0
     edits: dict[Where, Edit] = field(default_factory=dict)
     changes: list[Candidate] = field(default_factory=list)
+    offset: Any = 0.0
+    """What kept entries add that are no edits."""
 
     def gradients(self, candidates: Sequence[Candidate | None] = (None,)) -> np.ndarray:
         """Flat, one row each, with what is kept and one more entry."""
-        rows = [self._with(c) for c in candidates]
-        if self.batched is not None:
-            found = np.array(self.batched.gradients(rows))
-        else:
-            found = np.stack([self._swept(edits) for edits in rows])
+        found = self._rows([self._with(c.edits if c else {}) for c in candidates])
         for row, candidate in enumerate(candidates):
+            if candidate is not None and candidate.parts:
+                parts = self._rows([self._with(edits) for edits in candidate.parts])
+                found[row] += np.sum(parts - found[row], axis=0)
+            if candidate is not None and candidate.only >= 0:
+                plain = self._rows([self.edits])[0]
+                for b, s in enumerate(self.slices):
+                    if not candidate.only >> b & 1:
+                        found[row, s] = plain[s]
             changes = self.changes
             if candidate is not None and candidate.change is not None:
                 changes = [*changes, candidate]
@@ -80,20 +86,25 @@ class Search:
                     assert change.change is not None
                     leaves[change.leaf] = change.change(leaves[change.leaf], leaves)
                 found[row] = np.concatenate([np.ravel(v) for v in leaves])
-        return found
+        return found + self.offset
 
-    def _with(self, candidate: Candidate | None) -> dict[Where, Edit]:
-        if candidate is None or not candidate.edits:
-            return self.edits
+    def _rows(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:
+        if self.batched is not None:
+            return np.array(self.batched.gradients(rows))
+        return np.stack([self._swept(edits) for edits in rows])
+
+    def _with(self, more: Mapping[Where, Edit]) -> dict[Where, Edit]:
         edits = {**self.edits}
-        for where, edit in candidate.edits.items():
+        for where, edit in more.items():
             edits[where] = _after(edits[where], edit) if where in edits else edit
         return edits
 
     def _swept(self, edits: dict[Where, Edit]) -> np.ndarray:
         bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
         inputs = self.edges.graph.inputs
-        leaves = [np.zeros(np.shape(v)) if bars[i] is None else bars[i] for i, v in zip(inputs, self.inputs, strict=True)]
+        leaves = [
+            np.zeros(np.shape(v)) if bars[i] is None else bars[i] for i, v in zip(inputs, self.inputs, strict=True)
+        ]
         return np.concatenate([np.ravel(v) for v in leaves])
 
     @property
@@ -103,8 +114,10 @@ class Search:
 
     def keep(self, candidate: Candidate) -> None:
         """On top of which the rest is searched."""
-        for where, edit in candidate.edits.items():
-            self.edits[where] = _after(self.edits[where], edit) if where in self.edits else edit
+        if candidate.parts or candidate.only >= 0:
+            self.offset = self.offset + self.gradients([candidate])[0] - self.gradients()[0]
+            return
+        self.edits = self._with(candidate.edits)
         if candidate.change is not None:
             self.changes.append(candidate)
 
@@ -130,31 +143,41 @@ class _Hit:
         return -self.leaves, -int(self.fixed.sum()), not self.is_clean, self.candidate.tier
 
 
+class Explained(NamedTuple):
+    """What a search found."""
+
+    explanations: list[Explanation]
+    is_complete: bool
+    """Whether the claim comes out of the graph with these mistakes, to all digits."""
+
+
 def explain(
     graph: Any,
     cotangent: Any,
     claimed: Mapping[str, Any],
-    wrong: Any = None,
     floors: Mapping[str, float] | float = 0.0,
     edges: Edges | None = None,
-) -> list[Explanation]:
-    """The mistakes by which the claimed gradients, by path, come out of the graph; none if any is left."""
+) -> Explained:
+    """The mistakes by which the claimed gradients, by path, come out of the graph."""
     search, dictionary = begin(graph, cotangent, claimed, floors, edges)
-    found: list[Explanation] = []
+    found: list[tuple[Explanation, _Hit]] = []
     (given,) = search.gradients()
-    names = list(search.edges.leaves.values())
-    for _ in range(AT_MOST):
-        bad = ~_near(search, given)
-        if not bad.any():
-            break
-        hits = _hits(search, dictionary, given, bad)
+    for hit in _of_unused(search, dictionary, given):
+        found.append((_explanation(search, [hit]), hit))
+        search.keep(hit.candidate)
+        (given,) = search.gradients()
+    while not _near(search, given).all() and len(found) < AT_MOST:
+        hits = _hits(search, dictionary, given, ~_near(search, given))
         if not hits:
             break
-        best = hits[0]
-        found.append(_explanation(search, hits, names))
-        search.keep(best.candidate)
-        given = best.given
-    return found
+        found.append((_explanation(search, hits), hits[0]))
+        search.keep(hits[0].candidate)
+        given = hits[0].given
+    (given,) = search.gradients()
+    if _near(search, given).all():
+        return Explained([e for e, _ in found], True)
+    # Something is left, which could be what makes one of these right by chance: only whole arrays count.
+    return Explained([e for e, hit in found if hit.leaves and hit.is_clean], False)
 
 
 def begin(
@@ -198,9 +221,57 @@ def _hits(search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.nda
                 hit = _hit(search, batch[k], given, rows[k], good[k], bad)
                 if hit is not None:
                     hits.append(hit)
+            if tier == 0:
+                hits += _fitted(search, batch, rows, given, bad)
         if any(h.fixed.sum() == bad.sum() for h in hits):
             break
     hits.sort(key=lambda h: h.order)
+    return hits
+
+
+def _of_unused(search: Search, dictionary: Dictionary, given: Any) -> Iterator[_Hit]:
+    """Inputs that take no part have gradients of zero: what stands there needs no more explanation."""
+    bad = ~_near(search, given)
+    for b, (i, s) in enumerate(zip(search.edges.graph.inputs, search.slices, strict=True)):
+        mine = search.claimed[s]
+        if bad[s].any() and not dictionary.is_used(i) and np.isfinite(mine).all():
+            fixed = bad & (np.arange(len(bad)) >= s.start) & (np.arange(len(bad)) < s.stop)
+            instead = mine.reshape(np.shape(search.edges.graph.values[i]))
+            candidate = Candidate(
+                "a value where zero belongs",
+                0,
+                dictionary.last_frames(),
+                0,
+                leaf=b,
+                change=lambda _, __, instead=instead: instead,
+            )
+            yield _Hit(candidate, np.where(fixed, search.claimed, given), fixed, True, 1)
+
+
+def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: Any) -> list[_Hit]:
+    """Where the claim differs by a multiple of what goes through edges: scaled by another number than the usual."""
+    hits = []
+    apart = search.claimed - given
+    for candidate, row in zip(batch, rows, strict=True):
+        through = given - row
+        size = float(through @ through)
+        if candidate.kind != "dropped" or candidate.group is None or not size > 0 or np.count_nonzero(through) < 3:
+            continue
+        c = 1 + float(through @ apart) / size
+        if np.all(np.abs(apart - (c - 1) * through) <= search.tolerance) and c not in (0.0, 1.0, 2.0, -1.0):
+            norm = float(np.linalg.norm(search.claimed))
+            clipped = abs(norm - round(norm, 3)) < RELATIVE * norm and abs(c) < 1
+            new = replace(
+                candidate,
+                kind="clipped" if clipped else "scaled",
+                tier=3,
+                edits=dict.fromkeys(candidate.group.edges, Scaled(c)),
+                found=f"to a norm of {norm:g}" if clipped else f"{c:.12g}",
+            )
+            (swept,) = search.gradients([new])
+            good = np.abs(search.claimed - swept) <= search.tolerance
+            if not (~good & ~bad).any() and (hit := _hit(search, new, given, swept, good, bad)) is not None:
+                hits.append(hit)
     return hits
 
 
@@ -221,7 +292,8 @@ def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.
     return float(np.sum(np.maximum(digits, 0))) >= np.log10(max(search.tried, 1000)) + BEYOND_CHANCE
 
 
-def _explanation(search: Search, hits: list[_Hit], names: list[str]) -> Explanation:
+def _explanation(search: Search, hits: list[_Hit]) -> Explanation:
+    names = list(search.edges.leaves.values())
     best = hits[0]
     same = [h for h in hits if np.all(np.abs(h.given - best.given) <= search.tolerance)]
     frames = dict.fromkeys(f for h in same for f in h.candidate.frames)
