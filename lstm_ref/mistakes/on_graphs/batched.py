@@ -121,8 +121,11 @@ class Batched:
 
             given = [adjoint(r) for r in e.results]
             bar = given if e.kind.several else given[0]
-            new = edit(out[row].reshape(shape), Context(self.graph, n, k, bar, xs, ys, adjoint))
-            out[row] = 0.0 if new is None else np.ravel(new) if np.size(new) == out.shape[1] else np.nan
+            try:
+                new = edit(out[row].reshape(shape), Context(self.graph, n, k, bar, xs, ys, adjoint))
+            except ValueError:  # an edit that does not fit these shapes is none
+                new = np.nan
+            out[row] = 0.0 if new is None else np.ravel(new) if np.size(new) == out.shape[1] else np.nan  # of another size
         return out
 
     def gradients(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:

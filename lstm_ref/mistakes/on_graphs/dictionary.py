@@ -78,7 +78,7 @@ class Dictionary:
                 continue
             for group in self.edges.groups:
                 if not group.reach & ~allowed:
-                    yield from make(group)
+                    yield from (c for c in make(group) if not c.reach & ~allowed)
         if n == 3:
             yield from (c for c in self.starts() if not c.reach & ~allowed)
             for group in self.edges.groups:
@@ -455,10 +455,11 @@ class Dictionary:
         if not group.is_site or self.graph.equations[group.visits[0][0][0]].primitive != "mul":
             return
         k = group.visits[0][0][1]
+        here = self._statement(group)
         others = [
             g
             for g in self.edges.groups
-            if g.is_site and g is not group and g.frames == group.frames and len(g.visits) == len(group.visits)
+            if g.is_site and g is not group and self._statement(g) == here and len(g.visits) == len(group.visits)
         ]
         others = [g for g in others if self.graph.equations[g.visits[0][0][0]].primitive in ("mul", "add", "sub")]
         if len(others) > 6:
@@ -485,6 +486,9 @@ class Dictionary:
                         group=group,
                         found=self.word(self.graph.equations[group.visits[-1][0][0]].operands[1 - k]),
                     )
+
+    def _statement(self, group: Group) -> Any:
+        return self.edges.statement[group.visits[0][0]][-1:]
 
     def truncated(self, group: Group) -> Iterator[Candidate]:
         """What each output sends back is followed through so many steps only."""

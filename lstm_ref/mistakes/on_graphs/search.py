@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lstm_ref.errors import BadInput
 from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
 from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, Scaled, size_of
 from lstm_ref.mistakes.on_graphs.dictionary import Candidate, Dictionary
@@ -100,7 +101,10 @@ class Search:
         return edits
 
     def _swept(self, edits: dict[Where, Edit]) -> np.ndarray:
-        bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
+        try:
+            bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
+        except (BadInput, ValueError):  # an edit that does not fit these shapes is none
+            return np.full(self.claimed.shape, np.nan)
         inputs = self.edges.graph.inputs
         leaves = [
             np.zeros(np.shape(v)) if bars[i] is None else bars[i] for i, v in zip(inputs, self.inputs, strict=True)
@@ -223,7 +227,7 @@ def _hits(search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.nda
                     hits.append(hit)
             if tier == 0:
                 hits += _fitted(search, batch, rows, given, bad)
-        if any(h.fixed.sum() == bad.sum() for h in hits):
+        if any(h.fixed.sum() == bad.sum() and h.candidate.tier <= tier for h in hits):
             break
     hits.sort(key=lambda h: h.order)
     return hits
