@@ -19,6 +19,8 @@ from lstm_ref.mistakes.on_graphs.activations import Region, derivative_at, name_
 from lstm_ref.mistakes.on_graphs.batched import Scaled
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame, Group
 
+READING = frozenset("mul div dot_general pow square integer_pow log sqrt max".split())
+"""Primitives whose derivative reads values."""
 BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """At which people clip."""
 
@@ -79,6 +81,8 @@ class Dictionary:
             for group in self.edges.groups:
                 if not group.reach & ~allowed:
                     yield from (c for c in make(group) if not c.reach & ~allowed)
+        if n == 2:
+            yield from self.rotated(allowed)
         if n == 3:
             yield from (c for c in self.starts() if not c.reach & ~allowed)
             for group in self.edges.groups:
@@ -127,7 +131,7 @@ class Dictionary:
         for visits in (len(g.visits) for g in self.edges.groups):
             if visits > 1:
                 found.setdefault(float(visits), f"{visits}")
-        for a, b in itertools.combinations(list(found), 2):
+        for a, b in itertools.combinations(list(found)[:4], 2):
             found.setdefault(a * b, f"({a:g}·{b:g})")
         return found
 
@@ -191,6 +195,8 @@ class Dictionary:
 
     def constants_missing(self, group: Group) -> Iterator[Candidate]:
         """A constant factor missing, twice, or another; a mean for a sum and the reverse."""
+        if not group.is_site and not group.is_of_all_readers:
+            return
         factors: dict[float, tuple[str, str]] = {}
         for size, name in self.sizes.items():
             factors.setdefault(1 / size, ("mean for sum", f"1/{name}"))
@@ -317,7 +323,7 @@ class Dictionary:
             return
         n, k = group.visits[0][0]
         e = self.graph.equations[n]
-        if e.primitive not in ("mul", "div", "dot_general", "pow", "square", "integer_pow", "log", "sqrt", "max"):
+        if e.primitive not in READING:
             return
         where = [0] if len(e.operands) == 1 else [j for j in range(len(e.operands)) if e.primitive != "mul" or j != k]
         for j in where:
@@ -361,6 +367,24 @@ class Dictionary:
         stack, columns = self.edges.place(self.graph.equations[n].kind)
         return stack[-1].text_of(*columns[-1])
 
+    def rotated(self, allowed: int) -> Iterator[Candidate]:
+        """Values of the step before or after, wrapping around: sums over all steps may be right all the same."""
+        for group in self.edges.groups:
+            n, k = group.visits[0][0]
+            e = self.graph.equations[n]
+            if not group.is_site or not group.reach & ~allowed or len(group.visits) < 2 or e.primitive not in READING:
+                continue
+            for j in range(len(e.operands)):
+                own = [self.edges._origin(self.graph.equations[v[0][0]].operands[j]) for v in group.visits]
+                if j == k and len(e.operands) > 1:
+                    continue
+                for row in ([own[-1], *own[:-1]], [*own[1:], own[0]]):
+                    edits: dict[Where, Edit] = {}
+                    for v, u in zip(group.visits, row, strict=True):
+                        value = self.values[u]
+                        edits[v[0]] = self._with(v[0], j, lambda x, value=value: np.reshape(value, np.shape(x)))
+                    yield self._candidate("shifted in time", 2, group, edits, found=self.word(row[-1]))
+
     def _in_the_place_of(self, own: list[int], group: Group, shape: tuple[int, ...]) -> Iterator[tuple[str, list[Any]]]:
         """Rows of variables, one a visit, that can be mistaken for these."""
         count, size = len(own), int(np.prod(shape))
@@ -387,10 +411,11 @@ class Dictionary:
                 kind = "shifted in time" if self._is_neighbour_in_time(own, line) else "other factor"
                 yield kind, line
                 if count > 1:
+                    yield "step 0 read wrongly", [line[-1], *own[1:]]
+                if count > 1 and not set(own).isdisjoint(line):  # another part of the same history
                     yield "shifted in time", [line[-1], *own[:-1]]
                     yield "shifted in time", [line[0], *own[:-1]]
                     yield "shifted in time", [*own[1:], line[-1]]
-                    yield "step 0 read wrongly", [line[-1], *own[1:]]
                     yield "shifted in time", [line[-1], *line[:-1]]
                     yield "shifted in time", [None, *line[:-1]]
                     yield "shifted in time", [*line[1:], None]
@@ -404,8 +429,6 @@ class Dictionary:
                 after = [min((u for u in line if u > end), default=None) for end in ends]
                 yield "other factor", before
                 yield "shifted in time", after
-                yield "other factor", [line[-1]] * count
-                yield "other factor", [line[0]] * count
 
     @staticmethod
     def _is_neighbour_in_time(own: list[int], line: list[int]) -> bool:
@@ -650,7 +673,7 @@ class Dictionary:
         n, k = group.visits[0][0]
         own = [self.graph.equations[v[0][0]].operands[v[0][1]] for v in group.visits]
         shape = np.shape(self.values[own[0]])
-        if not shape or len(group.visits[0]) > 2:
+        if not shape or not (group.is_site or group.is_of_all_readers):
             return
         slopes = (
             ("activation's derivative of another activation", lambda y: y * (1 - y)),

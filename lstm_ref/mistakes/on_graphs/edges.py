@@ -131,7 +131,10 @@ class Edges:
         return self._stacks[id(kind)]
 
     def _made_in(self, v: int) -> Stack:
+        """The lines that made a value; of a part of a value, those of the whole: NumPy's views have no line."""
         n = self.maker.get(v)
+        while n is not None and self.graph.equations[n].primitive in ("slice", "transpose", "reshape", "rev"):
+            n = self.maker.get(self.graph.equations[n].operands[0])
         return () if n is None else self.stack(self.graph.equations[n].kind)
 
     def _arguments_of_calls(self) -> dict[Any, int]:
