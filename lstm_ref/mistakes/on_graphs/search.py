@@ -18,6 +18,7 @@ from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
 from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, Scaled, size_of
 from lstm_ref.mistakes.on_graphs.dictionary import Candidate, Dictionary
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
+from lstm_ref.mistakes.on_graphs.pairs import Seen
 
 AT_MOST = 5
 """Mistakes in one backward pass."""
@@ -143,6 +144,11 @@ class _Hit:
     leaves: int
 
     @property
+    def is_sure(self) -> bool:
+        """Whether it makes a whole gradient right and spoils no other."""
+        return self.leaves > 0 and self.is_clean
+
+    @property
     def order(self) -> tuple[Any, ...]:
         return -self.leaves, -int(self.fixed.sum()), not self.is_clean, self.candidate.tier
 
@@ -170,8 +176,15 @@ def explain(
         found.append((_explanation(search, [hit]), hit))
         search.keep(hit.candidate)
         (given,) = search.gradients()
+    wrong = ~_near(search, given)
+    allowed = sum(1 << b for b, s in enumerate(search.slices) if wrong[s].any())
     while not _near(search, given).all() and len(found) < AT_MOST:
-        hits = _hits(search, dictionary, given, ~_near(search, given))
+        seen = Seen([np.shape(v) for v in search.inputs], search.slices, search.claimed - given)
+        bad = ~_near(search, given)
+        hits = _hits(search, dictionary, given, bad, allowed, seen)
+        if not (hits and hits[0].is_sure) and (both := _pair(search, seen, given, bad)):
+            found += both
+            break
         if not hits:
             break
         found.append((_explanation(search, hits), hits[0]))
@@ -181,7 +194,7 @@ def explain(
     if _near(search, given).all():
         return Explained([e for e, _ in found], True)
     # Something is left, which could be what makes one of these right by chance: only whole arrays count.
-    return Explained([e for e, hit in found if hit.leaves and hit.is_clean], False)
+    return Explained([e for e, hit in found if hit.is_sure], False)
 
 
 def begin(
@@ -211,8 +224,38 @@ def _near(search: Search, given: np.ndarray) -> np.ndarray:
         return np.abs(search.claimed - given) <= search.tolerance
 
 
-def _hits(search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.ndarray) -> list[_Hit]:
-    allowed = sum(1 << b for b, s in enumerate(search.slices) if bad[s].any())
+def _pair(search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray) -> list[tuple[Explanation, _Hit]]:
+    """Two entries that explain all that is left together."""
+    for pairs in seen.pairs():
+        pairs = [(a, b) for a, b in pairs if not (a.parts or b.parts or a.only >= 0 or b.only >= 0 or a.change or b.change)]
+        for start in range(0, len(pairs), ROWS):
+            some = pairs[start : start + ROWS]
+            rows = search.gradients([_together(a, b) for a, b in some])
+            good = (np.abs(search.claimed - rows) <= search.tolerance).all(axis=1)
+            for k in np.flatnonzero(good):
+                found = []
+                for one in some[k]:
+                    (alone,) = search.gradients([one])
+                    changed = (np.abs(alone - given) > search.tolerance) & bad
+                    found.append((_Hit(one, alone, changed, True, 1), rows[k]))
+                    search.tried += 1
+                both = [(_explanation(search, [hit]), hit) for hit, _ in found]
+                for one in some[k]:
+                    search.keep(one)
+                return both
+    return []
+
+
+def _together(a: Candidate, b: Candidate) -> Candidate:
+    edits = {**a.edits}
+    for where, edit in b.edits.items():
+        edits[where] = _after(edits[where], edit) if where in edits else edit
+    return replace(a, edits=edits, reach=a.reach | b.reach)
+
+
+def _hits(
+    search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.ndarray, allowed: int, seen: Seen
+) -> list[_Hit]:
     hits: list[_Hit] = []
     for tier in range(Dictionary.TIERS):
         candidates = dictionary.tier(tier, allowed)
@@ -221,6 +264,7 @@ def _hits(search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.nda
             with np.errstate(all="ignore"):
                 rows = search.gradients(batch)
                 good = np.abs(search.claimed - rows) <= search.tolerance
+            seen.add(batch, rows - given)
             for k in np.flatnonzero(~(~good & ~bad).any(axis=1) & (good & bad).any(axis=1)):
                 hit = _hit(search, batch[k], given, rows[k], good[k], bad)
                 if hit is not None:
