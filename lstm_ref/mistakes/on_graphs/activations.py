@@ -112,14 +112,14 @@ def name_of(x: Any, y: Any) -> str:
 
 
 def regions(edges: Edges) -> list[list[Region]]:
-    """All, by their place in the source, each visit by visit."""
+    """All, by their place in the source, each visit by visit; the longest first: `-a` to sigmoid(a) is no step of its own."""
     found: dict[Any, list[Region]] = defaultdict(list)
     for n, e in enumerate(edges.graph.equations):
         if e.primitive in ALONG_ROWS and len(e.results) == 1 and edges.reach[e.results[0]]:
             for region in _regions_to(edges, e.results[0], n):
                 inner = [edges.site[w] for w in region.edges]
                 found[(edges.place(e.kind), e.primitive, tuple(inner))].append(region)
-    return list(found.values())
+    return sorted(found.values(), key=lambda visits: -len(visits[0].inside))
 
 
 def _regions_to(edges: Edges, y: int, last: int) -> Iterator[Region]:

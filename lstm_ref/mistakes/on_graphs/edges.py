@@ -24,6 +24,7 @@ from lstm_ref.graph.places import is_installed
 from lstm_ref.graph.sweep import Where, pulls_in
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move
 
+VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
 SUBSETS = 5
 """Of so many statements that read a value, every subset is a group."""
 
@@ -132,10 +133,14 @@ class Edges:
 
     def _made_in(self, v: int) -> Stack:
         """The lines that made a value; of a part of a value, those of the whole: NumPy's views have no line."""
-        n = self.maker.get(v)
-        while n is not None and self.graph.equations[n].primitive in ("slice", "transpose", "reshape", "rev"):
-            n = self.maker.get(self.graph.equations[n].operands[0])
+        n = self.maker.get(self._whole(v))
         return () if n is None else self.stack(self.graph.equations[n].kind)
+
+    def _whole(self, v: int) -> int:
+        """What a value is a view of."""
+        while (n := self.maker.get(v)) is not None and self.graph.equations[n].primitive in VIEWS:
+            v = self.graph.equations[n].operands[0]
+        return v
 
     def _arguments_of_calls(self) -> dict[Any, int]:
         """Of every call, by the lines that led to it and the function's name: how many values of outside it reads."""
@@ -150,7 +155,7 @@ class Edges:
             calls = {(reader[:depth], reader[depth].function): depth for depth in range(1, len(reader))}
             running = {call: running.get(call, set()) for call in calls}  # a call that is left is over
             for call, depth in calls.items():
-                running[call] |= {v for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)}
+                running[call] |= {self._whole(v) for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)}
                 found[call] = max(found.get(call, 0), len(running[call]))
         return found
 

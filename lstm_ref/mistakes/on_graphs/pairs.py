@@ -6,7 +6,6 @@ two do alone. Among many thousands of entries the two are found by sorting: for 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -54,28 +53,24 @@ class Seen:
     def pairs(self) -> Iterator[list[tuple[Candidate, Candidate]]]:
         """Those that add up to the claim, part by part; a part of more than one kind of pair first."""
         numbers = np.concatenate(self.numbers)
+        tiers = [c.tier for c in self.candidates]
         for part, target in enumerate(self.apart):
             mine = numbers[:, part]
             size = abs(target)
-            at = np.flatnonzero((np.abs(mine) > 1e-6 * size) & (np.abs(mine) < 1e6 * size)) if size > 0 else []
+            at = np.flatnonzero((np.abs(mine) > 1e-6 * size) & (np.abs(mine) < 1e6 * size)) if size > 0 else np.zeros(0, int)
             if len(at) < 2:
                 continue
-            by_value: dict[float, list[int]] = defaultdict(list)
-            for k in at:
-                by_value[float(f"{mine[k]:.9e}")].append(int(k))
-            values = np.array(sorted(by_value))
+            rounded, members = np.unique(np.round(mine[at] / target, 12), return_inverse=True)
+            order = np.argsort(members, kind="stable")
+            starts = np.searchsorted(members[order], np.arange(len(rounded) + 1))
+            other, near = 1 - rounded, 3 * DIGITS * (1 + np.abs(rounded))
+            low, high = np.searchsorted(rounded, other - near), np.searchsorted(rounded, other + near)
             found: list[tuple[int, int, int]] = []
-            for v in values:
-                other = target - v
-                near = DIGITS * (abs(v) + size)
-                for w in values[np.searchsorted(values, other - near) : np.searchsorted(values, other + near)]:
-                    if v <= w:
-                        found += [
-                            (self.candidates[i].tier + self.candidates[j].tier, i, j)
-                            for i in by_value[v][:12]
-                            for j in by_value[float(w)][:12]
-                            if i != j
-                        ]
+            for a in np.flatnonzero(high > low)[:PAIRS]:
+                for b in range(low[a], high[a]):
+                    if a <= b:
+                        one, two = (at[order[starts[g] : starts[g + 1]][:12]] for g in (a, b))
+                        found += [(tiers[i] + tiers[j], int(i), int(j)) for i in one for j in two if i != j]
             found.sort()
             if found:
                 yield [(self.candidates[i], self.candidates[j]) for _, i, j in found[:PAIRS]]

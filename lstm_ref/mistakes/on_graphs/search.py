@@ -178,23 +178,33 @@ def explain(
         (given,) = search.gradients()
     wrong = ~_near(search, given)
     allowed = sum(1 << b for b, s in enumerate(search.slices) if wrong[s].any())
+    start, first, unused = given, None, list(found)
     while not _near(search, given).all() and len(found) < AT_MOST:
         seen = Seen([np.shape(v) for v in search.inputs], search.slices, search.claimed - given)
-        bad = ~_near(search, given)
-        hits = _hits(search, dictionary, given, bad, allowed, seen)
-        if not (hits and hits[0].is_sure) and (both := _pair(search, seen, given, bad)):
-            found += both
-            break
+        hits = _hits(search, dictionary, given, ~_near(search, given), allowed, seen)
+        first = first or seen
+        if not (hits and hits[0].leaves) and (both := _pair(search, seen, given, ~_near(search, given))):
+            return Explained([e for e, _ in (*found, *both)], True)
         if not hits:
             break
         found.append((_explanation(search, hits), hits[0]))
         search.keep(hits[0].candidate)
         given = hits[0].given
-    (given,) = search.gradients()
     if _near(search, given).all():
-        return Explained([e for e, _ in found], True)
-    # Something is left, which could be what makes one of these right by chance: only whole arrays count.
+        return Explained([e for e, _ in found], _verified(search))
+    kept = search.edits, search.changes, search.offset
+    if first is not None and found != unused:
+        search.edits, search.changes, search.offset = {}, [h.candidate for _, h in unused], 0.0
+        if both := _pair(search, first, start, wrong):
+            return Explained([e for e, _ in (*unused, *both)], True)
+    search.edits, search.changes, search.offset = kept
+    # Something is left, which could be what makes one of these right by chance: only what touches no more counts.
     return Explained([e for e, hit in found if hit.is_sure], False)
+
+
+def _verified(search: Search) -> bool:
+    """Whether all that is kept gives the claim, swept once more."""
+    return bool(_near(search, search.gradients()[0]).all())
 
 
 def begin(
