@@ -350,22 +350,10 @@ class Dictionary:
                         2,
                         group,
                         edits,
-                        found=self.word(
+                        found=self.edges.word(
                             next(u for u, m in zip(reversed(numbers), reversed(own), strict=True) if u != m)
                         ),
                     )
-
-    def word(self, v: int | None) -> str:
-        """A variable, as the user writes it."""
-        if v is None:
-            return "0"
-        if v in self.edges.leaves:
-            return self.edges.leaves[v]
-        n = self.edges.maker.get(v)
-        if n is None:
-            return "a constant"
-        stack, columns = self.edges.place(self.graph.equations[n].kind)
-        return stack[-1].text_of(*columns[-1])
 
     def rotated(self, allowed: int) -> Iterator[Candidate]:
         """Values of the step before or after, wrapping around: sums over all steps may be right all the same."""
@@ -383,7 +371,7 @@ class Dictionary:
                     for v, u in zip(group.visits, row, strict=True):
                         value = self.values[u]
                         edits[v[0]] = self._with(v[0], j, lambda x, value=value: np.reshape(value, np.shape(x)))
-                    yield self._candidate("shifted in time", 2, group, edits, found=self.word(row[-1]))
+                    yield self._candidate("shifted in time", 2, group, edits, found=self.edges.word(row[-1]))
 
     def _in_the_place_of(self, own: list[int], group: Group, shape: tuple[int, ...]) -> Iterator[tuple[str, list[Any]]]:
         """Rows of variables, one a visit, that can be mistaken for these."""
@@ -507,7 +495,7 @@ class Dictionary:
                         reach,
                         edits,
                         group=group,
-                        found=self.word(self.graph.equations[group.visits[-1][0][0]].operands[1 - k]),
+                        found=self.edges.word(self.graph.equations[group.visits[-1][0][0]].operands[1 - k]),
                     )
 
     def _statement(self, group: Group) -> Any:
@@ -579,7 +567,7 @@ class Dictionary:
                 reading = self._frames_reading(mine[-2])
                 frames = tuple(dict.fromkeys((*group.frames, *self.edges._made_in(mine[-1])[-1:], *reading)))
                 yield Candidate(
-                    "a value where zero belongs", 3, frames, group.reach, edits, group=group, found=self.word(other[-1])
+                    "a value where zero belongs", 3, frames, group.reach, edits, group=group, found=self.edges.word(other[-1])
                 )
 
     def _adding(self, values: list[int], given: Any) -> dict[Where, Edit]:
@@ -604,7 +592,7 @@ class Dictionary:
         own = [self.graph.equations[v[0][0]].results[0] for v in group.visits]
         for numbers in self._adjoints_like(own, shape):
             edits = {v[0]: self._from(v[0], u) for v, u in zip(group.visits, numbers, strict=True)}
-            yield self._candidate("other cotangent", 2, group, edits, found=self.word(numbers[-1]))
+            yield self._candidate("other cotangent", 2, group, edits, found=self.edges.word(numbers[-1]))
 
     def _adjoints_like(self, own: list[int], shape: tuple[int, ...]) -> Iterator[list[int]]:
         seen = {tuple(own)}
@@ -666,7 +654,7 @@ class Dictionary:
                     return (0.0 if bar is None else np.reshape(bar, np.shape(c))) - (0.0 if so_far is None else so_far)
 
                 edits[min(visit)] = edit
-            yield self._candidate("equal gradients", 3, group, edits, found=self.word(numbers[-1]))
+            yield self._candidate("equal gradients", 3, group, edits, found=self.edges.word(numbers[-1]))
 
     def extra_factors(self, group: Group) -> Iterator[Candidate]:
         """A factor too many: another value, or the derivative of an activation that is not there."""
@@ -688,7 +676,7 @@ class Dictionary:
                 for visit, u in zip(group.visits, line * (len(own) // len(line)), strict=True):
                     factor = slope(self.values[u])
                     edits |= {w: (lambda c, at, f=factor: c * f) for w in visit}
-                yield self._candidate(kind, 3, group, edits, found=self.word(line[-1]))
+                yield self._candidate(kind, 3, group, edits, found=self.edges.word(line[-1]))
 
     # ------------------------------------------------------------------------------------------------------ activations
 

@@ -180,6 +180,18 @@ class Edges:
         e = self.graph.equations[edge[0]]
         return (*self.place(e.kind), e.primitive, edge[1])
 
+    def word(self, v: int | None) -> str:
+        """A variable, as the user writes it."""
+        if v is None:
+            return "0"
+        if v in self.leaves:
+            return self.leaves[v]
+        n = self.maker.get(v)
+        if n is None:
+            return "a constant"
+        stack, columns = self.place(self.graph.equations[n].kind)
+        return stack[-1].text_of(*columns[-1])
+
     def _timelines_of_makers(self) -> dict[Any, list[int]]:
         made: dict[Any, list[int]] = defaultdict(list)
         for e in self.graph.equations:

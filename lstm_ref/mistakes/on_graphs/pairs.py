@@ -74,3 +74,10 @@ class Seen:
             found.sort()
             if found:
                 yield [(self.candidates[i], self.candidates[j]) for _, i, j in found[:PAIRS]]
+
+    def like(self, one: Candidate) -> list[Candidate]:
+        """The entries that change the same."""
+        numbers = np.concatenate(self.numbers)
+        mine = numbers[next(k for k, c in enumerate(self.candidates) if c is one)]
+        near = np.all(np.abs(numbers - mine) <= DIGITS * (np.abs(mine) + np.abs(self.apart)), axis=1)
+        return sorted((self.candidates[k] for k in np.flatnonzero(near)), key=lambda c: c.tier)

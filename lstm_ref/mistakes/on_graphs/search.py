@@ -243,13 +243,13 @@ def _pair(search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray) -> lis
             rows = search.gradients([_together(a, b) for a, b in some])
             good = (np.abs(search.claimed - rows) <= search.tolerance).all(axis=1)
             for k in np.flatnonzero(good):
-                found = []
+                both = []
                 for one in some[k]:
+                    same = [one, *(c for c in seen.like(one) if c is not one)]
                     (alone,) = search.gradients([one])
                     changed = (np.abs(alone - given) > search.tolerance) & bad
-                    found.append((_Hit(one, alone, changed, True, 1), rows[k]))
-                    search.tried += 1
-                both = [(_explanation(search, [hit]), hit) for hit, _ in found]
+                    alike = [_Hit(c, alone, changed, True, 1) for c in same]
+                    both.append((_explanation(search, alike), alike[0]))
                 for one in some[k]:
                     search.keep(one)
                 return both
