@@ -29,6 +29,8 @@ class Context(NamedTuple):
     operands: list[Any]
     """Values."""
     results: list[Any]
+    adjoint: Callable[[int], Any]
+    """Of a variable, by its number, as far as it is added up by now."""
 
 
 Edit = Callable[[Any, Context], Any]
@@ -59,7 +61,7 @@ def gradients_of(graph: Any, bars: Any) -> Any:
     return jax.tree.unflatten(graph.input_tree, leaves)
 
 
-def _pulls(graph: Any) -> list[list[tuple[int, int, Pull]]]:
+def pulls_in(graph: Any) -> list[list[tuple[int, int, Pull]]]:
     """For each equation, (which operand, the operand's variable, pull) for every operand that gets a gradient."""
     if "pulls" not in graph.memory:
         by_kind: dict[int, Any] = {}
@@ -140,7 +142,7 @@ def _sweep_unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | 
             sums.add(i, seed)
     bars = sums.bars
     with np.errstate(all="ignore"):
-        for e, pulls in zip(reversed(graph.equations), reversed(_pulls(graph)), strict=True):
+        for e, pulls in zip(reversed(graph.equations), reversed(pulls_in(graph)), strict=True):
             if not pulls or all(bars[r] is None for r in e.results):
                 continue
             bar: Any = [bars[r] for r in e.results] if e.kind.several else bars[e.results[0]]
@@ -158,7 +160,8 @@ def _sweep_differences(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) 
     by_equation: dict[int, dict[int, Edit]] = {}
     for (number, operand), edit in edits.items():
         by_equation.setdefault(number, {})[operand] = edit
-    all_pulls = _pulls(graph)
+    all_pulls = pulls_in(graph)
+    adjoint = lambda i: _plus(known[i], deltas[i])  # noqa: E731
     with np.errstate(all="ignore"):
         for number in range(max(by_equation), -1, -1):
             e, pulls, here = graph.equations[number], all_pulls[number], by_equation.get(number)
@@ -179,7 +182,7 @@ def _sweep_differences(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) 
                     continue
                 bar = after if e.kind.several else after[0]
                 old = 0.0 if all(b is None for b in before) else pull(before if e.kind.several else before[0], xs, ys)
-                new = change(pull(bar, xs, ys), Context(graph, number, k, bar, xs, ys))
+                new = change(pull(bar, xs, ys), Context(graph, number, k, bar, xs, ys, adjoint))
                 if new is not None and np.shape(new) != np.shape(values[i]):
                     raise BadInput(f"an edit gave shape {np.shape(new)} for an operand of shape {np.shape(values[i])}")
                 sums.add(i, (0.0 if new is None else new) - old)

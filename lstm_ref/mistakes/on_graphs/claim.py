@@ -1,0 +1,64 @@
+"""A user's claim on any forward: the mistakes in it, by the lines of the forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstm_ref.graph import trace
+from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
+from lstm_ref.mistakes.on_graphs.search import explain
+from lstm_ref.mistakes.on_graphs.words import Told, told
+
+FLOAT32 = 3e-6
+"""Of the largest element of an array: what a claim through float32 buffers can be off by."""
+
+
+class Named(NamedTuple):
+    """What is wrong with a claim."""
+
+    mistakes: tuple[Told, ...]
+    is_complete: bool
+    """Whether the claim comes out of the forward with these mistakes, to all digits."""
+    suspects: tuple[str, ...]
+    """Where that is not so: lines through which all that is wrong goes, as few as can be."""
+
+
+def explain_claim_on_graph(
+    function: Callable[[Any], Any],
+    inputs: Any,
+    cotangent: Any,
+    claimed: Mapping[str, Any],
+    wrong: Collection[str] | None = None,
+    floors: Mapping[str, float] | None = None,
+) -> Named:
+    """The mistakes of the claimed gradients, by path (`layer.W`). Those that are not among the `wrong` count as right.
+
+    Raises LeavesTheGraph and CannotEvaluate where the forward is not to be traced.
+    """
+    graph = trace(function, inputs)
+    edges = Edges(graph)
+    mine = {path: v for path, v in claimed.items() if wrong is None or path in wrong}
+    tolerance: Any = floors if floors is not None else FLOAT32 if any("float32" in c for c in graph.casts) else 0.0
+    found = explain(graph, cotangent, mine, tolerance, edges)
+    named = tuple(told(e, edges) for e in found.explanations)
+    if found.is_complete:
+        return Named(named, True, ())
+    explained = {path for e in found.explanations for path in e.explains}
+    return Named(named, False, suspects(edges, {p for p in (mine if wrong is None else wrong) if p not in explained}))
+
+
+def suspects(edges: Edges, wrong: Collection[str]) -> tuple[str, ...]:
+    """The fewest statements through which the wrong gradients go, and none of the right ones."""
+    left = sum(1 << b for b, path in enumerate(edges.leaves.values()) if path in wrong)
+    allowed, found = left, dict[Frame, None]()
+    groups = [g for g in edges.groups if g.reach & ~allowed == 0 and g.frames]
+    while left and groups:
+        best = max(groups, key=lambda g: ((g.reach & left).bit_count(), len(g.visits), -int(np.min(g.visits[-1][0]))))
+        if not best.reach & left:
+            break
+        found.setdefault(best.frames[0])
+        left &= ~best.reach
+    return tuple(f"{frame.file}:{frame.line}  {frame.text}" for frame in found)

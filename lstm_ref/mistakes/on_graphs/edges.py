@@ -1,0 +1,364 @@
+"""The edges of a graph as the user sees them: which statement reads which value, over all its visits in time.
+
+An edge is (equation, operand). A *site* is an edge of the source: the same place, primitive and operand, visited once
+a step. A *group* is what one term of a backward pass is of: a site, all the sites at which one statement reads one
+value, or all statements or some of them that read it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_ref.graph.flatten import Equation, Kind
+from lstm_ref.graph.places import is_installed
+from lstm_ref.graph.sweep import Where, pulls_in
+from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move
+
+VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
+SUBSETS = 5
+"""Of so many statements that read a value, every subset is a group."""
+
+
+class Frame(NamedTuple):
+    """A line of the user's code, in a function."""
+
+    file: str
+    line: int
+    function: str
+
+    @property
+    def text(self) -> str:
+        """The line as it stands; empty where there is no file."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def text_of(self, start: int, end: int) -> str:
+        """What stands between two columns."""
+        line = linecache.getline(self.file, self.line).encode()
+        return line[start:end].decode(errors="replace").strip() or self.text
+
+
+Stack = tuple[Frame, ...]
+"""Outermost first."""
+Columns = tuple[tuple[int, int], ...]
+"""Where an expression starts and ends, in each line of a stack."""
+Site = tuple[Stack, Columns, str, int]
+"""Where, the columns, the primitive, and which operand."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Edges that one term of a backward pass is of, visit by visit in the order of the forward."""
+
+    visits: tuple[tuple[Where, ...], ...]
+    reach: int
+    """The inputs behind it, as bits."""
+    frames: tuple[Frame, ...]
+    """The statements."""
+    is_of_all_readers: bool = False
+    is_site: bool = False
+    lag: int = 0
+    """How many steps before the reader its value is made."""
+    notes: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def edges(self) -> frozenset[Where]:
+        """All of them."""
+        return frozenset(e for visit in self.visits for e in visit)
+
+
+class Edges:
+    """Of one graph."""
+
+    def __init__(self, graph: Any) -> None:
+        self.graph = forwarded(graph)
+        equations: list[Equation] = self.graph.equations
+        self.maker: dict[int, int] = {r: n for n, e in enumerate(equations) for r in e.results}
+        self.leaves = leaf_names(self.graph)
+        self._stacks: dict[int, tuple[Stack, Columns]] = {}
+        self.pulls = {(n, k): p for n, ps in enumerate(pulls_in(self.graph)) for k, _, p in ps}
+        self.reach = self._reaches()
+        self.edges: list[Where] = [
+            (n, k) for n, k in self.pulls if not is_move(equations[n]) and self.reach[equations[n].operands[k]]
+        ]
+        self.origin = {e: self._origin(equations[e[0]].operands[e[1]]) for e in self.edges}
+        self._arguments = self._arguments_of_calls()
+        self.readers: dict[int, list[Where]] = defaultdict(list)
+        for e in self.edges:
+            self.readers[self.origin[e]].append(e)
+        self.statement = {e: self._statement(e) for e in self.edges}
+        self.site = {e: self._site(e) for e in self.edges}
+        self.made: dict[Any, list[int]] = self._timelines_of_makers()
+        self.made_at = {v: (key, k) for key, vs in self.made.items() for k, v in enumerate(vs)}
+
+    # ------------------------------------------------------------------------------------------------- of the graph
+
+    def _reaches(self) -> list[int]:
+        reach = [0] * len(self.graph.values)
+        for bit, i in enumerate(self.graph.inputs):
+            if self.graph.is_active[i]:
+                reach[i] = 1 << bit
+        for e, pulls in zip(self.graph.equations, pulls_in(self.graph), strict=True):
+            found = 0
+            for _, i, _ in pulls:
+                found |= reach[i]
+            for r in e.results:
+                reach[r] = found
+        return reach
+
+    def _origin(self, v: int) -> int:
+        """The value itself of what is read in another shape."""
+        while (n := self.maker.get(v)) is not None and is_move(self.graph.equations[n]):
+            v = self.graph.equations[n].operands[0]
+        return v
+
+    def stack(self, kind: Kind) -> Stack:
+        """The user's lines that led to an equation."""
+        return self.place(kind)[0]
+
+    def place(self, kind: Kind) -> tuple[Stack, Columns]:
+        """The user's lines that led to an equation, and the columns in the innermost."""
+        if id(kind) not in self._stacks:
+            self._stacks[id(kind)] = _place_of(kind)
+        return self._stacks[id(kind)]
+
+    def _made_in(self, v: int) -> Stack:
+        """The lines that made a value; of a part of a value, those of the whole: NumPy's views have no line."""
+        n = self.maker.get(self._whole(v))
+        return () if n is None else self.stack(self.graph.equations[n].kind)
+
+    def _whole(self, v: int) -> int:
+        """What a value is a view of."""
+        while (n := self.maker.get(v)) is not None and self.graph.equations[n].primitive in VIEWS:
+            v = self.graph.equations[n].operands[0]
+        return v
+
+    def _arguments_of_calls(self) -> dict[Any, int]:
+        """Of every call, by the lines that led to it and the function's name: how many values of outside it reads."""
+        found: dict[Any, int] = {}
+        running: dict[Any, set[int]] = {}
+        by_equation: dict[int, list[int]] = defaultdict(list)
+        for edge, v in self.origin.items():
+            by_equation[edge[0]].append(v)
+        for n, e in enumerate(self.graph.equations):
+            if not (reader := self.stack(e.kind)) or n not in by_equation:
+                continue
+            calls = {(reader[:depth], reader[depth].function): depth for depth in range(1, len(reader))}
+            running = {call: running.get(call, set()) for call in calls}  # a call that is left is over
+            for call, depth in calls.items():
+                running[call] |= {self._whole(v) for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)}
+                found[call] = max(found.get(call, 0), len(running[call]))
+        return found
+
+    def _is_of_one_value(self, stack: Stack, v: int) -> bool:
+        """Whether the innermost function of the stack is a helper, like sigmoid, that reads nothing but the value."""
+        depth = len(stack) - 1
+        one = self._arguments.get((stack[:depth], stack[depth].function)) == 1
+        return one and not _is_within(self._made_in(v), stack, depth)
+
+    def _statement(self, edge: Where) -> Stack:
+        """The statement that reads: the reader's line, or the line that called a helper of one value."""
+        reader, v = self.stack(self.graph.equations[edge[0]].kind), self.origin[edge]
+        if not reader:
+            return ()
+        if v in self.leaves and re.search(rf"\b{re.escape(self.leaves[v].split('.')[-1])}\b", reader[-1].text):
+            return reader
+        while len(reader) > 1 and self._is_of_one_value(reader, v):
+            reader = reader[:-1]
+        return reader
+
+    def _site(self, edge: Where) -> Site:
+        e = self.graph.equations[edge[0]]
+        return (*self.place(e.kind), e.primitive, edge[1])
+
+    def word(self, v: int | None) -> str:
+        """A variable, as the user writes it."""
+        if v is None:
+            return "0"
+        if v in self.leaves:
+            return self.leaves[v]
+        n = self.maker.get(v)
+        if n is None:
+            return "a constant"
+        stack, columns = self.place(self.graph.equations[n].kind)
+        return stack[-1].text_of(*columns[-1])
+
+    def _timelines_of_makers(self) -> dict[Any, list[int]]:
+        made: dict[Any, list[int]] = defaultdict(list)
+        for e in self.graph.equations:
+            if not is_move(e):
+                for r in e.results:
+                    made[(self.place(e.kind), e.primitive, np.shape(self.graph.values[r]))].append(r)
+        for i in self.graph.inputs:
+            made[("input", i)].append(i)
+        return made
+
+    # ------------------------------------------------------------------------------------------------------- groups
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """All of them, the smallest first; of those with the same edges one, with the statements of all."""
+        found: dict[frozenset[Where], Group] = {}
+        for group in itertools.chain(self._by_site(), self._by_statement(), self._by_value()):
+            known = found.get(group.edges)
+            if known is None:
+                found[group.edges] = group
+            else:
+                frames = tuple(dict.fromkeys((*known.frames, *group.frames)))
+                longer = max(known, group, key=lambda g: len(g.visits))
+                found[group.edges] = Group(
+                    longer.visits,
+                    known.reach,
+                    frames,
+                    known.is_of_all_readers or group.is_of_all_readers,
+                    known.is_site or group.is_site,
+                    max(known.lag, group.lag),
+                )
+        return sorted(found.values(), key=lambda g: len(g.visits[0]))
+
+    def group(self, visits: Iterable[Iterable[Where]], of_all: bool = False, is_site: bool = False) -> Group:
+        """A group of edges, from the visits."""
+        ordered = tuple(sorted((tuple(sorted(v)) for v in visits), key=lambda v: v[0]))
+        reach, frames = 0, {}
+        for edge in (e for visit in ordered for e in visit):
+            reach |= self.reach[self.graph.equations[edge[0]].operands[edge[1]]]
+            frames[self.statement[edge][-1] if self.statement[edge] else Frame("", 0, "")] = None
+        if of_all:  # the adjoint of the value itself: its own line is as good a place
+            for visit in ordered:
+                frames.update(dict.fromkeys(self._made_in(self.origin[visit[0]])[-1:]))
+        return Group(ordered, reach, tuple(frames), of_all, is_site, self._lag(ordered))
+
+    def _lag(self, visits: tuple[tuple[Where, ...], ...]) -> int:
+        """1 where what is read goes to the next value of the same line: a carry."""
+        found = 0
+        for visit in visits:
+            key, j = self.made_at.get(self.origin[visit[0]], (("input",), 0))
+            line = self.made.get(key, [])
+            if key[0] == "input" or j + 1 >= len(line):
+                continue
+            if not all(self._ancestors[line[j + 1]] >> self.graph.equations[n].results[0] & 1 for n, _ in visit):
+                return 0
+            found = 1
+        return found
+
+    @cached_property
+    def _ancestors(self) -> list[int]:
+        """Of each variable those that it is computed from, and itself, as bits."""
+        found = [1 << v for v in range(len(self.graph.values))]
+        for e in self.graph.equations:
+            behind = 0
+            for i in e.operands:
+                if self.reach[i]:
+                    behind |= found[i]
+            for r in e.results:
+                found[r] |= behind
+        return found
+
+    def _by_site(self) -> Iterator[Group]:
+        whole, merged = defaultdict(list), defaultdict(list)
+        for e in self.edges:
+            stack, column, primitive, operand = self.site[e]
+            whole[self.site[e]].append((e,))
+            merged[(stack[-1:], column[-1:], primitive, operand)].append((e,))
+        for visits in (*whole.values(), *merged.values()):
+            yield self.group(visits, is_site=True)
+
+    def _by_statement(self) -> Iterator[Group]:
+        """All the sites at which one statement reads one value."""
+        for whole in (True, False):
+            sets: dict[Any, list[tuple[Where, ...]]] = defaultdict(list)
+            for edges in self.readers.values():
+                by_statement = defaultdict(list)
+                for e in edges:
+                    by_statement[self.statement[e] if whole else self.statement[e][-1:]].append(e)
+                for statement, mine in by_statement.items():
+                    if len(mine) > 1:
+                        sets[(statement, frozenset((self.site[e][1][-1], *self.site[e][2:]) for e in mine))].append(
+                            tuple(mine)
+                        )
+            for visits in sets.values():
+                yield self.group(visits)
+
+    def _by_value(self) -> Iterator[Group]:
+        """All the statements that read a value, or some of them."""
+        for values in self._states():
+            readers: dict[int, dict[Any, list[Where]]] = {}
+            for v in values:
+                by_statement = defaultdict(list)
+                for e in self.readers.get(v, ()):
+                    by_statement[self.statement[e][-1:]].append(e)
+                if by_statement:
+                    readers[v] = by_statement
+            statements = list(dict.fromkeys(s for by in readers.values() for s in by))
+            for chosen in _subsets(statements):
+                visits = [[e for s in chosen for e in by.get(s, ())] for by in readers.values()]
+                visits = [v for v in visits if v]
+                if visits:
+                    yield self.group(visits, of_all=len(chosen) == len(statements))
+
+    def _states(self) -> Iterator[list[int]]:
+        """Values that one line makes at all times, without and with what the same readers read at the first."""
+        for key, values in self.made.items():
+            yield values
+            if key[0] != "input":
+                here = set(values)
+                sites = {self.site[e] for v in values for e in self.readers.get(v, ())}
+                also = [v for v, es in self.readers.items() if v not in here and any(self.site[e] in sites for e in es)]
+                if also and len(also) <= len(values):
+                    yield sorted([*values, *also])
+
+
+def _is_within(maker: Stack, reader: Stack, depth: int) -> bool:
+    """Whether both are in the same call of the reader's function at this depth."""
+    return maker[:depth] == reader[:depth] and len(maker) > depth and maker[depth].function == reader[depth].function
+
+
+def _subsets(statements: list[Any]) -> Iterator[tuple[Any, ...]]:
+    n = len(statements)
+    if n <= SUBSETS:
+        for k in range(n, 0, -1):
+            yield from itertools.combinations(statements, k)
+        return
+    seen = set()
+    for a in range(n):
+        for b in range(a + 1, n + 1):
+            inside, outside = tuple(statements[a:b]), tuple(statements[:a] + statements[b:])
+            for chosen in (inside, outside):
+                if chosen and chosen not in seen:
+                    seen.add(chosen)
+                    yield chosen
+
+
+def _place_of(kind: Kind) -> tuple[Stack, Columns]:
+    found: list[tuple[Frame, tuple[int, int]]] = []
+    traceback = kind.source.traceback if kind.source is not None else None
+    codes, addresses = traceback.raw_frames() if traceback is not None else ((), ())
+    for code, address in zip(reversed(codes), reversed(addresses), strict=True):  # outermost first
+        if is_installed(code.co_filename) or "lstm_ref/graph/" in code.co_filename:
+            continue
+        line, start, _, end = type(traceback).code_addr2location(code, address)
+        frame = Frame(code.co_filename, line, code.co_name)
+        if found and found[-1][0].function == "<lambda>":
+            found.pop()  # `scan(lambda h, x: step(p, h, x), ...)`: what calls is no statement
+        if found and found[-1][0][:2] == frame[:2] and frame.function.startswith("<"):
+            found[-1] = (found[-1][0], (start, end))
+        else:
+            found.append((frame, (start, end)))
+    if not found:
+        return (Frame(*kind.place[:2], kind.place.function),), ((kind.place.column, 0),)
+    return tuple(frame for frame, _ in found), tuple(columns for _, columns in found)
+
+
+def leaf_names(graph: Any) -> dict[int, str]:
+    """Of each input's variable its path: `layer.W`."""
+    paths = jax.tree_util.tree_flatten_with_path(jax.tree.unflatten(graph.input_tree, graph.inputs))[0]
+    return {i: ".".join(str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in p) for p, i in paths}

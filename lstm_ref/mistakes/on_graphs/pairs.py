@@ -1,0 +1,83 @@
+"""Two mistakes at once that no gradient shows apart: found on parts where they add up.
+
+Of the last step's input, say, each of two mistakes changes its own term; there the claim differs by the sum of what the
+two do alone. Among many thousands of entries the two are found by sorting: for each, what the other must be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lstm_ref.mistakes.on_graphs.dictionary import Candidate
+
+DIGITS = 1e-9
+PAIRS = 400
+"""To try, of each part."""
+
+
+def parts_of(shapes: Sequence[tuple[int, ...]], slices: Sequence[slice], size: int) -> list[np.ndarray]:
+    """Masks: all, every input, and its first and last slices along each axis."""
+    found = [np.ones(size, dtype=bool)]
+    for shape, s in zip(shapes, slices, strict=True):
+        wheres: list[tuple[slice | int, ...]] = [()]
+        for axis, n in enumerate(shape):
+            if n > 1:
+                wheres += [(slice(None),) * axis + (k,) for k in (-1, 0)]
+        for where in wheres:
+            inside = np.zeros(shape, dtype=bool)
+            inside[where] = True
+            mask = np.zeros(size, dtype=bool)
+            mask[s] = inside.ravel()
+            found.append(mask)
+    return found
+
+
+class Seen:
+    """What each entry of the dictionary changes, as one number for every part."""
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], slices: Sequence[slice], apart: np.ndarray) -> None:
+        generator = np.random.default_rng(0)
+        masks = parts_of(shapes, slices, len(apart))
+        self.weights = np.array([m * generator.uniform(0.5, 1.5, len(apart)) for m in masks]).T
+        self.apart = apart @ self.weights
+        self.candidates: list[Candidate] = []
+        self.numbers: list[np.ndarray] = []
+
+    def add(self, batch: Sequence[Candidate], changes: np.ndarray) -> None:
+        """Entries and what they change."""
+        self.candidates += batch
+        self.numbers.append(np.where(np.isfinite(changes), changes, 0) @ self.weights)
+
+    def pairs(self) -> Iterator[list[tuple[Candidate, Candidate]]]:
+        """Those that add up to the claim, part by part; a part of more than one kind of pair first."""
+        numbers = np.concatenate(self.numbers)
+        tiers = [c.tier for c in self.candidates]
+        for part, target in enumerate(self.apart):
+            mine = numbers[:, part]
+            size = abs(target)
+            at = np.flatnonzero((np.abs(mine) > 1e-6 * size) & (np.abs(mine) < 1e6 * size)) if size > 0 else np.zeros(0, int)
+            if len(at) < 2:
+                continue
+            rounded, members = np.unique(np.round(mine[at] / target, 12), return_inverse=True)
+            order = np.argsort(members, kind="stable")
+            starts = np.searchsorted(members[order], np.arange(len(rounded) + 1))
+            other, near = 1 - rounded, 3 * DIGITS * (1 + np.abs(rounded))
+            low, high = np.searchsorted(rounded, other - near), np.searchsorted(rounded, other + near)
+            found: list[tuple[int, int, int]] = []
+            for a in np.flatnonzero(high > low)[:PAIRS]:
+                for b in range(low[a], high[a]):
+                    if a <= b:
+                        one, two = (at[order[starts[g] : starts[g + 1]][:12]] for g in (a, b))
+                        found += [(tiers[i] + tiers[j], int(i), int(j)) for i in one for j in two if i != j]
+            found.sort()
+            if found:
+                yield [(self.candidates[i], self.candidates[j]) for _, i, j in found[:PAIRS]]
+
+    def like(self, one: Candidate) -> list[Candidate]:
+        """The entries that change the same."""
+        numbers = np.concatenate(self.numbers)
+        mine = numbers[next(k for k, c in enumerate(self.candidates) if c is one)]
+        near = np.all(np.abs(numbers - mine) <= DIGITS * (np.abs(mine) + np.abs(self.apart)), axis=1)
+        return sorted((self.candidates[k] for k in np.flatnonzero(near)), key=lambda c: c.tier)

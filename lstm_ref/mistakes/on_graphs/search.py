@@ -1,0 +1,359 @@
+"""The search: which entries of the dictionary make a wrong gradient of the right one, to all digits.
+
+An entry that makes wrong elements right and no right one wrong is kept, and the rest is searched on top of it.
+Nothing is named that could have hit by chance: the digits that agree must be more than the candidates tried explain.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstm_ref.errors import BadInput
+from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
+from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, Scaled, size_of
+from lstm_ref.mistakes.on_graphs.dictionary import Candidate, Dictionary
+from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
+from lstm_ref.mistakes.on_graphs.pairs import Seen
+
+AT_MOST = 5
+"""Mistakes in one backward pass."""
+RELATIVE = 1e-9
+"""Of the largest element of an array: what nearer than that is the same."""
+BEYOND_CHANCE = 6
+"""Digits that must agree beyond what so many candidates hit by chance."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A mistake that is named."""
+
+    candidate: Candidate
+    places: tuple[Frame, ...]
+    """Lines of the forward: of all the places whose edit has the same effect, the most natural first."""
+    explains: tuple[str, ...]
+    """Paths of the gradients that are right but for it and the mistakes named before it."""
+    also: tuple[Candidate, ...] = ()
+    """Other entries of the same effect."""
+
+    @property
+    def kind(self) -> str:
+        """A word for the edit."""
+        return self.candidate.kind
+
+    @property
+    def kinds(self) -> set[str]:
+        """The words of all that have this effect."""
+        return {self.candidate.kind, *(c.kind for c in self.also)}
+
+
+@dataclass
+class Search:
+    """A claim beside what the graph gives."""
+
+    edges: Edges
+    base: Adjoints
+    claimed: np.ndarray
+    tolerance: np.ndarray
+    slices: list[slice]
+    batched: Batched | None = None
+    tried: int = 0
+    edits: dict[Where, Edit] = field(default_factory=dict)
+    changes: list[Candidate] = field(default_factory=list)
+    offset: Any = 0.0
+    """What kept entries add that are no edits."""
+
+    def gradients(self, candidates: Sequence[Candidate | None] = (None,)) -> np.ndarray:
+        """Flat, one row each, with what is kept and one more entry."""
+        found = self._rows([self._with(c.edits if c else {}) for c in candidates])
+        for row, candidate in enumerate(candidates):
+            if candidate is not None and candidate.parts:
+                parts = self._rows([self._with(edits) for edits in candidate.parts])
+                found[row] += np.sum(parts - found[row], axis=0)
+            if candidate is not None and candidate.only >= 0:
+                plain = self._rows([self.edits])[0]
+                for b, s in enumerate(self.slices):
+                    if not candidate.only >> b & 1:
+                        found[row, s] = plain[s]
+            changes = self.changes
+            if candidate is not None and candidate.change is not None:
+                changes = [*changes, candidate]
+            if changes:
+                leaves = [found[row, s].reshape(np.shape(v)) for s, v in zip(self.slices, self.inputs, strict=True)]
+                for change in changes:
+                    assert change.change is not None
+                    leaves[change.leaf] = change.change(leaves[change.leaf], leaves)
+                found[row] = np.concatenate([np.ravel(v) for v in leaves])
+        return found + self.offset
+
+    def _rows(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:
+        if self.batched is not None:
+            return np.array(self.batched.gradients(rows))
+        return np.stack([self._swept(edits) for edits in rows])
+
+    def _with(self, more: Mapping[Where, Edit]) -> dict[Where, Edit]:
+        edits = {**self.edits}
+        for where, edit in more.items():
+            edits[where] = _after(edits[where], edit) if where in edits else edit
+        return edits
+
+    def _swept(self, edits: dict[Where, Edit]) -> np.ndarray:
+        try:
+            bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
+        except (BadInput, ValueError):  # an edit that does not fit these shapes is none
+            return np.full(self.claimed.shape, np.nan)
+        inputs = self.edges.graph.inputs
+        leaves = [
+            np.zeros(np.shape(v)) if bars[i] is None else bars[i] for i, v in zip(inputs, self.inputs, strict=True)
+        ]
+        return np.concatenate([np.ravel(v) for v in leaves])
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Their values."""
+        return [self.edges.graph.values[i] for i in self.edges.graph.inputs]
+
+    def keep(self, candidate: Candidate) -> None:
+        """On top of which the rest is searched."""
+        if candidate.parts or candidate.only >= 0:
+            self.offset = self.offset + self.gradients([candidate])[0] - self.gradients()[0]
+            return
+        self.edits = self._with(candidate.edits)
+        if candidate.change is not None:
+            self.changes.append(candidate)
+
+
+def _after(first: Edit, then: Edit) -> Edit:
+    def both(c: Any, at: Any) -> Any:
+        c = first(c, at)
+        return None if c is None else then(c, at)
+
+    return both
+
+
+@dataclass(frozen=True)
+class _Hit:
+    candidate: Candidate
+    given: np.ndarray
+    fixed: np.ndarray
+    is_clean: bool
+    leaves: int
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it makes a whole gradient right and spoils no other."""
+        return self.leaves > 0 and self.is_clean
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        return -self.leaves, -int(self.fixed.sum()), not self.is_clean, self.candidate.tier
+
+
+class Explained(NamedTuple):
+    """What a search found."""
+
+    explanations: list[Explanation]
+    is_complete: bool
+    """Whether the claim comes out of the graph with these mistakes, to all digits."""
+
+
+def explain(
+    graph: Any,
+    cotangent: Any,
+    claimed: Mapping[str, Any],
+    floors: Mapping[str, float] | float = 0.0,
+    edges: Edges | None = None,
+) -> Explained:
+    """The mistakes by which the claimed gradients, by path, come out of the graph."""
+    search, dictionary = begin(graph, cotangent, claimed, floors, edges)
+    found: list[tuple[Explanation, _Hit]] = []
+    (given,) = search.gradients()
+    for hit in _of_unused(search, dictionary, given):
+        found.append((_explanation(search, [hit]), hit))
+        search.keep(hit.candidate)
+        (given,) = search.gradients()
+    wrong = ~_near(search, given)
+    allowed = sum(1 << b for b, s in enumerate(search.slices) if wrong[s].any())
+    start, first, unused = given, None, list(found)
+    while not _near(search, given).all() and len(found) < AT_MOST:
+        seen = Seen([np.shape(v) for v in search.inputs], search.slices, search.claimed - given)
+        hits = _hits(search, dictionary, given, ~_near(search, given), allowed, seen)
+        first = first or seen
+        if not (hits and hits[0].leaves) and (both := _pair(search, seen, given, ~_near(search, given))):
+            return Explained([e for e, _ in (*found, *both)], True)
+        if not hits:
+            break
+        found.append((_explanation(search, hits), hits[0]))
+        search.keep(hits[0].candidate)
+        given = hits[0].given
+    if _near(search, given).all():
+        return Explained([e for e, _ in found], _verified(search))
+    kept = search.edits, search.changes, search.offset
+    if first is not None and found != unused:
+        search.edits, search.changes, search.offset = {}, [h.candidate for _, h in unused], 0.0
+        if both := _pair(search, first, start, wrong):
+            return Explained([e for e, _ in (*unused, *both)], True)
+    search.edits, search.changes, search.offset = kept
+    # Something is left, which could be what makes one of these right by chance: only what touches no more counts.
+    return Explained([e for e, hit in found if hit.is_sure], False)
+
+
+def _verified(search: Search) -> bool:
+    """Whether all that is kept gives the claim, swept once more."""
+    return bool(_near(search, search.gradients()[0]).all())
+
+
+def begin(
+    graph: Any, cotangent: Any, claimed: Mapping[str, Any], floors: Any, edges: Edges | None
+) -> tuple[Search, Dictionary]:
+    """The search for one claim."""
+    edges = edges or Edges(graph)
+    base = sweep(edges.graph, cotangent)
+    parts, tolerance, slices, start = [], [], [], 0
+    for i, name in edges.leaves.items():
+        bar = base.bars[i]
+        right = np.zeros(np.shape(edges.graph.values[i])) if bar is None else bar
+        mine = np.asarray(claimed.get(name, right), dtype=np.float64)
+        scale = np.max(np.abs(np.where(np.isfinite(mine), mine, 0)), initial=0.0) + np.max(np.abs(right), initial=0.0)
+        floor = floors.get(name, 0.0) if isinstance(floors, Mapping) else floors * scale
+        parts.append(np.ravel(mine))
+        tolerance.append(np.full(mine.size, max(RELATIVE * scale, float(np.max(floor)))))
+        slices.append(slice(start, start + mine.size))
+        start += mine.size
+    batched = Batched(edges, base.seeds) if size_of(edges) <= ELEMENTS else None
+    search = Search(edges, base, np.concatenate(parts), np.concatenate(tolerance), slices, batched)
+    return search, Dictionary(edges, base)
+
+
+def _near(search: Search, given: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.abs(search.claimed - given) <= search.tolerance
+
+
+def _pair(search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray) -> list[tuple[Explanation, _Hit]]:
+    """Two entries that explain all that is left together."""
+    for pairs in seen.pairs():
+        pairs = [(a, b) for a, b in pairs if not (a.parts or b.parts or a.only >= 0 or b.only >= 0 or a.change or b.change)]
+        for start in range(0, len(pairs), ROWS):
+            some = pairs[start : start + ROWS]
+            rows = search.gradients([_together(a, b) for a, b in some])
+            good = (np.abs(search.claimed - rows) <= search.tolerance).all(axis=1)
+            for k in np.flatnonzero(good):
+                both = []
+                for one in some[k]:
+                    same = [one, *(c for c in seen.like(one) if c is not one)]
+                    (alone,) = search.gradients([one])
+                    changed = (np.abs(alone - given) > search.tolerance) & bad
+                    alike = [_Hit(c, alone, changed, True, 1) for c in same]
+                    both.append((_explanation(search, alike), alike[0]))
+                for one in some[k]:
+                    search.keep(one)
+                return both
+    return []
+
+
+def _together(a: Candidate, b: Candidate) -> Candidate:
+    edits = {**a.edits}
+    for where, edit in b.edits.items():
+        edits[where] = _after(edits[where], edit) if where in edits else edit
+    return replace(a, edits=edits, reach=a.reach | b.reach)
+
+
+def _hits(
+    search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.ndarray, allowed: int, seen: Seen
+) -> list[_Hit]:
+    hits: list[_Hit] = []
+    for tier in range(Dictionary.TIERS):
+        candidates = dictionary.tier(tier, allowed)
+        while batch := list(itertools.islice(candidates, ROWS)):
+            search.tried += len(batch)
+            with np.errstate(all="ignore"):
+                rows = search.gradients(batch)
+                good = np.abs(search.claimed - rows) <= search.tolerance
+            seen.add(batch, rows - given)
+            for k in np.flatnonzero(~(~good & ~bad).any(axis=1) & (good & bad).any(axis=1)):
+                hit = _hit(search, batch[k], given, rows[k], good[k], bad)
+                if hit is not None:
+                    hits.append(hit)
+            if tier == 0:
+                hits += _fitted(search, batch, rows, given, bad)
+        if any(h.fixed.sum() == bad.sum() and h.candidate.tier <= tier for h in hits):
+            break
+    hits.sort(key=lambda h: h.order)
+    return hits
+
+
+def _of_unused(search: Search, dictionary: Dictionary, given: Any) -> Iterator[_Hit]:
+    """Inputs that take no part have gradients of zero: what stands there needs no more explanation."""
+    bad = ~_near(search, given)
+    for b, (i, s) in enumerate(zip(search.edges.graph.inputs, search.slices, strict=True)):
+        mine = search.claimed[s]
+        if bad[s].any() and not dictionary.is_used(i) and np.isfinite(mine).all():
+            fixed = bad & (np.arange(len(bad)) >= s.start) & (np.arange(len(bad)) < s.stop)
+            instead = mine.reshape(np.shape(search.edges.graph.values[i]))
+            candidate = Candidate(
+                "a value where zero belongs",
+                0,
+                dictionary.last_frames(),
+                0,
+                leaf=b,
+                change=lambda _, __, instead=instead: instead,
+            )
+            yield _Hit(candidate, np.where(fixed, search.claimed, given), fixed, True, 1)
+
+
+def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: Any) -> list[_Hit]:
+    """Where the claim differs by a multiple of what goes through edges: scaled by another number than the usual."""
+    hits = []
+    apart = search.claimed - given
+    for candidate, row in zip(batch, rows, strict=True):
+        through = given - row
+        size = float(through @ through)
+        if candidate.kind != "dropped" or candidate.group is None or not size > 0 or np.count_nonzero(through) < 3:
+            continue
+        c = 1 + float(through @ apart) / size
+        if np.all(np.abs(apart - (c - 1) * through) <= search.tolerance) and c not in (0.0, 1.0, 2.0, -1.0):
+            norm = float(np.linalg.norm(search.claimed))
+            clipped = abs(norm - round(norm, 3)) < RELATIVE * norm and abs(c) < 1
+            new = replace(
+                candidate,
+                kind="clipped" if clipped else "scaled",
+                tier=3,
+                edits=dict.fromkeys(candidate.group.edges, Scaled(c)),
+                found=f"to a norm of {norm:g}" if clipped else f"{c:.12g}",
+            )
+            (swept,) = search.gradients([new])
+            good = np.abs(search.claimed - swept) <= search.tolerance
+            if not (~good & ~bad).any() and (hit := _hit(search, new, given, swept, good, bad)) is not None:
+                hits.append(hit)
+    return hits
+
+
+def _hit(search: Search, candidate: Candidate, given: Any, new: Any, good: Any, bad: Any) -> _Hit | None:
+    fixed = good & bad
+    if not _is_no_chance(search, given, new, fixed):
+        return None
+    changed = np.abs(new - given) > search.tolerance
+    leaves = sum(1 for s in search.slices if bad[s].any() and good[s].all())
+    return _Hit(candidate, new, fixed, not (changed & ~fixed).any(), leaves)
+
+
+def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.ndarray) -> bool:
+    """Whether the digits that agree are more than so many trials explain."""
+    left = np.maximum(np.abs(search.claimed - new)[fixed], 1e-16 * np.abs(given[fixed]) + 1e-300)
+    moved = np.abs(search.claimed - given)[fixed]
+    digits = np.log10(moved / left)
+    return float(np.sum(np.maximum(digits, 0))) >= np.log10(max(search.tried, 1000)) + BEYOND_CHANCE
+
+
+def _explanation(search: Search, hits: list[_Hit]) -> Explanation:
+    names = list(search.edges.leaves.values())
+    best = hits[0]
+    same = [h for h in hits if np.all(np.abs(h.given - best.given) <= search.tolerance)]
+    frames = dict.fromkeys(f for h in same for f in h.candidate.frames)
+    explains = tuple(n for n, s in zip(names, search.slices, strict=True) if best.fixed[s].any())
+    return Explanation(best.candidate, tuple(frames), explains, tuple(h.candidate for h in same[1:]))

@@ -1,0 +1,114 @@
+"""A named mistake in words: the line of the forward, the term, what was found there and what belongs there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
+from lstm_ref.mistakes.on_graphs.search import Explanation
+
+SENTENCES = {
+    "dropped": "{term} is missing",
+    "doubled": "{term} is there twice",
+    "negated": "{term} has the wrong sign",
+    "overwritten": "{term} is assigned where it is to be added up: only the first step's is left",
+    "first visit alone": "{term} is taken at the first step alone",
+    "last visit alone": "{term} is taken at the last step alone",
+    "step 0 left out": "{term} leaves the first step out",
+    "last step left out": "{term} leaves the last step out",
+    "factor missing": "{term} lacks a factor",
+    "other factor": "{term} is multiplied with {found}",
+    "other cotangent": "{term} is made from the cotangent of {found}",
+    "equal gradients": "the gradient of {operand} is that of {found}",
+    "shifted in time": "{term} reads {found} at the wrong step",
+    "step 0 read wrongly": "{term} reads {found} wrongly at the first step",
+    "transposed": "{term} has a matrix that is not transposed, or is transposed where it must not be",
+    "mean for sum": "{term} is a mean where a sum belongs",
+    "sum for mean": "{term} is a sum where a mean belongs",
+    "summed over all axes": "{term} is summed over all axes",
+    "first row alone": "{term} is that of the first row alone, where what is broadcast is summed",
+    "clipped on the way": "{term} is clipped to {found}",
+    "clipped": "{term} is clipped {found}",
+    "scaled": "{term} is {found} times what it is to be",
+    "activation's derivative missing": "{term} lacks the activation's derivative",
+    "activation's derivative twice": "{term} has the activation's derivative twice",
+    "head at every step": "{term} is fed in at every step, where the last value alone is read",
+    "a value where zero belongs": "{term} starts from a value where zero belongs",
+    "aliased": "an array that is multiplied by {found} in place is read again afterwards",
+    "carry left out": "{term} leaves out what comes from later steps",
+}
+
+
+class Told(NamedTuple):
+    """An explanation for people."""
+
+    kind: str
+    sentence: str
+    place: str
+    """file:line, and the line."""
+    other_places: tuple[str, ...]
+    """Of the same effect."""
+    latex: str
+    """The term."""
+    belongs: str
+    """The line as it belongs, where it is simple; empty elsewhere."""
+    explains: tuple[str, ...]
+
+
+def told(explanation: Explanation, edges: Edges) -> Told:
+    """In words."""
+    c = explanation.candidate
+    operand, result, belongs = "", "", ""
+    if c.group is not None:
+        n, k = c.group.visits[-1][0]
+        operand = name_in(edges.word(edges.origin[n, k]))
+        result = _target(edges.statement[n, k][-1]) if edges.statement[n, k] else ""
+        belongs = _belongs(edges, n, k, operand, result)
+    elif c.leaf >= 0:
+        operand = list(edges.leaves.values())[c.leaf]
+    term = f"what {result} hands back to {operand}" if result else f"the gradient of {operand}"
+    fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
+    sentence = SENTENCES.get(c.kind, fallback).format(term=term, operand=operand, found=c.found or "another value")
+    places = tuple(_place(f) for f in explanation.places)
+    latex = rf"\bar{{{result}}}\,\frac{{\partial {result}}}{{\partial {operand}}}" if result else rf"\bar{{{operand}}}"
+    return Told(c.kind, sentence, places[0] if places else "", places[1:], latex, belongs, explanation.explains)
+
+
+def _place(frame: Frame) -> str:
+    return f"{Path(frame.file).name}:{frame.line}  {frame.text}"
+
+
+def name_in(text: str) -> str:
+    """A short name of an expression: `p["Wy"]` is Wy, `self.c[t]` is c."""
+    if at := re.fullmatch(r"[\w.]*\[[\"'](\w+)[\"']\].*", text):
+        return at[1]
+    if at := re.fullmatch(r"(?:\w+\.)*(\w+)(?:\[.*\])?", text):
+        return at[1]
+    return text
+
+
+def _target(frame: Frame) -> str:
+    """What the statement assigns to."""
+    try:
+        statement = ast.parse(frame.text).body[0]
+    except (SyntaxError, IndexError):
+        return ""
+    if isinstance(statement, ast.Assign):
+        return name_in(ast.unparse(statement.targets[-1]))
+    return name_in(ast.unparse(statement.target)) if isinstance(statement, ast.AugAssign | ast.AnnAssign) else ""
+
+
+def _belongs(edges: Edges, n: int, k: int, operand: str, result: str) -> str:
+    e: Any = edges.graph.equations[n]
+    if len(e.operands) != 2 or not result:
+        return ""
+    other = name_in(edges.word(edges._origin(e.operands[1 - k])))
+    if e.primitive == "mul":
+        return f"d{operand} += d{result} * {other}" if operand.isidentifier() and other.isidentifier() else ""
+    if e.primitive == "dot_general" and all(len(s) == 2 for s in e.kind.shapes):
+        made = f"d{result} @ {other}.T" if k == 0 else f"{other}.T @ d{result}"
+        return f"d{operand} += {made}" if operand.isidentifier() and other.isidentifier() else ""
+    return ""
