@@ -20,6 +20,7 @@ from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.diagnosis.easier import Check, when_right
 from lstm_ref.checking.diagnosis.known_cell import known_cell
+from lstm_ref.checking.diagnosis.on_graph import mistakes_on_graph
 from lstm_ref.checking.diagnosis.symptoms import symptoms
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
@@ -82,6 +83,9 @@ def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
     findings: list[Finding] = []
     if known is not None:
         findings += _until_error("the dictionary of mistakes", known.mistakes(claimed, truth, wrong, unit))
+    if not any(f.exact for f in findings):
+        on_graph = mistakes_on_graph(problem, inputs, evidence.cotangents, claimed, wrong)
+        findings += _until_error("the graph of the forward", on_graph)
     findings += _until_error("simple relations", symptoms(problem, claimed, truth, wrong, outputs, unit))
     if not any(f.exact for f in findings):
         findings += [] if known is None else known.gates(wrong)

@@ -1,0 +1,42 @@
+"""Names the mistakes of any claim by the lines of its forward, which is traced as a graph; the cell need not be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.checking.problem import Problem
+from lstm_ref.checking.report import Finding
+from lstm_ref.errors import CannotEvaluate
+from lstm_ref.leaves import paths
+from lstm_ref.mistakes.on_graphs.claim import explain_claim_on_graph
+
+MOST_ELEMENTS = 30_000
+"""Above this size the search takes minutes."""
+
+Named = Mapping[str, np.ndarray]
+
+
+def mistakes_on_graph(
+    problem: Problem, inputs: dict[str, Any], cotangents: Any, claimed: Named, wrong: Named
+) -> Iterator[Finding]:
+    """A finding for each mistake that explains wrong gradients to all digits; nothing where the forward cannot be
+    traced. Where mistakes remain unexplained, the lines through which all wrong gradients pass."""
+    size = sum(int(np.size(v)) for v in jax.tree.leaves(inputs))
+    is_wrong = [path for path, mask in wrong.items() if np.any(mask) and path.split(".")[0] not in problem.nodes]
+    if size > MOST_ELEMENTS or not is_wrong or problem.moved:
+        return
+    floats = {path: np.asarray(v, np.float64) for path, v in claimed.items() if path in paths(inputs)}
+    try:
+        found = explain_claim_on_graph(problem.function, inputs, cotangents, floats, is_wrong)
+    except CannotEvaluate:
+        return
+    for one in found.mistakes:
+        others = f" (or, with the same effect: {'; '.join(one.other_places)})" if one.other_places else ""
+        belongs = f"; there belongs: {one.belongs}" if one.belongs else ""
+        yield Finding("mistake", f"{one.sentence}, in {one.place}{others}{belongs}", exact=found.is_complete)
+    if found.suspects:
+        yield Finding("suspects", f"every wrong gradient passes through: {'; '.join(found.suspects)}")
