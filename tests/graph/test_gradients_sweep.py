@@ -12,7 +12,8 @@ from jax import lax
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput, UnknownPrimitive
-from lstm_ref.graph import rules, sweep, trace, trace_oracle
+from lstm_ref.graph import rules, sweep, trace
+from lstm_ref.oracles.trace import trace_oracle
 from lstm_ref.graph.rules import RULES
 from tests.graph.test_gradients_trace import close
 
