@@ -1,5 +1,4 @@
-"""Any forward as one graph: traced code as a flat list of equations with values and lines, and an editable reverse
-sweep."""
+"""Any forward as one graph: a flat list of equations with values and lines, and an editable reverse sweep."""
 
 from lstm_ref.graph.flatten import Equation, Kind, Place
 from lstm_ref.graph.sweep import Adjoints, Context, Edit, sweep

@@ -92,9 +92,27 @@ def sweep(
     base: Adjoints | None = None,
     noise: Callable[[Any], Any] | None = None,
 ) -> Adjoints:
-    """The adjoints of all variables, with edits applied; `base` is the unedited sweep, if already computed.
+    """The adjoints of all variables, with edits applied.
 
-    `noise` is applied to every contribution, to show the effect of rounding.
+    Args:
+        graph: The graph, as `trace` returns it.
+        cotangent: Cotangents of the outputs, a pytree like them.
+        edits: By (number of the equation, number of the operand), a function that replaces the contribution.
+        base: The unedited sweep, if already computed.
+        noise: A function applied to every contribution, to show the effect of rounding.
+
+    Returns:
+        The adjoints; `gradients` gives those of the inputs.
+
+    Raises:
+        BadInput: A cotangent or an edited contribution has the wrong shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.graph import sweep, trace
+        >>> graph = trace(lambda i: i["x"] * i["x"], {"x": np.array([3.0])})
+        >>> sweep(graph, np.ones(1)).gradients
+        {'x': array([6.])}
     """
     if base is None:
         base = _sweep_unedited(graph, _seeds(graph, cotangent), noise)

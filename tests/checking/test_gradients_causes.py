@@ -283,7 +283,7 @@ def test_an_initial_state_that_gets_nothing_is_no_mistake_within_a_step():
 
     report = check_gradients(model.inputs, loss=model.loss, gradients=gradients, oracles=["balls"])
     (told,) = [s for s in sentences(report) if "one time step" in s]
-    assert told.startswith("for one time step wrong in h0 alone, from two on in")
+    assert told.startswith("for one time step wrong only in h0, from two on in")
     assert told.endswith("the wrong or missing term passes from step to step")
 
 

@@ -108,7 +108,7 @@ def test_without_a_readout_a_loss_conforms_to_nothing_but_is_still_judged():
     claim = rnn_claim(carried=0.0)
     del claim["readout"]
     report = check_gradients(**claim)
-    assert "without `readout`" in report.conformance.sentence
+    assert "give `readout`" in report.conformance.sentence
     assert any(f.kind == "recurrence" for f in report.findings)
 
 

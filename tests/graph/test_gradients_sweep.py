@@ -12,8 +12,9 @@ from jax import lax
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput, UnknownPrimitive
-from lstm_ref.graph import rules, sweep, trace, trace_oracle
+from lstm_ref.graph import rules, sweep, trace
 from lstm_ref.graph.rules import RULES
+from lstm_ref.oracles.trace import trace_oracle
 from tests.graph.test_gradients_trace import close
 
 one, two = np.array([0.3, -0.6, 0.9]), np.array([[0.4, -0.7, 1.1], [0.2, 0.8, -0.3]])
