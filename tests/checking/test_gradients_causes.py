@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 
 from lstm_ref import check_gradients
+from lstm_ref.checking.diagnosis import diagnose as diagnosis
 from lstm_ref.checking.diagnosis.known_cell import KnownCell
 from lstm_ref.checking.diagnosis.symptoms import symptoms
 from lstm_ref.checking.problem import problem as problem_of
+
+
+@pytest.fixture(autouse=True)
+def without_the_graph(monkeypatch):
+    """The searches of this file come after the one in the forward's graph, which would name most of these mistakes."""
+    monkeypatch.setattr(diagnosis, "mistakes_on_graph", lambda *_: iter(()))
+
 
 RNG = np.random.default_rng(7)
 UNIT = 2.0**-53

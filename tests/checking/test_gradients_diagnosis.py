@@ -11,7 +11,15 @@ import pytest
 
 from lstm_ref import BadInput, check_gradients
 from lstm_ref.checking.checker import check
+from lstm_ref.checking.diagnosis import diagnose as diagnosis
 from lstm_ref.checking.files.derivation_file import load
+
+
+@pytest.fixture(autouse=True)
+def without_the_graph(monkeypatch):
+    """The searches of this file come after the one in the forward's graph, which would name most of these mistakes."""
+    monkeypatch.setattr(diagnosis, "mistakes_on_graph", lambda *_: iter(()))
+
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RNG = np.random.default_rng(3)

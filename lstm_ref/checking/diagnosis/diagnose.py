@@ -83,10 +83,10 @@ def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
     findings: list[Finding] = []
     if known is not None:
         findings += _until_error("the dictionary of mistakes", known.mistakes(claimed, truth, wrong, unit))
+    findings += _until_error("simple relations", symptoms(problem, claimed, truth, wrong, outputs, unit))
     if not any(f.exact for f in findings):
         on_graph = mistakes_on_graph(problem, inputs, evidence.cotangents, claimed, wrong)
         findings += _until_error("the graph of the forward", on_graph)
-    findings += _until_error("simple relations", symptoms(problem, claimed, truth, wrong, outputs, unit))
     if not any(f.exact for f in findings):
         findings += [] if known is None else known.gates(wrong)
         findings += _until_error("easier problems", when_right(problem, wrong, check))
