@@ -57,7 +57,11 @@ class Seen:
         for part, target in enumerate(self.apart):
             mine = numbers[:, part]
             size = abs(target)
-            at = np.flatnonzero((np.abs(mine) > 1e-6 * size) & (np.abs(mine) < 1e6 * size)) if size > 0 else np.zeros(0, int)
+            at = (
+                np.flatnonzero((np.abs(mine) > 1e-6 * size) & (np.abs(mine) < 1e6 * size))
+                if size > 0
+                else np.zeros(0, int)
+            )
             if len(at) < 2:
                 continue
             rounded, members = np.unique(np.round(mine[at] / target, 12), return_inverse=True)

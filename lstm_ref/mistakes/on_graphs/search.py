@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,6 +160,8 @@ class Explained(NamedTuple):
     explanations: list[Explanation]
     is_complete: bool
     """Whether the claim comes out of the graph with these mistakes, to all digits."""
+    left: tuple[str, ...] = ()
+    """Paths of the gradients that do not."""
 
 
 def explain(
@@ -199,7 +202,10 @@ def explain(
             return Explained([e for e, _ in (*unused, *both)], True)
     search.edits, search.changes, search.offset = kept
     # Something is left, which could be what makes one of these right by chance: only what touches no more counts.
-    return Explained([e for e, hit in found if hit.is_sure], False)
+    names = [n for n, s in zip(search.edges.leaves.values(), search.slices, strict=True) if wrong[s].any()]
+    sure = [e for e, hit in found if hit.is_sure]
+    explained = {path for e in sure for path in e.explains}
+    return Explained(sure, False, tuple(n for n in names if n not in explained))
 
 
 def _verified(search: Search) -> bool:
@@ -237,7 +243,9 @@ def _near(search: Search, given: np.ndarray) -> np.ndarray:
 def _pair(search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray) -> list[tuple[Explanation, _Hit]]:
     """Two entries that explain all that is left together."""
     for pairs in seen.pairs():
-        pairs = [(a, b) for a, b in pairs if not (a.parts or b.parts or a.only >= 0 or b.only >= 0 or a.change or b.change)]
+        pairs = [
+            (a, b) for a, b in pairs if not (a.parts or b.parts or a.only >= 0 or b.only >= 0 or a.change or b.change)
+        ]
         for start in range(0, len(pairs), ROWS):
             some = pairs[start : start + ROWS]
             rows = search.gradients([_together(a, b) for a, b in some])
@@ -301,9 +309,13 @@ def _of_unused(search: Search, dictionary: Dictionary, given: Any) -> Iterator[_
                 dictionary.last_frames(),
                 0,
                 leaf=b,
-                change=lambda _, __, instead=instead: instead,
+                change=partial(_always, instead),
             )
             yield _Hit(candidate, np.where(fixed, search.claimed, given), fixed, True, 1)
+
+
+def _always(value: Any, _: Any, __: Any) -> Any:
+    return value
 
 
 def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: Any) -> list[_Hit]:
@@ -312,7 +324,8 @@ def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: 
     apart = search.claimed - given
     for candidate, row in zip(batch, rows, strict=True):
         through = given - row
-        size = float(through @ through)
+        with np.errstate(all="ignore"):
+            size = float(through @ through)
         if candidate.kind != "dropped" or candidate.group is None or not size > 0 or np.count_nonzero(through) < 3:
             continue
         c = 1 + float(through @ apart) / size
