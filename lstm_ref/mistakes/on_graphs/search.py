@@ -196,9 +196,9 @@ def explain(
     if _near(search, given).all():
         return Explained([e for e, _ in found], _verified(search))
     kept = search.edits, search.changes, search.offset
-    if first is not None and found != unused:
+    if first is not None:
         search.edits, search.changes, search.offset = {}, [h.candidate for _, h in unused], 0.0
-        if both := _pair(search, first, start, wrong):
+        if both := _pair(search, first, start, wrong) or _pair(search, first, start, wrong, likely=True):
             return Explained([e for e, _ in (*unused, *both)], True)
     search.edits, search.changes, search.offset = kept
     # Something is left, which could be what makes one of these right by chance: only what touches no more counts.
@@ -240,9 +240,11 @@ def _near(search: Search, given: np.ndarray) -> np.ndarray:
         return np.abs(search.claimed - given) <= search.tolerance
 
 
-def _pair(search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray) -> list[tuple[Explanation, _Hit]]:
+def _pair(
+    search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray, likely: bool = False
+) -> list[tuple[Explanation, _Hit]]:
     """Two entries that explain all that is left together."""
-    for pairs in seen.pairs():
+    for pairs in [seen.likely()] if likely else seen.pairs():
         pairs = [
             (a, b) for a, b in pairs if not (a.parts or b.parts or a.only >= 0 or b.only >= 0 or a.change or b.change)
         ]
@@ -251,6 +253,8 @@ def _pair(search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray) -> lis
             rows = search.gradients([_together(a, b) for a, b in some])
             good = (np.abs(search.claimed - rows) <= search.tolerance).all(axis=1)
             for k in np.flatnonzero(good):
+                if not _is_no_chance(search, given, rows[k], bad, float(len(seen.candidates)) ** 2):
+                    continue
                 both = []
                 for one in some[k]:
                     same = [one, *(c for c in seen.like(one) if c is not one)]
@@ -355,12 +359,12 @@ def _hit(search: Search, candidate: Candidate, given: Any, new: Any, good: Any, 
     return _Hit(candidate, new, fixed, not (changed & ~fixed).any(), leaves)
 
 
-def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.ndarray) -> bool:
+def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.ndarray, tried: float = 0.0) -> bool:
     """Whether the digits that agree are more than so many trials explain."""
     left = np.maximum(np.abs(search.claimed - new)[fixed], 1e-16 * np.abs(given[fixed]) + 1e-300)
     moved = np.abs(search.claimed - given)[fixed]
     digits = np.log10(moved / left)
-    return float(np.sum(np.maximum(digits, 0))) >= np.log10(max(search.tried, 1000)) + BEYOND_CHANCE
+    return float(np.sum(np.maximum(digits, 0))) >= np.log10(max(tried, search.tried, 1000)) + BEYOND_CHANCE
 
 
 def _explanation(search: Search, hits: list[_Hit]) -> Explanation:
