@@ -1,4 +1,4 @@
-"""Names the mistakes of any claim by the lines of its forward, which is traced as a graph; the cell need not be known."""
+"""Names the mistakes of any claim by the lines of its forward, traced as a graph; the cell need not be known."""
 
 from __future__ import annotations
 

@@ -105,14 +105,13 @@ def name_of(x: Any, y: Any) -> str:
     """Of the function that gives y at x; empty if it is none of the known ones."""
     with np.errstate(all="ignore"):
         for name, f in NAMES.items():
-            if np.ndim(x) or name != "softmax":
-                if np.allclose(f(x), y, rtol=1e-12, atol=1e-14):
-                    return name
+            if (np.ndim(x) or name != "softmax") and np.allclose(f(x), y, rtol=1e-12, atol=1e-14):
+                return name
     return ""
 
 
 def regions(edges: Edges) -> list[list[Region]]:
-    """All, by their place in the source, each visit by visit; the longest first: `-a` to sigmoid(a) is no step of its own."""
+    """All, by place, each visit by visit; the longest first, since from `-a` to sigmoid(a) is no step of its own."""
     found: dict[Any, list[Region]] = defaultdict(list)
     for n, e in enumerate(edges.graph.equations):
         if e.primitive in ALONG_ROWS and len(e.results) == 1 and edges.reach[e.results[0]]:
@@ -123,7 +122,8 @@ def regions(edges: Edges) -> list[list[Region]]:
 
 
 def _regions_to(edges: Edges, y: int, last: int) -> Iterator[Region]:
-    equations, frontier, inside = edges.graph.equations, {y}, []
+    equations, frontier = edges.graph.equations, {y}
+    inside: list[int] = []
     rows = False
     while len(inside) < DEEP:
         v = max(frontier, key=lambda v: edges.maker.get(v, -1))
@@ -147,16 +147,8 @@ def _regions_to(edges: Edges, y: int, last: int) -> Iterator[Region]:
 
 def _is_closed(edges: Edges, inside: set[int], y: int) -> bool:
     """Whether what is made within is read within."""
-    if not hasattr(edges, "all_readers"):
-        readers: dict[int, list[int]] = defaultdict(list)
-        for n, e in enumerate(edges.graph.equations):
-            for i in e.operands:
-                readers[i].append(n)
-        for i in edges.graph.outputs:
-            readers[i].append(-1)
-        edges.all_readers = readers  # type: ignore[attr-defined]
     made = [r for n in inside for r in edges.graph.equations[n].results if r != y]
-    return all(n in inside for r in made for n in edges.all_readers[r])  # type: ignore[attr-defined]
+    return all(n in inside for r in made for n in edges.all_readers[r])
 
 
 def value_at(edges: Edges, region: Region, x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Thousands of edited sweeps at the price of a few: what each equation hands back, as a matrix, for many sweeps at once.
+"""Thousands of edited sweeps at the price of a few: what an equation hands back, as a matrix, for many sweeps at once.
 
 A row is a sweep with edits of its own. Rows that nothing has edited yet are one row.
 """
@@ -43,9 +43,9 @@ class Batched:
     def __init__(self, edges: Edges, seeds: Sequence[Any]) -> None:
         self.edges, self.graph = edges, edges.graph
         self.seeds = [(i, np.reshape(s, (1, -1))) for i, s in zip(self.graph.outputs, seeds, strict=True)]
-        if not hasattr(edges, "matrices"):
-            edges.matrices = self._matrices()  # type: ignore[attr-defined]
-        self.matrices: dict[int, list[tuple[int, int, list[Any]]]] = edges.matrices  # type: ignore[attr-defined]
+        if "matrices" not in edges.memory:
+            edges.memory["matrices"] = self._matrices()
+        self.matrices: dict[int, list[tuple[int, int, list[Any]]]] = edges.memory["matrices"]
 
     def _matrices(self) -> dict[int, list[tuple[int, int, list[Any]]]]:
         """Of each equation, for each operand: (which, its variable, a matrix for each result)."""
@@ -55,7 +55,7 @@ class Batched:
             for (n, k), pull in self.edges.pulls.items():
                 e = self.graph.equations[n]
                 xs, ys = [values[i] for i in e.operands], [values[r] for r in e.results]
-                each = []
+                each: list[Any] = []
                 for j, r in enumerate(e.results):
                     if not self.graph.is_active[r]:
                         each.append(None)
@@ -125,7 +125,9 @@ class Batched:
                 new = edit(out[row].reshape(shape), Context(self.graph, n, k, bar, xs, ys, adjoint))
             except ValueError:  # an edit that does not fit these shapes is none
                 new = np.nan
-            out[row] = 0.0 if new is None else np.ravel(new) if np.size(new) == out.shape[1] else np.nan  # of another size
+            out[row] = (
+                0.0 if new is None else np.ravel(new) if np.size(new) == out.shape[1] else np.nan
+            )  # of another size
         return out
 
     def gradients(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:

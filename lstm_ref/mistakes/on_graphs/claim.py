@@ -46,8 +46,7 @@ def explain_claim_on_graph(
     named = tuple(told(e, edges) for e in found.explanations)
     if found.is_complete:
         return Named(named, True, ())
-    explained = {path for e in found.explanations for path in e.explains}
-    return Named(named, False, suspects(edges, {p for p in (mine if wrong is None else wrong) if p not in explained}))
+    return Named(named, False, suspects(edges, found.left))
 
 
 def suspects(edges: Edges, wrong: Collection[str]) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ is; of what explains the same, the lower tier is named.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from lstm_ref.mistakes.on_graphs.activations import Region, derivative_at, name_
 from lstm_ref.mistakes.on_graphs.batched import Scaled
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame, Group
 
-READING = frozenset("mul div dot_general pow square integer_pow log sqrt max".split())
+READING = frozenset(("mul", "div", "dot_general", "pow", "square", "integer_pow", "log", "sqrt", "max"))
 """Primitives whose derivative reads values."""
 BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """At which people clip."""
@@ -60,24 +61,21 @@ class Dictionary:
         self.sizes = self._sizes()
         self.constants = self._constants()
         self.timelines = self._timelines()
-        self._kept: dict[tuple[int, int], list[Candidate]] = {}
 
     def tier(self, n: int, allowed: int) -> Iterator[Candidate]:
         """The candidates of a tier that change none but the allowed inputs."""
         makers: list[tuple[Callable[[Group], Iterator[Candidate]], ...]] = [
-            (self.scaled, self.activations),
+            (self.scaled,),
             (self.masked, self.products, self.broadcasts, self.residuals),
             (self.clipped, self.constants_missing, self.other_adjoints, self.values_read, self.aliased),
             (self.other_adjoints_of_values, self.extra_factors, self.truncated, self.added),
         ]
         if n == 0:
             yield from self.of_inputs(allowed)
+            yield from (c for c in self.activations() if not c.reach & ~allowed)
         if n >= len(makers):
             return
         for make in makers[n]:
-            if make == self.activations:
-                yield from (c for c in self.activations() if not c.reach & ~allowed)
-                continue
             for group in self.edges.groups:
                 if not group.reach & ~allowed:
                     yield from (c for c in make(group) if not c.reach & ~allowed)
@@ -183,7 +181,10 @@ class Dictionary:
         n = len(group.visits)
         if n < 2:
             return
-        masks = [("first visit alone", range(1, n)), ("last visit alone", range(n - 1))]
+        masks: list[tuple[str, Sequence[int]]] = [
+            ("first visit alone", range(1, n)),
+            ("last visit alone", range(n - 1)),
+        ]
         masks += [(f"cut after {n - k} steps", (k,)) for k in range(1, n - 1)] if group.lag or not group.is_site else []
         masks += [("step 0 left out", (0,)), ("last step left out", (n - 1,))]
         masks += [(f"first {k} steps left out", range(k)) for k in range(2, n - 1)]
@@ -253,7 +254,7 @@ class Dictionary:
         """On the way."""
         for bound in BOUNDS:
             if len(group.visits[0]) == 1:
-                clip: Edit = lambda c, at, b=bound: np.clip(c, -b, b)  # noqa: E731
+                clip = partial(_clipped, bound)
                 yield self._candidate(
                     "clipped on the way", 2, group, dict.fromkeys(group.edges, clip), found=f"±{bound:g}"
                 )
@@ -343,7 +344,7 @@ class Dictionary:
                     if u != mine:
                         shape = e.kind.shapes[j]
                         value = np.zeros(shape) if u is None else np.reshape(self.values[u], shape)
-                        edits[v[0]] = self._with(v[0], j, lambda _, value=value: value)
+                        edits[v[0]] = self._with(v[0], j, partial(_instead, value))
                 if edits:
                     yield self._candidate(
                         kind,
@@ -370,7 +371,7 @@ class Dictionary:
                     edits: dict[Where, Edit] = {}
                     for v, u in zip(group.visits, row, strict=True):
                         value = self.values[u]
-                        edits[v[0]] = self._with(v[0], j, lambda x, value=value: np.reshape(value, np.shape(x)))
+                        edits[v[0]] = self._with(v[0], j, partial(_instead, value))
                     yield self._candidate("shifted in time", 2, group, edits, found=self.edges.word(row[-1]))
 
     def _in_the_place_of(self, own: list[int], group: Group, shape: tuple[int, ...]) -> Iterator[tuple[str, list[Any]]]:
@@ -426,11 +427,10 @@ class Dictionary:
         """Of a squared difference: one of the two is missing, has the wrong sign, or is of another step."""
         if not group.is_site or self.graph.equations[group.visits[0][0][0]].primitive not in ("sub", "add"):
             return
-        k = group.visits[0][0][1]
         squares = []
         for visit in group.visits:
             y = self.graph.equations[visit[0][0]].results[0]
-            readers = [w for w in self.edges.readers.get(y, ())]
+            readers = self.edges.readers.get(y, [])
             if not readers or self.graph.equations[readers[0][0]].primitive not in ("square", "integer_pow"):
                 return
             squares.append(readers[0])
@@ -486,7 +486,7 @@ class Dictionary:
                         fits = fits and np.shape(f) == np.shape(
                             self.values[self.graph.equations[visit[0][0]].operands[visit[0][1]]]
                         )
-                        edits[visit[0]] = lambda c, at, f=f: c * f
+                        edits[visit[0]] = _multiplied(f)
                 if fits:
                     yield Candidate(
                         "aliased",
@@ -567,7 +567,13 @@ class Dictionary:
                 reading = self._frames_reading(mine[-2])
                 frames = tuple(dict.fromkeys((*group.frames, *self.edges._made_in(mine[-1])[-1:], *reading)))
                 yield Candidate(
-                    "a value where zero belongs", 3, frames, group.reach, edits, group=group, found=self.edges.word(other[-1])
+                    "a value where zero belongs",
+                    3,
+                    frames,
+                    group.reach,
+                    edits,
+                    group=group,
+                    found=self.edges.word(other[-1]),
                 )
 
     def _adding(self, values: list[int], given: Any) -> dict[Where, Edit]:
@@ -658,7 +664,6 @@ class Dictionary:
 
     def extra_factors(self, group: Group) -> Iterator[Candidate]:
         """A factor too many: another value, or the derivative of an activation that is not there."""
-        n, k = group.visits[0][0]
         own = [self.graph.equations[v[0][0]].operands[v[0][1]] for v in group.visits]
         shape = np.shape(self.values[own[0]])
         if not shape or not (group.is_site or group.is_of_all_readers):
@@ -668,22 +673,24 @@ class Dictionary:
             ("activation's derivative of another activation", lambda y: 1 - y * y),
             ("factor twice", lambda y: y),
         )
-        for how, line in self.timelines:
+        for _, line in self.timelines:
             if np.shape(self.values[line[0]]) != shape or len(line) not in (1, len(own)):
                 continue
             for kind, slope in slopes:
                 edits: dict[Where, Edit] = {}
                 for visit, u in zip(group.visits, line * (len(own) // len(line)), strict=True):
                     factor = slope(self.values[u])
-                    edits |= {w: (lambda c, at, f=factor: c * f) for w in visit}
+                    edits |= {w: _multiplied(factor) for w in visit}
                 yield self._candidate(kind, 3, group, edits, found=self.edges.word(line[-1]))
 
     # ------------------------------------------------------------------------------------------------------ activations
 
+    @cached_property
+    def _regions(self) -> list[list[Region]]:
+        return regions(self.edges)
+
     def activations(self) -> Iterator[Candidate]:
         """A derivative missing, twice, taken at another value, or another's."""
-        if not hasattr(self, "_regions"):
-            self._regions = regions(self.edges)
         for visits in self._regions:
             group = self.edges.group([r.edges for r in visits])
             reading = self._frames_reading(self.edges._origin(visits[-1].y))
@@ -828,6 +835,18 @@ class Dictionary:
 
 def _times(c: float) -> Edit:
     return Scaled(c)
+
+
+def _clipped(bound: float, contribution: Any, at: Context) -> Any:
+    return np.clip(contribution, -bound, bound)
+
+
+def _instead(value: Any, own: Any) -> Any:
+    return np.reshape(value, np.shape(own))
+
+
+def _multiplied(factor: Any) -> Edit:
+    return lambda contribution, at: contribution * factor
 
 
 def _without(shape: tuple[int, ...]) -> Edit:

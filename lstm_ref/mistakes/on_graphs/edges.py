@@ -46,6 +46,13 @@ class Frame(NamedTuple):
         line = linecache.getline(self.file, self.line).encode()
         return line[start:end].decode(errors="replace").strip() or self.text
 
+    def name_of(self, start: int, end: int) -> str:
+        """What the line assigns all of that to; the text itself, where it does not."""
+        text, before = self.text_of(start, end), linecache.getline(self.file, self.line).encode()[:start].decode()
+        target = re.fullmatch(r"\s*(?:.*=\s*)?([\w.]+(?:\[[^=]*\])?)\s*=\s*", before)
+        after = linecache.getline(self.file, self.line).encode()[end:].decode().split("#")[0].strip()
+        return target[1] if target and not after else text
+
 
 Stack = tuple[Frame, ...]
 """Outermost first."""
@@ -81,6 +88,7 @@ class Edges:
 
     def __init__(self, graph: Any) -> None:
         self.graph = forwarded(graph)
+        self.memory: dict[str, Any] = {}
         equations: list[Equation] = self.graph.equations
         self.maker: dict[int, int] = {r: n for n, e in enumerate(equations) for r in e.results}
         self.leaves = leaf_names(self.graph)
@@ -101,6 +109,17 @@ class Edges:
         self.made_at = {v: (key, k) for key, vs in self.made.items() for k, v in enumerate(vs)}
 
     # ------------------------------------------------------------------------------------------------- of the graph
+
+    @cached_property
+    def all_readers(self) -> dict[int, list[int]]:
+        """Of a variable the numbers of the equations that read it; -1 where it is an output."""
+        readers: dict[int, list[int]] = defaultdict(list)
+        for n, e in enumerate(self.graph.equations):
+            for i in e.operands:
+                readers[i].append(n)
+        for i in self.graph.outputs:
+            readers[i].append(-1)
+        return readers
 
     def _reaches(self) -> list[int]:
         reach = [0] * len(self.graph.values)
@@ -155,7 +174,9 @@ class Edges:
             calls = {(reader[:depth], reader[depth].function): depth for depth in range(1, len(reader))}
             running = {call: running.get(call, set()) for call in calls}  # a call that is left is over
             for call, depth in calls.items():
-                running[call] |= {self._whole(v) for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)}
+                running[call] |= {
+                    self._whole(v) for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)
+                }
                 found[call] = max(found.get(call, 0), len(running[call]))
         return found
 
@@ -190,7 +211,7 @@ class Edges:
         if n is None:
             return "a constant"
         stack, columns = self.place(self.graph.equations[n].kind)
-        return stack[-1].text_of(*columns[-1])
+        return stack[-1].name_of(*columns[-1])
 
     def _timelines_of_makers(self) -> dict[Any, list[int]]:
         made: dict[Any, list[int]] = defaultdict(list)
@@ -228,7 +249,7 @@ class Edges:
     def group(self, visits: Iterable[Iterable[Where]], of_all: bool = False, is_site: bool = False) -> Group:
         """A group of edges, from the visits."""
         ordered = tuple(sorted((tuple(sorted(v)) for v in visits), key=lambda v: v[0]))
-        reach, frames = 0, {}
+        reach, frames = 0, dict[Frame, None]()
         for edge in (e for visit in ordered for e in visit):
             reach |= self.reach[self.graph.equations[edge[0]].operands[edge[1]]]
             frames[self.statement[edge][-1] if self.statement[edge] else Frame("", 0, "")] = None
@@ -345,7 +366,7 @@ def _place_of(kind: Kind) -> tuple[Stack, Columns]:
     for code, address in zip(reversed(codes), reversed(addresses), strict=True):  # outermost first
         if is_installed(code.co_filename) or "lstm_ref/graph/" in code.co_filename:
             continue
-        line, start, _, end = type(traceback).code_addr2location(code, address)
+        line, start, _, end = type(kind.source.traceback).code_addr2location(code, address)
         frame = Frame(code.co_filename, line, code.co_name)
         if found and found[-1][0].function == "<lambda>":
             found.pop()  # `scan(lambda h, x: step(p, h, x), ...)`: what calls is no statement

@@ -6,6 +6,7 @@ two do alone. Among many thousands of entries the two are found by sorting: for 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,6 +14,19 @@ import numpy as np
 from lstm_ref.mistakes.on_graphs.dictionary import Candidate
 
 DIGITS = 1e-9
+PLAIN = frozenset(
+    (
+        "dropped",
+        "doubled",
+        "negated",
+        "transposed",
+        "factor missing",
+        "other factor",
+        "activation's derivative missing",
+        "activation's derivative twice",
+    )
+)
+LIKELY = 12_000
 PAIRS = 400
 """To try, of each part."""
 
@@ -57,7 +71,11 @@ class Seen:
         for part, target in enumerate(self.apart):
             mine = numbers[:, part]
             size = abs(target)
-            at = np.flatnonzero((np.abs(mine) > 1e-6 * size) & (np.abs(mine) < 1e6 * size)) if size > 0 else np.zeros(0, int)
+            at = (
+                np.flatnonzero((np.abs(mine) > 1e-6 * size) & (np.abs(mine) < 1e6 * size))
+                if size > 0
+                else np.zeros(0, int)
+            )
             if len(at) < 2:
                 continue
             rounded, members = np.unique(np.round(mine[at] / target, 12), return_inverse=True)
@@ -74,6 +92,17 @@ class Seen:
             found.sort()
             if found:
                 yield [(self.candidates[i], self.candidates[j]) for _, i, j in found[:PAIRS]]
+
+    def likely(self) -> list[tuple[Candidate, Candidate]]:
+        """Pairs of the plainest mistakes, each of another effect, for where no part shows the two apart."""
+        numbers = np.concatenate(self.numbers)
+        plain: dict[bytes, Candidate] = {}
+        for candidate, mine in sorted(zip(self.candidates, numbers, strict=True), key=lambda both: both[0].tier):
+            if candidate.kind in PLAIN and candidate.edits and np.any(mine):
+                plain.setdefault(
+                    np.round(mine / np.max(np.abs(mine)), 9).tobytes() + f"{mine[0]:.9e}".encode(), candidate
+                )
+        return list(itertools.islice(itertools.combinations(plain.values(), 2), LIKELY))
 
     def like(self, one: Candidate) -> list[Candidate]:
         """The entries that change the same."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,6 +160,8 @@ class Explained(NamedTuple):
     explanations: list[Explanation]
     is_complete: bool
     """Whether the claim comes out of the graph with these mistakes, to all digits."""
+    left: tuple[str, ...] = ()
+    """Paths of the gradients that do not."""
 
 
 def explain(
@@ -193,13 +196,16 @@ def explain(
     if _near(search, given).all():
         return Explained([e for e, _ in found], _verified(search))
     kept = search.edits, search.changes, search.offset
-    if first is not None and found != unused:
+    if first is not None:
         search.edits, search.changes, search.offset = {}, [h.candidate for _, h in unused], 0.0
-        if both := _pair(search, first, start, wrong):
+        if both := _pair(search, first, start, wrong) or _pair(search, first, start, wrong, likely=True):
             return Explained([e for e, _ in (*unused, *both)], True)
     search.edits, search.changes, search.offset = kept
     # Something is left, which could be what makes one of these right by chance: only what touches no more counts.
-    return Explained([e for e, hit in found if hit.is_sure], False)
+    names = [n for n, s in zip(search.edges.leaves.values(), search.slices, strict=True) if wrong[s].any()]
+    sure = [e for e, hit in found if hit.is_sure]
+    explained = {path for e in sure for path in e.explains}
+    return Explained(sure, False, tuple(n for n in names if n not in explained))
 
 
 def _verified(search: Search) -> bool:
@@ -234,15 +240,21 @@ def _near(search: Search, given: np.ndarray) -> np.ndarray:
         return np.abs(search.claimed - given) <= search.tolerance
 
 
-def _pair(search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray) -> list[tuple[Explanation, _Hit]]:
+def _pair(
+    search: Search, seen: Seen, given: np.ndarray, bad: np.ndarray, likely: bool = False
+) -> list[tuple[Explanation, _Hit]]:
     """Two entries that explain all that is left together."""
-    for pairs in seen.pairs():
-        pairs = [(a, b) for a, b in pairs if not (a.parts or b.parts or a.only >= 0 or b.only >= 0 or a.change or b.change)]
+    for pairs in [seen.likely()] if likely else seen.pairs():
+        pairs = [
+            (a, b) for a, b in pairs if not (a.parts or b.parts or a.only >= 0 or b.only >= 0 or a.change or b.change)
+        ]
         for start in range(0, len(pairs), ROWS):
             some = pairs[start : start + ROWS]
             rows = search.gradients([_together(a, b) for a, b in some])
             good = (np.abs(search.claimed - rows) <= search.tolerance).all(axis=1)
             for k in np.flatnonzero(good):
+                if not _is_no_chance(search, given, rows[k], bad, float(len(seen.candidates)) ** 2):
+                    continue
                 both = []
                 for one in some[k]:
                     same = [one, *(c for c in seen.like(one) if c is not one)]
@@ -301,9 +313,13 @@ def _of_unused(search: Search, dictionary: Dictionary, given: Any) -> Iterator[_
                 dictionary.last_frames(),
                 0,
                 leaf=b,
-                change=lambda _, __, instead=instead: instead,
+                change=partial(_always, instead),
             )
             yield _Hit(candidate, np.where(fixed, search.claimed, given), fixed, True, 1)
+
+
+def _always(value: Any, _: Any, __: Any) -> Any:
+    return value
 
 
 def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: Any) -> list[_Hit]:
@@ -312,7 +328,8 @@ def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: 
     apart = search.claimed - given
     for candidate, row in zip(batch, rows, strict=True):
         through = given - row
-        size = float(through @ through)
+        with np.errstate(all="ignore"):
+            size = float(through @ through)
         if candidate.kind != "dropped" or candidate.group is None or not size > 0 or np.count_nonzero(through) < 3:
             continue
         c = 1 + float(through @ apart) / size
@@ -342,12 +359,12 @@ def _hit(search: Search, candidate: Candidate, given: Any, new: Any, good: Any, 
     return _Hit(candidate, new, fixed, not (changed & ~fixed).any(), leaves)
 
 
-def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.ndarray) -> bool:
+def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.ndarray, tried: float = 0.0) -> bool:
     """Whether the digits that agree are more than so many trials explain."""
     left = np.maximum(np.abs(search.claimed - new)[fixed], 1e-16 * np.abs(given[fixed]) + 1e-300)
     moved = np.abs(search.claimed - given)[fixed]
     digits = np.log10(moved / left)
-    return float(np.sum(np.maximum(digits, 0))) >= np.log10(max(search.tried, 1000)) + BEYOND_CHANCE
+    return float(np.sum(np.maximum(digits, 0))) >= np.log10(max(tried, search.tried, 1000)) + BEYOND_CHANCE
 
 
 def _explanation(search: Search, hits: list[_Hit]) -> Explanation:

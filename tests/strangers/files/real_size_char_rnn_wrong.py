@@ -1,5 +1,5 @@
 # expect: 1
-# says: WRONG: 10000 of 10000
+# says: hs[t] = np.tanh
 # never: directions
 # min-char-rnn as its author wrote it, one window of text.
 import numpy as np

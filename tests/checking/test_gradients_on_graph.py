@@ -1,0 +1,61 @@
+"""A mistake in any backward pass is named by the line of its forward, without a mapping; a right one by none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_ref import check_gradients
+from lstm_ref.checking import check
+from lstm_ref.checking.files.derivation_file import load
+
+PUBLISHED = Path(__file__).parents[1] / "graph" / "published"
+RNG = np.random.default_rng(0)
+
+
+def edge_of(file: Path) -> str:
+    """The line of the forward whose edge is wrong, as the file says it at its head."""
+    return next(line for line in file.read_text().splitlines() if line.startswith("# edge: ")).removeprefix("# edge: ")
+
+
+@pytest.mark.parametrize("name", ["carry_without_tanh", "whh_missing", "dh_without_the_weights"])
+def test_a_published_mistake_is_named_by_its_line(name):
+    file = PUBLISHED / f"{name}.py"
+    (problem,) = load(str(file))
+    report = check(problem)
+    assert report.verdict == "wrong"
+    said = [f.sentence for f in report.findings if f.kind == "mistake"]
+    assert said
+    assert all(f"{file.name}:" in s for s in said)
+    assert any(edge_of(file) in s for s in said)
+
+
+def test_two_mistakes_are_both_named():
+    inputs = {"w": RNG.standard_normal((3, 2)), "v": RNG.standard_normal(3), "x": RNG.standard_normal((2, 5))}
+
+    def loss(p):
+        h = np.tanh(p["w"] @ p["x"])
+        return (p["v"] @ np.exp(0.3 * h)).sum()
+
+    def gradients(p):
+        h = np.tanh(p["w"] @ p["x"])
+        e_bar = np.outer(p["v"], np.ones(5))
+        h_bar = 0.3 * e_bar  # the exponential's own derivative is missing
+        a_bar = h_bar * (1 - h * h)
+        return {"w": a_bar @ p["x"].T, "v": 2 * np.exp(0.3 * h).sum(1)}  # and v's gradient is doubled
+
+    report = check_gradients(inputs, loss=loss, gradients=gradients)
+    said = " | ".join(f.sentence for f in report.findings if f.kind == "mistake")
+    assert "np.exp(0.3 * h)" in said
+    assert "twice" in said
+
+
+def test_numpy_code_that_leaves_the_graph_is_judged_and_not_named():
+    def loss(p):
+        return float(str(float((p["x"] ** 2).sum())))
+
+    report = check_gradients({"x": RNG.standard_normal(3)}, loss=loss, gradients=lambda p: {"x": 3 * p["x"]})
+    assert report.verdict == "wrong"
+    assert not any(" in test_gradients_on_graph.py" in f.sentence for f in report.findings)

@@ -1,0 +1,124 @@
+"""Mistakes of strangers' backward passes are named by the lines of their forwards: how many, and none wrongly."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from naming import forward, judged, lines, named, named_in
+from slips import CELLS, SLIPS, generated, module_of, right
+
+from lstm_ref.mistakes.on_graphs.batched import Batched
+from lstm_ref.mistakes.on_graphs.claim import explain_claim_on_graph
+from lstm_ref.mistakes.on_graphs.search import begin, explain
+
+SAMPLED = ("antisymmetric", "cornn", "delta_net", "fastgrnn", "lmu", "star")
+PUBLISHED = sorted((Path(__file__).parent / "published").glob("*.py"))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_nothing_is_named_of_a_right_gradient(cell):
+    found = named(cell, CELLS[cell].read_text())
+    assert found.explanations == []
+    assert found.is_complete
+
+
+def test_slips_planted_by_hand_are_named_at_their_line():
+    """A third of them; `python -m benchmarks.named` does all."""
+    sample = SLIPS[::3]
+    found = [judged(slip) for slip in sample]
+    assert sum(f.is_named and f.at_its_line for f in found) >= 0.9 * len(sample)
+    assert sum(f.is_named and f.by_its_word for f in found) >= 0.9 * len(sample)
+    assert all(f.at_its_line for f in found if f.is_named)
+
+
+def test_generated_slips_are_named():
+    """A sample; `python -m benchmarks.named` does all."""
+    sample = [slip for cell in SAMPLED for slip in generated(cell)[::5]]
+    found = [judged(slip) for slip in sample]
+    assert sum(f.is_named for f in found) >= 0.9 * len(sample)
+    assert sum(f.is_named and f.at_its_line for f in found) >= 0.85 * len(sample)
+
+
+@pytest.mark.parametrize("file", PUBLISHED, ids=lambda f: f.stem)
+def test_a_published_file_is_named_without_a_mapping(file):
+    found = named_in(file)
+    assert found.is_complete
+    if file.stem == "float32_buffers":  # right but for rounding
+        assert found.explanations == []
+        return
+    edges = set(re.findall("^# edge: (.*)", file.read_text(), re.M))
+    assert edges & set().union(*lines(found))
+
+
+def test_two_slips_at_once_are_named_both():
+    rng, both, total = random.Random(0), 0, 0
+    for cell in ("star", "rhn", "lmu", "fastgrnn", "cornn", "antisymmetric", "scrn", "selective_scan"):
+        slips = [s for s in SLIPS if s.cell == cell]
+        source = CELLS[cell].read_text()
+        for a, b in (rng.sample(slips, 2) for _ in range(1)):
+            once = source.replace(a.old, a.new)
+            if a.old == b.old or once.count(b.old) != 1:
+                continue
+            found = named(cell, once.replace(b.old, b.new))
+            total += 1
+            both += found.is_complete
+    assert total >= 6
+    assert both >= 0.85 * total
+
+
+# ------------------------------------------------------------------------------------------------- never by chance
+
+
+@pytest.mark.parametrize("cell", ["star", "cornn"])
+def test_noise_is_not_named(cell):
+    f, rng = forward(cell), np.random.default_rng(3)
+    for path, value in right(cell).items():
+        claim = {**right(cell), path: value * rng.uniform(0.5, 1.5, np.shape(value))}
+        found = explain(f.graph, f.cotangent, claim, f.floor, f.edges)
+        assert found.explanations == [] or np.size(value) == 1
+        assert not found.is_complete or np.size(value) == 1
+
+
+def test_a_single_number_that_is_wrong_by_any_factor_is_not_named():
+    f = forward("cornn")
+    claim = {**right("cornn"), "gamma": right("cornn")["gamma"] * 1.2345}
+    assert explain(f.graph, f.cotangent, claim, f.floor, f.edges).explanations == []
+
+
+def test_where_nothing_is_named_the_lines_that_can_be_wrong_are_told():
+    module = module_of("cornn", CELLS["cornn"].read_text())
+    inputs = module.inputs(np.random.default_rng(0))
+    claim = {**right("cornn"), "W": right("cornn")["W"] * np.random.default_rng(3).uniform(0.5, 1.5, (4, 4))}
+    found = explain_claim_on_graph(module.loss, inputs, 1.0, claim)
+    assert not found.is_complete
+    assert len(found.suspects) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- how it works
+
+
+@pytest.mark.parametrize("cell", ["janet", "ntm_head", "selective_scan"])
+def test_many_sweeps_at_once_are_the_sweeps_one_by_one(cell):
+    f = forward(cell)
+    search, dictionary = begin(f.graph, f.cotangent, {}, 0.0, f.edges)
+    candidates = [c for k, c in enumerate(dictionary.tier(1, -1)) if k % 40 == 0 and c.edits]
+    together = Batched(f.edges, search.base.seeds).gradients([c.edits for c in candidates])
+    alone = np.stack([search._swept(c.edits) for c in candidates])
+    assert np.allclose(together, alone, rtol=1e-11, atol=1e-11 * np.max(np.abs(alone)))
+
+
+def test_a_mistake_is_told_in_the_users_words():
+    slip = next(s for s in SLIPS if s.cell == "lem" and s.edit == "dropped")
+    module = module_of("lem", CELLS["lem"].read_text())
+    exec(compile(CELLS["lem"].read_text(), str(CELLS["lem"]), "exec"), module.__dict__)
+    inputs = module.inputs(np.random.default_rng(0))
+    from slips import claimed
+
+    (mistake,) = explain_claim_on_graph(module.loss, inputs, 1.0, claimed("lem", slip.text)).mistakes
+    assert mistake.place.startswith("lem.py:28  v = jnp.tanh(")
+    assert mistake.sentence == "what v hands back to z_new is missing"
+    assert mistake.belongs == "dz_new += dv @ Wy.T"
