@@ -302,8 +302,8 @@ class Dictionary:
         n, k = group.visits[0][0]
         e, other = self.graph.equations[n], 1 - k
         shape = e.kind.shapes[other]
-        if len(shape) == 2 and shape[0] == shape[1]:
-            edits = {w: self._with(w, other, lambda v: np.swapaxes(v, 0, 1)) for w in group.edges}
+        if len(shape) >= 2 and shape[-2] == shape[-1] > 1:
+            edits = {w: self._with(w, other, lambda v: np.swapaxes(v, -2, -1)) for w in group.edges}
             yield self._candidate("transposed", 1, group, edits)
         if len(e.kind.shapes[k]) == 2 and e.kind.shapes[k][0] == e.kind.shapes[k][1]:
             yield self._candidate("transposed", 1, group, dict.fromkeys(group.edges, lambda c, at: c.T))
@@ -600,7 +600,7 @@ class Dictionary:
             edits = {v[0]: self._from(v[0], u) for v, u in zip(group.visits, numbers, strict=True)}
             yield self._candidate("other cotangent", 2, group, edits, found=self.edges.word(numbers[-1]))
 
-    def _adjoints_like(self, own: list[int], shape: tuple[int, ...]) -> Iterator[list[int]]:
+    def _adjoints_like(self, own: list[int], shape: tuple[int, ...]) -> Iterator[list[Any]]:
         seen = {tuple(own)}
         squeezed = tuple(s for s in shape if s != 1)
         for how, line in self.timelines:
@@ -610,14 +610,20 @@ class Dictionary:
             if not self.edges.reach[line[0]]:
                 continue
             if len(line) == len(own):
-                rows = [line]
+                rows: list[list[Any]] = [line]
                 if len(line) > 1:
                     rows += [[*line[1:], line[-1]], [line[0], *line[:-1]]]
-                    rows += [[u] * len(line) for u in (line if len(line) <= 4 else (line[0], line[-1]))]
+                    if line == own:
+                        rows += [[u] * len(line) for u in (line if len(line) <= 4 else (line[0], line[-1]))]
             elif len(line) == len(own) + 1:
                 rows = [line[1:], line[:-1]]
             elif len(line) > len(own) == 1:
                 rows = [[line[-1]], [line[0]]]
+            elif len(line) == len(own) - 1 > 1:
+                rows = [[*line, None], [None, *line]]
+            elif len(line) > 1:
+                rows = [[min((u for u in line if u > mine), default=None) for mine in own]]
+                rows += [[max((u for u in line if u < mine), default=None) for mine in own]]
             else:
                 continue
             for row in rows:
@@ -625,12 +631,14 @@ class Dictionary:
                     seen.add(tuple(row))
                     yield row
 
-    def _adjoint(self, at: Context, u: int) -> Any:
+    def _adjoint(self, at: Context, u: int | None) -> Any:
         """Of any variable: as it is by now if that is all of it."""
+        if u is None:
+            return None
         complete = all(n > at.number for n, _ in self.edges.readers.get(self.edges._origin(u), ()))
         return at.adjoint(u) if complete else self.base.bars[u]
 
-    def _from(self, edge: Where, u: int) -> Edit:
+    def _from(self, edge: Where, u: int | None) -> Edit:
         pull = self.edges.pulls[edge]
 
         def edit(c: Any, at: Context) -> Any:
@@ -653,7 +661,7 @@ class Dictionary:
                 if u == i:
                     continue
 
-                def edit(c: Any, at: Context, i: int = i, u: int = u) -> Any:
+                def edit(c: Any, at: Context, i: int = i, u: int | None = u) -> Any:
                     so_far, bar = at.adjoint(i), self._adjoint(at, u)
                     if bar is not None and np.size(bar) != np.size(c):
                         return c
