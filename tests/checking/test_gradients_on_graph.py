@@ -59,3 +59,37 @@ def test_numpy_code_that_leaves_the_graph_is_judged_and_not_named():
     report = check_gradients({"x": RNG.standard_normal(3)}, loss=loss, gradients=lambda p: {"x": 3 * p["x"]})
     assert report.verdict == "wrong"
     assert not any(" in test_gradients_on_graph.py" in f.sentence for f in report.findings)
+
+
+class Layer:
+    """A recurrence as a layer object, of whose initial state nobody claims a gradient; two terms are wrong."""
+
+    def forward(self, i):
+        h, self.cache = i["h"], []
+        for x in i["x"]:
+            z = i["W"].dot(x) + i["U"].dot(h) + i["b"]
+            new = np.tanh(z)
+            self.cache.append((x, h, new))
+            h = new
+        return h
+
+    def backward(self, i, bar):
+        dW, dU, db = np.zeros(i["W"].shape), np.zeros(i["U"].shape), np.zeros(5)
+        for x, h, new in reversed(self.cache):
+            dz = bar * (1 - new)
+            dW += np.outer(dz, x)
+            dU += np.outer(dz, h)
+            db += 2 * dz
+            bar = i["U"].T.dot(dz)
+        return {"W": dW, "U": dU, "b": db}
+
+
+def test_two_mistakes_of_a_layer_object_are_named_where_an_input_is_not_claimed():
+    shapes = {"x": (7, 3), "h": (5,), "W": (5, 3), "U": (5, 5), "b": (5,)}
+    inputs = {name: 0.5 * RNG.standard_normal(shape) for name, shape in shapes.items()}
+    layer = Layer()
+    report = check_gradients(inputs, forward=layer.forward, backward=layer.backward)
+    said = [f.sentence for f in report.findings if f.kind == "mistake"]
+    assert len(said) == 2
+    assert "new = np.tanh(z)" in said[0]
+    assert "hands back to b is there twice" in said[1]

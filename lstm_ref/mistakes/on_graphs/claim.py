@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,8 @@ def explain_claim_on_graph(
     edges = Edges(graph)
     mine = {path: v for path, v in claimed.items() if wrong is None or path in wrong}
     tolerance: Any = floors if floors is not None else FLOAT32 if any("float32" in c for c in graph.casts) else 0.0
-    found = explain(graph, cotangent, mine, tolerance, edges)
+    unclaimed = set(edges.leaves.values()) - set(claimed)
+    found = explain(graph, cotangent, mine, tolerance, edges, unclaimed)
     named = tuple(told(e, edges) for e in found.explanations)
     if found.is_complete:
         return Named(named, True, ())
@@ -60,4 +62,4 @@ def suspects(edges: Edges, wrong: Collection[str]) -> tuple[str, ...]:
             break
         found.setdefault(best.frames[0])
         left &= ~best.reach
-    return tuple(f"{frame.file}:{frame.line}  {frame.text}" for frame in found)
+    return tuple(f"{Path(frame.file).name}:{frame.line}  {frame.text}" for frame in found)

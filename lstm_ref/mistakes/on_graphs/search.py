@@ -7,7 +7,7 @@ Nothing is named that could have hit by chance: the digits that agree must be mo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -170,9 +170,13 @@ def explain(
     claimed: Mapping[str, Any],
     floors: Mapping[str, float] | float = 0.0,
     edges: Edges | None = None,
+    unclaimed: Collection[str] = (),
 ) -> Explained:
-    """The mistakes by which the claimed gradients, by path, come out of the graph."""
-    search, dictionary = begin(graph, cotangent, claimed, floors, edges)
+    """The mistakes by which the claimed gradients, by path, come out of the graph.
+
+    Inputs that are neither claimed nor `unclaimed` count as right.
+    """
+    search, dictionary = begin(graph, cotangent, claimed, floors, edges, unclaimed)
     found: list[tuple[Explanation, _Hit]] = []
     (given,) = search.gradients()
     for hit in _of_unused(search, dictionary, given):
@@ -180,7 +184,8 @@ def explain(
         search.keep(hit.candidate)
         (given,) = search.gradients()
     wrong = ~_near(search, given)
-    allowed = sum(1 << b for b, s in enumerate(search.slices) if wrong[s].any())
+    is_open = wrong | np.isinf(search.tolerance)
+    allowed = sum(1 << b for b, s in enumerate(search.slices) if is_open[s].any())
     start, first, unused = given, None, list(found)
     while not _near(search, given).all() and len(found) < AT_MOST:
         seen = Seen([np.shape(v) for v in search.inputs], search.slices, search.claimed - given)
@@ -214,9 +219,14 @@ def _verified(search: Search) -> bool:
 
 
 def begin(
-    graph: Any, cotangent: Any, claimed: Mapping[str, Any], floors: Any, edges: Edges | None
+    graph: Any,
+    cotangent: Any,
+    claimed: Mapping[str, Any],
+    floors: Any,
+    edges: Edges | None,
+    unclaimed: Collection[str] = (),
 ) -> tuple[Search, Dictionary]:
-    """The search for one claim."""
+    """The search for one claim; of the `unclaimed` inputs any gradient will do."""
     edges = edges or Edges(graph)
     base = sweep(edges.graph, cotangent)
     parts, tolerance, slices, start = [], [], [], 0
@@ -227,7 +237,8 @@ def begin(
         scale = np.max(np.abs(np.where(np.isfinite(mine), mine, 0)), initial=0.0) + np.max(np.abs(right), initial=0.0)
         floor = floors.get(name, 0.0) if isinstance(floors, Mapping) else floors * scale
         parts.append(np.ravel(mine))
-        tolerance.append(np.full(mine.size, max(RELATIVE * scale, float(np.max(floor)))))
+        least = max(RELATIVE * scale, float(np.max(floor)))
+        tolerance.append(np.full(mine.size, np.inf if name in unclaimed else least))
         slices.append(slice(start, start + mine.size))
         start += mine.size
     batched = Batched(edges, base.seeds) if size_of(edges) <= ELEMENTS else None
@@ -327,7 +338,7 @@ def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: 
     hits = []
     apart = search.claimed - given
     for candidate, row in zip(batch, rows, strict=True):
-        through = given - row
+        through = np.where(np.isfinite(search.tolerance), given - row, 0.0)
         with np.errstate(all="ignore"):
             size = float(through @ through)
         if candidate.kind != "dropped" or candidate.group is None or not size > 0 or np.count_nonzero(through) < 3:
