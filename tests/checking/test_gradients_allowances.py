@@ -173,7 +173,7 @@ def test_a_defect_of_ours_is_not_hidden_as_the_authors_error(monkeypatch):
         return None + 1  # type: ignore[operator]
 
     broken.__code__ = broken.__code__.replace(co_filename=allowances.__file__)
-    monkeypatch.setattr(allowances, "_of_constants", broken)
+    monkeypatch.setattr(allowances, "_constants_explain", broken)
     report = check_gradients(FEW, **mean_of(np))
     assert report.verdict == "wrong"
     assert any(note.startswith("this is a defect of lstm_ref, please report it: TypeError") for note in report.notes)
