@@ -59,7 +59,7 @@ def test_two_lines_of_configuration_are_red_on_a_wrong_file_green_on_a_right_one
     assert "first wrong on the way back: the adjoint of c_node at step 4" in wrong.stdout
     assert "Traceback" not in wrong.stdout
     assert "7 failed" in wrong.stdout
-    assert "First wrong on the way back" in (tmp_path / "report.html").read_text()
+    assert "First wrong adjoint on the way back" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2"), ("-n", "2", "--dist", "loadfile")], ids=" ".join)

@@ -70,7 +70,7 @@ def test_where_no_picture_can_be_is_said_before_the_work(tmp_path, monkeypatch, 
 
 def test_a_file_that_is_no_picture_of_ours_is_left_alone(tmp_path):
     (tmp_path / "mine.svg").write_text("<svg/>")
-    with pytest.raises(BadInput, match="not a picture of ours"):
+    with pytest.raises(BadInput, match="not a picture made by lstm_ref"):
         run("show", "lstm", "--out", str(tmp_path / "mine.svg"))
     assert (tmp_path / "mine.svg").read_text() == "<svg/>"
     with pytest.raises(BadInput, match="no such folder"):

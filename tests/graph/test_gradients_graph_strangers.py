@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from lstm_ref.checking.derivation_file import load
 from slips import AT_MOST, CELLS, SLIPS, Slip, backward_lines, change, generated, statements
 
 from lstm_ref import cells
 from lstm_ref.checking import Report, check
+from lstm_ref.checking.files.derivation_file import load
 from lstm_ref.errors import BadInput
 
 PUBLISHED = {file.stem: file for file in sorted((Path(__file__).parent / "published").glob("*.py"))}

@@ -1,7 +1,7 @@
 """A claim that is slightly off may have another cause than a mistake. Each cause is measured and allowed for in turn.
 
 1. *Large numbers on the way*: the model of the noise floor ignores them. The change of the claim by one unit in the
-   last place of inputs and cotangents reveals them, as it does for low precision (`checking.floor`, way 3). If the
+   last place of inputs and cotangents reveals them, as it does for low precision (`verdict.floor`, way 3). If the
    claim runs in balls, its equations are judged there, and its numbers may lose all that the derived floor bounds.
 2. *Constants rounded in two ways*, such as 2/3 in one place and a division by 3 in another. Forward and claim are
    evaluated again in balls with every constant moved (`arithmetic.constants`); the change of their difference tells how
