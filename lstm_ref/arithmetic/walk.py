@@ -9,7 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.extend.source_info_util
 from jax.extend.core import Literal
+
+# No line of this file is a line of the user's function.
+jax.extend.source_info_util.register_exclusion(__file__)
 
 Step = Callable[[Any, list[Any]], Sequence[Any]]
 """(equation, its operands) -> its results."""

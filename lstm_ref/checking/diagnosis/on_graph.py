@@ -38,5 +38,5 @@ def mistakes_on_graph(
         others = f" (or, with the same effect: {'; '.join(one.other_places)})" if one.other_places else ""
         belongs = f"; there belongs: {one.belongs}" if one.belongs else ""
         yield Finding("mistake", f"{one.sentence}, in {one.place}{others}{belongs}", exact=found.is_complete)
-    if found.suspects:
+    if found.suspects and not problem.nodes:  # adjoints that are claimed themselves tell the place better
         yield Finding("suspects", f"every wrong gradient passes through: {'; '.join(found.suspects)}")
