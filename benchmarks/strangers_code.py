@@ -8,6 +8,7 @@ array's largest element, to one element or to the whole array: at least 1e-6 of 
 
 from __future__ import annotations
 
+import array
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -507,8 +508,15 @@ def float32_inputs(rng: Rng) -> Problem:
 
 
 def floats(v: Any) -> Any:
-    """An array of floats; raises for any other numbers."""
-    return np.asarray(v, dtype=float)
+    """An array of floats that Python's own array has held: no graph follows them there."""
+    return np.array(array.array("d", np.ravel(v))).reshape(np.shape(v))
+
+
+def buffered(v: Any) -> Any:
+    """An array of floats in a buffer of NumPy's."""
+    out = np.zeros(np.shape(v))
+    out[...] = v
+    return out
 
 
 def relu_network(rng: Rng, floats: Callable[[Any], Any]) -> Problem:
@@ -581,6 +589,23 @@ def max_over_time(rng: Rng) -> Problem:
 @style(weight=2)
 def lstm_of_floats(rng: Rng) -> Problem:
     """An LSTM, a kernel a gate, column vectors, floats alone."""
+    return column_lstm(rng, floats)
+
+
+@style(weight=2)
+def lstm_of_buffers(rng: Rng) -> Problem:
+    """The same in buffers, which hold nothing but floats."""
+    return column_lstm(rng, buffered)
+
+
+@style()
+def relu_network_of_buffers(rng: Rng) -> Problem:
+    """A relu network in buffers, which hold nothing but floats."""
+    return relu_network(rng, buffered)
+
+
+def column_lstm(rng: Rng, floats: Callable[[Any], Any]) -> Problem:
+    """An LSTM, a kernel a gate, column vectors."""
     T, (D, H) = int(rng.choice((1, 2, 3))), sizes(rng, 2, most=2)
     shapes: dict[str, Any] = {"x": (T, D, 1), "h": (H, 1), "c": (H, 1)}
     shapes |= {f"W{k}": (H, H + D) for k in "fico"} | {f"b{k}": (H, 1) for k in "fico"}

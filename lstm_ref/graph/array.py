@@ -36,6 +36,8 @@ class Session:
         self.casts: dict[str, None] = {}
         self.decisions: list[bytes] = []
         self.places: list[str] = []
+        self.tied = False
+        """Whether the code compared equal numbers, so that a kink may lie at the inputs."""
         self.refused: LeavesTheGraph | None = None
         self.thread = threading.get_ident()
 

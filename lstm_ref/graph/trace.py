@@ -10,19 +10,24 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
+import jax.extend.core
 import numpy as np
 
 import lstm_ref.graph.methods  # noqa: F401  # adds the methods of `Array`
+from lstm_ref.arithmetic.jaxpr import Numbers
+from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
+from lstm_ref.arithmetic.uncompiled import FLOATS
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, LeavesTheGraph, text_of
 from lstm_ref.graph import rounding
 from lstm_ref.graph.array import DRY, Array, Session, UsesJax, _sessions, lifted, value_of
 from lstm_ref.graph.creation import array_of, replaced
-from lstm_ref.graph.flatten import Equation, Flat, flatten
+from lstm_ref.graph.flatten import Equation, flatten
 from lstm_ref.graph.places import is_installed, is_jaxs
 from lstm_ref.graph.world import copy, kept, reached
 
@@ -49,24 +54,24 @@ class Graph:
     jaxpr: Any
     casts: tuple[str, ...] = ()
     """Places where the code asks for another dtype than the graph's float64: "float32 at file:line (function)"."""
+    tied: bool = False
+    """Whether NumPy code compared equal numbers on the way (`x > 0` at 0), so that a kink may lie at this point."""
     memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     """Results remembered for this graph."""
 
-    def at(self, inputs: Any) -> Graph:
-        """The same computation at other inputs."""
-        return graph_of(
-            flatten(self.jaxpr, jax.tree.leaves(inputs)), self.input_tree, self.output_tree, self.jaxpr, self.casts
-        )
+    def at(self, inputs: Any, numbers: Numbers = FLOATS) -> Graph:
+        """The same computation at other inputs, or in other numbers."""
+        return replace(self, **flatten(self.jaxpr, jax.tree.leaves(inputs), numbers)._asdict(), memory={})
+
+    def as_jax(self, *arguments: Any) -> Any:
+        """The same computation as JAX code: a function of the inputs' pytree."""
+        outputs = jax.extend.core.jaxpr_as_fun(self.jaxpr)(*jax.tree.leaves(arguments))
+        return jax.tree.unflatten(self.output_tree, outputs)
 
     @property
     def result(self) -> Any:
         """The function's output, as NumPy arrays."""
         return jax.tree.unflatten(self.output_tree, [self.values[i] for i in self.outputs])
-
-
-def graph_of(flat: Flat, input_tree: Any, output_tree: Any, jaxpr: Any, casts: tuple[str, ...]) -> Graph:
-    """The graph of a flat jaxpr."""
-    return Graph(*flat, input_tree, output_tree, jaxpr, casts)
 
 
 def trace(function: Function, inputs: Any) -> Graph:
@@ -104,6 +109,29 @@ def trace(function: Function, inputs: Any) -> Graph:
     raise LeavesTheGraph(f"a traced number is not accepted at {_line_of(error)}: {told}") from None
 
 
+def graph_at(function: Callable[..., Any], *arguments: Any) -> Graph:
+    """The graph of a function at these arguments, traced once. With several arguments, its input is their tuple. Raises
+    CannotEvaluate if it cannot be traced."""
+    key = kinds_of(arguments), b"".join(np.asarray(v).tobytes() for v in jax.tree.leaves(arguments))
+    found = remembered(_graphs, function, key, lambda: _traced(function, arguments))
+    if isinstance(found, CannotEvaluate):
+        raise found
+    graph: Graph = found
+    return graph
+
+
+_graphs: Memory = WeakKeyDictionary()
+
+
+def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Graph | CannotEvaluate:
+    try:
+        if len(arguments) == 1:
+            return trace(function, arguments[0])
+        return trace(lambda several: function(*several), arguments)
+    except CannotEvaluate as error:
+        return error.with_traceback(None)
+
+
 class _Raised(Exception):
     """Carries the exception that the user's code raised on traced numbers."""
 
@@ -135,7 +163,7 @@ def _of_jax(function: Function, inputs: Any) -> Graph:
             closed, shape = jax.make_jaxpr(function, return_shape=True)(jax.tree.unflatten(tree, examples))
     except (Exception, SystemExit) as error:
         raise CannotEvaluate(f"JAX cannot trace the function in float64: {text_of(error)}") from None
-    return graph_of(flatten(closed, leaves), tree, jax.tree.structure(shape), closed, ())
+    return Graph(*flatten(closed, leaves), tree, jax.tree.structure(shape), closed)
 
 
 def _is_float(v: Any) -> bool:
@@ -202,7 +230,7 @@ def _of_numpy(function: Function, inputs: Any) -> Graph:
     with x64():
         closed = jax.make_jaxpr(traced)(*(np.asarray(v, dtype=np.float64) if _is_float(v) else v for v in leaves))
     flat = flatten(closed, leaves)
-    graph = graph_of(flat, tree, found["tree"], closed, tuple(session.casts))
+    graph = Graph(*flat, tree, found["tree"], closed, tuple(session.casts), session.tied)
     _compare(function, inputs, graph, session, found["values"])
     return graph
 

@@ -145,6 +145,9 @@ LAX: dict[str, Callable[..., Any]] = {
 """The `lax` functions by the ufunc's name. Ufuncs that do not return floats need no entry."""
 
 
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+
+
 def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
     """Apply a ufunc to operands of which at least one is an `Array`."""
     name = ufunc.__name__
@@ -161,6 +164,7 @@ def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
             return elementwise(np.floor_divide, *inputs), elementwise(np.remainder, *inputs)
         session().refuse(f"np.{name}")
     if value.dtype.kind in "biu":
+        session().tied |= name in COMPARISONS and bool(np.any(np.equal(*values)))
         return session().decide(value)
     if name not in LAX:
         session().refuse(f"{name} (not traced)")

@@ -19,10 +19,10 @@ from flint import acb, arb
 
 from lstm_ref.arithmetic.balls import Balls, as_balls, objects, precision, ties
 from lstm_ref.arithmetic.jaxpr import trace
-from lstm_ref.arithmetic.lift import lift
 from lstm_ref.arithmetic.movement import boxed
 from lstm_ref.arithmetic.primitives import reals
 from lstm_ref.errors import CannotEvaluate
+from lstm_ref.graph.lift import lift
 from lstm_ref.oracles.estimate import Estimate, Function, inner
 
 ROOM = 10
@@ -64,7 +64,7 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
             for v in _move_elements(leaf, step)
         ]
         try:
-            values = _batches(function, tree, cotangent, points)
+            values = _batches(getattr(evaluate, "function", function), tree, cotangent, points)
         # NumPy code, or a comparison undecided only in a branch that no single point takes
         except (Exception, SystemExit):
             values = [phi(point) for point in points]

@@ -68,13 +68,22 @@ def staircase_of(values: np.ndarray) -> np.ndarray:
 
     A function that jumps, as the gradient of a relu does, changes between some of the points. A value rounded to
     float32 changes between nearly all points, on most lines, at the first spacing; a value of lower precision, at the
-    last.
+    last. One jump of a function that changes everywhere, such as the gradient of the square of a relu, is no noise.
     """
     with np.errstate(all="ignore"):
         steps = np.count_nonzero(np.diff(values, axis=2), axis=2)
-        seen = np.where(steps >= POINTS - 2, _of_each_line(values), 0.0)
+        seen = np.where(steps >= POINTS - 2, np.minimum(*map(_of_each_line, (values, _without_jump(values)))), 0.0)
         fine, _, coarse = np.median(seen, axis=1)
         return np.asarray(np.where(np.median(steps[0], axis=0) == 0, coarse, fine))
+
+
+def _without_jump(values: np.ndarray) -> np.ndarray:
+    """The values with the most unusual of each line's steps made as large as the median step."""
+    steps = np.diff(values, axis=2)
+    usual = np.median(steps, axis=2, keepdims=True)
+    jump = np.argmax(np.abs(steps - usual), axis=2, keepdims=True)
+    np.put_along_axis(steps, jump, usual, axis=2)
+    return np.concatenate([values[:, :, :1], values[:, :, :1] + np.cumsum(steps, axis=2)], axis=2)
 
 
 def _of_each_line(values: np.ndarray) -> np.ndarray:

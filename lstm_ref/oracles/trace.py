@@ -8,20 +8,16 @@ arithmetic", UCLA technical report CSD-970002, 1997.
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
 
 from lstm_ref.arithmetic.jaxpr import Numbers
-from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
 from lstm_ref.arithmetic.movement import Step
 from lstm_ref.arithmetic.uncompiled import FLOATS
-from lstm_ref.errors import CannotEvaluate
-from lstm_ref.graph.flatten import flatten
 from lstm_ref.graph.rounding import EXACT, ULPS
 from lstm_ref.graph.sweep import sweep
-from lstm_ref.graph.trace import Graph, graph_of, trace
+from lstm_ref.graph.trace import Graph, graph_at
 from lstm_ref.oracles.estimate import Estimate, Function
 
 REPEATS = 4
@@ -34,26 +30,6 @@ UNIT = 2.0**-52
 def trace_oracle(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """The gradient by one sweep of the traced function. Raises CannotEvaluate if the function cannot be traced."""
     return estimate_of(graph_at(function, inputs), cotangent)
-
-
-def graph_at(function: Function, inputs: Any) -> Graph:
-    """The function as a graph at these inputs, traced once. Raises CannotEvaluate if it cannot be traced."""
-    key = kinds_of(inputs), b"".join(np.asarray(v).tobytes() for v in jax.tree.leaves(inputs))
-    found = remembered(_graphs, function, key, lambda: _traced(function, inputs))
-    if isinstance(found, CannotEvaluate):
-        raise found
-    graph: Graph = found
-    return graph
-
-
-_graphs: Memory = WeakKeyDictionary()
-
-
-def _traced(function: Function, inputs: Any) -> Graph | CannotEvaluate:
-    try:
-        return trace(function, inputs)
-    except CannotEvaluate as error:
-        return error.with_traceback(None)
 
 
 def estimate_of(graph: Graph, cotangent: Any) -> Estimate:
@@ -84,9 +60,7 @@ def _add_noise(graph: Graph, rng: Any) -> Graph:
         rounds = eqn.outvars[0].aval.dtype == np.float64
         return (lambda *xs: np.asarray(moved(step(*xs), ULPS * UNIT, rng))) if rounds else step
 
-    leaves = [graph.values[i] for i in graph.inputs]
-    flat = flatten(graph.jaxpr, leaves, Numbers(FLOATS.constant, step_for))
-    return graph_of(flat, graph.input_tree, graph.output_tree, graph.jaxpr, graph.casts)
+    return graph.at([graph.values[i] for i in graph.inputs], Numbers(FLOATS.constant, step_for))
 
 
 def has_tie(graph: Graph) -> bool:

@@ -148,3 +148,15 @@ def test_a_gradient_that_jumps_at_kinks_close_by_is_no_staircase(distance):
     jumping = lambda p: np.array([np.sign(v) + (v > 0) * w for v, w in zip(p, (0.3, 2.0, -1.0, 5.0), strict=True)])  # noqa: E731
     assert np.max(noise(at_points(jumping), x, staircase_of)) == 0
     assert np.max(noise(at_points(lambda p: jumping(p) + np.sin(p).astype("f")), x, staircase_of)) > FLOAT64
+
+
+def test_one_jump_of_a_function_that_changes_everywhere_is_no_noise():
+    """The derivative is that of relu² on one side of zero, and 1 on the other."""
+
+    def slope(p):
+        return np.where(p > 0, 2 * p, 1.0)
+
+    x = np.repeat([-5.7e-4, 5.7e-4], 6)
+    assert np.max(noise(at_points(slope), x, staircase_of)) <= FLOAT64
+    low = lambda p: slope(p).astype(np.float16).astype(float)  # noqa: E731
+    assert np.max(noise(at_points(low), np.array([0.3]), staircase_of)) > FLOAT64

@@ -11,11 +11,11 @@ import numpy as np
 
 from lstm_ref.arithmetic.balls import Balls, as_balls
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.code.as_written import AGAIN
 from lstm_ref.checking.code.run import TOO_MANY_TO_TRY, as_it_runs, eagerly, in_own_arithmetic, is_jax
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import BadInput, CannotEvaluate, described
+from lstm_ref.graph.lift import lift
 from lstm_ref.leaves import paths
 from lstm_ref.oracles.balls import comparison_precision
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import CannotEvaluate
+from lstm_ref.graph.trace import graph_at
 from lstm_ref.oracles.estimate import is_traceable
-from lstm_ref.oracles.trace import graph_at
 
 MANY_ELEMENTS = 1000
 MANY_DIRECTED = 200

@@ -29,7 +29,6 @@ import numpy as np
 from lstm_ref.arithmetic.balls import as_balls, ball, magnitudes, midpoints, precision
 from lstm_ref.arithmetic.constants import ROWS, Constants, noted
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.code.precision import bits_inside, bits_of_program, name_of, says_inside
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
@@ -38,6 +37,7 @@ from lstm_ref.checking.truth.answers import Answer, ask, directions_of, is_large
 from lstm_ref.checking.verdict.floor import Floors, least_bits, measured, modelled, smallest
 from lstm_ref.checking.verdict.judgement import Allowed, Claimed, Judged, judge_all
 from lstm_ref.errors import CannotEvaluate, LstmRefError, defect, is_ours
+from lstm_ref.graph.lift import lift
 from lstm_ref.leaves import paths
 
 ROUNDED = 4.0
@@ -51,6 +51,8 @@ relative amount, one up, one down, so to first order 1 / 0.1 / 15 is 2 / 3."""
 DIGITS, SIZE = 40, 1e-15
 """Digits of the differences with moved constants, and the number of unit roundoffs by which constants are moved: far
 above the truncation, 1e-40, and so few that the change is linear in them."""
+MOST_DIGITS = 150
+"""Most digits of those differences; the moved constants have `constants.MOVED_DIGITS`."""
 IS_ROUNDING = 0.01
 """Relative change of a claim at inputs moved by 1e-6, above which the claim is rounding and no smooth function of
 them."""
@@ -299,11 +301,11 @@ def _constants_explain(setting: Setting) -> dict[str, np.ndarray] | None:
     balls = setting.answers.get("balls")
     if balls is None or setting.problem.definition is not None:
         return None
-    kept = _numbers_of(setting)
+    kept, digits = _numbers_of(setting), _digits_that_show(balls)
     try:
         counted = Constants(kept)
         with noted(counted):
-            here = _difference(setting)
+            here = _difference(setting, digits)
         rows = next((n for n in (1, 2, 4, ROWS) if n >= len(counted.column)), ROWS) if counted.column else 0
         if not rows:
             return None
@@ -312,9 +314,9 @@ def _constants_explain(setting: Setting) -> dict[str, np.ndarray] | None:
             moved = Constants(kept)
             moved.column, moved.row, moved.size = counted.column, row, SIZE
             with noted(moved):
-                there = _difference(setting)
+                there = _difference(setting, digits)
             for path in squares:
-                with precision(2 * DIGITS):
+                with precision(2 * digits):
                     change = midpoints((there[path] - here[path]) / ball(SIZE))
                 squares[path] = squares[path] + change**2
     except CannotEvaluate:
@@ -389,13 +391,20 @@ def _numbers_of(setting: Setting) -> set[float]:
     return {float(x) for v in jax.tree.leaves(trees) for x in np.ravel(np.asarray(v, dtype=np.float64))}
 
 
-def _difference(setting: Setting) -> dict[str, Any]:
+def _digits_that_show(answer: Answer) -> int:
+    """DIGITS of the smallest gradient: DIGITS of a tanh at 57, whose slope is 1e-50, show nothing of its slope."""
+    sizes = (float(np.max(magnitudes(as_balls(v)), initial=0.0)) for v in answer.gradients.values())
+    smallest_size = min((size for size in sizes if size), default=1.0)
+    return min(DIGITS - min(0, math.floor(math.log10(smallest_size))), MOST_DIGITS)
+
+
+def _difference(setting: Setting, digits: int = DIGITS) -> dict[str, Any]:
     """Claim minus truth, in balls, by path; for a claim that cannot run in balls, zero minus truth, since only changes
     matter."""
     problem, wanted = setting.problem, list(setting.claimed.floats)
-    answer = ask("balls", problem, setting.cotangents, DIGITS, setting.seed, wanted)
+    answer = ask("balls", problem, setting.cotangents, digits, setting.seed, wanted)
     claimed: Mapping[str, Any] = {p: np.zeros(np.shape(v)) for p, v in setting.claimed.floats.items()}
-    with precision(2 * DIGITS):
+    with precision(2 * digits):
         if setting.claimed.balls is not None:
             evaluate = lift(problem.gradients, problem.inputs, setting.cotangents)
             read = (jax.tree.map(lambda v: as_balls(v).copy(), t) for t in (problem.inputs, setting.cotangents))

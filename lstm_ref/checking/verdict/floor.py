@@ -47,10 +47,10 @@ import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, radii
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.arithmetic.lift import lift
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import CannotEvaluate
+from lstm_ref.graph.lift import lift
 from lstm_ref.leaves import paths
 from lstm_ref.oracles.reverse import pullback
 
