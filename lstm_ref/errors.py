@@ -21,6 +21,10 @@ class CannotEvaluate(LstmRefError, ArithmeticError):
     """A function cannot be evaluated in this arithmetic. It may be right all the same."""
 
 
+class TakesFloatsAlone(CannotEvaluate):
+    """NumPy code does not accept numbers other than floats, as code that fills a buffer from np.zeros does."""
+
+
 class UndecidedComparison(CannotEvaluate):
     """Two balls overlap, so a comparison of the numbers in them cannot be decided."""
 

@@ -11,7 +11,7 @@ import jax
 from lstm_ref.arithmetic.balls import as_balls
 from lstm_ref.arithmetic.jaxpr import Program, trace
 from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
-from lstm_ref.errors import CannotEvaluate, LstmRefError, text_of
+from lstm_ref.errors import LstmRefError, TakesFloatsAlone, text_of
 
 
 def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
@@ -22,8 +22,7 @@ def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
         example: Float arguments; JAX code is traced for their shapes.
 
     Returns:
-        The lifted function. Calling it raises CannotEvaluate, with the usual cause and its remedy, where `function`
-        leaves ball arithmetic.
+        The lifted function. Calling it raises CannotEvaluate where `function` leaves ball arithmetic.
     """
     program: list[Program] = []
 
@@ -51,10 +50,6 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         except LstmRefError:
             raise
         except Exception as error:  # of any class: scipy.signal raises NotImplementedError
-            raise CannotEvaluate(
-                "the NumPy code does not keep numbers of arbitrary precision "
-                f"({text_of(error)}); the usual cause is an accumulator made with np.zeros(shape): "
-                "np.zeros(shape, dtype=x.dtype) or np.zeros_like(x) keeps them"
-            ) from error
+            raise TakesFloatsAlone(f"the code takes floats alone ({text_of(error)})") from error
 
     return evaluate

@@ -11,7 +11,7 @@ import jax
 from lstm_ref.arithmetic import lift as on_objects
 from lstm_ref.arithmetic.balls import count_tie
 from lstm_ref.arithmetic.jaxpr import Program
-from lstm_ref.errors import CannotEvaluate, UndecidedComparison
+from lstm_ref.errors import CannotEvaluate, TakesFloatsAlone, UnknownPrimitive
 from lstm_ref.graph.trace import Graph, graph_at
 
 
@@ -46,9 +46,7 @@ class _Lifted:
         if self._graph is None:
             try:
                 return self._unchanged(*arguments)
-            except UndecidedComparison:
-                raise
-            except CannotEvaluate as left:
+            except (TakesFloatsAlone, UnknownPrimitive) as left:
                 self._graph = self._traced(left)
         graph, program = self._graph
         if graph.tied:
@@ -59,7 +57,11 @@ class _Lifted:
         try:
             graph = graph_at(self._function, *self._example)
         except CannotEvaluate as error:
-            raise CannotEvaluate(f"{left}; nor can its graph be traced: {error}") from left
+            raise CannotEvaluate(f"{_first_words(left)}, and has no graph: {error}") from left
         if graph.casts:
-            raise CannotEvaluate(f"{left}; nor is its graph exact: {graph.casts[0]}") from left
+            raise CannotEvaluate(f"{_first_words(left)}, and not in float64: {graph.casts[0]}") from left
         return graph, Program(graph.jaxpr, jax.tree.structure((self._example, {})), graph.output_tree)
+
+
+def _first_words(error: CannotEvaluate) -> str:
+    return "the code takes floats alone" if isinstance(error, TakesFloatsAlone) else str(error)

@@ -32,8 +32,7 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
             centre = abs(phi.at(phi.x[None].astype(complex))[0]) if N else 0.0
     except np.exceptions.ComplexWarning as error:
         raise CannotEvaluate(
-            "the function casts the imaginary part away (usually an accumulator made with np.zeros(shape): "
-            "np.zeros(shape, dtype=x.dtype) keeps it)"
+            "the function casts the imaginary part away, as an accumulator made with np.zeros(shape) does"
         ) from error
     except Exception as error:
         raise CannotEvaluate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import json
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_a_relative_error_of_1e_11_in_one_element_is_found_in_float64(oracle):
     """By an opaque function: only its float64 numbers can be judged, so the floor is the modelled one."""
 
     def opaque(inputs: Any) -> Any:
-        return planted(1e-11)({k: np.asarray(v, dtype=np.float64) for k, v in inputs.items()})
+        return planted(1e-11)({k: np.reshape(array.array("d", np.ravel(v)), np.shape(v)) for k, v in inputs.items()})
 
     report = check_gradients(INPUTS, loss=loss, gradients=opaque, oracles=[oracle])
     assert report.verdict == "wrong"
@@ -186,18 +187,62 @@ def test_state_left_from_the_last_call_is_reported():
     assert any("state remains from the previous call" in note for note in report.notes)
 
 
-def test_an_accumulator_of_floats_is_named_with_its_remedy_and_judged_by_the_other_oracles():
-    def with_zeros(inputs: Any) -> Any:
-        a = np.zeros((3, 4))
-        a[:] = X @ inputs["w"] + inputs["b"]
-        return (np.tanh(a) ** 2).sum()
+def with_zeros(inputs: Any) -> Any:
+    a = np.zeros((3, 4))
+    a[:] = X @ inputs["w"] + inputs["b"]
+    return (np.tanh(a) ** 2).sum()
 
-    report = check_gradients(INPUTS, loss=with_zeros, gradients=gradients)
+
+def test_code_that_fills_a_buffer_of_floats_is_proven_through_its_graph():
+    """Both the function and the claim, which is wrong by less than the modelled floor of its floats."""
+
+    def filled(inputs: Any) -> Any:
+        return {k: np.zeros(np.shape(v)) + v for k, v in gradients(inputs).items()}
+
+    def buffered(inputs: Any) -> Any:
+        found = filled(inputs)
+        found["w"][...] += gradients(inputs)["w"]
+        return found | {"w": found["w"] / 2}
+
+    report = check_gradients(INPUTS, loss=with_zeros, gradients=buffered)
     assert report.right
-    reasons = dict(report.skipped)
-    assert "np.zeros" in reasons["balls"]
-    assert "casts the imaginary part away" in reasons["complex"]
+    assert report.digits_in_balls >= 75
+    assert "casts the imaginary part away" in dict(report.skipped)["complex"]
+    assert report.inputs[0].oracles[0].oracle == "balls"
+
+    def wrong(inputs: Any) -> Any:
+        found = buffered(inputs)
+        found["w"][1, 2] *= 1 + 1e-13
+        return found
+
+    report = check_gradients(INPUTS, loss=with_zeros, gradients=wrong)
+    assert report.verdict == "wrong"
+    assert 12 <= report.digits_in_balls <= 14
+
+
+def test_code_that_leaves_the_graph_is_named_with_its_line_and_judged_by_the_other_oracles():
+    def in_c(inputs: Any) -> Any:
+        return with_zeros({k: np.reshape(array.array("d", np.ravel(v)), np.shape(v)) for k, v in inputs.items()})
+
+    report = check_gradients(INPUTS, loss=in_c, gradients=gradients)
+    assert report.right
+    assert f"leaves the graph at {__file__}" in dict(report.skipped)["balls"]
     assert report.inputs[0].oracles[0].oracle == "differences"
+
+
+def test_a_kink_in_a_branch_of_code_that_fills_a_buffer_is_seen():
+    """Both one-sided slopes are called right, as the relu's of any code at zero."""
+    x = np.array([1.0, 0.0, -2.0])
+
+    def loss(inputs: Any) -> Any:
+        y = np.zeros(3)
+        for k in range(3):
+            if inputs["x"][k] > 0:
+                y[k] = inputs["x"][k]
+        return (y * [1.0, 2.0, 3.0]).sum()
+
+    report = check_gradients({"x": x}, loss=loss, gradients=lambda i: {"x": (i["x"] >= 0) * [1.0, 2.0, 3.0]})
+    assert report.right, report
 
 
 def test_autodiff_that_is_led_astray_does_not_decide():
