@@ -6,6 +6,7 @@ QUESTIONS = {
     "scaling": "scaling",
     "pieces": "pieces",
     "verification": "verification",
+    "strangers": "strangers_files",
     "memory": "memory",
     "devices": "multi_device",
     "gpu": "gpu_kernels",

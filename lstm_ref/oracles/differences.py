@@ -18,7 +18,9 @@ from lstm_ref.oracles.estimate import Estimate, Function, Line
 from lstm_ref.oracles.noise import noise
 
 SHRINK = 2.0
-LEVELS = 8
+LEVELS, FEW = 8, 5
+SHARP = 1e-11
+"""Error relative to the largest element, up to which FEW levels will do; for smooth functions they leave 1e-12."""
 FIRST_STEPS = (0.05, 1e-4, 4e-7)
 """First steps of the first attempt and of the next ones, for elements still in doubt; each begins below the last step
 of the one before."""
@@ -94,16 +96,41 @@ def _replace_slopes(found: Slopes, new: Slopes, which: np.ndarray, take: np.ndar
 def _at(
     phi: Line, which: np.ndarray, first: float, centre: float, sigma: float, scales: np.ndarray | None = None
 ) -> Slopes:
-    """The slopes along some elements' axes, with steps from `first` downwards."""
+    """The slopes along some elements' axes, with steps from `first` downwards: FEW of them, and LEVELS for elements of
+    which few leave more than a SHARP error."""
     x = phi.x[which]
     h = first * (phi.scales if scales is None else scales)[which] * SHRINK ** -np.arange(LEVELS)[:, None]
     # The step that the arithmetic really takes: x + h is rounded.
     right, left = (x + h) - x, (x - h) - x
-    at_right, at_left = (np.reshape(phi.at(phi.axes(step, which)), h.shape) for step in (right, left))
+
+    def values(levels: slice, some: np.ndarray) -> list[np.ndarray]:
+        axes = (phi.axes(step[levels, some], which[some]) for step in (right, left))
+        return [np.reshape(phi.at(points), (-1, some.size)) for points in axes]
+
+    few, every = slice(0, FEW), np.arange(which.size)
+    at_right, at_left = values(few, every)
+    found = _extrapolate(h[few], right[few], left[few], at_right, at_left, centre, sigma)
+    scale = float(np.max(np.abs(found.slope), initial=0.0, where=np.isfinite(found.error)))
+    rough = np.flatnonzero(found.kink | ~(found.error <= SHARP * scale))
+    if rough.size:
+        more_right, more_left = values(slice(FEW, None), rough)
+        at_right, at_left = (
+            np.concatenate([at_right[:, rough], more_right]),
+            np.concatenate([at_left[:, rough], more_left]),
+        )
+        fine = _extrapolate(h[:, rough], right[:, rough], left[:, rough], at_right, at_left, centre, sigma)
+        found = _replace_slopes(found, fine, rough, np.ones(rough.size, dtype=bool))
+    return found
+
+
+def _extrapolate(
+    h: np.ndarray, right: np.ndarray, left: np.ndarray, at_right: Any, at_left: Any, centre: float, sigma: float
+) -> Slopes:
+    """Ridders' tableau of the values at x + right and x + left, arrays (levels, elements)."""
     with np.errstate(all="ignore"):
         table = [(at_right - at_left) / (right - left)]  # [k] belongs to step h_k, error O(h²)
-        best, error = np.zeros(x.shape), np.full(x.shape, np.inf)
-        for order in range(1, LEVELS):
+        best, error = np.zeros(h.shape[1]), np.full(h.shape[1], np.inf)
+        for order in range(1, len(h)):
             factor = SHRINK ** (2 * order)
             previous = table[-1]
             improved = (factor * previous[1:] - previous[:-1]) / (factor - 1)  # removes the h^(2·order) term

@@ -203,6 +203,8 @@ def test_a_function_that_jax_refuses_is_one_line_in_its_words():
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from lstm_ref.checking.code.adapters.torch_run import Code  # noqa: E402
+
 
 def cube(wrong):
     class Cube(torch.autograd.Function):
@@ -769,3 +771,43 @@ def test_a_compiled_float32_kernel_is_judged_by_a_float64_forward(tmp_path, fact
     )
     assert report.right is right
     assert "measured" in report.floor or "derived" in report.floor
+
+
+class Counting(torch.nn.Module):
+    """Changes its output with every call: by a list, a tensor in place or an attribute."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.w, self.how = torch.nn.Parameter(torch.randn(3)), how
+        self.seen, self.total, self.count = [], torch.zeros(1), 0
+
+    def forward(self, x):
+        if self.how == "list":
+            self.seen.append(x)
+        elif self.how == "tensor":
+            self.total += 1
+        elif self.how == "attribute":
+            self.count += 1
+        return self.w * x * (len(self.seen) + self.total + self.count)
+
+
+@pytest.mark.parametrize("how", ["list", "tensor", "attribute", "none"])
+def test_a_copy_of_a_module_is_used_again_only_if_the_call_left_it_as_it_was(how):
+    code = Code(Counting(how), (torch.randn(3),), ["x"])
+    tensors = {n: v.detach().double() for n, v in code.inputs.items()}
+    first, second = (code.run(tensors, double=True)[""] for _ in range(2))
+    assert torch.equal(first, second)
+    assert bool(code._unchanged) is (how == "none")
+
+
+def test_code_that_asks_for_float32_at_some_numbers_alone_still_runs_in_float64():
+    class Sometimes(torch.nn.Module):
+        def forward(self, x):
+            y = x * 2
+            return (y + torch.ones(3, dtype=torch.float32)) @ torch.eye(3, dtype=torch.float32) if x[0] > 0 else y
+
+    code = Code(Sometimes(), (torch.tensor([-1.0, 2.0, 3.0]),), ["x"])
+    for x in ([-1.0, 2.0, 3.0], [1.0, 1 / 3, 3.0]):
+        x = torch.tensor(x, dtype=torch.float64)
+        y = code.run({"x": x}, double=True)[""]
+        assert torch.equal(y, 2 * x + (x[0] > 0))

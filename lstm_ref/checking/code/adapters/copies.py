@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import types
+import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,6 +47,35 @@ def _historic(value: Any, seen: set[int]) -> Iterator[Any]:
         inside = vars(value).values()
     for v in inside:
         yield from _historic(v, seen)
+
+
+def fingerprint(value: Any) -> Any:
+    """Data that differs after a call that changes the value: an attribute, an element, a tensor in place. An object of
+    which changes could not be seen has a fingerprint that equals no other."""
+    return _fingerprint(value, {})
+
+
+def _fingerprint(value: Any, seen: dict[int, Any]) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str, bytes, torch.dtype, torch.device)):
+        return value
+    if isinstance(value, torch.Tensor):
+        return id(value), value._version
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, weakref.ref)):
+        return id(value)
+    if id(value) in seen:
+        return "seen", id(value)
+    seen[id(value)] = value
+    if isinstance(value, torch.nn.Module) and not isinstance(value, torch.jit.ScriptModule):
+        # What functional_call leaves in a torch.nn.LSTM, its next call replaces.
+        left = ("_flat_weights", "_flat_weight_refs") if isinstance(value, torch.nn.RNNBase) else ()
+        return id(value), _fingerprint({k: v for k, v in vars(value).items() if k not in left}, seen)
+    if isinstance(value, Mapping) and type(value) in (dict, OrderedDict):
+        return [(k, _fingerprint(v, seen)) for k, v in value.items()]
+    if type(value) in (list, tuple):
+        return [_fingerprint(v, seen) for v in value]
+    if isinstance(value, (set, frozenset)) and not value:
+        return 0
+    return object()
 
 
 def _holds_tensors(value: Any) -> bool:

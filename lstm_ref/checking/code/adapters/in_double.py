@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,29 +22,43 @@ CASTS |= {getattr(torch.Tensor, name): torch.complex128 for name in ("cfloat", "
 
 
 @contextmanager
-def in_double() -> Iterator[None]:
-    """Inside, everything that torch computes is float64 or complex128."""
+def in_double(watch: bool = True) -> Iterator[Watch]:
+    """Inside, everything that torch computes is float64 or complex128. Without `watch`, only for code that asks for no
+    other precision, as the `acted` of an earlier run tells."""
     before = torch.get_default_dtype()
+    seen = Watch()
     with ExitStack() as stack:
         stack.callback(torch.set_default_dtype, before)
         torch.set_default_dtype(torch.float64)
-        stack.enter_context(_Double())
-        yield
+        if watch:
+            stack.enter_context(_Double(seen))
+        yield seen
+
+
+@dataclass
+class Watch:
+    """What was seen of a run in float64."""
+
+    acted: bool = False
+    """Whether the code asked for a lower precision, or met a tensor of one, and was given float64."""
 
 
 class _Double(TorchFunctionMode):
     """Replaces each tensor of lower precision by a float64 twin, always the same one, so that code reads back what it
     wrote."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: Watch) -> None:
         super().__init__()
+        self._seen = seen
         self._twins: dict[int, tuple[Any, Any]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = self._to_double(args), self._to_double(kwargs or {})
         if func in CASTS:
+            self._seen.acted = True
             return args[0].to(CASTS[func])
         if func is torch.Tensor.type and any(kind in str(args[1:]) for kind in ("Float", "Half")):
+            self._seen.acted = True
             return args[0].to(torch.float64)  # `torch.FloatTensor` is requested
         return self._to_double(func(*args, **kwargs))
 
@@ -51,6 +66,7 @@ class _Double(TorchFunctionMode):
         if isinstance(v, torch.Tensor):
             return v if v.dtype not in LOWER else self._twin(v)
         if isinstance(v, torch.dtype):
+            self._seen.acted |= v in LOWER
             return LOWER.get(v, v)
         if type(v) in (list, tuple):
             return type(v)(map(self._to_double, v))
@@ -59,6 +75,7 @@ class _Double(TorchFunctionMode):
         return v
 
     def _twin(self, v: Any) -> Any:
+        self._seen.acted = True
         if id(v) not in self._twins:
             self._twins[id(v)] = v, v.detach().to(LOWER[v.dtype])
         return self._twins[id(v)][1]
