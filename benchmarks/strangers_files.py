@@ -96,7 +96,7 @@ def ours(of: Problem, name: str, which: str) -> Row:
     report = check(of)
     found: Row = {"right": int(report.right), "seen": sum(i.elements for i in report.inputs)}
     if which == WRONG:
-        found["named"] = int(any(f.exact and re.search(r"\.py:\d+", f.text) for f in report.findings))
+        found["named"] = int(any(f.exact and re.search(r"\.py:\d+", f.sentence) for f in report.findings))
     return found
 
 
@@ -118,8 +118,7 @@ def gradcheck(of: Problem, fast: bool) -> Row:
             values = whole(ctx.saved_tensors)
             shape = jax.tree.structure(of.function(whole(ctx.saved_tensors)))
             given = of.gradients(values, jax.tree.unflatten(shape, [np.array(b) for b in bars]))
-            named = dict(given)
-            return tuple(torch.tensor(np.array(named[k])) for k in of.inputs)
+            return tuple(torch.tensor(np.array(given[k])) for k in sorted(of.inputs))
 
     tensors = [torch.tensor(np.array(v)).requires_grad_() for v in leaves]
     return {"right": int(torch.autograd.gradcheck(Wrapped.apply, tensors, fast_mode=fast, raise_exception=False))}
@@ -176,7 +175,7 @@ def _of_case(name: str, which: str, folder: Path, setting: Setting) -> list[Row]
     times: dict[str, list[float]] = {}
     rows: dict[str, Row] = {}
     for _ in range(1 if setting.quick else ROUNDS):
-        of = problem_of(name, which, folder)  # loaded anew: nothing is remembered of the round before
+        of = problem_of(name, which, folder)  # loaded again: nothing is remembered of the round before
         for tool, run in tools(name, which, of).items():
             started = time.perf_counter()
             about: Row = {"what": f"{name}, {which}", "name": tool, "dtype": "float64", "elements": elements(of)}

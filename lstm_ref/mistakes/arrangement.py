@@ -8,7 +8,9 @@ exactly where every element of ours comes from. So any NumPy code will do, and n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -21,16 +23,25 @@ from lstm_ref.mistakes.recurrence import Adjoints
 MappingLike = Callable[[Any], Mapping[str, Any]] | Mapping[str, str]
 
 
-class Arrangement(NamedTuple):
+Sources: TypeAlias = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+"""For each of our arrays: (index into it, index into the user's elements, coefficient), each (N,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
     """The user's inputs as ours, and the way back for gradients."""
 
     params: Any
     initial: Any
     xs: np.ndarray
-    sources: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
-    """For each of our arrays: (index into it, index into the user's elements, coefficient), each (N,)."""
+    find_sources: Callable[[], Sources]
     shapes: dict[str, tuple[int, ...]]
     """The user's inputs by path, in the order in which their elements are counted."""
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where every element of ours comes from; found when first needed, element by element."""
+        return self.find_sources()
 
     def gradients(self, ours: Adjoints) -> dict[str, np.ndarray]:
         """Our gradients in the user's layout, by path; NaN where the mapping does not reach."""
@@ -90,6 +101,13 @@ def arrange(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[
 
     A mapping gives the cell's parameters, its initial state and `xs` by name; an initial state left out is zero.
     """
+    found = arrange_numbers(cell, inputs, mapping, flat)
+    found.sources  # noqa: B018  # a mapping that does more than rearrange is refused here
+    return found
+
+
+def arrange_numbers(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[str, Any]) -> Arrangement:
+    """The same without the way back, which is found when first asked for."""
     if not isinstance(cell.x, str):
         raise BadInput(f"cell = {cell.name!r}: a cell whose input is several arrays cannot be told by a mapping")
     parameters, fields = named(cell.params), named(cell.state)
@@ -113,19 +131,22 @@ def arrange(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[
         raise BadInput(
             f"cell = {cell.name!r}: the mapping gives {', '.join(sorted(unknown))}, which the cell does not have"
         )
-    offsets, count = {}, 0
-    for path, value in flat.items():
-        offsets[path] = count
-        count += int(np.size(value))
-    symbols = {path: _symbols(np.shape(v), offsets[path]) for path, v in flat.items()}
-    path_of = {id(v): path for path, v in flat.items()}
-    symbolic = jax.tree.map(lambda v: symbols[path_of[id(v)]], inputs)
-    sources = {name: _sources(cell, name, v) for name, v in _call(cell, mapping, symbolic, symbols).items()}
+
+    def find_sources() -> Sources:
+        offsets, count = {}, 0
+        for path, value in flat.items():
+            offsets[path] = count
+            count += int(np.size(value))
+        symbols = {path: _symbols(np.shape(v), offsets[path]) for path, v in flat.items()}
+        path_of = {id(v): path for path, v in flat.items()}
+        symbolic = jax.tree.map(lambda v: symbols[path_of[id(v)]], inputs)
+        return {name: _sources(cell, name, v) for name, v in _call(cell, mapping, symbolic, symbols).items()}
+
     return Arrangement(
         jax.tree.unflatten(jax.tree.structure(cell.params), [numbers[f] for f in parameters]),
         jax.tree.unflatten(jax.tree.structure(cell.state), [numbers.get(f, np.zeros(expected[f])) for f in fields]),
         numbers["xs"],
-        sources,
+        find_sources,
         {path: np.shape(v) for path, v in flat.items()},
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import named
 from lstm_ref.errors import BadInput
-from lstm_ref.mistakes.arrangement import arrange
+from lstm_ref.mistakes.arrangement import arrange_numbers
 from lstm_ref.mistakes.conformance import Conformity, conformity
 
 Take = Callable[[Mapping[str, Any]], Any]
@@ -43,7 +43,7 @@ def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Conform
     for cell in CELLS.values():
         for mapping in itertools.islice(_mappings(cell, flat), MOST):
             try:
-                found = conformity(cell, arrange(cell, flat, mapping, flat), outputs, variants=False)
+                found = conformity(cell, arrange_numbers(cell, flat, mapping, flat), outputs, variants=False)
             except (BadInput, ValueError):
                 continue
             if found is not None:

@@ -179,7 +179,7 @@ def _attempts(
     if constants is not None:
         moved = _judge(setting, Allowed(wide, strict.oracle, constants))
         yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
-    stopping = _tolerances_explain(setting, wide) if TOLERANCES in causes else None
+    stopping = _tolerances_explain(setting, wide, wrong) if TOLERANCES in causes else None
     if stopping is not None:
         by_tolerance = _judge(setting, Allowed(wide, strict.oracle, stopping))
         yield Verdicts(by_tolerance, how, (STOPS_EARLY,))
@@ -328,25 +328,28 @@ def _constants_explain(setting: Setting) -> dict[str, np.ndarray] | None:
     return _in_shape(setting, allowed)
 
 
-def _tolerances_explain(setting: Setting, floor: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+def _tolerances_explain(
+    setting: Setting, floor: Mapping[str, np.ndarray], wrong: list[str]
+) -> dict[str, np.ndarray] | None:
     """By path, the error where it falls in step with the small powers of ten in the code, at which its loops stop; None
     if no error does. Errors of other causes are not reduced. An error that shows in floats is not excused: there, a
     small power of ten is an epsilon that the claim leaves out."""
-    if setting.claimed.balls is None or "balls" not in setting.answers or setting.problem.definition is not None:
+    balls = setting.answers.get("balls")
+    if setting.claimed.balls is None or balls is None or setting.problem.definition is not None:
         return None
-    kept = _numbers_of(setting)
+    here = {path: np.max(_errors(setting, balls, path), initial=0.0) for path in setting.claimed.floats}
+    if not any(2 * here[path] <= np.min(floor[path], initial=np.inf) for path in wrong):
+        return None
     try:
-        with noted(Constants(kept)):
-            here = _difference(setting)
-        sharper = Constants(kept)
+        sharper = Constants(_numbers_of(setting))
         sharper.tolerances_times = SHARPER
         with noted(sharper):
             there = _difference(setting)
     except CannotEvaluate:
         return None
     found = {}
-    for path, error in here.items():
-        before, after = (np.max(magnitudes(v), initial=0.0) for v in (error, there[path]))
+    for path, before in here.items():
+        after = np.max(magnitudes(there[path]), initial=0.0)
         is_excused = after <= STEP * before and 2 * before <= np.min(floor[path], initial=np.inf)
         allowed = 2 * before if is_excused else 0.0
         found[path] = np.full(np.shape(setting.claimed.floats[path]), allowed)
