@@ -6,6 +6,7 @@ equations that nothing else reads; f is then known by its values, however it is 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -96,6 +97,8 @@ NAMES: dict[str, Callable[[Any], Any]] = {
     "softplus": lambda x: np.log1p(np.exp(x)),
     "1 - sigmoid": lambda x: 1 - sigmoid(x),
     "silu": lambda x: x * sigmoid(x),
+    "gelu": lambda x: 0.5 * x * (1 + np.vectorize(math.erf, otypes=[float])(x / 2**0.5)),
+    "gelu by tanh": lambda x: 0.5 * x * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))),
     "exp": np.exp,
     "softmax": softmax,
 }

@@ -22,6 +22,7 @@ from lstm_ref.mistakes.on_graphs.edges import Edges, Frame, Group
 
 READING = frozenset(("mul", "div", "dot_general", "pow", "square", "integer_pow", "log", "sqrt", "max"))
 """Primitives whose derivative reads values."""
+OTHER_ACTIVATION = "activation's derivative of another activation"
 BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """At which people clip."""
 
@@ -283,6 +284,18 @@ class Dictionary:
 
     # --------------------------------------------------------------------------------------------- factors and values
 
+    def _factor_beside(self, group: Group) -> str:
+        """The other factor of a product, in words; empty if none can be given."""
+        n, k = group.visits[-1][0]
+        e = self.graph.equations[n]
+        other = e.operands[1 - k]
+        if self.edges.reach[other]:
+            word = self.edges.word(self.edges._origin(other))
+        else:
+            value = np.ravel(self.values[other])
+            word = f"{value[0]:.6g}" if value.size and np.all(value == value[0]) else ""
+        return f"1 / {word}" if word and e.primitive == "div" and k == 0 else word if e.primitive != "div" else ""
+
     def products(self, group: Group) -> Iterator[Candidate]:
         """The other factor missing, or another value in its place; a matrix not transposed."""
         if not group.is_site:
@@ -290,7 +303,8 @@ class Dictionary:
         n, k = group.visits[0][0]
         e = self.graph.equations[n]
         if e.primitive in ("mul", "div", "dot_general"):
-            yield self._candidate("factor missing", 1, group, {w: _without(e.kind.shapes[k]) for w in group.edges})
+            edits = {w: _without(e.kind.shapes[k]) for w in group.edges}
+            yield self._candidate("factor missing", 1, group, edits, found=self._factor_beside(group))
         if e.primitive == "dot_general":
             yield from self._not_transposed(group)
         if e.primitive == "integer_pow" or e.primitive == "square":
@@ -677,8 +691,8 @@ class Dictionary:
         if not shape or not (group.is_site or group.is_of_all_readers):
             return
         slopes = (
-            ("activation's derivative of another activation", lambda y: y * (1 - y)),
-            ("activation's derivative of another activation", lambda y: 1 - y * y),
+            (OTHER_ACTIVATION, lambda y: y * (1 - y)),
+            (OTHER_ACTIVATION, lambda y: 1 - y * y),
             ("factor twice", lambda y: y),
         )
         for _, line in self.timelines:
@@ -712,7 +726,33 @@ class Dictionary:
                     mine[region.edges[0]] = edit
                     mine.update(dict.fromkeys(region.edges[1:], _times(0.0)))
             for (kind, found), edits in forms.items():
-                yield self._candidate(kind, 0 if name else 1, group, edits, found=found, right=name)
+                # What looks like another activation's derivative may be a factor left out within an unnamed function.
+                tier = 0 if name else 2 if kind == OTHER_ACTIVATION else 1
+                yield self._candidate(kind, tier, group, edits, found=found, right=name)
+            if name != "softmax":
+                yield from self._slopes_elsewhere(visits, group, name)
+
+    def _slopes_elsewhere(self, visits: list[Region], group: Group, name: str) -> Iterator[Candidate]:
+        """The derivative taken at another value of the same shape."""
+        xs = [self.edges._origin(r.x) for r in visits]
+        shape = np.shape(self.values[xs[0]])
+        for _, line in self.timelines:
+            if len(line) != len(xs) or line == xs or not shape or np.shape(self.values[line[0]]) != shape:
+                continue
+            edits: dict[Where, Edit] = {}
+            for region, u in zip(visits, line, strict=True):
+                slope = derivative_at(self.edges, region, np.reshape(self.values[u], np.shape(self.values[region.x])))
+                edits[region.edges[0]] = self._by(region, slope)
+                edits.update(dict.fromkeys(region.edges[1:], _times(0.0)))
+            found = self.edges.word(line[-1])
+            yield self._candidate("activation's derivative at another value", 2, group, edits, found=found, right=name)
+
+    def _by(self, region: Region, slope: Any) -> Edit:
+        def edit(c: Any, at: Context) -> Any:
+            bar = at.adjoint(region.y)
+            return None if bar is None else np.reshape(bar * slope, np.shape(c))
+
+        return edit
 
     def _before(self, visits: list[Region]) -> list[Any]:
         """The activations of the step before, where they are known."""
@@ -726,11 +766,7 @@ class Dictionary:
         x, y = self.values[region.x], self.values[region.y]
 
         def by(slope: Any) -> Edit:
-            def edit(c: Any, at: Context) -> Any:
-                bar = at.adjoint(region.y)
-                return None if bar is None else np.reshape(bar * slope, np.shape(c))
-
-            return edit
+            return self._by(region, slope)
 
         if name == "softmax":
 
@@ -745,11 +781,10 @@ class Dictionary:
             return
         with np.errstate(all="ignore"):
             slope = derivative_at(self.edges, region, x)
+            if not name and np.size(slope) > 1 and np.all(slope == np.ravel(slope)[0]):
+                return  # a multiplication by a constant is no activation
             s = -1.0 if np.all(slope <= 0) else 1.0
-            other, doubly = (
-                "activation's derivative of another activation",
-                "activation's derivative of the doubly activated",
-            )
+            other, doubly = OTHER_ACTIVATION, "activation's derivative of the doubly activated"
             un = "activation's derivative of the un-activated"
             yield ("activation's derivative missing", "1"), by(s)
             yield ("activation's derivative twice", "twice"), by(slope * slope * s)

@@ -19,7 +19,7 @@ SENTENCES = {
     "last visit alone": "{term} is taken at the last step alone",
     "step 0 left out": "{term} leaves the first step out",
     "last step left out": "{term} leaves the last step out",
-    "factor missing": "{term} lacks a factor",
+    "factor missing": "{term} lacks the factor {found}",
     "other factor": "{term} is multiplied with {found}",
     "other cotangent": "{term} is made from the cotangent of {found}",
     "equal gradients": "the gradient of {operand} is that of {found}",
@@ -34,6 +34,11 @@ SENTENCES = {
     "clipped": "{term} is clipped {found}",
     "scaled": "{term} is {found} times what it is to be",
     "activation's derivative missing": "{term} lacks the activation's derivative",
+    "activation's derivative at another value": "{term} has the activation's derivative at {found}",
+    "activation's derivative of another activation": "{term} has another activation's derivative, {found}",
+    "activation's derivative of the doubly activated": "{term} has the derivative {found}, y activated once more",
+    "activation's derivative of the activated": "{term} has the derivative {found} of the activated value y",
+    "activation's derivative of the un-activated": "{term} has the derivative {found} of the value x before activation",
     "activation's derivative twice": "{term} has the activation's derivative twice",
     "head at every step": "{term} is fed in at every step, where the last value alone is read",
     "a value where zero belongs": "{term} starts from a value where zero belongs",
@@ -72,6 +77,8 @@ def told(explanation: Explanation, edges: Edges) -> Told:
     term = f"what {result} hands back to {operand}" if result else f"the gradient of {operand}"
     fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
     sentence = SENTENCES.get(c.kind, fallback).format(term=term, operand=operand, found=c.found or "another value")
+    if c.kind == "factor missing" and not c.found:
+        sentence = f"{term} lacks a factor"
     places = tuple(_place(f) for f in explanation.places)
     latex = rf"\bar{{{result}}}\,\frac{{\partial {result}}}{{\partial {operand}}}" if result else rf"\bar{{{operand}}}"
     return Told(c.kind, sentence, places[0] if places else "", places[1:], latex, belongs, explanation.explains)
