@@ -3,9 +3,10 @@ error is turned into one line."""
 
 from __future__ import annotations
 
-import sysconfig
 import traceback
 from pathlib import Path
+
+from lstm_ref.places import is_librarys, is_ours
 
 
 class LstmRefError(Exception):
@@ -73,17 +74,12 @@ def is_readable(error: BaseException) -> bool:
     return True
 
 
-def is_ours(error: BaseException) -> bool:
+def is_defect(error: BaseException) -> bool:
     """Whether the error comes from this package's own lines: the innermost line outside libraries is ours, not the
     user's."""
-    libraries = sysconfig.get_paths()
-    outside = tuple(str(Path(libraries[k])) for k in ("stdlib", "purelib", "platlib"))
-    here = str(Path(__file__).parent)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith(here):
-            return True
-        if not frame.filename.startswith((*outside, "<frozen")):
-            return False
+        if not is_librarys(frame.filename):
+            return is_ours(frame.filename)
     return False
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import sysconfig
 from pathlib import Path
 from types import FrameType
 
@@ -13,10 +12,10 @@ import jax.extend.source_info_util
 import jaxlib
 import numpy as np
 
+from lstm_ref.places import is_librarys
+
 _HERE = str(Path(__file__).parent) + "/"
-_PACKAGE = str(Path(__file__).parent.parent) + "/"
 _ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, jax, jaxlib))
-_INSTALLED = tuple({p + "/" for k, p in sysconfig.get_paths().items() if k in ("stdlib", "platstdlib", "purelib")})
 
 # Lines of this folder never count as the user's.
 jax.extend.source_info_util.register_exclusion(_HERE)
@@ -31,7 +30,7 @@ def is_internal(file: str) -> bool:
 @functools.cache
 def is_installed(file: str) -> bool:
     """Whether a file belongs to Python or to a package that is installed with it."""
-    return is_internal(file) or (file.startswith(_INSTALLED) and not file.startswith(_PACKAGE))
+    return is_internal(file) or is_librarys(file)
 
 
 def is_jaxs(file: str) -> bool:

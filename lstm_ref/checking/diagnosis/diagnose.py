@@ -24,7 +24,7 @@ from lstm_ref.checking.diagnosis.on_graph import mistakes_on_graph
 from lstm_ref.checking.diagnosis.symptoms import symptoms
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
-from lstm_ref.errors import LstmRefError, defect, described, is_ours
+from lstm_ref.errors import LstmRefError, defect, described, is_defect
 from lstm_ref.leaves import paths
 
 Named = Mapping[str, np.ndarray]
@@ -62,7 +62,7 @@ def explain_claim(evidence: Evidence, check: Check) -> Diagnosis:
         return Diagnosis(why_not="interrupted")
     # from the user's code at inputs that we chose; or a defect of this package, which is reported
     except Exception as error:
-        return Diagnosis(why_not=defect(error) if is_ours(error) else described(error))
+        return Diagnosis(why_not=defect(error) if is_defect(error) else described(error))
 
 
 def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
@@ -99,5 +99,5 @@ def _until_error(where: str, findings: Iterator[Finding]) -> Iterator[Finding]:
     try:
         yield from findings
     except Exception as error:
-        why = defect(error) if is_ours(error) else described(error)
+        why = defect(error) if is_defect(error) else described(error)
         yield Finding("not searched", f"the search in {where} ended early: {why}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Callable
 from functools import wraps
 from importlib.machinery import ModuleSpec, PathFinder
@@ -17,12 +16,10 @@ from types import ModuleType
 from typing import Any
 
 from lstm_ref.errors import LstmRefError, is_readable, text_of
+from lstm_ref.places import is_librarys
 
 PREFIX = "derivation_file_"
 """Prefix of the modules made of derivation files: these stay in `sys.modules`, under names that nobody imports."""
-
-_STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
-_INSTALLED = ("site-packages", "dist-packages")
 
 
 class Home:
@@ -144,4 +141,4 @@ def _place(module: ModuleType | None) -> str | None:
 def _is_installed(place: str | None) -> bool:
     """Whether a module at this place is Python's own or an installed package, which a neighbouring file must not
     replace."""
-    return place is None or place.startswith(_STANDARD_LIBRARY + os.sep) or any(p in place for p in _INSTALLED)
+    return place is None or is_librarys(place)

@@ -36,7 +36,7 @@ from lstm_ref.checking.report import InputReport
 from lstm_ref.checking.truth.answers import Answer, ask, directions_of, is_large
 from lstm_ref.checking.verdict.floor import Floors, least_bits, measured, modelled, smallest
 from lstm_ref.checking.verdict.judgement import Allowed, Claimed, Judged, judge_all
-from lstm_ref.errors import CannotEvaluate, LstmRefError, defect, is_ours
+from lstm_ref.errors import CannotEvaluate, LstmRefError, defect, is_defect
 from lstm_ref.graph.lift import lift
 from lstm_ref.leaves import paths
 
@@ -144,7 +144,7 @@ def judge_with_allowances(setting: Setting, floors: Floors, causes: frozenset[st
     except LstmRefError:
         raise
     except (Exception, SystemExit) as error:  # of the author's code, at inputs beside theirs; or a defect of ours
-        return replace(best, remarks=(*best.remarks, defect(error))) if is_ours(error) else best
+        return replace(best, remarks=(*best.remarks, defect(error))) if is_defect(error) else best
     return best
 
 
@@ -226,7 +226,7 @@ def _judge_blurred_by_measurement(setting: Setting, floors: Floors, verdicts: Ve
     except LstmRefError:
         raise
     except (Exception, SystemExit) as error:  # of the author's code, at inputs beside theirs; or a defect of ours
-        return replace(verdicts, remarks=(*verdicts.remarks, defect(error))) if is_ours(error) else verdicts
+        return replace(verdicts, remarks=(*verdicts.remarks, defect(error))) if is_defect(error) else verdicts
     floor = {k: np.minimum(v, floors.strict.by_input[k]) + smallest(problem) for k, v in low.items()}
     closer, far = (_judge(setting, Allowed(f, f)) for f in (floor, {k: FAR * v for k, v in floor.items()}))
     found = dict(verdicts.by_input)

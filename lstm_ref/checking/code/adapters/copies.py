@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from lstm_ref.checking.code.adapters.one_line import is_installed
+from lstm_ref.places import is_users
 
 
 def duplicate(value: Any, memo: dict[int, Any]) -> Any:
@@ -138,4 +138,4 @@ def _names_in(code: types.CodeType) -> list[str]:
 
 
 def _is_users(function: types.FunctionType) -> bool:
-    return not is_installed(function.__code__.co_filename)
+    return is_users(function.__code__.co_filename)
