@@ -23,10 +23,10 @@ from rich.table import Table
 
 from benchmarks.harness import Row, Setting, readable
 from benchmarks.verification import by_jax, jax_check_grads
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.files.derivation_file import load
 from lstm_ref.checking.problem import Problem
-from lstm_ref.oracles.estimate import is_traceable
 
 HERE = Path(__file__).parent
 OWN, CELLS = HERE / "strangers", HERE.parent / "tests" / "graph" / "cells"

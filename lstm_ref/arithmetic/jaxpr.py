@@ -208,7 +208,7 @@ class Plan:
         self._arity = len(jaxpr.invars)
         self._steps = [
             (eqn, _step_for(eqn, of), [self._slot(v) for v in eqn.invars], [self._slot(v) for v in eqn.outvars])
-            for eqn in _needed(jaxpr)
+            for eqn in needed(jaxpr)
         ]
         self._outs = [self._slot(v) for v in jaxpr.outvars]
 
@@ -237,7 +237,7 @@ class Plan:
         return [values[i] for i in self._outs]
 
 
-def _needed(jaxpr: Any) -> list[Any]:
+def needed(jaxpr: Any) -> list[Any]:
     """The equations that the outputs depend on. Differentiation leaves unused equations behind, which may be
     undecidable."""
     live, kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}, []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import jax
+import numpy as np
 
-from lstm_ref.arithmetic.balls import as_balls
-from lstm_ref.arithmetic.jaxpr import Program, trace
-from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
+from lstm_ref.arithmetic.balls import as_balls, is_balls
+from lstm_ref.arithmetic.jaxpr import trace
+from lstm_ref.arithmetic.movement import is_float
+from lstm_ref.arithmetic.traceable import is_traceable, why_untraceable
 from lstm_ref.errors import LstmRefError, TakesFloatsAlone, text_of
 
 
@@ -24,23 +25,17 @@ def lift(function: Callable[..., Any], *example: Any) -> Callable[..., Any]:
     Returns:
         The lifted function. Calling it raises CannotEvaluate where `function` leaves ball arithmetic.
     """
-    program: list[Program] = []
-
-    def is_numpy_code() -> bool:
-        try:
-            program.append(trace(function, *example))
-        except LstmRefError:
-            raise
-        except (Exception, SystemExit):  # JAX cannot trace it
-            return True
-        return False
-
-    if remembered(_numpy_code, function, kinds_of(example), is_numpy_code):
-        return _guarded(function)
-    return program[0] if program else trace(function, *example)
+    why = why_untraceable(function, *_in(np.float64, example))
+    if why is None or (why.is_type_error and is_traceable(function, *_in(np.float32, example))):
+        return trace(function, *example)
+    return _guarded(function)
 
 
-_numpy_code: Memory = WeakKeyDictionary()
+def _in(dtype: Any, example: Any) -> Any:
+    """The arguments, floats in this dtype."""
+    return jax.tree.map(
+        lambda v: jax.ShapeDtypeStruct(np.shape(v), dtype) if is_balls(v) or is_float(v) else v, example
+    )
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:

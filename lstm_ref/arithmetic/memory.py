@@ -13,10 +13,13 @@ Memory: TypeAlias = WeakKeyDictionary[Any, dict[Any, Any]]
 """For each living function, results by key. Results are plain data, which keep none of the user's objects alive."""
 
 
+ARRAYS = (np.ndarray, jax.Array, jax.ShapeDtypeStruct)
+
+
 def kinds_of(arguments: Any) -> Hashable:
     """A key of everything that a trace depends on: structure, shapes and dtypes of arrays, types of other leaves."""
     leaves, tree = jax.tree.flatten(arguments)
-    return tree, *((v.shape, v.dtype) if isinstance(v, (np.ndarray, jax.Array)) else type(v) for v in leaves)
+    return tree, *((v.shape, str(v.dtype)) if isinstance(v, ARRAYS) else type(v) for v in leaves)
 
 
 def remembered(memory: Memory, function: Any, key: Hashable, find: Callable[[], Any]) -> Any:

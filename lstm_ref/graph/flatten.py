@@ -15,7 +15,7 @@ import jax.extend.source_info_util
 import numpy as np
 from jax.extend.core import Literal
 
-from lstm_ref.arithmetic.jaxpr import HIGHER_ORDER, Numbers, name_in_jax, scan_counts
+from lstm_ref.arithmetic.jaxpr import HIGHER_ORDER, Numbers, name_in_jax, needed, scan_counts
 from lstm_ref.arithmetic.movement import boxed, is_float
 from lstm_ref.arithmetic.uncompiled import FLOATS
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
@@ -133,7 +133,7 @@ class Flattener:
                 return self.variable(self.numbers.constant(v.aval, v.val))
             return known[v]
 
-        for eqn in _prune_jaxpr(jaxpr):
+        for eqn in needed(jaxpr):
             ins = [number(v) for v in eqn.invars]
             name = eqn.primitive.name
             if name in HIGHER_ORDER:
@@ -267,15 +267,6 @@ WALKS: dict[str, Callable[[Flattener, Any, Sequence[int], Any], list[int]]] = {
     "while": Flattener.while_,
     "cond": Flattener.cond,
 }
-
-
-def _prune_jaxpr(jaxpr: Any) -> list[Any]:
-    live, kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}, []
-    for eqn in reversed(jaxpr.eqns):
-        if not live.isdisjoint(eqn.outvars):
-            live.update(v for v in eqn.invars if not isinstance(v, Literal))
-            kept.append(eqn)
-    return kept[::-1]
 
 
 def flatten(closed: Any, leaves: Sequence[Any], numbers: Numbers = FLOATS) -> Flat:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
-from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.errors import CannotEvaluate, is_readable
+from lstm_ref.errors import CannotEvaluate
 
 BATCH = 256
 """Number of points at which JAX code is evaluated at once: more need memory and save no time."""
@@ -42,40 +40,6 @@ def inner(outputs: Any, cotangent: Any) -> Any:
     """Σ cotangent · output over all elements of all outputs."""
     pairs = zip(jax.tree.leaves(outputs), jax.tree.leaves(cotangent), strict=True)
     return sum((out * bar).sum() for out, bar in pairs)
-
-
-class Untraceable(NamedTuple):
-    """The reason why JAX cannot trace a function, without the exception, which would keep the user's objects alive."""
-
-    is_type_error: bool
-    text: str
-
-
-def is_traceable(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether JAX can trace the function at arguments of these dtypes. It can also trace code that uses only
-    operators."""
-    return why_untraceable(function, *arguments) is None
-
-
-def why_untraceable(function: Callable[..., Any], *arguments: Any) -> Untraceable | None:
-    """The reason why JAX cannot trace the function; None if it can. Remembered for a function and shapes."""
-    return remembered(_traced, function, kinds_of(arguments), lambda: _why_untraceable(function, arguments))
-
-
-def _why_untraceable(function: Callable[..., Any], arguments: Any) -> Untraceable | None:
-    try:
-        with x64():
-            jax.jit(function).eval_shape(*jax.tree.map(_abstract, arguments))  # JAX remembers this trace
-    except (Exception, SystemExit) as error:
-        return Untraceable(isinstance(error, TypeError), str(error) if is_readable(error) else "")
-    return None
-
-
-_traced: Memory = WeakKeyDictionary()
-
-
-def _abstract(v: Any) -> Any:
-    return jax.ShapeDtypeStruct(np.shape(v), jnp.result_type(v)) if isinstance(v, (np.ndarray, jax.Array)) else v
 
 
 TINY = 1e-3

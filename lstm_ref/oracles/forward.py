@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.oracles.estimate import Estimate, Function, inner, is_traceable
+from lstm_ref.oracles.estimate import Estimate, Function, inner
 
 
 def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, Function, is_traceable
+from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, Function
 
 LARGE = 10_000
 """Number of input elements above which compiling with XLA pays off by the second call."""

@@ -187,6 +187,24 @@ def test_state_left_from_the_last_call_is_reported():
     assert any("state remains from the previous call" in note for note in report.notes)
 
 
+def test_a_check_asks_jax_once_in_each_precision_whether_it_can_trace_the_code():
+    """Whatever asks afterwards, the answer is remembered with the function."""
+    tried: list[str] = []
+
+    def noted(name: str, function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            leaf = jax.tree.leaves(arguments)[0]
+            tried.extend([name] * (type(leaf).__name__ == "DynamicJaxprTracer"))
+            return np.float64(function(*arguments)) if name == "loss" else function(*arguments)  # not JAX
+
+        return call
+
+    report = check_gradients(INPUTS, loss=noted("loss", loss), gradients=noted("gradients", gradients))
+    assert report.right
+    # In float64 and in float32, by itself and before its gradient.
+    assert tried == ["loss"] * 4
+
+
 def with_zeros(inputs: Any) -> Any:
     a = np.zeros((3, 4))
     a[:] = X @ inputs["w"] + inputs["b"]

@@ -7,9 +7,9 @@ import numpy as np
 
 import lstm_ref.checking.claim.evaluate as claim_home
 import lstm_ref.checking.diagnosis.easier as easier
+from lstm_ref.arithmetic.traceable import is_traceable, why_untraceable
 from lstm_ref.checking import check, problem
 from lstm_ref.checking.report import EXACT, WRONG
-from lstm_ref.oracles.estimate import is_traceable, why_untraceable
 from lstm_ref.reporting.terminal import as_text
 
 

@@ -17,13 +17,13 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from lstm_ref.arithmetic.jaxpr import name_in_jax, scan_counts
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.walk import by_jax, walk
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import BadInput
 from lstm_ref.leaves import paths
-from lstm_ref.oracles.estimate import is_traceable
 
 Probes = dict[str, Any]
 """By name, zeros of shape (n, ...), where n is how often the value is computed, in order of computation."""

@@ -15,11 +15,12 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.dtypes import bits
+from lstm_ref.arithmetic.traceable import is_traceable, why_untraceable
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
 from lstm_ref.leaves import paths
-from lstm_ref.oracles.estimate import is_traceable, scales, why_untraceable
+from lstm_ref.oracles.estimate import scales
 from lstm_ref.oracles.noise import FLOAT64, noise, staircase_of
 
 FLOAT32_BITS, FLOAT16_BITS = 24, 11

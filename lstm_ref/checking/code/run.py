@@ -12,8 +12,9 @@ import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision
 from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.oracles.estimate import MANY_LEAVES, is_traceable
+from lstm_ref.oracles.estimate import MANY_LEAVES
 
 TOO_MANY_TO_TRY = 20_000
 """Number of elements: object arrays take microseconds per element and evaluation."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import numpy as np
 
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.trace import graph_at
-from lstm_ref.oracles.estimate import is_traceable
 
 MANY_ELEMENTS = 1000
 MANY_DIRECTED = 200

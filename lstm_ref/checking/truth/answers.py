@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints
+from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.named_values import has_own_rules, without_custom_rules
 from lstm_ref.checking.code.size import MANY_DIRECTED, MANY_ELEMENTS, VERY_MANY_ELEMENTS, is_large, is_very_large
@@ -18,7 +19,6 @@ from lstm_ref.graph.lift import lift
 from lstm_ref.leaves import paths
 from lstm_ref.oracles import ORACLES, Estimate
 from lstm_ref.oracles.balls import comparison_precision
-from lstm_ref.oracles.estimate import is_traceable
 from lstm_ref.oracles.reverse import pullback, reverse
 from lstm_ref.oracles.torch_autograd import torch_estimator
 
