@@ -54,6 +54,35 @@ def test_a_published_file_is_named_without_a_mapping(file):
     assert edges & set().union(*lines(found))
 
 
+LAYERS = sorted((Path(__file__).parent / "layers").glob("*.py"))
+SLIPS_OF_LAYERS = [
+    (file, *slip.split(" ¦ ")) for file in LAYERS for slip in re.findall("^# slip: (.*)", file.read_text(), re.M)
+]
+
+
+@pytest.mark.parametrize("file", LAYERS, ids=lambda f: f.stem)
+def test_nothing_is_named_of_a_right_layer(file):
+    found = named_in(file)
+    assert found.is_complete
+    assert found.explanations == []
+
+
+@pytest.mark.parametrize(
+    "file, edit, kind, line", SLIPS_OF_LAYERS, ids=[f"{f.stem}: {e}" for f, e, _, _ in SLIPS_OF_LAYERS]
+)
+def test_a_slip_in_a_layer_is_named_by_its_kind_at_its_line(file, edit, kind, line, tmp_path):
+    old, new = edit.split(" => ")
+    code = re.sub("^# .*\n", "", file.read_text(), flags=re.M)
+    assert code.count(old) == 1
+    wrong = tmp_path / file.name
+    wrong.write_text(code.replace(old, new))
+    found = named_in(wrong)
+    assert found.is_complete
+    (one,) = found.explanations
+    assert kind in one.kinds
+    assert any(line in text for text in lines(found)[0])
+
+
 def test_two_slips_at_once_are_named_both():
     rng, both, total = random.Random(0), 0, 0
     for cell in ("star", "rhn", "lmu", "fastgrnn", "cornn", "antisymmetric", "scrn", "selective_scan"):

@@ -22,6 +22,8 @@ from lstm_ref.mistakes.on_graphs.edges import Edges, Frame, Group
 
 READING = frozenset(("mul", "div", "dot_general", "pow", "square", "integer_pow", "log", "sqrt", "max"))
 """Primitives whose derivative reads values."""
+MOST_BLOCKS = 4
+"""Blocks of which every order is tried; of more, every exchange of two."""
 OTHER_ACTIVATION = "activation's derivative of another activation"
 BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """At which people clip."""
@@ -82,6 +84,7 @@ class Dictionary:
                     yield from (c for c in make(group) if not c.reach & ~allowed)
         if n == 2:
             yield from self.rotated(allowed)
+            yield from (c for c in self.blocks() if not c.reach & ~allowed)
         if n == 3:
             yield from (c for c in self.starts() if not c.reach & ~allowed)
             for group in self.edges.groups:
@@ -387,6 +390,68 @@ class Dictionary:
                         value = self.values[u]
                         edits[v[0]] = self._with(v[0], j, partial(_instead, value))
                     yield self._candidate("shifted in time", 2, group, edits, found=self.edges.word(row[-1]))
+
+    def blocks(self) -> Iterator[Candidate]:
+        """Blocks of one array read in another order by the backward than by the forward: gates that are slices of their
+        pre-activations, halves of a concatenation."""
+        for visits in (*self._slices(), *self._joined()):
+            number = len(visits[0])
+            orders = itertools.permutations(range(number)) if number <= MOST_BLOCKS else _exchanges(number)
+            for order in orders:
+                if order == tuple(range(number)):
+                    continue
+                edits: dict[Where, Edit] = {}
+                for blocks in visits:
+                    edits |= self._in_order(blocks, order)
+                group = self.edges.group([tuple(blocks) for blocks in visits])
+                found = ", ".join(f"{j + 1} for {k + 1}" for k, j in enumerate(order) if j != k)
+                yield self._candidate("blocks in another order", 2, group, edits, found=found)
+
+    def _slices(self) -> Iterator[list[tuple[Where, ...]]]:
+        """Visit by visit, the edges of slices of equal shape that are taken of one value."""
+        of_value: dict[int, list[int]] = {}
+        for n, e in enumerate(self.graph.equations):
+            if e.primitive == "slice" and (n, 0) in self.edges.pulls and e.operands[0] in self.edges.maker:
+                of_value.setdefault(e.operands[0], []).append(n)
+        found: dict[Any, list[tuple[Where, ...]]] = {}
+        for numbers in of_value.values():
+            kinds = [self.graph.equations[n].kind for n in numbers]
+            windows = {(k.params["start_indices"], k.params["limit_indices"]) for k in kinds}
+            if 1 < len(numbers) == len(windows) and len({k.result_shapes for k in kinds}) == 1:
+                key = tuple(self.edges.place(k) for k in kinds)
+                found.setdefault(key, []).append(tuple((n, 0) for n in numbers))
+        yield from found.values()
+
+    def _joined(self) -> Iterator[list[tuple[Where, ...]]]:
+        """Visit by visit, the edges of a concatenation whose parts have equal shapes."""
+        found: dict[Any, list[tuple[Where, ...]]] = {}
+        for n, e in enumerate(self.graph.equations):
+            parts = [(n, k) for k in range(len(e.operands)) if (n, k) in self.edges.pulls]
+            if e.primitive == "concatenate" and len(parts) > 1 and len(set(e.kind.shapes)) == 1:
+                found.setdefault((self.edges.place(e.kind), len(parts)), []).append(tuple(parts))
+        yield from found.values()
+
+    def _in_order(self, blocks: tuple[Where, ...], order: tuple[int, ...]) -> dict[Where, Edit]:
+        """Each block is given what belongs to the one in this order."""
+        pulls, equations = self.edges.pulls, self.graph.equations
+        if blocks[0][0] == blocks[-1][0]:  # parts of one concatenation
+
+            def of(other: Where) -> Edit:
+                return lambda c, at: pulls[other](at.bar, at.operands, at.results)
+
+            return {blocks[k]: of(blocks[j]) for k, j in enumerate(order) if j != k}
+
+        def total(c: Any, at: Context) -> Any:
+            given = [at.adjoint(equations[n].results[0]) for n, _ in blocks]
+            parts = [
+                pulls[w](given[j], at.operands, at.results)
+                for w, j in zip(blocks, order, strict=True)
+                if given[j] is not None
+            ]
+            return sum(parts[1:], parts[0]) if parts else None
+
+        # The sweep comes to the first slice last, when the adjoints of all are known.
+        return {**dict.fromkeys(blocks[1:], _times(0.0)), blocks[0]: total}
 
     def _in_the_place_of(self, own: list[int], group: Group, shape: tuple[int, ...]) -> Iterator[tuple[str, list[Any]]]:
         """Rows of variables, one a visit, that can be mistaken for these."""
@@ -718,7 +783,7 @@ class Dictionary:
             reading = self._frames_reading(self.edges._origin(visits[-1].y))
             frames = tuple(dict.fromkeys((*group.frames, *(reading if len(reading) == 1 else ()))))
             group = replace(group, frames=frames)
-            name = name_of(self.values[visits[-1].x], self.values[visits[-1].y])
+            name = self._name_of(visits)
             forms: dict[tuple[str, str], dict[Where, Edit]] = {}
             for region, before in zip(visits, self._before(visits), strict=True):
                 for key, edit in self._slopes(region, name, before):
@@ -731,6 +796,12 @@ class Dictionary:
                 yield self._candidate(kind, tier, group, edits, found=found, right=name)
             if name != "softmax":
                 yield from self._slopes_elsewhere(visits, group, name)
+
+    def _name_of(self, visits: list[Region]) -> str:
+        """The known function that all visits show; empty if there is none. Zeros show nothing: 0 · x is no relu."""
+        telling = [r for r in visits if np.any(self.values[r.y])]
+        names = {name_of(self.values[r.x], self.values[r.y]) for r in telling}
+        return names.pop() if len(names) == 1 else ""
 
     def _slopes_elsewhere(self, visits: list[Region], group: Group, name: str) -> Iterator[Candidate]:
         """The derivative taken at another value of the same shape."""
@@ -906,3 +977,11 @@ def _without(shape: tuple[int, ...]) -> Edit:
         return unbroadcast(bar, shape) if fits else c
 
     return edit
+
+
+def _exchanges(number: int) -> Iterator[tuple[int, ...]]:
+    """The orders of so many things in which two have changed places."""
+    for a, b in itertools.combinations(range(number), 2):
+        order = list(range(number))
+        order[a], order[b] = b, a
+        yield tuple(order)

@@ -43,6 +43,7 @@ SENTENCES = {
     "head at every step": "{term} is fed in at every step, where the last value alone is read",
     "a value where zero belongs": "{term} starts from a value where zero belongs",
     "aliased": "an array that is multiplied by {found} in place is read again afterwards",
+    "blocks in another order": "the blocks of {operand} are taken in another order than in the forward: {found}",
     "carry left out": "{term} leaves out what comes from later steps",
 }
 
@@ -77,6 +78,8 @@ def told(explanation: Explanation, edges: Edges) -> Told:
     term = f"what {result} hands back to {operand}" if result else f"the gradient of {operand}"
     fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
     sentence = SENTENCES.get(c.kind, fallback).format(term=term, operand=operand, found=c.found or "another value")
+    if c.kind == "dropped" and c.found:
+        sentence = f"{term} has {c.found} for the softmax's derivative: what its other elements contribute is missing"
     if c.kind == "factor missing" and not c.found:
         sentence = f"{term} lacks a factor"
     places = tuple(_place(f) for f in explanation.places)
