@@ -1,7 +1,7 @@
 # An RNN on embedded symbols, buffers from np.zeros, a mask that keeps the state of the step before.
 # slip: + dh * (1 - mask[t]) =>  ¦ dropped ¦ h[t + 1] = mask[t]
 # slip: dnew = dh * mask[t] => dnew = dh ¦ factor missing ¦ h[t + 1] = mask[t]
-# slip: de[IDX[t]] += da => de[IDX[t]] = da ¦ last step left out ¦ x = p["emb"]
+# slip: de[IDX[t]] += da => de[IDX[t]] = da ¦ last step left out ¦ + x + p["b"]
 import numpy as np
 T, H = 4, 3
 def inputs(rng): return {"W": rng.standard_normal((H, H)), "b": rng.standard_normal(H), "emb": rng.standard_normal((5, H))}
