@@ -105,7 +105,7 @@ def conformity(
     cell: Cell, layout: Arrangement, outputs: Mapping[str, np.ndarray], variants: bool = True
 ) -> Conformity | None:
     """The cell, or (if asked for) the variant of it, that goes through these outputs; or None."""
-    for variant, gates, candidate, params in _candidates(cell, layout, variants):
+    for variant, gates, candidate, params in candidates(cell, layout, variants):
         states = _states(variant, candidate, params, layout)
         places = None if states is None else _places(outputs, states, layout.initial)
         if places is not None and _tells(places, states, layout.initial):
@@ -127,7 +127,7 @@ def conformity_of_loss(
 
     Its one output is called `hs`.
     """
-    for variant, gates, candidate, params in _candidates(cell, layout):
+    for variant, gates, candidate, params in candidates(cell, layout):
         states = _states(variant, candidate, params, layout)
         if states is not None and abs(readout(states.h) - loss) <= SAME * max(abs(loss), SAME):
             places = _places({"hs": states.h}, states, layout.initial)
@@ -135,7 +135,7 @@ def conformity_of_loss(
     return None
 
 
-def _candidates(
+def candidates(
     cell: Cell, layout: Arrangement, variants: bool = True
 ) -> Iterator[tuple[str | None, tuple[int, ...] | None, Cell, Any]]:
     """The cell; its variants; and each of these with the gates in another order."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import named
 from lstm_ref.errors import BadInput
-from lstm_ref.mistakes.arrangement import arrange_numbers
+from lstm_ref.mistakes.arrangement import Arrangement, arrange_numbers
 from lstm_ref.mistakes.conformance import Conformity, conformity
 
 Take = Callable[[Mapping[str, Any]], Any]
@@ -40,15 +41,22 @@ class _Array(NamedTuple):
 
 def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Conformity | None:
     """The first cell, in some layout, that goes through these outputs; None where none does."""
+    for cell, arranged in arrangements(flat):
+        try:
+            found = conformity(cell, arranged, outputs, variants=False)
+        except (BadInput, ValueError):
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def arrangements(flat: Mapping[str, Any]) -> Iterator[tuple[Cell, Arrangement]]:
+    """Every cell in every layout that fits the shapes of the inputs by path."""
     for cell in CELLS.values():
         for mapping in itertools.islice(_mappings(cell, flat), MOST):
-            try:
-                found = conformity(cell, arrange_numbers(cell, flat, mapping, flat), outputs, variants=False)
-            except (BadInput, ValueError):
-                continue
-            if found is not None:
-                return found
-    return None
+            with suppress(BadInput, ValueError):
+                yield cell, arrange_numbers(cell, flat, mapping, flat)
 
 
 def _mappings(cell: Cell, flat: Mapping[str, Any]) -> Iterator[Callable[[Any], dict[str, Any]]]:

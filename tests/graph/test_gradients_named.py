@@ -11,6 +11,8 @@ import pytest
 from naming import forward, judged, lines, named, named_in
 from slips import CELLS, SLIPS, claimed, generated, module_of, right
 
+from lstm_ref.checking import check
+from lstm_ref.checking.files.derivation_file import load
 from lstm_ref.mistakes.on_graphs.batched import Batched
 from lstm_ref.mistakes.on_graphs.claim import explain_claim_on_graph
 from lstm_ref.mistakes.on_graphs.search import begin, explain
@@ -81,6 +83,25 @@ def test_a_slip_in_a_layer_is_named_by_its_kind_at_its_line(file, edit, kind, li
     (one,) = found.explanations
     assert kind in one.kinds
     assert any(line in text for text in lines(found)[0])
+
+
+@pytest.mark.parametrize("order", ["ifgo", "fiog"])
+def test_a_line_of_a_known_cell_within_a_loss_is_given_its_derivation(order, tmp_path):
+    """Its gates in another order than the page's; the loss depends on the parameters directly too."""
+    code = (Path(__file__).parent / "layers" / "lstm_in_a_loss.py").read_text().replace("dc * f + 0", "dc")
+    assert code.count("dc = dc\n") == 1
+    if order == "fiog":
+        code = code.replace(
+            "i, f, g, o = sig(a[:H]), sig(a[H:2*H]), np.tanh(a[2*H:3*H]), sig(a[3*H:])",
+            "f, i, o, g = sig(a[:H]), sig(a[H:2*H]), sig(a[2*H:3*H]), np.tanh(a[3*H:])",
+        )
+        parts = ["dc * g * i * (1 - i)", "dc * cp * f * (1 - f)", "dc * i * (1 - g * g)", "dh * u * o * (1 - o)"]
+        code = code.replace(", ".join(parts), ", ".join(parts[k] for k in (1, 0, 3, 2)))
+    (tmp_path / "wrong.py").write_text(code)
+    (found,) = check(load(str(tmp_path / "wrong.py"))[0]).findings
+    assert found.exact
+    assert found.tags == ("L3*",)
+    assert re.fullmatch(r"derivations/lstm\.md:\d+", found.place)
 
 
 def test_two_slips_at_once_are_named_both():

@@ -42,6 +42,8 @@ def mistakes_on_graph(
     for one in found.mistakes:
         others = f" (or, with the same effect: {'; '.join(one.other_places)})" if one.other_places else ""
         belongs = f"; there belongs: {one.belongs}" if one.belongs else ""
-        yield Finding("mistake", f"{one.sentence}, in {one.place}{others}{belongs}", exact=found.is_complete)
+        tags, page = ((one.page[0],), one.page[1]) if one.page else ((), None)
+        text = f"{one.sentence}, in {one.place}{others}{belongs}"
+        yield Finding("mistake", text, exact=found.is_complete, tags=tags, place=page)
     if found.suspects and not problem.nodes:  # adjoints that are claimed themselves tell the place better
         yield Finding("suspects", f"every wrong gradient passes through: {'; '.join(found.suspects)}")

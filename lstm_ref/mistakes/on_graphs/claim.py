@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.graph import trace
+from lstm_ref.leaves import paths
+from lstm_ref.mistakes.on_graphs.cells import recognise
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 from lstm_ref.mistakes.on_graphs.search import explain
 from lstm_ref.mistakes.on_graphs.words import Told, told
@@ -45,7 +47,9 @@ def explain_claim_on_graph(
     tolerance: Any = floors if floors is not None else FLOAT32 if any("float32" in c for c in graph.casts) else 0.0
     unclaimed = set(edges.leaves.values()) - set(claimed)
     found = explain(graph, cotangent, mine, tolerance, edges, unclaimed)
-    named = tuple(told(e, edges) for e in found.explanations)
+    inside = recognise(edges, paths(inputs)) if found.explanations else None
+    pages = [inside and inside.page_of(edges, e) for e in found.explanations]
+    named = tuple(told(e, edges)._replace(page=page) for e, page in zip(found.explanations, pages, strict=True))
     if found.is_complete:
         return Named(named, True, ())
     return Named(named, False, suspects(edges, found.left))

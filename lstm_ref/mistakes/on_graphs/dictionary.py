@@ -291,6 +291,8 @@ class Dictionary:
         """The other factor of a product, in words; empty if none can be given."""
         n, k = group.visits[-1][0]
         e = self.graph.equations[n]
+        if as_written := self.edges.other_factor(n, k):
+            return as_written
         other = e.operands[1 - k]
         if self.edges.reach[other]:
             word = self.edges.word(self.edges._origin(other))

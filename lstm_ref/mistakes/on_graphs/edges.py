@@ -7,6 +7,7 @@ value, or all statements or some of them that read it.
 
 from __future__ import annotations
 
+import ast
 import itertools
 import linecache
 import re
@@ -212,6 +213,17 @@ class Edges:
             return "a constant"
         stack, columns = self.place(self.graph.equations[n].kind)
         return stack[-1].name_of(*columns[-1])
+
+    def other_factor(self, n: int, k: int) -> str:
+        """The other factor of a product, as the line that multiplies writes it; empty where it does not show."""
+        stack, columns = self.place(self.graph.equations[n].kind)
+        try:
+            product = ast.parse(stack[-1].text_of(*columns[-1]), mode="eval").body
+        except (SyntaxError, IndexError):
+            return ""
+        if not isinstance(product, ast.BinOp) or not isinstance(product.op, ast.Mult | ast.MatMult):
+            return ""
+        return ast.unparse(product.left if k else product.right)
 
     def _timelines_of_makers(self) -> dict[Any, list[int]]:
         made: dict[Any, list[int]] = defaultdict(list)

@@ -62,6 +62,8 @@ class Told(NamedTuple):
     belongs: str
     """The line as it belongs, where it is simple; empty elsewhere."""
     explains: tuple[str, ...]
+    page: tuple[str, str] | None = None
+    """Where the forward is one of our cells: the tag and the place of the derivation, as "derivations/lstm.md:71"."""
 
 
 def told(explanation: Explanation, edges: Edges) -> Told:
