@@ -15,7 +15,7 @@ from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
 from lstm_ref.written.reading import Line, Reading, is_hidden
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Adj, Name, SumT, Sym, symbols, walk
+from lstm_ref.written.terms import Adj, Apply, Name, SumT, Sym, symbols, walk
 from lstm_ref.written.truth import Scope, Truth, truth
 
 
@@ -26,8 +26,8 @@ class Chosen:
     truth: Truth
     summed: bool
     """Lines for parameters say what one step contributes."""
-    is_right: dict[int, bool]
-    """As far as floats see, by the line's number."""
+    is_right: list[bool]
+    """Whether each line holds, as far as floats see."""
 
     @property
     def meanings(self) -> dict[Name, Meaning]:
@@ -46,23 +46,37 @@ def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> Chosen:
     best: Chosen | None = None
     for functions in _functions(reading):
         for scope in _scopes(reading):
-            found = _with_meanings(reading, truth(reading, shapes, scope, functions, seed))
-            if best is None or _wrong(found) < _wrong(best):
-                best = found
-            if not _wrong(best):
+            here = truth(reading, shapes, scope, functions, seed)
+            for activated in _slopes(reading):
+                found = _with_meanings(reading, here.under({}, activated))
+                if best is None or _wrong(found) < _wrong(best):
+                    best = found
+            if best is not None and not _wrong(best):
                 return best
     assert best is not None
     return best
 
 
 def _wrong(chosen: Chosen) -> int:
-    return sum(not ok for ok in chosen.is_right.values())
+    return sum(not ok for ok in chosen.is_right)
 
 
 def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
     yield dict.fromkeys(reading.functions, "tanh")
     if reading.functions:
         yield dict.fromkeys(reading.functions, "sigmoid")
+
+
+def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
+    """Where φ' is the slope: at its argument; or, if the page writes φ' of activated values alone, at what was
+    activated."""
+    yield {}
+    arguments = [
+        t.arg for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order
+    ]
+    inner = {t.name: reading.preactivation(t.name) for t in arguments if isinstance(t, Sym)}
+    if arguments and len(inner) == len(set(map(str, arguments))) and all(inner.values()):
+        yield {value: pre for value, pre in inner.items() if pre is not None}
 
 
 # ----------------------------------------------------------------------------------------------------- what is open
@@ -85,14 +99,33 @@ def givens(reading: Reading) -> dict[Name, Name]:
         if name in defined:
             continue
         base = _base(name, reading)
-        if base is None and _by_label(name, reading):
+        if not _may_be_given(name) or (base is None and _by_label(name, reading)):
             continue
         for line in reading.lines:
-            if base is None and any(s.name == name for s in symbols(line.right)) and line.target is not None:
-                base = line.target.name
+            if base is None and any(s.name == name for s in symbols(line.right)):
+                base = _value_of(line, reading)
         if base in reading.values:
             found[name] = base
     return found
+
+
+_ARRIVALS = re.compile(r"next|out|ext|loss|above|top|up|in|given|later|future")
+_DELTAS = (r"\Delta", r"\delta", r"\epsilon", r"\varepsilon", r"\xi", "e")
+
+
+def _may_be_given(name: Name) -> bool:
+    """Whether a symbol without any definition may be what arrives from outside: a bare Δ, or an adjoint whose label says
+    so. An adjoint with another label, as `kept`, is a part of something, of which the page does not say which."""
+    if name.accent or " " in name.letter:
+        return bool(_ARRIVALS.fullmatch(_plain_text(name.above or name.below)))
+    return name.letter in _DELTAS
+
+
+def _value_of(line: Line, reading: Reading) -> Name | None:
+    """The value whose adjoint a line gives, as far as its left side shows."""
+    if line.target is None or line.target.name in reading.known:
+        return line.target and line.target.name
+    return next((n for n in (*_by_label(line.target.name, reading), *_leaves(reading)) if n in reading.values), None)
 
 
 def _base(name: Name, reading: Reading) -> Name | None:
@@ -115,6 +148,9 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
         )
     )
     outputs = () if reading.loss is not None else explicit or direct or _leaves(reading)
+    step = Scope("step", tuple(dict.fromkeys([*outputs, *reading.states])))
+    if any(n in reading.states and "next" in (name.above + name.below) for name, n in givens(reading).items()):
+        yield step
     yield Scope("time", outputs)
     before = any(isinstance(line.left, Adj) and any(t.offset < 0 for t in times_of(line.left)) for line in reading.lines)
     last = any(t.anchor == "T" for line in reading.lines for t in times_of(line.left))
@@ -122,7 +158,7 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
         yield Scope("last", outputs)
     after = any(t.offset > 0 for line in reading.lines for side in (line.left, line.right) for t in _all_times(side))
     if before or not after:
-        yield Scope("step", tuple(dict.fromkeys([*outputs, *reading.states])))
+        yield step
 
 
 def _all_times(term: object) -> Iterator:
@@ -163,9 +199,11 @@ def _plain_text(text: str) -> str:
 def _candidates(name: Name, reading: Reading, line: Line | None) -> list[Meaning]:
     if line is not None and isinstance(line.right, Adj):  # \delta_t = \partial L / \partial z_t: a definition
         return [Meaning("adjoint", line.right.of.name)]
-    labelled = _by_label(name, reading)
     found: list[Name] = []
-    for one in labelled or ([] if _base(name, reading) else list(reading.values)):
+    is_mark = line is not None or name.letter in _DELTAS
+    labelled = _by_label(name, reading) if is_mark else []
+    is_part = bool(name.accent) or " " in name.letter
+    for one in labelled or (list(reading.values) if is_mark and not is_part else []):
         inner = reading.preactivation(one)
         found += [one, inner] if inner else [one]
     meanings = [Meaning("adjoint", one) for one in dict.fromkeys(found)]
@@ -188,9 +226,7 @@ def _with_meanings(reading: Reading, found: Truth) -> Chosen:
     summed = not any(adds)
     search = _Search(reading, found, summed, options)
     meanings = search.best()
-    for world in (found.balls, found.floats):
-        world.meanings = meanings
-    return Chosen(found, summed, dict(enumerate(search.right(meanings))))
+    return Chosen(found.under(meanings, found.balls.activated), summed, search.right(meanings))
 
 
 def _is_for_parameter(line: Line, reading: Reading) -> bool:

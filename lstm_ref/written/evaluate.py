@@ -54,8 +54,8 @@ class CannotRead(Exception):
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an open symbol stands for: the adjoint of `of`; what arrives at `of` from outside ("given"); or what its own
-    line says ("auxiliary")."""
+    """What an open symbol stands for: the adjoint of `of`; what arrives at `of` from outside ("given"); what its own line
+    says ("auxiliary"); or nothing that the page defines ("unknown")."""
 
     kind: str
     of: Name | None = None
@@ -77,6 +77,8 @@ class World:
     lengths: dict[Name, int] = field(default_factory=dict)
     functions: dict[Name, str] = field(default_factory=dict)
     meanings: dict[Name, Meaning] = field(default_factory=dict)
+    activated: dict[Name, Name] = field(default_factory=dict)
+    """For pages that write slopes as functions of the activated value: by value, what was activated."""
 
 
 def step_of(time: Time, t: int, steps: int) -> int:
@@ -116,6 +118,8 @@ class _Evaluation:
         if (term.name, step) in world.values:
             return world.values[term.name, step]
         meaning = world.meanings.get(term.name)
+        if meaning is not None and meaning.kind == "unknown":
+            raise CannotRead(f"it reads {term.name}, which no equation of the page defines")
         if meaning is None:
             raise NotThen(f"{term.name} at step {step}")
         return self._open(meaning, step)
@@ -146,6 +150,8 @@ class _Evaluation:
     def adjoint(self, term: Adj) -> Any:
         world, name = self.world, term.of.name
         if name in world.parameters:
+            if term.of.time is not None:
+                raise NotThen(f"{name} is the same at every step")
             return world.parameter_adjoints[name]
         step = self.t if term.of.time is None else step_of(term.of.time, self.t, world.steps)
         return self._at(world.direct, name, step) if term.part == "step" else self._adjoint(name, step)
@@ -159,7 +165,10 @@ class _Evaluation:
             name = next(v for k, v in self.world.functions.items() if f"function {k}" == name)
         if term.fn.order > 1 or (term.fn.order == 1 and name not in _SLOPES):
             raise CannotRead(f"the derivative of order {term.fn.order} of {name} is not known here")
-        argument = self.value(term.arg)
+        inside = term.arg
+        if term.fn.order and isinstance(inside, Sym) and inside.name in self.world.activated:
+            inside = Sym(self.world.activated[inside.name], inside.time)
+        argument = self.value(inside)
         if isinstance(argument, float):
             raise Misfit(f"{name} of a number")
         if name == "softmax":

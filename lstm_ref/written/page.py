@@ -28,7 +28,8 @@ _UNSEEN = re.compile(
     r"|\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?|biggl?|biggr?|Biggl?|Biggr?|middle)(?![A-Za-z])\.?"
     r"|\\(?:nonumber|notag|displaystyle|textstyle|scriptstyle|limits|nolimits|allowbreak|null|quad\s*\\text\{and\})"
     r"(?![A-Za-z])"
-    r"|\\[,;:!> ]|~"
+    r"|(?<!\\)\\[,;:!> ]|~"
+    r"|\\text\{\s*\([^{}]*\)\s*\}"
     r"|\\(?:begin|end)\{(?:aligned|split|gathered|alignedat)\}(?:\{\d+\})?"
 )
 _NESTED = re.compile(r"\\(begin|end)\{(p|b|v|B|small)?(?:matrix|array)\}")
@@ -106,7 +107,7 @@ _CUT = re.compile(r"\\\\(\[[^\]]*\])?|\\q?quad(?![A-Za-z])|[;,]")
 
 def _cuts(body: str) -> tuple[str, list[tuple[int, int]]]:
     r"""The body with `&` and `\\` blanked where no matrix needs them, and where its equations begin and end: at `\\`,
-    `\quad`, comma and semicolon outside of brackets. A part that begins with an operator, or has no relation of its
+    `\quad`, an `&` after a complete equation, comma and semicolon outside of brackets. A part that begins with an operator, or has no relation of its
     own, belongs to the part before."""
     shown, parts, depth, matrix, at, k = list(body), [], 0, 0, 0, 0
     while k < len(body):
@@ -125,6 +126,9 @@ def _cuts(body: str) -> tuple[str, list[tuple[int, int]]]:
             continue
         if body[k] == "&" and not matrix:
             shown[k] = " "
+            if depth <= 0 and re.search(r"=\s*&?\s*[^\s&]", body[at:k]):  # a column of its own
+                parts.append((at, k))
+                at = k + 1
         depth += (body[k] in "{[(") - (body[k] in "}])")
         k += 2 if body[k] == "\\" else 1
     merged: list[tuple[int, int]] = []

@@ -13,6 +13,7 @@ Scripts are read here, from their text: a time, labels, a transpose, a power.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ import lark
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written.page import Piece, place
+from lstm_ref.written.templates import Members, stands_in, substituted
 from lstm_ref.written.terms import (
     Add,
     Adj,
@@ -93,22 +95,23 @@ class Equation:
         return f"line {self.line}" + (f" ({self.piece.tag})" if self.piece.tag else "")
 
 
-def parse(piece: Piece, step: str = "t") -> Equation:
+def parse(piece: Piece, step: str = "t", star: bool = True) -> Equation:
     """The terms of one equation.
 
     Args:
         piece: Where it stands.
         step: The letter that counts steps.
+        star: Whether `*` multiplies elementwise. Where ⊙ does, it is a convolution.
 
     Raises:
         BadInput: This is not an equation in this notation; the message gives line, column and what was expected.
     """
     try:
-        tree = _parser().parse(piece.source)
+        tree = _parser().parse(_with_paired_norms(piece.source))
     except lark.exceptions.UnexpectedInput as error:
         raise BadInput(_explained(error, piece)) from None
     try:
-        sides = _Reader(step).transform(tree)
+        sides = _Reader(step, star).transform(tree)
     except lark.exceptions.VisitError as error:
         if isinstance(error.orig_exc, BadInput):
             line, column = place(piece.text, piece.start)
@@ -116,6 +119,28 @@ def parse(piece: Piece, step: str = "t") -> Equation:
         raise
     relations = [str(t) for t in tree.children if isinstance(t, lark.Token)]
     return Equation(tuple(sides), piece, accumulates=any("+" in r for r in relations))
+
+
+def expanded(e: Equation, members: Members, step: str = "t") -> list[Equation]:
+    """The equation once for each member of the sets whose letters it uses.
+
+    Args:
+        e: The equation.
+        members: The sets.
+        step: The letter that counts steps.
+    """
+    found = [e]
+    for letter, texts in members.items():
+        if any(stands_in(side, letter) for side in e.sides):
+            names = [s.name for text in texts if (s := script_symbol(text, step)) is not None]
+            found = [replace(x, sides=tuple(substituted(s, letter, n) for s in x.sides)) for x in found for n in names]
+    return found
+
+
+def _with_paired_norms(source: str) -> str:
+    r"""The text with every second `\\|` told apart from the one before it, at the same length."""
+    sides = itertools.cycle(("⟦", "⟧"))
+    return re.sub(r"\\\||\\Vert(?![A-Za-z])", lambda m: next(sides).ljust(len(m[0])), source)
 
 
 def step_letter(text: str) -> str:
@@ -144,7 +169,7 @@ _KINDS = {
     "END": r"\end{pmatrix}",
     "RANGLE": r"\rangle",
     "COMMA": "a comma",
-    "NORM": r"\|",
+    "RNORM": r"\|",
     "$END": "the end",
 }
 
@@ -239,7 +264,7 @@ def _put(script: _Script, label: str, above: bool, step: str) -> None:
     if found := re.fullmatch(rf"({re.escape(step)}|T)([+-]\d+)?", bare):
         if script.time is not None:
             raise BadInput(f"two times at one symbol: {label}")
-        script.time = Time("T" if found[1] == "T" else "t", int(found[2] or 0))
+        script.time = Time("T" if found[1] == "T" else "t", int(found[2] or 0), "^" if above else "_")
     elif bare == "prev":
         script.time = Time("t", -1)
     elif above and re.fullmatch(r"\d+", label):
@@ -286,9 +311,9 @@ class _Power:
 class _Reader(lark.Transformer):
     """Builds terms from lark's tree, leaves first."""
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, star: bool = True) -> None:
         super().__init__()
-        self.step = step
+        self.step, self.star = step, star
 
     # bases: each returns something that scripts can be put on
 
@@ -422,6 +447,8 @@ class _Reader(lark.Transformer):
         return _product(children, self.step)
 
     def had(self, children: list[Any]) -> Term:
+        if not self.star and any(isinstance(c, lark.Token) and c.type == "STAR" for c in children):
+            raise BadInput(r"* beside \odot is a convolution, which is not in this notation")
         factors = [c for c in children if not isinstance(c, lark.Token)]
         return factors[0] if len(factors) == 1 else Had(tuple(factors))
 
@@ -442,6 +469,8 @@ class _Reader(lark.Transformer):
 
     def sum(self, children: list[Any]) -> Term:
         terms, sign = [], "+"
+        if len(children) > 1 and any(isinstance(c, (Fn, _Power)) for c in children):
+            raise BadInput("a function stands without an argument")
         for child in children:
             if isinstance(child, lark.Token):
                 sign = str(child)
@@ -511,8 +540,12 @@ def _product(items: list[Any], step: str) -> Term:
             applied = Diag(argument) if fn.name == "diag" else Apply(fn, argument)
             found.append(wrap(Pow(applied, item.exponent) if isinstance(item, _Power) else applied))
             k += 1
-        elif isinstance(item, Sym) and item.time is None and isinstance(after, Group) and _time(after.arg, step):
-            found.append(Sym(item.name, _time(after.arg, step)))
+        elif isinstance(item, Sym) and item.name.letter.startswith(r"\mathrm{") and isinstance(after, (Group, Stack)):
+            known = ", ".join(sorted(set(FUNCTIONS.values())))
+            raise BadInput(f"expected a function of {known}, got {item.name}")
+        elif isinstance(item, Sym) and item.time is None and (moment := _bracketed_time(after, step)):
+            time, wrap = moment
+            found.append(wrap(Sym(item.name, time)))
             k += 1
         elif _is_functions(item) and after is not None:
             whole = _product(list(items[k:]), step)
@@ -541,6 +574,13 @@ def _is_functions(term: Term) -> bool:
     return isinstance(term, Stack) and all(len(row) == 1 and isinstance(row[0], Fn) for row in term.rows)
 
 
+def _bracketed_time(term: Term, step: str) -> tuple[Time, Any] | None:
+    """`(t - 1)` after a symbol, and what its scripts do to the symbol: `d(t)^T`."""
+    inner = term.base if isinstance(term, Pow) else term.arg if isinstance(term, Transpose) else term
+    time = _time(inner.arg, step) if isinstance(inner, Group) else None
+    return None if time is None else (time, _unwrapped(term)[1])
+
+
 def _time(term: Term, step: str) -> Time | None:
     """`t`, `t - 1`, `T` … as a time."""
     terms = term.terms if isinstance(term, Add) else (term,)
@@ -550,9 +590,9 @@ def _time(term: Term, step: str) -> Time | None:
     if anchor is None:
         return None
     if len(terms) == 1:
-        return Time(anchor, 0)
+        return Time(anchor, 0, "(")
     sign, value = (-1, terms[1].arg) if isinstance(terms[1], Neg) else (1, terms[1])
-    return Time(anchor, sign * int(value.value)) if isinstance(value, Num) else None
+    return Time(anchor, sign * int(value.value), "(") if isinstance(value, Num) else None
 
 
 def _symbol_of(text: str, step: str) -> Sym:
@@ -580,6 +620,9 @@ def _summed(term: Term, below: str, above: str, step: str) -> Term:
     if below == "" and above == "":
         return SumT(term)
     index, _, low = below.partition("=")
+    if members := re.fullmatch(r"(\\?[A-Za-z]+)\\in\\\{(.*)\\\}", below):
+        names = [script_symbol(m, step) for m in members[2].split(",")]
+        return Group(added([substituted(term, members[1], n.name) for n in names if n is not None]))
     index = re.sub(r"\\leq?.*$", "", index)
     if index != step:
         raise BadInput(f"expected a sum over {step} or over the batch B, got one over {below or above}")

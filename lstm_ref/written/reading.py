@@ -50,7 +50,6 @@ LOSSES = ("L", "E", "J", r"\ell", r"\mathcal{L}", r"\mathcal{E}", r"\mathcal{J}"
 _DELTAS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", r"\partial")
 _PREFIXES = (r"\delta", r"\Delta", "d", r"\mathrm{d}")
 _PRE = "preactivation"
-_SQUASHING = ("sigmoid", "tanh", "relu", "softmax")
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Reading:
     def preactivation(self, name: Name) -> Name | None:
         """What goes into the activation function whose value this is."""
         right = self.values[name].right if name in self.values else None
-        if isinstance(right, Apply) and right.fn.name in _SQUASHING and isinstance(right.arg, Sym):
+        if isinstance(right, Apply) and right.fn.order == 0 and isinstance(right.arg, Sym):
             return right.arg.name
         return None
 
@@ -348,6 +347,8 @@ def _read_forward(reading: Reading, forward: list[Equation], backward: list[Equa
     stacks: list[tuple[Name, Stack, Equation]] = []
     loss: list[Equation] = []
     defined_later = {s.name for e in shown for s in _defined(e)}
+    counts = Counter(s.name for e in shown for s in _defined(e))
+    defined_twice = {name for name, n in counts.items() if n > 1}
     for e in shown:
         left = e.sides[0]
         if isinstance(left, Sym) and (left.name.letter in LOSSES or left.name.letter == r"\mathcal{L}"):
@@ -362,7 +363,7 @@ def _read_forward(reading: Reading, forward: list[Equation], backward: list[Equa
             elif left.name in found:
                 if not _same(found[left.name].right, right):
                     raise BadInput(f"{e.label}: {left.name} is defined a second time; line {found[left.name].equation.line} defines it too")
-            elif names is not None and not {n.name for n in names} & defined_later and len(names) > 1:
+            elif names is not None and not {n.name for n in names} & defined_later and left.name in defined_twice:
                 stacks.append((left.name, right, e))
             else:
                 found[left.name] = Definition(left.name, right, e)
@@ -550,6 +551,9 @@ def _read_backward(reading: Reading, shown: list[Equation], inline: list[Equatio
     def with_now(term: Term) -> Term:
         if isinstance(term, Adj):
             return replace(term, of=with_now(term.of))
+        if isinstance(term, Sym) and term.name not in reading.known and "\\" in term.name.below:
+            bare = replace(term.name, below=re.sub(r"\\(bar|tilde|hat)\s*", "", term.name.below))
+            term = Sym(bare, term.time) if bare in reading.parameters else term  # W of a gate is labelled with its letter
         return Sym(term.name, NOW) if isinstance(term, Sym) and term.time is None and term.name in timed else term
 
     shown = [replace(e, sides=tuple(mapped(s, with_now) for s in e.sides)) for e in shown]

@@ -17,6 +17,7 @@ from lstm_ref.written.terms import (
     Diag,
     Div,
     Dot,
+    Fn,
     Had,
     Name,
     Neg,
@@ -95,6 +96,8 @@ class _Unifier:
         except _Misfit as misfit:
             what = "what is squashed there" if is_hidden(d.name) else str(d.name)
             raise BadInput(f"{d.equation.label}: the shapes of {what} do not fit: {misfit}") from None
+        except BadInput as error:
+            raise BadInput(f"{d.equation.label}: {error}") from None
 
     def unify(self, a: Shape, b: Shape) -> Shape:
         """One shape from two that should be equal."""
@@ -109,10 +112,11 @@ class _Unifier:
         a, b = _root(a), _root(b)
         if a is b or a == b:
             return
-        if isinstance(a, Size):
-            a.bound = b
-        elif isinstance(b, Size):
-            b.bound = a
+        if isinstance(a, Size) or isinstance(b, Size):
+            free, other = (a, b) if isinstance(a, Size) else (b, a)
+            if any(leaf is free for leaf in _leaves(other)):
+                raise _Misfit("a stack is as long as one of its parts")
+            free.bound = other  # type: ignore[union-attr]
         elif isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
             for x, y in zip(a, b, strict=True):
                 self.equal(x, y)
@@ -166,7 +170,9 @@ class _Unifier:
                 return self._stack(term)
             case Part():
                 return self._part(term)
-        raise BadInput(f"{type(term).__name__} has no shape")
+        if isinstance(term, Fn):
+            raise BadInput(f"the function {term.name} stands without an argument")
+        raise BadInput(f"{type(term).__name__} is not read in a forward pass")
 
     def _elementwise(self, terms: tuple[Term, ...]) -> Shape:
         vectors = [t for t in terms if not (isinstance(t, Sym) and t.name in self.reading.parameters)]

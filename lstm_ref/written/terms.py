@@ -17,6 +17,8 @@ class Time:
 
     anchor: str = "t"
     offset: int = 0
+    where: str = field(default="", compare=False)
+    """Where it is written: "_", "^" or "("."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,7 @@ def shifted(term: Term, steps: int) -> Term:
 
     def later(one: Term) -> Term:
         if isinstance(one, Sym) and one.time is not None and one.time.anchor == "t":
-            return Sym(one.name, Time("t", one.time.offset + steps))
+            return Sym(one.name, replace(one.time, offset=one.time.offset + steps))
         return replace(one, of=later(one.of)) if isinstance(one, Adj) else one
 
     return mapped(term, later) if steps else term

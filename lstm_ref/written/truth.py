@@ -10,6 +10,7 @@ derives one step, the outputs and states of that step ("step").
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 from lstm_ref.arithmetic.balls import as_balls, midpoints, precision
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.errors import BadInput
-from lstm_ref.written.evaluate import Misfit, NotThen, World, evaluate
+from lstm_ref.written.evaluate import Meaning, Misfit, NotThen, World, evaluate
 from lstm_ref.written.reading import Reading
 from lstm_ref.written.shapes import Shapes
 from lstm_ref.written.terms import Apply, Name, adjoints, symbols, walk
@@ -56,6 +57,14 @@ class Truth:
         self.floats = replace(
             self.balls, **{name: {k: midpoints(v) for k, v in getattr(self.balls, name).items()} for name in tables}
         )
+
+
+    def under(self, meanings: dict[Name, Meaning], activated: dict[Name, Name]) -> Truth:
+        """The same numbers under another reading of what the page leaves open."""
+        new = copy.copy(self)
+        new.balls = replace(self.balls, meanings=meanings, activated=activated)
+        new.floats = replace(self.floats, meanings=meanings, activated=activated)
+        return new
 
 
 def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, str], seed: int = 0) -> Truth:
