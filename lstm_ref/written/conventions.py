@@ -156,16 +156,9 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
     last = any(t.anchor == "T" for line in reading.lines for t in times_of(line.left))
     if (before or last) and reading.loss is None:
         yield Scope("last", outputs)
-    after = any(t.offset > 0 for line in reading.lines for side in (line.left, line.right) for t in _all_times(side))
-    if before or not after:
+    sums = any(isinstance(t, SumT) for line in reading.lines for _, t in walk(line.right))
+    if not sums and (before or not reading.timed):
         yield step
-
-
-def _all_times(term: object) -> Iterator:
-    for _, one in walk(term):
-        s = one.of if isinstance(one, Adj) else one
-        if isinstance(s, Sym) and s.time is not None:
-            yield s.time
 
 
 def _leaves(reading: Reading) -> tuple[Name, ...]:

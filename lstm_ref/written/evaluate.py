@@ -121,7 +121,7 @@ class _Evaluation:
         if meaning is not None and meaning.kind == "unknown":
             raise CannotRead(f"it reads {term.name}, which no equation of the page defines")
         if meaning is None:
-            raise NotThen(f"{term.name} at step {step}")
+            raise NotThen(f"{term.name}, which no equation defines")
         return self._open(meaning, step)
 
     def _open(self, meaning: Meaning, step: int) -> Any:
@@ -140,9 +140,9 @@ class _Evaluation:
     def _at(self, table: dict[tuple[Name, int], Any], name: Name, step: int) -> Any:
         if (name, step) in table:
             return table[name, step]
-        if step == 0 and (name, 1) in table:  # there is no step 0: nothing flows into it
+        if step < 1 and (name, 1) in table:  # there is no such step: nothing flows into it
             return table[name, 1] * 0
-        raise NotThen(f"the adjoint of {name} at step {step}")
+        raise NotThen(f"the adjoint of {name}, which is not known at every step")
 
     def _adjoint(self, name: Name, step: int) -> Any:
         return self._at(self.world.adjoints, name, step)
@@ -154,7 +154,9 @@ class _Evaluation:
                 raise NotThen(f"{name} is the same at every step")
             return world.parameter_adjoints[name]
         step = self.t if term.of.time is None else step_of(term.of.time, self.t, world.steps)
-        return self._at(world.direct, name, step) if term.part == "step" else self._adjoint(name, step)
+        if term.part == "step":
+            return self._at(world.direct or world.given, name, step)
+        return self._adjoint(name, step)
 
     def jacobian(self, term: Jacobian) -> Any:
         raise CannotRead(f"the Jacobian of {term.of.name} by {term.by.name} is not evaluated")

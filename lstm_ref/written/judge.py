@@ -88,9 +88,10 @@ def sides(line: Line, right: Term, world: World, summed: bool) -> Iterator[tuple
         right = SumT(right)
     for t in steps_of(line, right, world):
         try:
-            yield t, evaluate(line.left, world, t), evaluate(right, world, t)
+            pair = evaluate(line.left, world, t), evaluate(right, world, t)
         except NotThen:
             continue
+        yield t, *pair
 
 
 def holds_in_floats(line: Line, right: Term, truth: Truth, summed: bool) -> bool:

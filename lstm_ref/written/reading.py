@@ -442,9 +442,10 @@ def _use_inline(found: dict[Name, Definition], inline: list[Equation], backward:
     """Definitions inside of sentences, of what the page reads and no display defines."""
     needed = {s.name for e in backward for side in e.sides for s in _all_symbols(side)}
     needed |= {s.name for d in found.values() for s in symbols(d.right)}
+    read = {s.name for d in found.values() for s in symbols(d.right)}
     for e in inline:
         left, right = e.sides[0], e.sides[1]
-        is_term = not isinstance(right, (Num, Sym)) and all(s.name in found or s.time is None for s in symbols(right))
+        is_term = not isinstance(right, (Num, Sym)) and all(s.name in read | set(found) for s in symbols(right))
         if isinstance(left, Sym) and left.name in needed and left.name not in found and is_term:
             if not any(s.name in found for s in symbols(right)):
                 continue

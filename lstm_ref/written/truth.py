@@ -181,7 +181,7 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
 
         moved = (parameters, outside, zeros)
         gradients, values = jax.grad(loss, has_aux=True)(moved, False)
-        direct = jax.grad(loss, has_aux=True)(moved, True)[0] if _reads_direct(reading) else gradients
+        direct = jax.grad(loss, has_aux=True)(moved, True)[0] if _reads_direct(reading) else None
         return values, gradients, direct
 
     return run
@@ -211,12 +211,12 @@ def _fill(
     for (name, step), text in ((key, f"{key[0]}@{key[1]}") for key in world.values):
         if name in differentiable and (step >= 1 or name in reading.states):
             balls.adjoints[name, step] = as_balls(outside[text])
-    flat = iter(zip(zeros, direct[2], strict=True))
-    for step in _steps(scope):
-        for name in reading.values:
-            adjoint, own = next(flat)
-            balls.values[name, step] = as_balls(values[f"{name}@{step}"])
-            balls.adjoints[name, step], balls.direct[name, step] = as_balls(adjoint), as_balls(own)
+    places = [(name, step) for step in _steps(scope) for name in reading.values]
+    for n, (name, step) in enumerate(places):
+        balls.values[name, step] = as_balls(values[f"{name}@{step}"])
+        balls.adjoints[name, step] = as_balls(zeros[n])
+        if direct is not None:
+            balls.direct[name, step] = as_balls(direct[2][n])
     for name in scope.outputs:
         for step in _steps(scope):
             balls.given[name, step] = as_balls(given.get((name, step), 0 * world.values[name, 0]))
