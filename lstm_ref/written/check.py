@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_ref.errors import BadInput
-from lstm_ref.written.conventions import Chosen, choose, givens
+from lstm_ref.written.chains import without_jacobians
+from lstm_ref.written.conventions import Chosen, choose
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.edits import Editor
 from lstm_ref.written.evaluate import CannotRead
@@ -20,7 +21,8 @@ from lstm_ref.written.reading import NOW, Line, Reading, is_hidden, read
 from lstm_ref.written.report import LineReport, Missing, PageReport
 from lstm_ref.written.shapes import Shapes, infer
 from lstm_ref.written.templates import sets_of, without_suffix
-from lstm_ref.written.terms import Adj, Name, SumT, Sym, Term, added
+from lstm_ref.written.terms import Add, Adj, Jacobian, Name, SumT, Sym, Term, added, walk
+from lstm_ref.written.truth import Scope, blank_world
 
 
 def check_file(path: Path, seed: int = 0) -> PageReport:
@@ -58,7 +60,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     Example:
         >>> page = r'''
         ... $$h_t = \\tanh(W x_t + U h_{t-1})$$
-        ... $$\\frac{\\partial L}{\\partial U} = \\sum_t (1 - h_t^2) \\odot \\frac{\\partial L}{\\partial h_t} h_t^\\top$$
+        ... $$\\nabla_U L = \\sum_t ((1 - h_t^2) \\odot \\nabla_{h_t} L) h_t^\\top$$
         ... '''
         >>> report = check_text(page)
         >>> report.verdict, report.lines[0].finding
@@ -70,9 +72,12 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     try:
         reading = read(equations, step)
     except BadInput as error:
-        raise BadInput(f"{error}; {unread[0].finding}") if unread else error from None
+        if not unread:
+            raise
+        raise BadInput(f"{unread[0].finding}" if not equations else f"{error}; {unread[0].finding}") from None
     sums_batch = bool(re.search(r"\\sum(?:\\limits)?_\{?[Bb]\}?(?![A-Za-z])", text))
     shapes = infer(reading, batch=2 if sums_batch else 1)
+    _follow_chains(reading, shapes)
     chosen = choose(reading, shapes, seed)
     checker = _Checker(_formulas(equations), reading, shapes, chosen, step)
     lines = _as_far_as_read([*map(checker.line, reading.lines)], unread) + unread
@@ -105,6 +110,13 @@ def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list
                 source = " ".join(piece.source.split())
                 unread.append(LineReport(line, piece.tag, source, "unchecked", None, str(error)))
     return found, unread
+
+
+def _follow_chains(reading: Reading, shapes: Shapes) -> None:
+    """Replaces Jacobians on the right sides."""
+    if any(isinstance(t, Jacobian) for line in reading.lines for _, t in walk(line.right)):
+        deriver = Deriver(reading, blank_world(reading, shapes), Scope("step", ()), set(), {})
+        reading.lines = [replace(x, right=without_jacobians(x.right, deriver)) for x in reading.lines]
 
 
 _ADJOINT = re.compile(r"\\bar|\\overline|\\partial|\\nabla|\\delta|\\Delta|\\(?:var)?epsilon|d[A-Za-z]_")
@@ -161,8 +173,8 @@ class _Checker:
         )
         if found.verdict != "wrong":
             return report
-        if found.step is not None and found.of_steps[1] > 1:
-            wrong, seen = found.of_steps
+        wrong, seen = found.of_steps
+        if wrong < seen:
             report = replace(report, steps=f"wrong at {wrong} of {seen} steps, first at t = {found.step}")
         sentence, corrected = self.diagnosis(line, summed)
         return replace(report, finding=sentence or found.reason or None, corrected=corrected)
@@ -179,14 +191,40 @@ class _Checker:
         if derived is not None and summed:
             derived = [t.arg if isinstance(t, SumT) else t for t in derived]
         for edit in self.editor.edits(line.right, derived):
-            if holds_in_floats(line, edit.right, self.chosen.truth, summed):
-                if judged(line, edit.right, self.chosen.truth, summed).verdict == "right":
-                    return edit.sentence, self._equation(line.left, edit.right)
-        if derived:
-            right = added(derived)
-            if holds_in_floats(line, right, self.chosen.truth, summed):
-                return None, self._equation(line.left, right)
+            if not holds_in_floats(line, edit.right, self.chosen.truth, summed):
+                continue
+            if judged(line, edit.right, self.chosen.truth, summed).verdict == "right":
+                return edit.sentence, self._equation(line.left, edit.right)
+        if derived and holds_in_floats(line, added(derived), self.chosen.truth, summed):
+            sentences, right = self._term_by_term(line, derived, summed)
+            return sentences, self._equation(line.left, right)
         return None, None
+
+    def _term_by_term(self, line: Line, derived: list[Term], summed: bool) -> tuple[str | None, Term]:
+        """Several slips in one line: what is wrong with each of its terms, and the right side without them."""
+        claimed = list(line.right.terms) if isinstance(line.right, Add) else [line.right]
+        missing, kept, sentences = list(derived), [], []
+        equal = lambda a, b: holds_in_floats(Line(line.equation, b, a), a, self.chosen.truth, summed)  # noqa: E731
+        unmatched = []
+        for term in claimed:
+            same = next((d for d in missing if equal(term, d)), None)
+            if same is None:
+                unmatched.append(term)
+            else:
+                missing.remove(same)
+                kept.append(term)
+        for term in unmatched:
+            for edit in self.editor.edits(term, None):
+                if (same := next((d for d in missing if equal(edit.right, d)), None)) is not None:
+                    sentences.append(edit.sentence)
+                    missing.remove(same)
+                    kept.append(edit.right)
+                    break
+            else:
+                sentences.append(f"the term {self.editor.show(term)} is too many")
+        sentences += [f"the term {self.editor.show(d)} is missing" for d in missing]
+        named = len(sentences) <= len(claimed)
+        return ("; ".join(sentences) if named else None), added([*kept, *missing])
 
     def _derived(self, line: Line) -> list[Term] | None:
         target = self._target(line)
@@ -225,16 +263,16 @@ class _Checker:
         elif self.chosen.truth.scope.kind == "last":
             found.append(f"the loss reads {outputs} of the last step alone")
         if self.chosen.truth.scope.kind == "step":
-            found.append(f"one step is derived, given what arrives at {outputs}; adjoints at t-1 are what it hands back")
+            found.append(f"one step is derived, given what arrives at {outputs}; adjoints at t-1 are its results")
         for name, meaning in self.chosen.meanings.items():
             found.append(f"{self._sign(name)} is {self._meaning(meaning)}")
         if self.chosen.truth.balls.activated:
             found.append("a slope φ'(v) of an activated value v is the slope at what was activated")
         for name in self.reading.functions:
             found.append(f"{name} is some function; {self.chosen.truth.balls.functions[name]} stands for it")
-        if self.chosen.summed and any(is_contribution(line) for line in self.reading.lines):
-            if self.chosen.truth.scope.kind != "step":
-                found.append("a parameter's line is what one step contributes, to be summed over the steps")
+        contributes = self.chosen.summed and any(is_contribution(line) for line in self.reading.lines)
+        if contributes and self.chosen.truth.scope.kind != "step":
+            found.append("a parameter's line is what one step contributes, to be summed over the steps")
         return found
 
     def _sign(self, name: Name) -> str:

@@ -1,8 +1,8 @@
 """What a page leaves open, found by trying: the meaning under which the most of its lines are right.
 
-Open are: whether δ_o is the adjoint of o or of what it is the sigmoid of; which value a bare δ_t belongs to; whether the
-loss reads every step or the last one, or the page derives a single step; which function f( ) is. One reading is chosen
-for the whole page and said in its report.
+Open are: whether δ_o is the adjoint of o or of what it is the sigmoid of; which value a bare δ_t belongs to; whether
+the loss reads every step or the last one, or the page derives a single step; which function f( ) is. One reading is
+chosen for the whole page and said in its report.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
     """Where φ' is the slope: at its argument; or, if the page writes φ' of activated values alone, at what was
     activated."""
     yield {}
-    arguments = [
-        t.arg for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order
-    ]
+    arguments = [t.arg for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order]
     inner = {t.name: reading.preactivation(t.name) for t in arguments if isinstance(t, Sym)}
     if arguments and len(inner) == len(set(map(str, arguments))) and all(inner.values()):
         yield {value: pre for value, pre in inner.items() if pre is not None}
@@ -114,8 +112,8 @@ _DELTAS = (r"\Delta", r"\delta", r"\epsilon", r"\varepsilon", r"\xi", "e")
 
 
 def _may_be_given(name: Name) -> bool:
-    """Whether a symbol without any definition may be what arrives from outside: a bare Δ, or an adjoint whose label says
-    so. An adjoint with another label, as `kept`, is a part of something, of which the page does not say which."""
+    """Whether a symbol without any definition may be what arrives from outside: a bare Δ, or an adjoint whose label
+    says so. An adjoint with another label, as `kept`, is a part of something, of which the page does not say which."""
     if name.accent or " " in name.letter:
         return bool(_ARRIVALS.fullmatch(_plain_text(name.above or name.below)))
     return name.letter in _DELTAS
@@ -123,8 +121,10 @@ def _may_be_given(name: Name) -> bool:
 
 def _value_of(line: Line, reading: Reading) -> Name | None:
     """The value whose adjoint a line gives, as far as its left side shows."""
-    if line.target is None or line.target.name in reading.known:
-        return line.target and line.target.name
+    if line.target is None:
+        return None
+    if line.target.name in reading.known:
+        return line.target.name
     return next((n for n in (*_by_label(line.target.name, reading), *_leaves(reading)) if n in reading.values), None)
 
 
@@ -152,8 +152,9 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
     if any(n in reading.states and "next" in (name.above + name.below) for name, n in givens(reading).items()):
         yield step
     yield Scope("time", outputs)
-    before = any(isinstance(line.left, Adj) and any(t.offset < 0 for t in times_of(line.left)) for line in reading.lines)
-    last = any(t.anchor == "T" for line in reading.lines for t in times_of(line.left))
+    lefts = [line.left for line in reading.lines]
+    before = any(t.offset < 0 for left in lefts if isinstance(left, Adj) for t in times_of(left))
+    last = any(t.anchor == "T" for left in lefts for t in times_of(left))
     if (before or last) and reading.loss is None:
         yield Scope("last", outputs)
     sums = any(isinstance(t, SumT) for line in reading.lines for _, t in walk(line.right))

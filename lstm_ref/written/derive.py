@@ -70,6 +70,42 @@ class Deriver:
         found = self._of_value(target.name, 0)
         return None if found is None else [shifted(t, offset) for t in found]
 
+    def through(self, of: Sym, by: Sym, sign: Term) -> Term | None:
+        """What reaches `by` of a cotangent of `of`: by the equation of `of` alone if it reads `by`, else by all ways
+        within the step. None where a rule is missing, or no way leads there.
+
+        Args:
+            of: A value, at its time.
+            by: What it depends on.
+            sign: The cotangent.
+        """
+        now = of.time.offset if of.time is not None else 0
+        apart = by.time.offset - now if by.time is not None else 0
+        terms = self._ways(of.name, by.name, apart, shifted(sign, -now), 0)
+        return None if not terms else shifted(added(terms), now)
+
+    def _ways(self, of: Name, by: Name, apart: int, sign: Term, depth: int) -> list[Term] | None:
+        if of not in self.reading.values or depth > _DEEPEST:
+            return []
+        right = self.reading.values[of].right
+        places = [(path, s) for path, s in walk(right) if isinstance(s, Sym)]
+        is_it = lambda s: s.name == by and (s.time is None or s.time.offset == apart)  # noqa: E731
+        direct = [path for path, s in places if is_it(s)]
+        found: list[Term] = []
+        for path in direct:
+            brought = self._back(right, path, sign, of)
+            if brought is None:
+                return None
+            found.append(brought)
+        for path, s in [] if direct else places:
+            if s.name in self.reading.values and (s.time is None or s.time.offset == 0):
+                brought = self._back(right, path, sign, of)
+                more = None if brought is None else self._ways(s.name, by, apart, brought, depth + 1)
+                if more is None:
+                    return None
+                found += more
+        return found
+
     def _of_value(self, name: Name, depth: int) -> list[Term] | None:
         if depth > _DEEPEST:
             return None

@@ -1,4 +1,4 @@
-"""What is wrong with a line: edits of its right side, the likely ones first. The one that makes it right names the slip."""
+"""What is wrong with a line: edits of its right side, likely ones first. The one that makes it right names the slip."""
 
 from __future__ import annotations
 
@@ -86,8 +86,9 @@ class Editor:
                 for k, one in enumerate(term.terms):
                     rest = added([*term.terms[:k], *term.terms[k + 1 :]])
                     yield Edit(replaced(right, path, rest), f"the term {self.show(one)} is too many")
+        nothing = right == Num(0.0)
         for one in derived:
-            yield Edit(added([right, one]), f"the term {self.show(one)} is missing")
+            yield Edit(one if nothing else added([right, one]), f"the term {self.show(one)} is missing")
             inner = one.arg if isinstance(one, SumT) else one
             if isinstance(right, SumT):
                 yield Edit(replace(right, arg=added([right.arg, inner])), f"the term {self.show(inner)} is missing")
@@ -118,29 +119,29 @@ class Editor:
             if isinstance(term, Dot) and len(term.factors) == 2:
                 a, b = term.factors
                 yield Edit(replaced(right, path, Dot((b, a))), "the factors stand in the wrong order")
-                new = Dot((_transposed(b), _transposed(a)))
-                yield Edit(replaced(right, path, new), f"{self.show(term)} should be transposed")
+                turned = Dot((_transposed(b), _transposed(a)))
+                yield Edit(replaced(right, path, turned), f"{self.show(term)} should be transposed")
             if isinstance(term, Outer):
-                new = Outer(term.right, term.left)
-                yield Edit(replaced(right, path, new), "the factors of the outer product stand in the wrong order")
+                swapped = Outer(term.right, term.left)
+                yield Edit(replaced(right, path, swapped), "the factors of the outer product stand in the wrong order")
 
     def _times(self, right: Term) -> Iterator[Edit]:
         for path, term in walk(right):
+            if isinstance(term, Adj) and term.part not in ("", "step"):
+                new = replace(term, part="step")
+                yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
             if isinstance(term, (Sym, Adj)):
                 time = term.time if isinstance(term, Sym) else term.of.time
                 if time is None or time.anchor != "t":
                     continue
                 for step in (-1, 1, -2, 2):
                     new = shifted(term, step)
-                    yield Edit(
-                        replaced(right, path, new), f"{self.show(term)} stands where {self.show(new)} belongs"
-                    )
+                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
         for path, term in walk(right):
             if isinstance(term, (Had, Dot, Outer, Add)):
                 for step in (-1, 1):
                     new = shifted(term, step)
-                    sentence = f"{self.show(term)} is a step {'late' if step < 0 else 'early'}: {self.show(new)} belongs there"
-                    yield Edit(replaced(right, path, new), sentence)
+                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
 
     def _products(self, right: Term) -> Iterator[Edit]:
         for path, term in walk(right):
@@ -176,19 +177,15 @@ class Editor:
                     for order in (0, 1):
                         fn = Fn(name, order)
                         if fn != term.fn:
-                            new = Apply(fn, term.arg)
-                            yield Edit(
-                                replaced(right, path, new), f"{self.show(term)} stands where {self.show(new)} belongs"
-                            )
-                yield Edit(
-                    replaced(right, path, term.arg), f"{self.show(term)} stands where {self.show(term.arg)} belongs"
-                )
+                            new: Term = Apply(fn, term.arg)
+                            yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+                yield Edit(replaced(right, path, term.arg), _belongs(self.show, term, term.arg))
             elif isinstance(term, (Sym, Pow)):
                 base = term.base if isinstance(term, Pow) else term
                 for name in names:
                     inside = Apply(Fn(name), base)
                     new = replace(term, base=inside) if isinstance(term, Pow) else inside
-                    yield Edit(replaced(right, path, new), f"{self.show(term)} stands where {self.show(new)} belongs")
+                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
             if isinstance(term, Had):
                 yield from self._slopes(right, path, term)
             if (square := _one_minus_square(term)) is not None:
@@ -215,21 +212,18 @@ class Editor:
 
     def _symbols(self, right: Term) -> Iterator[Edit]:
         for path, term in walk(right):
-            if isinstance(term, Sym) and term.name in self.sizes:
-                for name in self._alike(term.name):
-                    new = Sym(name, term.time)
-                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
-                yield Edit(replaced(right, path, _one_less(term)), _belongs(self.show, term, _one_less(term)))
-            elif isinstance(term, Adj) and term.of.name in self.sizes:
-                for name in self._alike(term.of.name):
-                    new = replace(term, of=Sym(name, term.of.time))
-                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
-            elif isinstance(term, Sym) and (meaning := self.meanings.get(term.name)) is not None:
-                if meaning.of is None:
-                    continue
-                for name in self._alike(meaning.of):
-                    new = Adj(Sym(name, term.time or NOW), "?")
-                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+            for new in self._others(term):
+                yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+
+    def _others(self, term: Term) -> Iterator[Term]:
+        """What may have been meant by a symbol: another quantity of its shape, 1 minus it, another's adjoint."""
+        if isinstance(term, Sym) and term.name in self.sizes:
+            yield from (Sym(name, term.time) for name in self._alike(term.name))
+            yield _one_less(term)
+        elif isinstance(term, Adj) and term.of.name in self.sizes:
+            yield from (replace(term, of=Sym(name, term.of.time)) for name in self._alike(term.of.name))
+        elif isinstance(term, Sym) and (meaning := self.meanings.get(term.name)) is not None and meaning.of is not None:
+            yield from (Adj(Sym(name, term.time or NOW), "?") for name in self._alike(meaning.of))
 
     def _alike(self, name: Name) -> list[Name]:
         """Other quantities of the same kind and shape."""
@@ -294,7 +288,8 @@ def _transposed(term: Term) -> Term:
 
 
 def _below_transpose(root: Term, path: tuple[Any, ...]) -> bool:
-    return bool(path) and path[-1] == ("arg",) and any(p == path[:-1] and isinstance(t, Transpose) for p, t in walk(root))
+    above = next((t for p, t in walk(root) if p == path[:-1]), None)
+    return bool(path) and path[-1] == ("arg",) and isinstance(above, Transpose)
 
 
 def _one_less(term: Term) -> Term:

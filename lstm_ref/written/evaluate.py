@@ -1,7 +1,7 @@
 """A term's value at one step, in any arithmetic: floats, balls, or JAX's tracers.
 
 All arrays have two axes. Standing side by side means a matrix product where the inner sizes agree, else an elementwise
-product where the shapes do; ⊙ asks for equal shapes. What fits neither is a `Misfit`: the written product does not exist.
+product where the shapes do; ⊙ asks for equal shapes. What fits neither is a `Misfit`: there is no such product.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class CannotRead(Exception):
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an open symbol stands for: the adjoint of `of`; what arrives at `of` from outside ("given"); what its own line
-    says ("auxiliary"); or nothing that the page defines ("unknown")."""
+    """What an open symbol stands for: the adjoint of `of`; what arrives at `of` from outside ("given"); what its own
+    line says ("auxiliary"); or nothing that the page defines ("unknown")."""
 
     kind: str
     of: Name | None = None
@@ -134,7 +134,7 @@ class _Evaluation:
         assert meaning.line is not None
         left = meaning.line.left
         offset = left.time.offset if isinstance(left, Sym) and left.time is not None and left.time.anchor == "t" else 0
-        bare = replace(self.world, meanings={**self.world.meanings, left.name: None})  # never in a circle
+        bare = replace(self.world, meanings={k: v for k, v in self.world.meanings.items() if k != left.name})
         return evaluate(meaning.line.right, bare, step - offset)
 
     def _at(self, table: dict[tuple[Name, int], Any], name: Name, step: int) -> Any:
@@ -156,7 +156,15 @@ class _Evaluation:
         step = self.t if term.of.time is None else step_of(term.of.time, self.t, world.steps)
         if term.part == "step":
             return self._at(world.direct or world.given, name, step)
+        if term.part:
+            return self._of_other_step(term, step)
         return self._adjoint(name, step)
+
+    def _of_other_step(self, term: Adj, step: int) -> Any:
+        """What an earlier step's loss contributes: nothing."""
+        if int(term.part.removeprefix("step")) > 0:
+            raise CannotRead("what a later step's loss contributes is not evaluated")
+        return 0 * self._adjoint(term.of.name, step)
 
     def jacobian(self, term: Jacobian) -> Any:
         raise CannotRead(f"the Jacobian of {term.of.name} by {term.by.name} is not evaluated")
@@ -190,7 +198,15 @@ class _Evaluation:
         return self._elementwise(map(self.value, term.terms), lambda a, b: a + b, "+")
 
     def hadamard(self, term: Had) -> Any:
-        return self._elementwise(map(self.value, term.factors), lambda a, b: a * b, "⊙")
+        times = lambda factors: self._elementwise(map(self.value, factors), lambda a, b: a * b, "⊙")  # noqa: E731
+        try:
+            return times(term.factors)
+        except Misfit:
+            *before, last = term.factors
+            if not isinstance(last, Dot):
+                raise
+            # δ ⊙ i ⊙ (1 - i) xᵀ, where the author takes ⊙ before the product
+            return self._from_left([times([*before, last.factors[0]]), *map(self.value, last.factors[1:])])
 
     def quotient(self, term: Div) -> Any:
         return self._elementwise(map(self.value, (term.over, term.under)), lambda a, b: a / b, "/")
@@ -305,7 +321,7 @@ def _product(a: Any, b: Any) -> Any:
         return a @ b
     if a.shape == b.shape:
         return a * b
-    if 1 == a.size or 1 == b.size:
+    if a.size == 1 or b.size == 1:
         return a * b
     raise Misfit(f"{_size(a)} times {_size(b)}")
 

@@ -1,4 +1,4 @@
-"""Whether one line of a backward pass is right: both of its sides, evaluated on true values and true adjoints, are equal.
+"""Whether a line of a backward pass is right: whether its sides, on true values and true adjoints, are equal.
 
 Since a line reads true adjoints whatever the lines above claim, no line inherits another's mistake.
 """
@@ -162,7 +162,8 @@ def _compared(left: Any, right: Any) -> tuple[bool, float]:
     """Whether two arrays of balls agree, and to how many digits of the larger one's magnitude."""
     left, right = as_balls(left), as_balls(right)
     if left.shape != right.shape and left.size != 1 and right.size != 1:
-        raise Misfit(f"the left side is {'×'.join(map(str, left.shape))}, the right side {'×'.join(map(str, right.shape))}")
+        shapes = ["×".join(map(str, side.shape)) for side in (left, right)]
+        raise Misfit(f"the left side is {shapes[0]}, the right side {shapes[1]}")
     difference = as_balls(left - right)
     size = float(np.max(np.maximum(np.max(magnitudes(left)), np.max(magnitudes(right)))))
     if size == 0:

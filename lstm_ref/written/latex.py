@@ -201,7 +201,7 @@ class _Writer:
             return self.named(self.style.symbols[name], time)
         mark = term.mark if term.mark != "?" else self.style.mark
         of = self.symbol(term.of)
-        if term.part == "step" and mark not in ("frac", "step"):
+        if term.part and mark not in ("frac", "step"):
             mark = "step"
         if mark == "bar" and not is_hidden(name):
             return self.named(replace(name, accent=r"\bar" + name.accent), time)
@@ -210,7 +210,9 @@ class _Writer:
         if mark == "ordered":
             return rf"\frac{{\partial^+ L}}{{\partial {of}}}"
         if mark == "step":
-            return rf"\frac{{\partial L_{self.style.step}}}{{\partial {of}}}"
+            apart = int(term.part.removeprefix("step") or 0) + (time.offset if time is not None else 0)
+            loss = self.moment(Time("t", apart))
+            return rf"\frac{{\partial L{_script('_', loss)}}}{{\partial {of}}}"
         if mark in ("frac", "bar"):
             return rf"\frac{{\partial L}}{{\partial {of}}}"
         return f"{mark} {of}"

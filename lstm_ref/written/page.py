@@ -70,7 +70,7 @@ def pieces(text: str, is_tex: bool) -> list[Piece]:
         their own. A row that begins with an operator continues the row before.
     """
     seen = (_VERBATIM if is_tex else _CODE).sub(_blank, text)
-    found = []
+    found: list[Piece] = []
     for match in _DISPLAY.finditer(seen):
         group = next(k for k in ("dollars", "environment", "brackets", "fence") if match[k] is not None)
         found += _equations(seen, match.start(group), match.end(group), inline=False)
@@ -106,9 +106,11 @@ _CUT = re.compile(r"\\\\(\[[^\]]*\])?|\\q?quad(?![A-Za-z])|[;,]")
 
 
 def _cuts(body: str) -> tuple[str, list[tuple[int, int]]]:
-    r"""The body with `&` and `\\` blanked where no matrix needs them, and where its equations begin and end: at `\\`,
-    `\quad`, an `&` after a complete equation, comma and semicolon outside of brackets. A part that begins with an operator, or has no relation of its
-    own, belongs to the part before."""
+    r"""The body without the `&` and `\\` that no matrix needs, and where its equations begin and end.
+
+    They end at `\\`, at `\quad`, at an `&` after a complete equation, and at a comma or semicolon outside of brackets.
+    A part that begins with an operator, or has no relation of its own, belongs to the part before.
+    """
     shown, parts, depth, matrix, at, k = list(body), [], 0, 0, 0, 0
     while k < len(body):
         if nested := _NESTED.match(body, k):
@@ -142,4 +144,9 @@ def _cuts(body: str) -> tuple[str, list[tuple[int, int]]]:
 
 def _own(text: str) -> bool:
     """Whether this part is an equation of its own, not the rest of the one before."""
-    return "=" in text and not re.match(r"[=+\-*]|\\(?:odot|circ|cdot|times|otimes|equiv)(?![A-Za-z])", text)
+    is_set = re.fullmatch(r"\(\s*\\?[A-Za-z]+\s*=[^()]*,[^()]*\)", text)  # (k = i, f, o), of the equation before
+    return (
+        "=" in text
+        and not is_set
+        and not re.match(r"[=+\-*]|\\(?:odot|circ|cdot|times|otimes|equiv)(?![A-Za-z])", text)
+    )

@@ -214,7 +214,7 @@ class _Script:
     raw_below: str = ""
 
 
-_TRANSPOSE = r"(?:\\top|\\intercal|\\prime|T|\\mathsf\{T\}|\\mathrm\{T\}|\\mathsf T|\\mathrm T|\\text\{T\}|\\mathbf\{T\})"
+_TRANSPOSE = r"(?:\\top|\\intercal|\\prime|T|\\(?:mathsf|mathrm|text|mathbf)(?:\{T\}| T))"
 
 
 def plain(text: str) -> str:
@@ -485,6 +485,9 @@ class _Reader(lark.Transformer):
         return [c for c in children if not isinstance(c, lark.Token)]
 
 
+_LITTLE_D = Sym(Name("d"))
+
+
 def _bare_group(term: Term) -> Term:
     while isinstance(term, Group):
         term = term.arg
@@ -507,11 +510,8 @@ def _derivative(term: Term) -> _D | None:
     if isinstance(term, _D):
         inside = _bare_group(term.of)
         return _D(inside, term.ordered) if isinstance(inside, Sym) else None
-    if isinstance(term, Dot) and len(term.factors) == 2 and isinstance(term.factors[1], Sym):
-        first = term.factors[0]
-        if isinstance(first, Sym) and first.name.letter == "d" and first == Sym(Name("d")):
-            return _D(term.factors[1], False)
-    return None
+    is_it = isinstance(term, Dot) and len(term.factors) == 2 and term.factors[0] == _LITTLE_D
+    return _D(term.factors[1], False) if is_it and isinstance(term.factors[1], Sym) else None
 
 
 def _product(items: list[Any], step: str) -> Term:
@@ -522,7 +522,13 @@ def _product(items: list[Any], step: str) -> Term:
         item = items[k]
         after = items[k + 1] if k + 1 < len(items) else None
         k += 1
-        if isinstance(item, tuple) and item[0] == "/":
+        if isinstance(item, tuple) and isinstance(item[1], _Partial) and found and after is not None:
+            found.append(_quotient(found.pop(), _D(after, item[1].ordered)))
+            k += 1
+        elif isinstance(item, tuple) and item[1] == _LITTLE_D and found[-2:-1] == [_LITTLE_D] and after is not None:
+            found[-2:] = [_quotient(_D(found[-1], False), _D(after, False))]
+            k += 1
+        elif isinstance(item, tuple) and item[0] == "/":
             found.append(_quotient(found.pop(), item[1]) if found else item[1])
         elif isinstance(item, _Partial):
             if after is None or isinstance(after, tuple):

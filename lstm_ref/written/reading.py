@@ -2,9 +2,9 @@ r"""What the equations of a page are: the forward pass, its quantities, and the 
 
 A letter's role is seen from how it is used. A symbol that an equation without adjoints defines is a value; one that is
 read and never defined is an input where it has a time, else a parameter; a value read at t − 1 is a state. What is
-written with ∂, ∇, δ, d or a bar is an adjoint. A bar is part of a name where the page defines barred symbols from unbarred ones
-(Greff's pre-activations), and an adjoint elsewhere. A symbol of the backward pass that is none of these (a bare δ_t, a
-δ_o) is *open*: `conventions` finds what it stands for.
+written with ∂, ∇, δ, d or a bar is an adjoint. A bar is part of a name where the page defines barred symbols from
+unbarred ones (Greff's pre-activations), and an adjoint elsewhere. A symbol of the backward pass that is none of these
+(a bare δ_t, a δ_o) is *open*: `conventions` finds what it stands for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from lstm_ref.errors import BadInput
-from lstm_ref.written.page import Piece
 from lstm_ref.written.parser import Equation, script_symbol
 from lstm_ref.written.terms import (
     Add,
@@ -32,7 +31,6 @@ from lstm_ref.written.terms import (
     Part,
     Prime,
     Stack,
-    SumB,
     SumT,
     Sym,
     Term,
@@ -134,12 +132,13 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     reading.functions = sorted(functions, key=str)
     equations = [_resolved(e, functions) for e in equations]
     equations = _with_adjoints(equations, step)
-    forward, backward = [], []
+    forward: list[Equation] = []
+    backward: list[Equation] = []
     for e in equations:
         (backward if _is_backward(e) else forward).append(e)
     if not any(not e.piece.inline for e in forward):
         what = "no equation" if not displayed else "no forward pass"
-        raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}} + b)$$")
+        raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}})$$")
     _read_forward(reading, forward, backward)
     _read_backward(reading, [e for e in backward if not e.piece.inline], [e for e in backward if e.piece.inline])
     return reading
@@ -256,7 +255,7 @@ def _with_adjoints(equations: list[Equation], step: str) -> list[Equation]:
         if ordered:
             return Adj(term.by, "ordered" if term.ordered else "frac", "" if term.ordered else "step")
         own = whole and term.of.time is not None and term.of.time.anchor == "t"
-        return Adj(term.by, "step" if own else "frac", "step" if own else "")
+        return Adj(term.by, "step" if own else "frac", _step_part(term) if own else "")
 
     equations = _each(equations, derivative)
     if _bars_are_adjoints(equations):
@@ -273,6 +272,13 @@ def _with_adjoints(equations: list[Equation], step: str) -> list[Equation]:
         return term
 
     return _each(equations, named)
+
+
+def _step_part(term: Jacobian) -> str:
+    """ "step" for ∂L_t/∂h_t; "step-1" where the loss is of another step than the quantity."""
+    assert term.of.time is not None
+    apart = term.of.time.offset - (term.by.time.offset if term.by.time is not None else 0)
+    return "step" + (f"{apart:+d}" if apart else "")
 
 
 def _loss_names(equations: list[Equation]) -> set[Name]:
@@ -362,7 +368,8 @@ def _read_forward(reading: Reading, forward: list[Equation], backward: list[Equa
                 stacks.append((left.name, right, e))
             elif left.name in found:
                 if not _same(found[left.name].right, right):
-                    raise BadInput(f"{e.label}: {left.name} is defined a second time; line {found[left.name].equation.line} defines it too")
+                    first = found[left.name].equation.line
+                    raise BadInput(f"{e.label}: {left.name} is defined a second time; line {first} defines it too")
             elif names is not None and not {n.name for n in names} & defined_later and left.name in defined_twice:
                 stacks.append((left.name, right, e))
             else:
@@ -501,7 +508,7 @@ def _sort(reading: Reading, found: dict[Name, Definition]) -> None:
         if not ready:
             names = ", ".join(str(n) for n in left if not is_hidden(n))
             line = min(d.equation.line for d in left.values())
-            raise BadInput(f"line {line}: {names} depend on each other within one step; expected a time t-1 on one of them")
+            raise BadInput(f"line {line}: {names} depend on each other in one step; expected a t-1 on one of them")
         for name in ready:
             reading.values[name] = left.pop(name)
 
@@ -512,8 +519,9 @@ def _rows_are_vectors(reading: Reading) -> bool:
         for _, term in walk(d.right):
             if isinstance(term, Dot):
                 for a, b in zip(term.factors, term.factors[1:], strict=False):
-                    votes += _is_parameter(b, reading) and not _is_parameter(a, reading) and not isinstance(a, (Num, Transpose))
-                    votes -= _is_parameter(a, reading) and not _is_parameter(b, reading) and not isinstance(b, Num)
+                    left, right = _is_parameter(a, reading), _is_parameter(b, reading)
+                    votes += right and not left and not isinstance(a, (Num, Transpose))
+                    votes -= left and not right and not isinstance(b, Num)
     return votes > 0
 
 
@@ -554,7 +562,7 @@ def _read_backward(reading: Reading, shown: list[Equation], inline: list[Equatio
             return replace(term, of=with_now(term.of))
         if isinstance(term, Sym) and term.name not in reading.known and "\\" in term.name.below:
             bare = replace(term.name, below=re.sub(r"\\(bar|tilde|hat)\s*", "", term.name.below))
-            term = Sym(bare, term.time) if bare in reading.parameters else term  # W of a gate is labelled with its letter
+            term = Sym(bare, term.time) if bare in reading.parameters else term  # W_z, labelled with z̄
         return Sym(term.name, NOW) if isinstance(term, Sym) and term.time is None and term.name in timed else term
 
     shown = [replace(e, sides=tuple(mapped(s, with_now) for s in e.sides)) for e in shown]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -58,5 +59,10 @@ class PageReport:
         return {"right": 0, "wrong": 1, "undecided": 2}[self.verdict]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"schema": SCHEMA, "verdict": self.verdict, **asdict(self)}
+        """For JSON. Digits of sides that are equal to the last bit are None, as JSON has no infinity."""
+        lines = [asdict(line) | {"digits": _finite(line.digits)} for line in self.lines]
+        return {"schema": SCHEMA, "verdict": self.verdict, **asdict(self), "lines": lines}
+
+
+def _finite(digits: float | None) -> float | None:
+    return digits if digits is not None and math.isfinite(digits) else None

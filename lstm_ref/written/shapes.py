@@ -113,15 +113,18 @@ class _Unifier:
         if a is b or a == b:
             return
         if isinstance(a, Size) or isinstance(b, Size):
-            free, other = (a, b) if isinstance(a, Size) else (b, a)
-            if any(leaf is free for leaf in _leaves(other)):
-                raise _Misfit("a stack is as long as one of its parts")
-            free.bound = other  # type: ignore[union-attr]
+            self._bind(*((a, b) if isinstance(a, Size) else (b, a)))
         elif isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
             for x, y in zip(a, b, strict=True):
                 self.equal(x, y)
         else:
             raise _Misfit(f"one size is {_words(a)}, the other {_words(b)}")
+
+    def _bind(self, free: object, other: object) -> None:
+        assert isinstance(free, Size)
+        if any(leaf is free for leaf in _leaves(other)):
+            raise _Misfit("a stack is as long as one of its parts")
+        free.bound = other
 
     def shape(self, term: Term) -> Shape:
         """The shape of a term, whose parts are unified on the way."""
@@ -194,9 +197,9 @@ class _Unifier:
             return b if a is None else a
         outer = 1 if not self.reading.rows else "B"
         axis = 0 if self.reading.rows else 1
-        if _root(a[axis]) == outer and _root(b[axis]) == outer and isinstance(_root(a[1 - axis]), Size):
-            if isinstance(_root(b[1 - axis]), Size):
-                return self.unify(a, b)  # two vectors side by side
+        are_vectors = _root(a[axis]) == outer and _root(b[axis]) == outer
+        if are_vectors and all(isinstance(_root(s[1 - axis]), Size) for s in (a, b)):
+            return self.unify(a, b)  # two vectors side by side
         self.equal(a[1], b[0])
         return a[0], b[1]
 
@@ -231,6 +234,12 @@ class _Unifier:
         """Numbers and letters for all sizes: different ones for sizes that nothing makes equal."""
         reading, along = self.reading, 1 if self.reading.rows else 0
         order = [*reading.states, *reading.inputs, *reading.values, *reading.targets, *reading.parameters]
+        for name in (*reading.states, *reading.inputs):
+            if _root(self.of[name][along]) == 1:
+                line = next(
+                    d.equation.label for d in reading.values.values() if name in {s.name for s in symbols(d.right)}
+                )
+                raise BadInput(f"{line}: the shapes of the equations fit each other only if {name} is a single number")
         numbers: dict[int, int] = {}
         letters: dict[int, str] = {}
         free_letters, free_numbers = iter("HDKMNPQRSUVWXYZ"), iter((3, 2, 4, 5, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16))
@@ -290,5 +299,3 @@ def _letter(size: object, letters: dict[int, str]) -> str:
 
 def _words(size: object) -> str:
     return "that of a stack" if isinstance(size, tuple) else "the batch's" if size == "B" else str(size)
-
-

@@ -15,7 +15,8 @@ from lstm_ref.written.terms import Adj, Jacobian, Name, Sym, Term, mapped
 _OPEN, _CLOSE = r"\\(?:l?brace|\{)", r"\\(?:r?brace|\})"
 _MEMBERS = re.compile(rf"(\\?[A-Za-z]+)\s*\\in\s*{_OPEN}(.*?){_CLOSE}", re.S)
 _SUFFIX = re.compile(r"\(\s*(\\?[A-Za-z]+)\s*=\s*([^()=]+,[^()=]+)\)\s*$")
-_TAIL = re.compile(rf"[,(]?\s*(?:\\forall\s*|\\text\{{\s*for\s*\}}\s*)?(\\?[A-Za-z]+)\s*\\in\s*{_OPEN}(.*?){_CLOSE}\s*\)?\s*$", re.S)
+_FOR_ALL = r"[,(]?\s*(?:\\forall\s*|\\text\{\s*for\s*\}\s*)?"
+_TAIL = re.compile(rf"{_FOR_ALL}(\\?[A-Za-z]+)\s*\\in\s*{_OPEN}(.*?){_CLOSE}\s*\)?\s*$", re.S)
 _ANY_OF = re.compile(rf"\$\s*(\\star|\\ast|\\bullet)\s*\$[^$\n]{{0,60}}?\$\s*{_OPEN}(.*?){_CLOSE}\s*\$", re.S)
 
 Members = dict[str, list[str]]

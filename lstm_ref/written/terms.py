@@ -1,4 +1,4 @@
-"""What a written equation means, as a tree: symbols at times, products of three kinds, functions, stacks, sums over time.
+"""A written equation as a tree: symbols at times, products of three kinds, functions, stacks, sums over time.
 
 The three products differ in how tightly they bind and in what they do to shapes: `Dot` is written by standing side by
 side, `Had` (Hadamard) by ⊙, ∘ or *, `Outer` by ⊗ or ⟨·, ·⟩. Trees are immutable; `replaced` makes an edited copy.

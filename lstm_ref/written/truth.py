@@ -53,11 +53,9 @@ class Truth:
     floats: World = field(init=False)
 
     def __post_init__(self) -> None:
-        tables = ("values", "parameters", "adjoints", "direct", "parameter_adjoints", "given")
-        self.floats = replace(
-            self.balls, **{name: {k: midpoints(v) for k, v in getattr(self.balls, name).items()} for name in tables}
-        )
-
+        names = ("values", "parameters", "adjoints", "direct", "parameter_adjoints", "given")
+        tables: dict[str, Any] = {n: {k: midpoints(v) for k, v in getattr(self.balls, n).items()} for n in names}
+        self.floats = replace(self.balls, **tables)
 
     def under(self, meanings: dict[Name, Meaning], activated: dict[Name, Name]) -> Truth:
         """The same numbers under another reading of what the page leaves open."""
@@ -99,6 +97,16 @@ def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, 
     return Truth(scope, balls)
 
 
+def blank_world(reading: Reading, shapes: Shapes) -> World:
+    """A world of zeros, for what only the shapes matter for."""
+    world = World(1, reading.rows, functions=dict.fromkeys(reading.functions, "tanh"))
+    world.parameters = {n: np.zeros(shapes.sizes[n]) for n in reading.parameters}
+    timed = (*reading.values, *reading.inputs, *reading.targets)
+    world.values = {(n, step): np.zeros(shapes.sizes[n]) for n in timed for step in range(-1, 4)}
+    world.lengths = {n: shapes.sizes[n][1 if reading.rows else 0] for n in timed}
+    return world
+
+
 def _steps(scope: Scope) -> range:
     """The steps that are computed. One more than the loss reads, since lines speak of t + 1."""
     return range(1, scope.steps + 2)
@@ -123,7 +131,8 @@ def _random_world(
     for name in (*reading.inputs, *reading.targets):
         for step in range(-1, scope.steps + 3):
             shape = shapes.sizes[name]
-            world.values[name, step] = _shares(rng, shape, axis) if name in distributions else rng.standard_normal(shape)
+            drawn = _shares(rng, shape, axis) if name in distributions else rng.standard_normal(shape)
+            world.values[name, step] = drawn
     for name in reading.values:
         for step in (-1, 0):
             world.values[name, step] = rng.standard_normal(shapes.sizes[name]) / 2
@@ -197,9 +206,7 @@ def _reads_direct(reading: Reading) -> bool:
     return any(a.part == "step" for line in reading.lines for side in (line.left, line.right) for a in adjoints(side))
 
 
-def _fill(
-    balls: World, reading: Reading, world: World, scope: Scope, given: Any, results: Any
-) -> None:
+def _fill(balls: World, reading: Reading, world: World, scope: Scope, given: Any, results: Any) -> None:
     values, gradients, direct = results
     parameters, outside, zeros = gradients
     for n, name in enumerate(reading.parameters):

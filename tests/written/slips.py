@@ -95,7 +95,8 @@ def slips(text: str, is_tex: bool) -> list[Slip]:
     for piece in pieces(text, is_tex):
         line = place(piece.text, piece.start)[0]
         source = text[piece.start : piece.end]
-        if piece.inline or (line, " ".join(piece.source.split())) not in backward or source.count("=") != 1 + source.count("t=") + source.count("equiv"):
+        is_chain = source.count("=") != 1 + source.count("t=")
+        if piece.inline or is_chain or (line, " ".join(piece.source.split())) not in backward:
             continue
         left, right = re.split(r"(?<!t)=", source, maxsplit=1)
         for kind, plant in KINDS.items():
