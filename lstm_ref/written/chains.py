@@ -8,9 +8,11 @@ within the step count. Whether the author multiplies from the left, from the rig
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 from lstm_ref.written.derive import Deriver
+from lstm_ref.written.reading import Line
 from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Sym, Term, Transpose, mapped
 
 
@@ -31,6 +33,27 @@ def without_jacobians(term: Term, deriver: Deriver) -> Term:
         return factors[0] if len(factors) == 1 else type(one)(tuple(factors))
 
     return mapped(term, change)
+
+
+def jacobian_line(line: Line, deriver: Deriver) -> Line | None:
+    """`∂h_t/∂c_t = o_t ⊙ …` as an equation of what both sides do to the adjoint of h_t: elementwise for a vector on the
+    right, else as a matrix. None for any other line, or where a rule is missing.
+
+    Args:
+        line: The line.
+        deriver: Of its page.
+    """
+    jacobian = _jacobian(line.left)
+    if jacobian is None:
+        return None
+    sign = Adj(jacobian.of, "?")
+    left = deriver.through(jacobian.of, jacobian.by, sign)
+    shape, own = deriver.shape(line.right), deriver.shape(jacobian.of)
+    if left is None or shape is None or own is None:
+        return None
+    if shape == own:
+        return replace(line, left=left, right=Had((sign, line.right)))
+    return replace(line, left=left, right=Dot((Transpose(line.right), sign)))
 
 
 def _once(factors: list[Any], deriver: Deriver) -> list[Any] | None:

@@ -8,20 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_ref.errors import BadInput
-from lstm_ref.written.chains import without_jacobians
+from lstm_ref.written.chains import jacobian_line, without_jacobians
 from lstm_ref.written.conventions import Chosen, choose
 from lstm_ref.written.derive import Deriver
-from lstm_ref.written.edits import Editor
-from lstm_ref.written.evaluate import CannotRead
+from lstm_ref.written.edits import Edit, Editor
+from lstm_ref.written.evaluate import CannotRead, Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, judged
 from lstm_ref.written.latex import Style, latex, style_of
-from lstm_ref.written.page import pieces, place
+from lstm_ref.written.page import RELATION, pieces, place
 from lstm_ref.written.parser import Equation, expanded, parse, step_letter
 from lstm_ref.written.reading import NOW, Line, Reading, is_hidden, read
 from lstm_ref.written.report import LineReport, Missing, PageReport
 from lstm_ref.written.shapes import Shapes, infer
 from lstm_ref.written.templates import sets_of, without_suffix
-from lstm_ref.written.terms import Add, Adj, Jacobian, Name, SumT, Sym, Term, added, walk
+from lstm_ref.written.terms import Add, Adj, Jacobian, Name, SumT, Sym, Term, added, symbols, walk
 from lstm_ref.written.truth import Scope, blank_world
 
 
@@ -69,18 +69,23 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     start = time.perf_counter()
     step = step_letter(text)
     equations, unread = _equations(text, is_tex, step)
+    in_sentences = all(e.piece.inline for e in equations) and not unread
+    if in_sentences:  # a page that displays nothing
+        equations = [replace(e, piece=replace(e.piece, inline=False)) for e in equations]
     try:
         reading = read(equations, step)
     except BadInput as error:
         if not unread:
             raise
         raise BadInput(f"{unread[0].finding}" if not equations else f"{error}; {unread[0].finding}") from None
+    if in_sentences and not (reading.states and reading.timed):
+        raise BadInput("no displayed equation was found, and the formulas of the sentences are no recurrent step")
     sums_batch = bool(re.search(r"\\sum(?:\\limits)?_\{?[Bb]\}?(?![A-Za-z])", text))
     shapes = infer(reading, batch=2 if sums_batch else 1)
     _follow_chains(reading, shapes)
     chosen = choose(reading, shapes, seed)
     checker = _Checker(_formulas(equations), reading, shapes, chosen, step)
-    lines = _as_far_as_read([*map(checker.line, reading.lines)], unread) + unread
+    lines = _as_far_as_read(checker.lines(), unread) + unread
     return PageReport(
         name=name,
         shapes=checker.shapes_shown(),
@@ -99,7 +104,7 @@ def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list
     every = pieces(text, is_tex)
     star = not any(re.search(r"\\odot|⊙", p.source) for p in every if not p.inline)
     for piece in every:
-        if "=" not in piece.source and r"\equiv" not in piece.source:
+        if not RELATION.search(piece.source):
             continue
         piece, own = without_suffix(piece)
         try:
@@ -114,9 +119,11 @@ def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list
 
 def _follow_chains(reading: Reading, shapes: Shapes) -> None:
     """Replaces Jacobians on the right sides."""
-    if any(isinstance(t, Jacobian) for line in reading.lines for _, t in walk(line.right)):
+    sides = [side for line in reading.lines for side in (line.left, line.right)]
+    if any(isinstance(t, Jacobian) for side in sides for _, t in walk(side)):
         deriver = Deriver(reading, blank_world(reading, shapes), Scope("step", ()), set(), {})
-        reading.lines = [replace(x, right=without_jacobians(x.right, deriver)) for x in reading.lines]
+        lines = [replace(x, right=without_jacobians(x.right, deriver)) for x in reading.lines]
+        reading.lines = [jacobian_line(x, deriver) or x for x in lines]
 
 
 _ADJOINT = re.compile(r"\\bar|\\overline|\\partial|\\nabla|\\delta|\\Delta|\\(?:var)?epsilon|d[A-Za-z]_")
@@ -157,6 +164,35 @@ class _Checker:
         return any(isinstance(line.left, Adj) and line.left.of.name == name for line in self.reading.lines)
 
     # -------------------------------------------------------------------------------------------------- lines
+
+    def lines(self) -> list[LineReport]:
+        """The verdict on every line. Where a line is wrong only since an auxiliary symbol that it reads is, the
+        mistake is named at the line that says what the symbol is."""
+        reports = [self.line(line) for line in self.reading.lines]
+        for k, line in enumerate(self.reading.lines):
+            if reports[k].verdict != "wrong" or (cause := self._cause(line)) is None:
+                continue
+            origin, edit = cause
+            at = self.reading.lines.index(origin)
+            corrected = self._equation(origin.left, edit.right)
+            reports[at] = replace(reports[at], verdict="wrong", finding=edit.sentence, corrected=corrected)
+            reports[k] = replace(reports[k], verdict="right", finding=None, corrected=None, steps=None)
+        return reports
+
+    def _cause(self, line: Line) -> tuple[Line, Edit] | None:
+        """The line of an auxiliary symbol, and the edit of it that makes its reader right."""
+        meanings, summed = self.chosen.meanings, self._is_summed(line)
+        for name in {s.name for s in symbols(line.right)}:
+            meaning = meanings.get(name)
+            if meaning is None or meaning.line is None or meaning.line == line:
+                continue
+            for edit in self.editor.edits(meaning.line.right, None):
+                changed = Meaning("auxiliary", line=replace(meaning.line, right=edit.right))
+                there = self.chosen.truth.under(meanings | {name: changed}, self.chosen.truth.balls.activated)
+                holds = holds_in_floats(line, line.right, there, summed)
+                if holds and judged(line, line.right, there, summed).verdict == "right":
+                    return meaning.line, edit
+        return None
 
     def line(self, line: Line) -> LineReport:
         """The verdict on one line, and what is wrong with it."""

@@ -62,8 +62,10 @@ def _wrong(chosen: Chosen) -> int:
 
 
 def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
+    """tanh for every unnamed function; or σ, unless the page writes its slope as f', which holds for any."""
     yield dict.fromkeys(reading.functions, "tanh")
-    if reading.functions:
+    terms = [t for line in reading.lines for _, t in walk(line.right)]
+    if reading.functions and not any(isinstance(t, Apply) and t.fn.order for t in terms):
         yield dict.fromkeys(reading.functions, "sigmoid")
 
 

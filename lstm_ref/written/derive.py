@@ -222,15 +222,15 @@ class Deriver:
 
     def _row_sum(self, child: Term, parent: Term, sign: Term) -> Term:
         """A bias is one row for the whole batch."""
-        if not self.reading.rows or self._shape(child) == self._shape(parent):
+        if not self.reading.rows or self.shape(child) == self.shape(parent):
             return sign
         return SumB(sign)
 
     def _through_product(self, term: Dot, k: int, sign: Term) -> Term | None:
         before, after = term.factors[:k], term.factors[k + 1 :]
-        own, whole = self._shape(term.factors[k]), self._shape(term)
-        left = self._shape(_product(before)) if before else None
-        right = self._shape(_product(after)) if after else None
+        own, whole = self.shape(term.factors[k]), self.shape(term)
+        left = self.shape(_product(before)) if before else None
+        right = self.shape(_product(after)) if after else None
         numbers = [f for f in (*before, *after) if isinstance(f, Num)]
         matrices_before = tuple(f for f in before if not isinstance(f, Num))
         matrices_after = tuple(f for f in after if not isinstance(f, Num))
@@ -246,7 +246,8 @@ class Deriver:
         factors += [_transposed(f) for f in reversed(matrices_after)]
         return Dot(tuple(factors)) if len(factors) > 1 else factors[0]
 
-    def _shape(self, term: Term) -> tuple[int, int] | None:
+    def shape(self, term: Term) -> tuple[int, int] | None:
+        """The shape of a term's value; None where it has none, or is a number."""
         try:
             value = evaluate(term, self.world, 1)
         except (Misfit, NotThen):

@@ -70,8 +70,8 @@ class Editor:
         yield from self._times(right)
         yield from self._products(right)
         yield from self._sums(right)
-        yield from self._functions(right)
         yield from self._symbols(right)
+        yield from self._functions(right)
         yield from self._factors(right)
 
     def show(self, term: Term) -> str:

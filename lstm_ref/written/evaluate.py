@@ -133,6 +133,8 @@ class _Evaluation:
             return self._at(self.world.given, meaning.of, step)
         assert meaning.line is not None
         left = meaning.line.left
+        if meaning.line.equation.assigns:
+            step += 1
         offset = left.time.offset if isinstance(left, Sym) and left.time is not None and left.time.anchor == "t" else 0
         bare = replace(self.world, meanings={k: v for k, v in self.world.meanings.items() if k != left.name})
         return evaluate(meaning.line.right, bare, step - offset)

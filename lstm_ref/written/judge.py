@@ -88,10 +88,16 @@ def sides(line: Line, right: Term, world: World, summed: bool) -> Iterator[tuple
         right = SumT(right)
     for t in steps_of(line, right, world):
         try:
-            pair = evaluate(line.left, world, t), evaluate(right, world, t)
+            pair = evaluate(line.left, world, t - _assigned(line, world)), evaluate(right, world, t)
         except NotThen:
             continue
         yield t, *pair
+
+
+def _assigned(line: Line, world: World) -> int:
+    """1 for a line that gives, with an arrow, what the step before reads."""
+    meaning = world.meanings.get(line.left.name) if isinstance(line.left, Sym) else None
+    return int(line.equation.assigns and meaning is not None and meaning.kind == "auxiliary")
 
 
 def holds_in_floats(line: Line, right: Term, truth: Truth, summed: bool) -> bool:

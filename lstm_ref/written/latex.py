@@ -57,7 +57,7 @@ class Style:
 
 def style_of(text: str, reading: Reading, meanings: dict[Name, Meaning], step: str) -> Style:
     """The style of a page."""
-    marks = [a.mark for line in reading.lines for a in adjoints(line.left)]
+    marks = [a.mark for line in reading.lines for a in adjoints(line.left) if a.mark != "?"]
     above = len(re.findall(rf"\^\s*(?:\{{\(?|\()?\s*{re.escape(step)}(?![A-Za-z])", text))
     below = len(re.findall(rf"_\s*(?:\{{[^{{}}]*)?{re.escape(step)}(?![A-Za-z])", text))
     brackets = len(re.findall(rf"[A-Za-z}}]\s*\(\s*{re.escape(step)}\s*(?:[-+]\s*1\s*)?\)", text))

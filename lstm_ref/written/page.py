@@ -18,6 +18,8 @@ _DISPLAY = re.compile(
     rf"|^[ \t]*```math[^\n]*\n(?P<fence>.*?)^[ \t]*```",
     re.S | re.M,
 )
+RELATION = re.compile(r"=|\\(?:equiv|leftarrow|gets)(?![A-Za-z])")
+"""What makes a formula an equation."""
 _INLINE = re.compile(r"(?<![\\$])\$(?P<inline>[^$]+?)\$(?!\$)|\\\((?P<parens>.+?)\\\)", re.S)
 _CODE = re.compile(r"^[ \t]*(```|~~~)(?!math).*?^[ \t]*\1|<!--.*?-->|`[^`\n]*`", re.S | re.M)
 _VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}|(?<!\\)%[^\n]*", re.S)
@@ -30,7 +32,7 @@ _UNSEEN = re.compile(
     r"(?![A-Za-z])"
     r"|(?<!\\)\\[,;:!> ]|~"
     r"|\\text\{\s*\([^{}]*\)\s*\}"
-    r"|\\(?:begin|end)\{(?:aligned|split|gathered|alignedat)\}(?:\{\d+\})?"
+    rf"|\\(?:begin|end)\{{(?:aligned|split|gathered|alignedat|(?:{_ENVIRONMENTS})\*?)\}}(?:\{{\d+\}})?"
 )
 _NESTED = re.compile(r"\\(begin|end)\{(p|b|v|B|small)?(?:matrix|array)\}")
 

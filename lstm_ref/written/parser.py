@@ -83,6 +83,8 @@ class Equation:
     piece: Piece
     accumulates: bool = False
     """Written with +=."""
+    assigns: bool = False
+    """Written with an arrow, as programs do: what it defines is read by the step before."""
 
     @property
     def line(self) -> int:
@@ -118,7 +120,8 @@ def parse(piece: Piece, step: str = "t", star: bool = True) -> Equation:
             raise BadInput(f"line {line}, column {column}: {error.orig_exc}") from None
         raise
     relations = [str(t) for t in tree.children if isinstance(t, lark.Token)]
-    return Equation(tuple(sides), piece, accumulates=any("+" in r for r in relations))
+    arrow = any(r in (r"\leftarrow", r"\gets") for r in relations)
+    return Equation(tuple(sides), piece, accumulates=any("+" in r for r in relations), assigns=arrow)
 
 
 def expanded(e: Equation, members: Members, step: str = "t") -> list[Equation]:
@@ -223,6 +226,7 @@ def plain(text: str) -> str:
     while text.startswith("{") and text.endswith("}"):
         text = text[1:-1].strip()
     text = re.sub(r"\\[,;:! ]", "", _WRAPPER.sub("", text))
+    text = re.sub(r"^\{([^{}]*)\}$", r"\1", text.strip())
     return re.sub(r"(?<![A-Za-z])\s+|\s+(?![A-Za-z])", "", text.replace("−", "-"))
 
 

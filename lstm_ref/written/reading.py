@@ -28,6 +28,7 @@ from lstm_ref.written.terms import (
     Name,
     Neg,
     Num,
+    Outer,
     Part,
     Prime,
     Stack,
@@ -139,9 +140,16 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     if not any(not e.piece.inline for e in forward):
         what = "no equation" if not displayed else "no forward pass"
         raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}})$$")
+    if any(isinstance(t, Outer) for e in forward if not e.piece.inline for s in e.sides for _, t in walk(s)):
+        forward, backward = _each(forward, _elementwise), _each(backward, _elementwise)
     _read_forward(reading, forward, backward)
     _read_backward(reading, [e for e in backward if not e.piece.inline], [e for e in backward if e.piece.inline])
     return reading
+
+
+def _elementwise(term: Term) -> Term:
+    """⊗ as ⊙, on a page whose forward pass multiplies gates with it."""
+    return _flat(Had((term.left, term.right))) if isinstance(term, Outer) else term
 
 
 # ------------------------------------------------------------------------------------------------ symbols
@@ -573,7 +581,7 @@ def _read_backward(reading: Reading, shown: list[Equation], inline: list[Equatio
             for name in _open_names(side, reading):
                 opened[name] = None
         for right in e.sides[1:]:
-            reading.lines.append(Line(e, _opened(e.sides[0], reading), _opened(right, reading)))
+            _add_line(reading, Line(e, _opened(e.sides[0], reading), _opened(right, reading)))
     defined = {line.left.name for line in reading.lines if isinstance(line.left, Sym)}
     for e in inline:
         left = _opened(e.sides[0], reading)
@@ -581,6 +589,17 @@ def _read_backward(reading: Reading, shown: list[Equation], inline: list[Equatio
             defined.add(left.name)
             reading.lines.append(Line(e, left, _opened(e.sides[1], reading)))
     reading.open = list(opened)
+
+
+def _add_line(reading: Reading, line: Line) -> None:
+    """`A = X` and then `A += Y` is the one line A = X + Y, unless A is a parameter's: there += adds up over steps."""
+    of_parameter = isinstance(line.left, Adj) and line.left.of.name in reading.parameters
+    if line.equation.accumulates and not of_parameter:
+        before = next((x for x in reversed(reading.lines) if x.left == line.left), None)
+        if before is not None:
+            reading.lines.remove(before)
+            line = replace(line, right=Add((before.right, line.right)))
+    reading.lines.append(replace(line, right=_flat(line.right)))
 
 
 def _open_names(term: Term, reading: Reading) -> Iterable[Name]:

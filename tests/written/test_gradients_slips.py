@@ -98,3 +98,11 @@ def test_two_slips_in_one_line_are_both_named():
     wrong = [line for line in check_text(text).lines if line.verdict == "wrong"]
     assert len(wrong) == 1
     assert wrong[0].finding == r"c_t^2 stands where \tanh^2(c_t) belongs; f_t stands where f_{t+1} belongs"
+
+
+def test_a_slip_in_what_an_auxiliary_symbol_is_is_named_at_its_own_line():
+    text = (Path(__file__).parent / "pages" / "program_lstm.md").read_text()
+    slipped = text.replace(r"\leftarrow \delta C_t \odot f_t", r"\leftarrow \delta C_t \odot i_t")
+    wrong = [line for line in check_text(slipped).lines if line.verdict == "wrong"]
+    assert [line.source for line in wrong] == [r"\delta C_\text{next} \leftarrow \delta C_t \odot i_t"]
+    assert wrong[0].finding == "i_t stands where f_t belongs"

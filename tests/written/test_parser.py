@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_one_line_with_place_and_remedy(latex, message):
 
 @pytest.mark.parametrize("text", ["", "# Words alone\n", "Inline $h_t = x_t$ alone.\n", "```\n$$h = x$$\n```\n"])
 def test_a_page_without_equations_is_refused(text):
-    with pytest.raises(BadInput, match=r"no (equation|forward pass) was found"):
+    with pytest.raises(BadInput, match=r"no (equation|forward pass|displayed equation) was found"):
         check_text(text)
 
 
