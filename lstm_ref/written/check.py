@@ -232,15 +232,15 @@ class _Checker:
             if judged(line, edit.right, self.chosen.truth, summed).verdict == "right":
                 return edit.sentence, self._equation(line.left, edit.right)
         if derived and holds_in_floats(line, added(derived), self.chosen.truth, summed):
-            sentences, right = self._term_by_term(line, derived, summed)
+            sentences, right = self._term_by_term(line, derived)
             return sentences, self._equation(line.left, right)
         return None, None
 
-    def _term_by_term(self, line: Line, derived: list[Term], summed: bool) -> tuple[str | None, Term]:
+    def _term_by_term(self, line: Line, derived: list[Term]) -> tuple[str | None, Term]:
         """Several slips in one line: what is wrong with each of its terms, and the right side without them."""
         claimed = list(line.right.terms) if isinstance(line.right, Add) else [line.right]
         missing, kept, sentences = list(derived), [], []
-        equal = lambda a, b: holds_in_floats(Line(line.equation, b, a), a, self.chosen.truth, summed)  # noqa: E731
+        equal = lambda a, b: holds_in_floats(Line(line.equation, b, a), a, self.chosen.truth, False)  # noqa: E731
         unmatched = []
         for term in claimed:
             same = next((d for d in missing if equal(term, d)), None)

@@ -57,7 +57,8 @@ def is_per_step(term: Term) -> bool:
 
 def is_contribution(line: Line) -> bool:
     """Whether it says what one step contributes to the gradient of a parameter."""
-    return not is_per_step(line.left) and is_per_step(line.right) and not any(True for _ in times_of(line.left))
+    timeless = isinstance(line.left, Adj) and not any(True for _ in times_of(line.left))
+    return timeless and is_per_step(line.right)
 
 
 def steps_of(line: Line, right: Term, world: World) -> list[int]:
@@ -84,7 +85,7 @@ def sides(line: Line, right: Term, world: World, summed: bool) -> Iterator[tuple
         world: The numbers.
         summed: Whether a step's contribution to a parameter is added up over the steps.
     """
-    if summed and not is_per_step(line.left) and is_per_step(right):
+    if summed and is_per_step(right):
         right = SumT(right)
     for t in steps_of(line, right, world):
         try:
