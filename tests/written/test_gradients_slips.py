@@ -106,3 +106,10 @@ def test_a_slip_in_what_an_auxiliary_symbol_is_is_named_at_its_own_line():
     wrong = [line for line in check_text(slipped).lines if line.verdict == "wrong"]
     assert [line.source for line in wrong] == [r"\delta C_\text{next} \leftarrow \delta C_t \odot i_t"]
     assert wrong[0].finding == "i_t stands where f_t belongs"
+
+
+def test_a_page_that_sums_over_time_is_not_excused_as_one_step():
+    text = (Path(__file__).parent / "pages" / "indrnn.md").read_text()
+    report = check_text(text.replace(r" + u \odot \delta_{t+1}", ""))
+    [wrong] = [line for line in report.lines if line.verdict == "wrong"]
+    assert wrong.finding == r"the term \delta_{t+1} \odot u is missing"

@@ -134,3 +134,28 @@ def test_verdicts_do_not_hang_on_the_random_numbers(seed):
     right = RNN + r"$$\bar a_t = \bar h_t \odot (1 - h_t^2)$$"
     assert check_text(right, seed=seed).verdict == "right"
     assert check_text(right.replace("1 - h_t^2", "1 - a_t^2"), seed=seed).verdict == "wrong"
+
+
+def test_a_stack_that_holds_itself_is_refused_with_its_line():
+    with pytest.raises(BadInput, match=r"line 1: .* a stack is as long as one of its parts"):
+        check_text("$$h_t = [h_{t-1}, x_t]$$\n$$\\bar x_t = \\bar h_t$$")
+
+
+def test_the_loss_of_an_earlier_step_contributes_nothing():
+    every = r"$$\delta_t = (1 - h_t^2) \odot (\frac{\partial L_{t}}{\partial h_t} + U^\top \delta_{t+1})$$"
+    kernel = r"$$\frac{\partial L}{\partial W} = \sum_t \delta_t x_t^\top$$"
+    assert check_text(RNN + every + kernel).verdict == "right"
+    [wrong, _] = check_text(RNN + every.replace("L_{t}", "L_{t-1}") + kernel).lines
+    assert wrong.verdict == "wrong"
+    assert (
+        r"\frac{\partial L_{t-1}}{\partial h_t} stands where \frac{\partial L_t}{\partial h_t} belongs" in wrong.finding
+    )
+
+
+def test_a_bias_of_rows_is_summed_over_the_batch_in_the_line_that_is_missing():
+    report = check_text(
+        r"""$$a_t = x_t W + h_{t-1} U + b$$ $$h_t = \tanh(a_t)$$
+        $$\bar a_t = \bar h_t \odot (1 - h_t^2)$$ $$\bar d = \sum_t \sum_B \bar y_t$$ $$y_t = h_t V + d$$"""
+    )
+    assert report.verdict == "right"
+    assert {m.of: m.corrected for m in report.missing}["b"] == r"\bar b = \sum_{t} \sum_B \bar a_t"
