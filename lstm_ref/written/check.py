@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written.chains import jacobian_line, without_jacobians
-from lstm_ref.written.conventions import Chosen, choose
+from lstm_ref.written.conventions import Chosen, choose, without_dots
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.edits import Edit, Editor
 from lstm_ref.written.evaluate import CannotRead, Meaning
@@ -82,6 +82,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
         raise BadInput("no displayed equation was found, and the formulas of the sentences are no recurrent step")
     sums_batch = bool(re.search(r"\\sum(?:\\limits)?_\{?[Bb]\}?(?![A-Za-z])", text))
     shapes = infer(reading, batch=2 if sums_batch else 1)
+    reading.lines = without_dots(reading)
     _follow_chains(reading, shapes)
     chosen = choose(reading, shapes, seed)
     checker = _Checker(_formulas(equations), reading, shapes, chosen, step)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
-from lstm_ref.written.reading import Line, Reading, is_hidden
+from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Adj, Apply, Name, SumT, Sym, symbols, walk
+from lstm_ref.written.terms import Adj, Apply, Hole, Name, SumT, Sym, mapped, symbols, walk
 from lstm_ref.written.truth import Scope, Truth, truth
 
 
@@ -111,6 +111,22 @@ def givens(reading: Reading) -> dict[Name, Name]:
 
 _ARRIVALS = re.compile(r"next|out|ext|loss|above|top|up|in|given|later|future")
 _DELTAS = (r"\Delta", r"\delta", r"\epsilon", r"\varepsilon", r"\xi", "e")
+
+
+def without_dots(reading: Reading) -> list[Line]:
+    r"""The lines with an argument for the dot of `\sigma'(\cdot)`: what is squashed to give the value of the line."""
+    found = []
+    for line in reading.lines:
+        value = _value_of(line, reading)
+        inner = None if value is None else reading.preactivation(value)
+        if inner is None and any(reading.preactivation(n) == value for n in reading.values):
+            inner = value
+        if inner is not None and any(isinstance(t, Hole) for _, t in walk(line.right)):
+            squashed = Sym(inner, NOW)
+            fill = lambda t, squashed=squashed: squashed if isinstance(t, Hole) else t  # noqa: E731
+            line = replace(line, right=mapped(line.right, fill))
+        found.append(line)
+    return found
 
 
 def _may_be_given(name: Name) -> bool:

@@ -159,3 +159,11 @@ def test_a_bias_of_rows_is_summed_over_the_batch_in_the_line_that_is_missing():
     )
     assert report.verdict == "right"
     assert {m.of: m.corrected for m in report.missing}["b"] == r"\bar b = \sum_{t} \sum_B \bar a_t"
+
+
+def test_the_dot_of_a_slope_is_what_the_gate_squashes():
+    forward = r"$$i_t = \sigma(W x_t + U h_{t-1})$$ $$g_t = \tanh(V x_t)$$ $$h_t = i_t \odot g_t$$"
+    line = r"$$\delta_i^t = \nabla_{h_t} L \odot g_t \odot \sigma'(\cdot)$$ $$\nabla_W L = \sum_t \delta_i^t x_t^\top$$"
+    assert check_text(forward + line).verdict == "right"
+    slipped = check_text(forward + line.replace(r"\sigma'", r"\tanh'"))
+    assert [x.verdict for x in slipped.lines] == ["wrong", "right"]
