@@ -1,7 +1,8 @@
-"""`lstm-ref check FILE[::NAME]`: prove or refute the user's own derivation."""
+"""`lstm-ref check FILE[::NAME]`: prove or refute the user's own derivation, as code or as written formulas."""
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 
 from lstm_ref.commands import running
 from lstm_ref.commands.options import checking_options
-from lstm_ref.errors import shown
+from lstm_ref.errors import BadInput, shown
 
 
 @click.command()
@@ -48,11 +49,18 @@ def check(
 
     `estimator` and `definition`, for a claim that is not meant to be the exact gradient.
 
+    A FILE in Markdown or LaTeX (.md, .tex) is a written derivation: displayed equations of a forward pass, and the
+    lines of its backward pass. Each line is evaluated and is right, or wrong with what should stand there.
+
     What the file prints goes to standard error. Exit code: 0 right, 1 wrong, 2 undecided, or the check could not be
     made. Ctrl-C during the search for the cause of a wrong gradient keeps the verdict.
     """
     say = running.within(timeout)
     say("loading lstm_ref")
+    if Path(target).suffix in _WRITTEN:
+        if oracles is not None or report_files:
+            raise BadInput(f"{target} is a written derivation: --oracles and --report are for code")
+        sys.exit(_check_written(Path(target), seed, as_json, quiet, no_color))
     with running.prints_to_stderr(), running.progress(quiet) as show:
         reports = _reports(target, lambda text: (say(text), show(text)), oracles=oracles, digits=digits, seed=seed)
 
@@ -72,6 +80,29 @@ def check(
     for path in report_files:
         write(path, reports)
     sys.exit(running.exit_code(reports))
+
+
+_WRITTEN = (".md", ".tex")
+"""Suffixes of written derivations."""
+
+
+def _check_written(path: Path, seed: int, as_json: bool, quiet: bool, no_color: bool) -> int:
+    """Prints the report on a written derivation; returns the exit code."""
+    from lstm_ref.reporting.terminal import console
+    from lstm_ref.reporting.written import render
+    from lstm_ref.written import check_file
+
+    with running.progress(quiet) as show:
+        show(f"checking {path}")
+        report = check_file(path, seed)
+    with running.printing():
+        if as_json:
+            click.echo(json.dumps(report.as_dict(), indent=2))
+        elif quiet:
+            click.echo(f"{shown(report.name)}: {report.verdict}")
+        else:
+            console(no_color).print(render(report), soft_wrap=True)  # a formula stays one line
+    return report.exit_code
 
 
 def _reports(target: str, say: Any, *, seed: int, **options: Any) -> list[Any]:

@@ -1,0 +1,87 @@
+r"""Chain rules with Jacobians, `\frac{\partial L}{\partial h_t} \frac{\partial h_t}{\partial o_t}`, made evaluable.
+
+A Jacobian is not formed: beside an adjoint it stands for the way back through the equation of what is above, at what is
+below. Where that equation reads what is below, only this reading counts (∂ is direct); where it does not, all ways
+within the step count. Whether the author multiplies from the left, from the right or elementwise does not matter.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from lstm_ref.written.derive import Deriver
+from lstm_ref.written.reading import Line
+from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Sym, Term, Transpose, mapped
+
+
+def without_jacobians(term: Term, deriver: Deriver) -> Term:
+    """The term with every chain of an adjoint and Jacobians replaced. What is no such chain stays.
+
+    Args:
+        term: A side of an equation.
+        deriver: Of its page.
+    """
+
+    def change(one: Term) -> Term:
+        if not isinstance(one, (Dot, Had)) or not any(_jacobian(f) for f in one.factors):
+            return one
+        factors = list(one.factors)
+        while (shorter := _once(factors, deriver)) is not None:
+            factors = shorter
+        return factors[0] if len(factors) == 1 else type(one)(tuple(factors))
+
+    return mapped(term, change)
+
+
+def jacobian_line(line: Line, deriver: Deriver) -> Line | None:
+    """`∂h_t/∂c_t = o_t ⊙ …` as an equation of what both sides do to the adjoint of h_t: elementwise for a vector on the
+    right, else as a matrix. None for any other line, or where a rule is missing.
+
+    Args:
+        line: The line.
+        deriver: Of its page.
+    """
+    jacobian = _jacobian(line.left)
+    if jacobian is None:
+        return None
+    sign = Adj(jacobian.of, "?")
+    left = deriver.through(jacobian.of, jacobian.by, sign)
+    shape, own = deriver.shape(line.right), deriver.shape(jacobian.of)
+    if left is None or shape is None or own is None:
+        return None
+    if shape == own:
+        return replace(line, left=left, right=Had((sign, line.right)))
+    return replace(line, left=left, right=Dot((Transpose(line.right), sign)))
+
+
+def _once(factors: list[Any], deriver: Deriver) -> list[Any] | None:
+    """The factors with one Jacobian brought into the chain beside it."""
+    for k, (left, right) in enumerate(itertools.pairwise(factors)):
+        for adjoint, jacobian in ((left, _jacobian(right)), (right, _jacobian(left))):
+            if jacobian is None or not isinstance(adjoint, (Adj, _Chain)) or adjoint.of != jacobian.of:
+                continue
+            sign = adjoint.term if isinstance(adjoint, _Chain) else adjoint
+            term = deriver.through(jacobian.of, jacobian.by, sign)
+            if term is not None:
+                return _settled([*factors[:k], _Chain(jacobian.by, term), *factors[k + 2 :]])
+    return None
+
+
+def _settled(factors: list[Any]) -> list[Any]:
+    """Chains that no Jacobian continues, as plain terms."""
+    more = {j.of for f in factors if (j := _jacobian(f)) is not None}
+    return [f.term if isinstance(f, _Chain) and f.of not in more else f for f in factors]
+
+
+class _Chain:
+    """A chain as far as it has been followed: a term, and the quantity whose adjoint it is a part of."""
+
+    def __init__(self, of: Sym, term: Term) -> None:
+        self.of, self.term = of, term
+
+
+def _jacobian(term: Term) -> Jacobian | None:
+    inner = term.arg if isinstance(term, Transpose) else term
+    return inner if isinstance(inner, Jacobian) else None

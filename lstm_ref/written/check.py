@@ -1,0 +1,354 @@
+"""A written derivation, from text to report."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from lstm_ref.errors import BadInput
+from lstm_ref.written.chains import jacobian_line, without_jacobians
+from lstm_ref.written.conventions import Chosen, choose, without_dots
+from lstm_ref.written.derive import Deriver
+from lstm_ref.written.edits import Edit, Editor
+from lstm_ref.written.evaluate import CannotRead, Meaning
+from lstm_ref.written.judge import holds_in_floats, is_contribution, judged
+from lstm_ref.written.latex import Style, latex, style_of
+from lstm_ref.written.page import RELATION, pieces, place
+from lstm_ref.written.parser import Equation, expanded, parse, step_letter
+from lstm_ref.written.reading import NOW, Line, Reading, is_hidden, read
+from lstm_ref.written.report import LineReport, Missing, PageReport
+from lstm_ref.written.shapes import Shapes, infer
+from lstm_ref.written.templates import sets_of, without_suffix
+from lstm_ref.written.terms import Add, Adj, Jacobian, Name, SumT, Sym, Term, added, symbols, walk
+from lstm_ref.written.truth import Scope, blank_world
+
+
+def check_file(path: Path, seed: int = 0) -> PageReport:
+    """The report on a written derivation.
+
+    Args:
+        path: Markdown or LaTeX.
+        seed: Of the random numbers that the equations are evaluated on.
+
+    Raises:
+        BadInput: It cannot be read, or holds no equations in this notation; the message gives line and column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}") from None
+    try:
+        return check_text(text, is_tex=path.suffix == ".tex", name=path.name, seed=seed)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int = 0) -> PageReport:
+    """The report on a written derivation.
+
+    Args:
+        text: Markdown with displayed formulas, or LaTeX.
+        is_tex: Whether it is LaTeX.
+        name: For the report.
+        seed: Of the random numbers that the equations are evaluated on.
+
+    Raises:
+        BadInput: It holds no equations in this notation; the message gives line and column.
+
+    Example:
+        >>> page = r'''
+        ... $$h_t = \\tanh(W x_t + U h_{t-1})$$
+        ... $$\\nabla_U L = \\sum_t ((1 - h_t^2) \\odot \\nabla_{h_t} L) h_t^\\top$$
+        ... '''
+        >>> report = check_text(page)
+        >>> report.verdict, report.lines[0].finding
+        ('wrong', 'h_t stands where h_{t-1} belongs')
+    """
+    start = time.perf_counter()
+    step = step_letter(text)
+    equations, unread = _equations(text, is_tex, step)
+    in_sentences = all(e.piece.inline for e in equations) and not unread
+    if in_sentences:  # a page that displays nothing
+        equations = [replace(e, piece=replace(e.piece, inline=False)) for e in equations]
+    try:
+        reading = read(equations, step)
+    except BadInput as error:
+        if not unread:
+            raise
+        raise BadInput(f"{unread[0].finding}" if not equations else f"{error}; {unread[0].finding}") from None
+    if in_sentences and not (reading.states and reading.timed):
+        raise BadInput("no displayed equation was found, and the formulas of the sentences are no recurrent step")
+    sums_batch = bool(re.search(r"\\sum(?:\\limits)?_\{?[Bb]\}?(?![A-Za-z])", text))
+    shapes = infer(reading, batch=2 if sums_batch else 1)
+    reading.lines = without_dots(reading)
+    _follow_chains(reading, shapes)
+    chosen = choose(reading, shapes, seed)
+    checker = _Checker(_formulas(equations), reading, shapes, chosen, step)
+    lines = _as_far_as_read(checker.lines(), unread) + unread
+    return PageReport(
+        name=name,
+        shapes=checker.shapes_shown(),
+        conventions=tuple(checker.conventions()),
+        lines=tuple(sorted(lines, key=lambda line: line.line)),
+        missing=tuple(checker.missing()),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list[LineReport]]:
+    """The equations, and a report on each display that is none in this notation."""
+    found: list[Equation] = []
+    unread: list[LineReport] = []
+    sets = sets_of(text)
+    every = pieces(text, is_tex)
+    star = not any(re.search(r"\\odot|⊙", p.source) for p in every if not p.inline)
+    for piece in every:
+        if not RELATION.search(piece.source):
+            continue
+        piece, own = without_suffix(piece)
+        try:
+            found += expanded(parse(piece, step, star), sets | own, step)
+        except BadInput as error:
+            if not piece.inline:  # a sentence may hold anything
+                line = place(piece.text, piece.start)[0]
+                source = " ".join(piece.source.split())
+                unread.append(LineReport(line, piece.tag, source, "unchecked", None, str(error)))
+    return found, unread
+
+
+def _follow_chains(reading: Reading, shapes: Shapes) -> None:
+    """Replaces Jacobians on the right sides."""
+    sides = [side for line in reading.lines for side in (line.left, line.right)]
+    if any(isinstance(t, Jacobian) for side in sides for _, t in walk(side)):
+        deriver = Deriver(reading, blank_world(reading, shapes), Scope("step", ()), set(), {})
+        lines = [replace(x, right=without_jacobians(x.right, deriver)) for x in reading.lines]
+        reading.lines = [jacobian_line(x, deriver) or x for x in lines]
+
+
+_ADJOINT = re.compile(r"\\bar|\\overline|\\partial|\\nabla|\\delta|\\Delta|\\(?:var)?epsilon|d[A-Za-z]_")
+
+
+def _as_far_as_read(lines: list[LineReport], unread: list[LineReport]) -> list[LineReport]:
+    """The lines, none called wrong where the page may have been misread: where a display that may belong to the forward
+    pass could not be read, or where most lines are wrong and what is wrong with them could not be named."""
+    forward = next((u for u in unread if not _ADJOINT.search(u.source.split("=")[0])), None)
+    wrong = [line for line in lines if line.verdict == "wrong"]
+    unnamed = [line for line in wrong if line.corrected is None]
+    if forward is not None:
+        why = f"not equal as far as the page could be read; line {forward.line} could not"
+    elif 2 * len(wrong) > len(lines) and 2 * len(unnamed) > len(wrong):
+        why = "not equal under any reading of this page that was tried, nor are most of its lines"
+    else:
+        return lines
+    unsure = lambda line: replace(line, verdict="unchecked", digits=None, finding=why, corrected=None, steps=None)  # noqa: E731
+    return [unsure(line) if line.verdict == "wrong" else line for line in lines]
+
+
+def _formulas(equations: list[Equation]) -> str:
+    """The text of the formulas, for the page's habits."""
+    return "\n".join(e.piece.source for e in equations)
+
+
+class _Checker:
+    def __init__(self, text: str, reading: Reading, shapes: Shapes, chosen: Chosen, step: str) -> None:
+        self.reading, self.shapes, self.chosen = reading, shapes, chosen
+        self.style: Style = style_of(text, reading, chosen.meanings, step)
+        self.style.written |= {n for n, d in reading.values.items() if self._has_line(n)}
+        outside = {m.of: n for n, m in chosen.meanings.items() if m.kind == "given" and m.of is not None}
+        truth = chosen.truth
+        self.deriver = Deriver(reading, truth.floats, truth.scope, self.style.written, outside)
+        self.editor = Editor(reading, shapes.sizes, self.style, chosen.meanings)
+
+    def _has_line(self, name: Name) -> bool:
+        return any(isinstance(line.left, Adj) and line.left.of.name == name for line in self.reading.lines)
+
+    # -------------------------------------------------------------------------------------------------- lines
+
+    def lines(self) -> list[LineReport]:
+        """The verdict on every line. Where a line is wrong only since an auxiliary symbol that it reads is, the
+        mistake is named at the line that says what the symbol is."""
+        reports = [self.line(line) for line in self.reading.lines]
+        for k, line in enumerate(self.reading.lines):
+            if reports[k].verdict != "wrong" or (cause := self._cause(line)) is None:
+                continue
+            origin, edit = cause
+            at = self.reading.lines.index(origin)
+            corrected = self._equation(origin.left, edit.right)
+            reports[at] = replace(reports[at], verdict="wrong", finding=edit.sentence, corrected=corrected)
+            reports[k] = replace(reports[k], verdict="right", finding=None, corrected=None, steps=None)
+        return reports
+
+    def _cause(self, line: Line) -> tuple[Line, Edit] | None:
+        """The line of an auxiliary symbol, and the edit of it that makes its reader right."""
+        meanings, summed = self.chosen.meanings, self._is_summed(line)
+        for name in {s.name for s in symbols(line.right)}:
+            meaning = meanings.get(name)
+            if meaning is None or meaning.line is None or meaning.line == line:
+                continue
+            for edit in self.editor.edits(meaning.line.right, None):
+                changed = Meaning("auxiliary", line=replace(meaning.line, right=edit.right))
+                there = self.chosen.truth.under(meanings | {name: changed}, self.chosen.truth.balls.activated)
+                holds = holds_in_floats(line, line.right, there, summed)
+                if holds and judged(line, line.right, there, summed).verdict == "right":
+                    return meaning.line, edit
+        return None
+
+    def line(self, line: Line) -> LineReport:
+        """The verdict on one line, and what is wrong with it."""
+        summed = self._is_summed(line)
+        found = judged(line, line.right, self.chosen.truth, summed)
+        e = line.equation
+        report = LineReport(
+            line=e.line,
+            tag=e.piece.tag,
+            source=self._source(line),
+            verdict=found.verdict,
+            digits=None if found.verdict == "unchecked" else found.digits,
+            finding=found.reason or None,
+        )
+        if found.verdict != "wrong":
+            return report
+        wrong, seen = found.of_steps
+        if wrong < seen:
+            report = replace(report, steps=f"wrong at {wrong} of {seen} steps, first at t = {found.step}")
+        sentence, corrected = self.diagnosis(line, summed)
+        return replace(report, finding=sentence or found.reason or None, corrected=corrected)
+
+    def _is_summed(self, line: Line) -> bool:
+        return (self.chosen.summed or line.equation.accumulates) and is_contribution(line)
+
+    def _source(self, line: Line) -> str:
+        return " ".join(line.equation.piece.source.split())
+
+    def diagnosis(self, line: Line, summed: bool) -> tuple[str | None, str | None]:
+        """What is wrong, and the equation that should stand there."""
+        derived = self._derived(line)
+        if derived is not None and summed:
+            derived = [t.arg if isinstance(t, SumT) else t for t in derived]
+        for edit in self.editor.edits(line.right, derived):
+            if not holds_in_floats(line, edit.right, self.chosen.truth, summed):
+                continue
+            if judged(line, edit.right, self.chosen.truth, summed).verdict == "right":
+                return edit.sentence, self._equation(line.left, edit.right)
+        if derived and holds_in_floats(line, added(derived), self.chosen.truth, summed):
+            sentences, right = self._term_by_term(line, derived)
+            return sentences, self._equation(line.left, right)
+        return None, None
+
+    def _term_by_term(self, line: Line, derived: list[Term]) -> tuple[str | None, Term]:
+        """Several slips in one line: what is wrong with each of its terms, and the right side without them."""
+        claimed = list(line.right.terms) if isinstance(line.right, Add) else [line.right]
+        missing, kept, sentences = list(derived), [], []
+        equal = lambda a, b: holds_in_floats(Line(line.equation, b, a), a, self.chosen.truth, False)  # noqa: E731
+        unmatched = []
+        for term in claimed:
+            same = next((d for d in missing if equal(term, d)), None)
+            if same is None:
+                unmatched.append(term)
+            else:
+                missing.remove(same)
+                kept.append(term)
+        for term in unmatched:
+            for edit in self.editor.edits(term, None):
+                if (same := next((d for d in missing if equal(edit.right, d)), None)) is not None:
+                    sentences.append(edit.sentence)
+                    missing.remove(same)
+                    kept.append(edit.right)
+                    break
+            else:
+                sentences.append(f"the term {self.editor.show(term)} is too many")
+        sentences += [f"the term {self.editor.show(d)} is missing" for d in missing]
+        named = len(sentences) <= len(claimed)
+        return ("; ".join(sentences) if named else None), added([*kept, *missing])
+
+    def _derived(self, line: Line) -> list[Term] | None:
+        target = self._target(line)
+        try:
+            return None if target is None else self.deriver.terms(target)
+        except CannotRead:
+            return None
+
+    def _target(self, line: Line) -> Sym | None:
+        if isinstance(line.left, Adj):
+            return line.left.of
+        if isinstance(line.left, Sym):
+            meaning = self.chosen.meanings.get(line.left.name)
+            if meaning is not None and meaning.kind == "adjoint" and meaning.of is not None:
+                return Sym(meaning.of, line.left.time or NOW)
+        return None
+
+    def _equation(self, left: Term, right: Term) -> str:
+        return f"{latex(left, self.style)} = {latex(right, self.style)}"
+
+    # ---------------------------------------------------------------------------------------------- the page
+
+    def shapes_shown(self) -> dict[str, str]:
+        """Parameters and inputs with their shapes in letters."""
+        shown = (*self.reading.parameters, *self.reading.inputs, *self.reading.states)
+        return {latex(Sym(n), self.style): self.shapes.letters[n] for n in dict.fromkeys(shown)}
+
+    def conventions(self) -> list[str]:
+        """How what the page leaves open was read."""
+        found = []
+        outputs = ", ".join(self._named(n) for n in self.chosen.truth.scope.outputs)
+        if self.reading.loss is not None:
+            found.append("the loss is the page's own, of every step")
+        elif self.chosen.truth.scope.kind == "time":
+            found.append(f"the loss reads {outputs} of every step")
+        elif self.chosen.truth.scope.kind == "last":
+            found.append(f"the loss reads {outputs} of the last step alone")
+        if self.chosen.truth.scope.kind == "step":
+            found.append(f"one step is derived, given what arrives at {outputs}; adjoints at t-1 are its results")
+        for name, meaning in self.chosen.meanings.items():
+            found.append(f"{self._sign(name)} is {self._meaning(meaning)}")
+        if self.chosen.truth.balls.activated:
+            found.append("a slope φ'(v) of an activated value v is the slope at what was activated")
+        for name in self.reading.functions:
+            found.append(f"{name} is some function; {self.chosen.truth.balls.functions[name]} stands for it")
+        contributes = self.chosen.summed and any(is_contribution(line) for line in self.reading.lines)
+        if contributes and self.chosen.truth.scope.kind != "step":
+            found.append("a parameter's line is what one step contributes, to be summed over the steps")
+        return found
+
+    def _sign(self, name: Name) -> str:
+        return latex(Sym(name, NOW), self.style)
+
+    def _named(self, name: Name) -> str:
+        return latex(Sym(name, NOW if name in self.reading.values else None), self.style)
+
+    def _meaning(self, meaning: object) -> str:
+        kind, of = meaning.kind, meaning.of  # type: ignore[attr-defined]
+        if kind == "auxiliary":
+            return "what its own line says"
+        if kind == "given":
+            return f"given: what reaches {self._named(of)} from outside of these equations"
+        if kind != "adjoint":
+            return "nothing that the page defines"
+        if is_hidden(of):
+            value = next((n for n in self.reading.values if self.reading.preactivation(n) == of), None)
+            if value is None:
+                return "the adjoint of the stack of all pre-activations"
+            return f"the adjoint of the pre-activation of {self._named(value)}"
+        return f"the adjoint of {self._named(of)}"
+
+    def missing(self) -> list[Missing]:
+        """Parameters and inputs without a line, and a line for each."""
+        targets = {t.name for line in self.reading.lines if (t := self._target(line)) is not None}
+        found = []
+        for name in (*self.reading.parameters, *self.reading.inputs):
+            if name in targets:
+                continue
+            target = Sym(name, NOW if name in self.reading.inputs else None)
+            terms = self.deriver.terms(target)
+            corrected = None if not terms else self._equation(Adj(target, "?"), _one_sum(terms))
+            found.append(Missing(latex(target, self.style), corrected))
+        return found
+
+
+def _one_sum(terms: list[Term]) -> Term:
+    """Σ_t a + Σ_t b as Σ_t (a + b)."""
+    if all(isinstance(t, SumT) for t in terms) and len(terms) > 1:
+        return SumT(added([t.arg for t in terms]))
+    return added(terms)

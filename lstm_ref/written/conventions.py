@@ -1,0 +1,305 @@
+"""What a page leaves open, found by trying: the meaning under which the most of its lines are right.
+
+Open are: whether δ_o is the adjoint of o or of what it is the sigmoid of; which value a bare δ_t belongs to; whether
+the loss reads every step or the last one, or the page derives a single step; which function f( ) is. One reading is
+chosen for the whole page and said in its report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lstm_ref.written.evaluate import Meaning
+from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
+from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
+from lstm_ref.written.shapes import Shapes
+from lstm_ref.written.terms import Adj, Apply, Hole, Name, SumT, Sym, mapped, symbols, walk
+from lstm_ref.written.truth import Scope, Truth, truth
+
+
+@dataclass
+class Chosen:
+    """The reading of a page's open points."""
+
+    truth: Truth
+    summed: bool
+    """Lines for parameters say what one step contributes."""
+    is_right: list[bool]
+    """Whether each line holds, as far as floats see."""
+
+    @property
+    def meanings(self) -> dict[Name, Meaning]:
+        """What the open symbols stand for."""
+        return self.truth.balls.meanings
+
+
+def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> Chosen:
+    """The conventions under which the most lines are right.
+
+    Args:
+        reading: The page.
+        shapes: Its shapes.
+        seed: Of the random numbers.
+    """
+    best: Chosen | None = None
+    for functions in _functions(reading):
+        for scope in _scopes(reading):
+            here = truth(reading, shapes, scope, functions, seed)
+            for activated in _slopes(reading):
+                found = _with_meanings(reading, here.under({}, activated))
+                if best is None or _wrong(found) < _wrong(best):
+                    best = found
+            if best is not None and not _wrong(best):
+                return best
+    assert best is not None
+    return best
+
+
+def _wrong(chosen: Chosen) -> int:
+    return sum(not ok for ok in chosen.is_right)
+
+
+def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
+    """tanh for every unnamed function; or σ, unless the page writes its slope as f', which holds for any."""
+    yield dict.fromkeys(reading.functions, "tanh")
+    terms = [t for line in reading.lines for _, t in walk(line.right)]
+    if reading.functions and not any(isinstance(t, Apply) and t.fn.order for t in terms):
+        yield dict.fromkeys(reading.functions, "sigmoid")
+
+
+def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
+    """Where φ' is the slope: at its argument; or, if the page writes φ' of activated values alone, at what was
+    activated."""
+    yield {}
+    arguments = [t.arg for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order]
+    inner = {t.name: reading.preactivation(t.name) for t in arguments if isinstance(t, Sym)}
+    if arguments and len(inner) == len(set(map(str, arguments))) and all(inner.values()):
+        yield {value: pre for value, pre in inner.items() if pre is not None}
+
+
+# ----------------------------------------------------------------------------------------------------- what is open
+
+
+def _defining(reading: Reading) -> dict[Name, Line]:
+    """The line that each open symbol stands on the left of."""
+    found: dict[Name, Line] = {}
+    for line in reading.lines:
+        if isinstance(line.left, Sym) and line.left.name in reading.open:
+            found.setdefault(line.left.name, line)
+    return found
+
+
+def givens(reading: Reading) -> dict[Name, Name]:
+    """What arrives from outside: open symbols that no line defines, and the value that each arrives at."""
+    found = {}
+    defined = _defining(reading)
+    for name in reading.open:
+        if name in defined:
+            continue
+        base = _base(name, reading)
+        if not _may_be_given(name) or (base is None and _by_label(name, reading)):
+            continue
+        for line in reading.lines:
+            if base is None and any(s.name == name for s in symbols(line.right)):
+                base = _value_of(line, reading)
+        if base in reading.values:
+            found[name] = base
+    return found
+
+
+_ARRIVALS = re.compile(r"next|out|ext|loss|above|top|up|in|given|later|future")
+_DELTAS = (r"\Delta", r"\delta", r"\epsilon", r"\varepsilon", r"\xi", "e")
+
+
+def without_dots(reading: Reading) -> list[Line]:
+    r"""The lines with an argument for the dot of `\sigma'(\cdot)`: what is squashed to give the value of the line."""
+    found = []
+    for line in reading.lines:
+        value = _value_of(line, reading)
+        inner = None if value is None else reading.preactivation(value)
+        if inner is None and any(reading.preactivation(n) == value for n in reading.values):
+            inner = value
+        if inner is not None and any(isinstance(t, Hole) for _, t in walk(line.right)):
+            squashed = Sym(inner, NOW)
+            fill = lambda t, squashed=squashed: squashed if isinstance(t, Hole) else t  # noqa: E731
+            line = replace(line, right=mapped(line.right, fill))
+        found.append(line)
+    return found
+
+
+def _may_be_given(name: Name) -> bool:
+    """Whether a symbol without any definition may be what arrives from outside: a bare Δ, or an adjoint whose label
+    says so. An adjoint with another label, as `kept`, is a part of something, of which the page does not say which."""
+    if name.accent or " " in name.letter:
+        return bool(_ARRIVALS.fullmatch(_plain_text(name.above or name.below)))
+    return name.letter in _DELTAS
+
+
+def _value_of(line: Line, reading: Reading) -> Name | None:
+    """The value whose adjoint a line gives, as far as its left side shows."""
+    if line.target is None:
+        return None
+    if line.target.name in reading.known:
+        return line.target.name
+    return next((n for n in (*_by_label(line.target.name, reading), *_leaves(reading)) if n in reading.values), None)
+
+
+def _base(name: Name, reading: Reading) -> Name | None:
+    """The value below a label: c for c̄ with the label `next`."""
+    for bare in (replace(name, accent=name.accent.removeprefix(r"\bar"), above=""),):
+        for one in (bare, replace(bare, letter=re.sub(r"^\\?[A-Za-z{}]+ ", "", bare.letter)), replace(bare, below="")):
+            if one != name and one in reading.values and (name.accent or name.above or " " in name.letter):
+                return one
+    return None
+
+
+def _scopes(reading: Reading) -> Iterator[Scope]:
+    explicit = tuple(dict.fromkeys(givens(reading).values()))
+    direct = tuple(
+        dict.fromkeys(
+            t.of.name
+            for line in reading.lines
+            for _, t in walk(line.right)
+            if isinstance(t, Adj) and t.part == "step" and t.of.name in reading.values
+        )
+    )
+    outputs = () if reading.loss is not None else explicit or direct or _leaves(reading)
+    step = Scope("step", tuple(dict.fromkeys([*outputs, *reading.states])))
+    if any(n in reading.states and "next" in (name.above + name.below) for name, n in givens(reading).items()):
+        yield step
+    yield Scope("time", outputs)
+    lefts = [line.left for line in reading.lines]
+    before = any(t.offset < 0 for left in lefts if isinstance(left, Adj) for t in times_of(left))
+    last = any(t.anchor == "T" for left in lefts for t in times_of(left))
+    if (before or last) and reading.loss is None:
+        yield Scope("last", outputs)
+    sums = any(isinstance(t, SumT) for line in reading.lines for _, t in walk(line.right))
+    if not sums and (before or not reading.timed):
+        yield step
+
+
+def _leaves(reading: Reading) -> tuple[Name, ...]:
+    """Values that no other value of the same step reads."""
+    read = {s.name for d in reading.values.values() for s in symbols(d.right) if s.time is None or s.time.offset == 0}
+    return tuple(n for n in reading.values if n not in read and not is_hidden(n))
+
+
+# ------------------------------------------------------------------------------------------------------- meanings
+
+
+def _by_label(name: Name, reading: Reading) -> list[Name]:
+    """The values that a label speaks of: o for δ_o, a_ι for δ_ι."""
+    label = (name.below or name.above).strip("{}")
+    if not label:
+        return []
+    exact = [n for n in reading.known if _plain(n) == _plain_text(label)]
+    if exact:
+        return exact
+    return [n for n in reading.values if _plain_text(n.below) == _plain_text(label) and not is_hidden(n)]
+
+
+def _plain(name: Name) -> str:
+    return _plain_text(str(name))
+
+
+def _plain_text(text: str) -> str:
+    return re.sub(r"[\s{}]|\\(?:mathbf|mathrm|bm|boldsymbol)", "", text)
+
+
+def _candidates(name: Name, reading: Reading, line: Line | None) -> list[Meaning]:
+    if line is not None and isinstance(line.right, Adj):  # \delta_t = \partial L / \partial z_t: a definition
+        return [Meaning("adjoint", line.right.of.name)]
+    found: list[Name] = []
+    is_mark = line is not None or name.letter in _DELTAS
+    labelled = _by_label(name, reading) if is_mark else []
+    is_part = bool(name.accent) or " " in name.letter
+    for one in labelled or (list(reading.values) if is_mark and not is_part else []):
+        inner = reading.preactivation(one)
+        found += [one, inner] if inner else [one]
+    meanings = [Meaning("adjoint", one) for one in dict.fromkeys(found)]
+    if line is not None:
+        meanings.append(Meaning("auxiliary", line=line))
+    return meanings
+
+
+def _with_meanings(reading: Reading, found: Truth) -> Chosen:
+    defined = _defining(reading)
+    outside = givens(reading)
+    options: dict[Name, list[Meaning]] = {}
+    for name in reading.open:
+        if name in outside:
+            options[name] = [Meaning("given", outside[name])]
+        else:
+            options[name] = _candidates(name, reading, defined.get(name)) or [Meaning("unknown")]
+    parameter_lines = [line for line in reading.lines if _is_for_parameter(line, reading)]
+    adds = [any(isinstance(t, SumT) for _, t in walk(line.right)) for line in parameter_lines]
+    summed = not any(adds)
+    search = _Search(reading, found, summed, options)
+    meanings = search.best()
+    return Chosen(found.under(meanings, found.balls.activated), summed, search.right(meanings))
+
+
+def _is_for_parameter(line: Line, reading: Reading) -> bool:
+    return isinstance(line.left, Adj) and line.left.of.name in reading.parameters
+
+
+class _Search:
+    """Meanings of open symbols, improved one symbol at a time from two beginnings: every δ a value's, every δ a
+    pre-activation's."""
+
+    def __init__(self, reading: Reading, found: Truth, summed: bool, options: dict[Name, list[Meaning]]) -> None:
+        self.reading, self.truth, self.summed, self.options = reading, found, summed, options
+        self.cache: dict[object, bool] = {}
+        self.reads = [
+            frozenset(s.name for side in (line.left, line.right) for s in symbols(side) if s.name in options)
+            for line in reading.lines
+        ]
+
+    def best(self) -> dict[Name, Meaning]:
+        """The meanings with the lowest cost."""
+        found = []
+        for pick in (0, 1):
+            meanings = {name: some[min(pick, len(some) - 1)] for name, some in self.options.items()}
+            found.append(self._improved(meanings))
+        return min(found, key=self._cost)
+
+    def _improved(self, meanings: dict[Name, Meaning]) -> dict[Name, Meaning]:
+        cost = self._cost(meanings)
+        improved = True
+        while improved:
+            improved = False
+            for name, some in self.options.items():
+                for one in some:
+                    new = {**meanings, name: one}
+                    if one != meanings[name] and (c := self._cost(new)) < cost:
+                        meanings, cost, improved = new, c, True
+        return meanings
+
+    def _cost(self, meanings: dict[Name, Meaning]) -> tuple[float, int]:
+        auxiliary = sum(m.kind == "auxiliary" and len(self.options[n]) > 1 for n, m in meanings.items())
+        mixed = len({self._is_inner(m) for m in meanings.values() if m.kind == "adjoint"}) > 1
+        return sum(not ok for ok in self.right(meanings)) + 0.6 * auxiliary, mixed
+
+    def _is_inner(self, meaning: Meaning) -> bool:
+        inner = {self.reading.preactivation(n) for n in self.reading.values}
+        return meaning.of in inner
+
+    def right(self, meanings: dict[Name, Meaning]) -> list[bool]:
+        """Which lines hold, in floats."""
+        found = []
+        for k, line in enumerate(self.reading.lines):
+            key = k, tuple(sorted((str(n), meanings[n].kind, str(meanings[n].of)) for n in self.reads[k]))
+            if _has_auxiliary(self.reads[k], meanings):
+                key = k, tuple((str(n), m.kind, str(m.of)) for n, m in meanings.items())
+            if key not in self.cache:
+                self.truth.floats.meanings = meanings
+                summed = self.summed or line.equation.accumulates
+                self.cache[key] = holds_in_floats(line, line.right, self.truth, summed and is_contribution(line))
+            found.append(self.cache[key])
+        return found
+
+
+def _has_auxiliary(names: frozenset[Name], meanings: dict[Name, Meaning]) -> bool:
+    return any(meanings[n].kind == "auxiliary" for n in names)

@@ -1,0 +1,293 @@
+"""A written equation as a tree: symbols at times, products of three kinds, functions, stacks, sums over time.
+
+The three products differ in how tightly they bind and in what they do to shapes: `Dot` is written by standing side by
+side, `Had` (Hadamard) by ⊙, ∘ or *, `Outer` by ⊗ or ⟨·, ·⟩. Trees are immutable; `replaced` makes an edited copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Time:
+    """A step: `offset` steps after `anchor`, which is "t", "T" (the last step) or "" (counted from 0)."""
+
+    anchor: str = "t"
+    offset: int = 0
+    where: str = field(default="", compare=False)
+    """Where it is written: "_", "^" or "("."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A letter with everything that belongs to it but its time: accent, labels below and above."""
+
+    letter: str
+    accent: str = ""
+    below: str = ""
+    above: str = ""
+
+    def __str__(self) -> str:
+        body = f"{self.accent} {self.letter}" if self.accent else self.letter
+        return body + (f"_{{{self.below}}}" if self.below else "") + (f"^{{{self.above}}}" if self.above else "")
+
+
+@dataclass(frozen=True)
+class Num:
+    """A number."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Sym:
+    """A named quantity at a time; without time, a parameter, or a value whose author does not write t."""
+
+    name: Name
+    time: Time | None = None
+
+
+@dataclass(frozen=True)
+class Adj:
+    """The derivative of the loss with respect to `of`. `mark` says how it is written; `part` is "" for the whole loss,
+    "step" for what the loss of this step contributes directly."""
+
+    of: Sym
+    mark: str = field(default="frac", compare=False)
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Fn:
+    """A function's name: "tanh", "sigmoid" …; `order` 1 is its derivative."""
+
+    name: str
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A function of an argument."""
+
+    fn: Fn
+    arg: Term
+
+
+@dataclass(frozen=True)
+class Pow:
+    """An elementwise power."""
+
+    base: Term
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Neg:
+    """The negative."""
+
+    arg: Term
+
+
+@dataclass(frozen=True)
+class Add:
+    """A sum of terms."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """Factors side by side: matrix products where the shapes ask for them, elementwise where they are equal."""
+
+    factors: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Had:
+    """Elementwise product."""
+
+    factors: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Outer:
+    """Outer product: every element of the one with every element of the other."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True)
+class Div:
+    """A quotient, elementwise."""
+
+    over: Term
+    under: Term
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """The transpose."""
+
+    arg: Term
+
+
+@dataclass(frozen=True)
+class Diag:
+    """A vector as a diagonal matrix."""
+
+    arg: Term
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Blocks upon each other, or beside each other: along the axis of a vector; of matrices as written."""
+
+    rows: tuple[tuple[Term, ...], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Block `index` of a stacked vector, whose blocks are as long as the quantities `like`."""
+
+    arg: Term
+    index: int
+    like: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
+class SumT:
+    """A sum over time; `low` and `high` are None where the author gives no bounds."""
+
+    arg: Term
+    low: Time | None = None
+    high: Time | None = None
+
+
+@dataclass(frozen=True)
+class SumB:
+    """A sum over the batch."""
+
+    arg: Term
+
+
+@dataclass(frozen=True)
+class SumAll:
+    """A sum over all elements: an inner product's, or a norm's."""
+
+    arg: Term
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """∂ of one quantity with respect to another that is not a loss."""
+
+    of: Sym
+    by: Sym
+    ordered: bool = False
+    """Written ∂⁺, Werbos's ordered derivative: over all paths, where a bare ∂ is direct."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What stands in round brackets, until it is known whether it is a factor or an argument."""
+
+    arg: Term
+
+
+@dataclass(frozen=True)
+class Prime:
+    """A primed term, until it is known whether it is a derivative or a transpose."""
+
+    arg: Term
+
+
+@dataclass(frozen=True)
+class Hole:
+    r"""The dot of \\sigma'(\\cdot)."""
+
+
+Term: TypeAlias = Any
+"""One of the classes above."""
+
+
+def children(term: Term) -> list[tuple[Any, Term]]:
+    """The terms directly below, each with its position: a field's name, or (field, index …)."""
+    found: list[tuple[Any, Term]] = []
+    for part in fields(term):
+        value = getattr(term, part.name)
+        if isinstance(term, Stack):
+            found += [((part.name, r, k), v) for r, row in enumerate(value) for k, v in enumerate(row)]
+        elif part.name in ("terms", "factors"):
+            found += [((part.name, k), v) for k, v in enumerate(value)]
+        elif part.name in ("arg", "base", "left", "right", "over", "under"):
+            found.append(((part.name,), value))
+    return found
+
+
+def with_child(term: Term, position: Any, new: Term) -> Term:
+    """The term with one child in another's place."""
+    name, *at = position
+    value = getattr(term, name)
+    if not at:
+        return replace(term, **{name: new})
+    if len(at) == 1:
+        return replace(term, **{name: (*value[: at[0]], new, *value[at[0] + 1 :])})
+    row = (*value[at[0]][: at[1]], new, *value[at[0]][at[1] + 1 :])
+    return replace(term, **{name: (*value[: at[0]], row, *value[at[0] + 1 :])})
+
+
+def walk(term: Term, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Term]]:
+    """Every term of the tree with its path from the root."""
+    yield path, term
+    for position, child in children(term):
+        yield from walk(child, (*path, position))
+
+
+def replaced(term: Term, path: tuple[Any, ...], new: Term) -> Term:
+    """The tree with what stands at `path` replaced."""
+    if not path:
+        return new
+    child = dict(children(term))[path[0]]
+    return with_child(term, path[0], replaced(child, path[1:], new))
+
+
+def mapped(term: Term, change: Callable[[Term], Term]) -> Term:
+    """The tree with `change` applied to every term, leaves first."""
+    for position, child in children(term):
+        new = mapped(child, change)
+        if new is not child:
+            term = with_child(term, position, new)
+    return change(term)
+
+
+def symbols(term: Term) -> Iterator[Sym]:
+    """Every quantity that the tree reads by value."""
+    return (found for _, found in walk(term) if isinstance(found, Sym))
+
+
+def adjoints(term: Term) -> Iterator[Adj]:
+    """Every adjoint that the tree reads."""
+    return (found for _, found in walk(term) if isinstance(found, Adj))
+
+
+def shifted(term: Term, steps: int) -> Term:
+    """The tree, `steps` steps later."""
+
+    def later(one: Term) -> Term:
+        if isinstance(one, Sym) and one.time is not None and one.time.anchor == "t":
+            return Sym(one.name, replace(one.time, offset=one.time.offset + steps))
+        return replace(one, of=later(one.of)) if isinstance(one, Adj) else one
+
+    return mapped(term, later) if steps else term
+
+
+def added(terms: list[Term]) -> Term:
+    """A sum, flat, without an `Add` around a single term."""
+    flat: list[Term] = []
+    for term in terms:
+        flat += term.terms if isinstance(term, Add) else [term]
+    return flat[0] if len(flat) == 1 else Add(tuple(flat)) if flat else Num(0)

@@ -1,0 +1,169 @@
+"""What a page says and leaves open: shapes, roles, the meaning of δ, what the loss reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from lstm_ref.errors import BadInput
+from lstm_ref.written import check_text
+
+RNN = r"""
+$$a_t = W x_t + U h_{t-1} + b$$
+$$h_t = \tanh(a_t)$$
+"""
+
+
+def conventions(backward, forward=RNN):
+    report = check_text(forward + backward)
+    assert report.verdict == "right", [(x.source, x.finding) for x in report.lines]
+    return " | ".join(report.conventions)
+
+
+def test_shapes_are_inferred_and_a_stack_is_as_long_as_its_parts():
+    report = check_text(
+        r"""$$\begin{pmatrix} i_t \\ g_t \end{pmatrix} =
+        \begin{pmatrix} \sigma \\ \tanh \end{pmatrix} W [h_{t-1}, x_t]$$
+        $$h_t = i_t \odot g_t$$
+        $$\bar i_t = \bar h_t \odot g_t$$"""
+    )
+    assert report.shapes == {"W": "2H×(H+D)", "h": "H", "x": "D"}
+
+
+def test_shapes_that_contradict_each_other_are_named_with_their_line():
+    with pytest.raises(BadInput, match=r"line 2: the shapes .* only if h is a single number"):
+        check_text("$$a_t = W x_t$$\n$$h_t = \\tanh(a_t + h_{t-1}^\\top U)$$\n$$\\bar a_t = \\bar h_t$$")
+
+
+def test_rows_and_columns_are_told_apart():
+    rows = check_text(r"$$h_t = \tanh(x_t W + h_{t-1} U)$$ $$\bar W = \sum_t x_t^\top (\bar h_t \odot (1 - h_t^2))$$")
+    columns = check_text(
+        r"$$h_t = \tanh(W x_t + U h_{t-1})$$ $$\bar W = \sum_t (\bar h_t \odot (1 - h_t^2)) x_t^\top$$"
+    )
+    assert (rows.verdict, columns.verdict) == ("right", "right")
+    assert (rows.shapes["W"], columns.shapes["W"]) == ("D×H", "H×D")
+
+
+def test_a_delta_may_be_the_adjoint_of_the_preactivation():
+    said = conventions(
+        r"$$\delta_t = (1 - h_t^2) \odot (\Delta_t + U^\top \delta_{t+1})$$ $$\nabla_W L = \sum_t \delta_t x_t^\top$$"
+    )
+    assert r"\delta_t is the adjoint of a_t" in said
+    assert r"\Delta_t is given: what reaches h_t from outside of these equations" in said
+
+
+def test_a_delta_may_be_the_adjoint_of_the_value():
+    said = conventions(
+        r"""$$\delta_t = \Delta_t + U^\top (\delta_{t+1} \odot (1 - h_{t+1}^2))$$
+        $$\nabla_W L = \sum_t (\delta_t \odot (1 - h_t^2)) x_t^\top$$"""
+    )
+    assert r"\delta_t is the adjoint of h_t" in said
+
+
+def test_what_the_loss_reads_is_said():
+    backward = (
+        r"""$$\nabla_{a_t} L = (1 - h_t^2) \odot \nabla_{h_t} L$$ $$\nabla_{h_{t-1}} L = U^\top \nabla_{a_t} L$$"""
+    )
+    last = backward + r"$$\nabla_W L = \sum_t \nabla_{a_t} L \, x_t^\top$$"
+    assert "the loss reads h_t of the last step alone" in conventions(last)
+
+
+def test_a_line_without_its_sum_is_one_steps_contribution_where_no_line_has_one():
+    backward = r"$$\nabla_{a_t} L = (1 - h_t^2) \odot \nabla_{h_t} L$$ $$\nabla_W L = \nabla_{a_t} L \, x_t^\top$$"
+    assert "one step contributes" in conventions(backward)
+
+
+def test_a_line_without_its_sum_is_wrong_where_others_have_one():
+    report = check_text(
+        RNN + r"$$\nabla_{a_t} L = (1 - h_t^2) \odot \nabla_{h_t} L$$"
+        r"$$\nabla_W L = \nabla_{a_t} L x_t^\top$$ $$\nabla_b L = \sum_t \nabla_{a_t} L$$"
+    )
+    assert [x.finding for x in report.lines if x.verdict == "wrong"] == ["the sum over time is missing"]
+
+
+def test_slopes_may_be_written_of_activated_values():
+    said = conventions(
+        r"$$\nabla_{n_t} L = f'(h_t) \odot \nabla_{h_t} L$$", r"$$n_t = W x_t + U h_{t-1}$$ $$h_t = f(n_t)$$"
+    )
+    assert "the slope at what was activated" in said
+
+
+def test_gradients_without_a_line_are_listed_with_one():
+    report = check_text(RNN + r"$$\bar a_t = \bar h_t \odot (1 - h_t^2)$$")
+    assert {m.of: m.corrected for m in report.missing} == {
+        "W": r"\bar W = \sum_{t} \bar a_t x_t^\top",
+        "U": r"\bar U = \sum_{t} \bar a_t h_{t-1}^\top",
+        "b": r"\bar b = \sum_{t} \bar a_t",
+        "x_t": r"\bar x_t = W^\top \bar a_t",
+    }
+
+
+def test_one_equation_may_stand_for_several_gates():
+    report = check_text(
+        r"""$$i_t = \sigma(W_i x_t + U_i h_{t-1})$$ $$g_t = \tanh(W_g x_t + U_g h_{t-1})$$ $$h_t = i_t \odot g_t$$
+        $$\delta_i^t = \delta_h^t \odot g_t \odot i_t \odot (1 - i_t)$$
+        $$\delta_g^t = \delta_h^t \odot i_t \odot (1 - g_t^2)$$
+        $$\delta_h^t = \Delta^t + \sum_{k \in \{i, g\}} U_k^\top \delta_k^{t+1}$$
+        $$\nabla_{W_k} L = \sum_t \delta_k^t x_t^\top \quad (k = i, g)$$"""
+    )
+    assert [line.verdict for line in report.lines] == ["right"] * 5
+
+
+def test_a_line_that_cannot_be_read_leaves_the_page_undecided_and_the_others_judged():
+    report = check_text(
+        RNN + r"$$\bar a_t = \bar h_t \odot (1 - h_t^2)$$ $$\bar h_{t-k} = \bar h_t J_t \cdots J_{t-k+1}$$"
+    )
+    assert report.verdict == "undecided"
+    assert [line.verdict for line in report.lines] == ["right", "unchecked"]
+
+
+def test_nothing_is_called_wrong_where_the_forward_pass_could_not_be_read():
+    report = check_text(RNN + r"$$y_t = \mathrm{conv}(h_t)$$ $$\bar a_t = \bar h_t$$")
+    assert report.verdict == "undecided"
+    assert "could not" in report.lines[-1].finding + report.lines[0].finding
+
+
+def test_a_symbol_that_nothing_defines_is_named():
+    report = check_text(RNN + r"$$\bar a_t = \bar h_t \odot (1 - h_t^2)$$ $$\bar x_t = W^\top \bar a_t + q_t$$")
+    assert [line.finding for line in report.lines if line.verdict == "unchecked"] == [
+        "it reads q, which no equation of the page defines"
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_verdicts_do_not_hang_on_the_random_numbers(seed):
+    right = RNN + r"$$\bar a_t = \bar h_t \odot (1 - h_t^2)$$"
+    assert check_text(right, seed=seed).verdict == "right"
+    assert check_text(right.replace("1 - h_t^2", "1 - a_t^2"), seed=seed).verdict == "wrong"
+
+
+def test_a_stack_that_holds_itself_is_refused_with_its_line():
+    with pytest.raises(BadInput, match=r"line 1: .* a stack is as long as one of its parts"):
+        check_text("$$h_t = [h_{t-1}, x_t]$$\n$$\\bar x_t = \\bar h_t$$")
+
+
+def test_the_loss_of_an_earlier_step_contributes_nothing():
+    every = r"$$\delta_t = (1 - h_t^2) \odot (\frac{\partial L_{t}}{\partial h_t} + U^\top \delta_{t+1})$$"
+    kernel = r"$$\frac{\partial L}{\partial W} = \sum_t \delta_t x_t^\top$$"
+    assert check_text(RNN + every + kernel).verdict == "right"
+    [wrong, _] = check_text(RNN + every.replace("L_{t}", "L_{t-1}") + kernel).lines
+    assert wrong.verdict == "wrong"
+    assert (
+        r"\frac{\partial L_{t-1}}{\partial h_t} stands where \frac{\partial L_t}{\partial h_t} belongs" in wrong.finding
+    )
+
+
+def test_a_bias_of_rows_is_summed_over_the_batch_in_the_line_that_is_missing():
+    report = check_text(
+        r"""$$a_t = x_t W + h_{t-1} U + b$$ $$h_t = \tanh(a_t)$$
+        $$\bar a_t = \bar h_t \odot (1 - h_t^2)$$ $$\bar d = \sum_t \sum_B \bar y_t$$ $$y_t = h_t V + d$$"""
+    )
+    assert report.verdict == "right"
+    assert {m.of: m.corrected for m in report.missing}["b"] == r"\bar b = \sum_{t} \sum_B \bar a_t"
+
+
+def test_the_dot_of_a_slope_is_what_the_gate_squashes():
+    forward = r"$$i_t = \sigma(W x_t + U h_{t-1})$$ $$g_t = \tanh(V x_t)$$ $$h_t = i_t \odot g_t$$"
+    line = r"$$\delta_i^t = \nabla_{h_t} L \odot g_t \odot \sigma'(\cdot)$$ $$\nabla_W L = \sum_t \delta_i^t x_t^\top$$"
+    assert check_text(forward + line).verdict == "right"
+    slipped = check_text(forward + line.replace(r"\sigma'", r"\tanh'"))
+    assert [x.verdict for x in slipped.lines] == ["wrong", "right"]
