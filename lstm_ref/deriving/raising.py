@@ -1,0 +1,406 @@
+"""From the equations of a graph back to what the user wrote: expressions of named values.
+
+The graph has one equation for each primitive; a statement of the user's is one expression. Broadcasting that NumPy does
+by itself is left out, and composites such as 1 / (1 + exp(−a)) are the functions they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+
+from lstm_ref.deriving import expressions as ex
+from lstm_ref.deriving.expressions import Expression, Leaf
+from lstm_ref.deriving.naming import Mark, mark_of
+from lstm_ref.errors import BadInput
+from lstm_ref.mistakes.on_graphs.activations import name_of
+
+KNOWN = ("sigmoid", "softplus", "softmax", "relu", "tanh")
+"""Functions of one argument that have a name of their own in a derivation."""
+
+SAME = ("copy", "copy_p", "name", "convert_element_type", "optimization_barrier", "reduce_precision")
+
+
+class Raised:
+    """The expressions of a graph's variables, cut at the variables that have names.
+
+    Args:
+        graph: The graph, without its buffers.
+        source: The user's file, as text.
+    """
+
+    def __init__(self, graph: Any, source: str = "") -> None:
+        self.graph = graph
+        self._lines = source.splitlines()
+        self.maker = {r: e for e in graph.equations for r in e.results}
+        self.root: dict[int, int] = {}
+        self.marks: dict[int, list[Mark]] = {}
+        self._ends: dict[int, tuple[int, int]] = {}
+        """By the root of a marked call's result, the variable of its argument."""
+        into: dict[int, int] = {}
+        for e in graph.equations:
+            mark = mark_of(e)
+            if mark is None and not (e.primitive in SAME and self._is_float(e.operands[0])):
+                continue
+            root = self.root_of(e.operands[0])
+            self.root[e.results[0]] = root
+            if mark is not None and mark.kind in ("value", "passed", "carried"):
+                self.marks.setdefault(root, []).append(mark)
+            elif mark is not None and mark.kind == "into":
+                into[mark.call] = e.operands[0]
+            elif mark is not None and mark.call in into:
+                self._note_call(root, into[mark.call])
+        self.cuts: Collection[int] = ()
+        self._inside = self._in_calls()
+
+    def _is_float(self, v: int) -> bool:
+        return np.asarray(self.graph.values[v]).dtype.kind == "f"
+
+    def _note_call(self, result: int, argument: int) -> None:
+        x, y = (self.graph.values[v] for v in (argument, result))
+        if np.shape(x) == np.shape(y) and (name := name_of(x, y)) in KNOWN:
+            self._ends[result] = (argument, KNOWN.index(name))
+
+    def _in_calls(self) -> set[int]:
+        """Variables inside of calls that count as one function: they are no values of a derivation."""
+        found: set[int] = set()
+        for result, (argument, _) in self._ends.items():
+            stop, waiting = self.root_of(argument), [result]
+            while waiting:
+                v = self.root_of(waiting.pop())
+                if v == stop or v in found or not self.graph.is_active[v]:
+                    continue
+                found.add(v)
+                if v in self.maker:
+                    waiting.extend(self.maker[v].operands)
+        return found - set(self._ends)
+
+    def line(self, equation: Any) -> str:
+        """The user's line in which an equation stands."""
+        number = equation.place.line
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+    def root_of(self, v: int) -> int:
+        """The variable that this one only repeats under a further name."""
+        while v in self.root:
+            v = self.root[v]
+        return v
+
+    def named(self) -> dict[int, list[Mark]]:
+        """The variables with names that a derivation shows, each with its marks in order."""
+        return {
+            v: marks
+            for v, marks in self.marks.items()
+            if v not in self._inside and self.graph.is_active[v] and any(m.kind != "passed" for m in marks)
+        }
+
+    def expression(self, v: int) -> Expression:
+        """How a variable is computed, from values with names. Leaves are numbers of variables."""
+        return self._made(self.root_of(v))
+
+    def _read(self, v: int) -> Expression:
+        v = self.root_of(v)
+        if v in self.cuts:
+            return Leaf(np.shape(self.graph.values[v]), v)
+        return self._made(v)
+
+    def _made(self, v: int) -> Expression:
+        value = self.graph.values[v]
+        if not self.graph.is_active[v]:
+            return ex.constant(value)
+        if v in self._ends:
+            argument, name = self._ends[v]
+            x = self._read(argument)
+            axis = (len(x.shape) - 1,) if KNOWN[name] == "softmax" else ()
+            return ex.call(KNOWN[name], x, settings=axis)
+        if v not in self.maker:
+            return Leaf(np.shape(value), v)
+        e = self.maker[v]
+        rule = RULES.get(e.primitive)
+        if rule is None:
+            raise BadInput(f"{_place(e)}: `{e.primitive}` is not derived")
+        return rule(self, e, e.results.index(v))
+
+    def condition(self, v: int) -> Expression:
+        """A comparison, or a fixed mask."""
+        if v not in self.maker or not self._compares(v):
+            return ex.constant(np.asarray(self.graph.values[v], dtype=float))
+        e = self.maker[v]
+        if e.primitive in COMPARISONS:
+            return ex.call(e.primitive, *map(self._read, e.operands))
+        return ex.call(e.primitive, *map(self.condition, e.operands))
+
+    def _compares(self, v: int) -> bool:
+        """Whether it comes, by and / or / not, from comparisons of numbers."""
+        if v not in self.maker:
+            return False
+        e = self.maker[v]
+        return e.primitive in COMPARISONS or (
+            e.primitive in ("and", "or", "not") and all(map(self._compares, e.operands))
+        )
+
+
+COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+Rule = Callable[[Raised, Any, int], Expression]
+
+
+def _place(e: Any) -> str:
+    place = e.place
+    return f"line {place.line}" if place.file else "an unknown line"
+
+
+def _whole(g: Raised, e: Any, x: Expression) -> Expression:
+    """In the shape that the graph says, where broadcasting alone does not give it."""
+    shape = e.kind.result_shapes[0]
+    return x if x.shape == shape else ex.spread(ex.reshaped(x, _aligned(x, shape)), shape)
+
+
+def _aligned(x: Expression, shape: Any) -> Any:
+    return x.shape
+
+
+def _add(g: Raised, e: Any, _: int) -> Expression:
+    a, b = map(g._read, e.operands)
+    return ex.plus((1, a), (1, b))
+
+
+def _sub(g: Raised, e: Any, _: int) -> Expression:
+    a, b = map(g._read, e.operands)
+    return ex.minus(a, b)
+
+
+def _mul(g: Raised, e: Any, _: int) -> Expression:
+    return ex.times(*map(g._read, e.operands))
+
+
+def _div(g: Raised, e: Any, _: int) -> Expression:
+    a, b = map(g._read, e.operands)
+    n = ex.number_of(b)
+    inner = a.arguments[0] if isinstance(a, ex.Call) and a.function == "expand" else a
+    if n is not None and "mean" in g.line(e) and isinstance(inner, ex.Call) and inner.function == "sum":
+        x, (axes,) = inner.arguments[0], inner.settings
+        for some in (axes, *(axes[:k] for k in range(1, len(axes)))):  # all, or the first: those are the batch's
+            if n == np.prod([x.shape[k] for k in some]):
+                return ex.over(a, ex.call("count", x, settings=(some,)))
+    return ex.over(a, b)
+
+
+def _unary(name: str) -> Rule:
+    return lambda g, e, _: ex.call(name, g._read(e.operands[0]))
+
+
+def _integer_pow(g: Raised, e: Any, _: int) -> Expression:
+    return ex.power(g._read(e.operands[0]), int(e.params["y"]))
+
+
+def _pow(g: Raised, e: Any, _: int) -> Expression:
+    a, b = map(g._read, e.operands)
+    n = ex.number_of(b)
+    if n is not None and n == int(n):
+        return ex.power(a, int(n))
+    return ex.call("sqrt", a) if n == 0.5 else ex.call("power", a, b)
+
+
+def _broadcast(g: Raised, e: Any, _: int) -> Expression:
+    """Only new axes: what NumPy broadcasts by itself is not written."""
+    x, to = g._read(e.operands[0]), e.kind.result_shapes[0]
+    places = e.params["broadcast_dimensions"]
+    original = e.kind.shapes[0]
+    if x.shape != original:
+        x = ex.spread(x, original)
+    kept = tuple(original[places.index(k)] if k in places else 1 for k in range(len(to)))
+    while kept and kept[0] == 1 and len(kept) > len(original):
+        kept = kept[1:]
+    return ex.reshaped(x, kept)
+
+
+def _reshape(g: Raised, e: Any, _: int) -> Expression:
+    x, to = g._read(e.operands[0]), e.kind.result_shapes[0]
+    original = e.kind.shapes[0]
+    if x.shape != original:
+        x = ex.spread(x, original)
+    if tuple(n for n in to if n != 1) == tuple(n for n in original if n != 1):
+        return _with_ones_moved(x, to)
+    return ex.reshaped(x, to)
+
+
+def _with_ones_moved(x: Expression, to: Any) -> Expression:
+    """An axis of length one that is indexed away, or a new one; leading new ones are left to broadcasting."""
+    if isinstance(x, ex.Call) and x.function == "slice" and len(to) == len(x.shape) - 1:
+        (window,) = x.settings
+        one = [k for k, (a, b) in enumerate(window) if b - a == 1 and (a or x.arguments[0].shape[k] > 1)]
+        if len(one) == 1 and to == x.shape[: one[0]] + x.shape[one[0] + 1 :]:
+            (k,) = one
+            rest = tuple((0, n) if j == k else w for j, (w, n) in enumerate(zip(window, x.arguments[0].shape, strict=True)))
+            return ex.call("index", ex.call("slice", x.arguments[0], settings=(rest,)), settings=(k, window[k][0]))
+    if len(to) > len(x.shape) and to[: len(to) - len(x.shape)] == (1,) * (len(to) - len(x.shape)):
+        if to[len(to) - len(x.shape) :] == x.shape:
+            return x
+    if isinstance(x, ex.Call) and x.function == "expand":
+        inner = x.arguments[0]
+        return inner if inner.shape == to else ex.reshaped(inner, to)
+    return ex.reshaped(x, to)
+
+
+def _shaped(g: Raised, v: int) -> Expression:
+    """An operand in exactly the graph's shape."""
+    x, shape = g._read(v), np.shape(g.graph.values[v])
+    if x.shape == shape:
+        return x
+    if tuple(n for n in x.shape if n != 1) == tuple(n for n in shape if n != 1):
+        return ex.reshaped(x, shape)
+    return ex.spread(x, shape)
+
+
+def _transpose(g: Raised, e: Any, _: int) -> Expression:
+    return ex.call("transpose", _shaped(g, e.operands[0]), settings=(tuple(e.params["permutation"]),))
+
+
+def _reduce(name: str) -> Rule:
+    return lambda g, e, _: ex.call(name, _shaped(g, e.operands[0]), settings=(tuple(e.params["axes"]),))
+
+
+def _dot(g: Raised, e: Any, _: int) -> Expression:
+    (lc, rc), (lb, rb) = e.params["dimension_numbers"]
+    a, b = _shaped(g, e.operands[0]), _shaped(g, e.operands[1])
+    fresh = iter("abcdefghijklmnop")
+    left = [next(fresh) for _ in a.shape]
+    right = [""] * len(b.shape)
+    for i, j in (*zip(lc, rc, strict=True), *zip(lb, rb, strict=True)):
+        right[j] = left[i]
+    right = [s or next(fresh) for s in right]
+    out = [left[i] for i in lb] + [s for i, s in enumerate(left) if i not in (*lc, *lb)]
+    out += [s for j, s in enumerate(right) if j not in (*rc, *rb)]
+    return ex.dot(a, b, ("".join(left), "".join(right), "".join(out)))
+
+
+def _slice(g: Raised, e: Any, _: int) -> Expression:
+    if any(s != 1 for s in e.params["strides"] or ()):
+        raise BadInput(f"{_place(e)}: a slice with steps is not derived")
+    window = tuple(zip(e.params["start_indices"], e.params["limit_indices"], strict=True))
+    return ex.call("slice", _shaped(g, e.operands[0]), settings=(window,))
+
+
+def _dynamic_slice(g: Raised, e: Any, _: int) -> Expression:
+    x = _shaped(g, e.operands[0])
+    starts = [int(g.graph.values[i]) for i in e.operands[1:]]
+    sizes = e.params["slice_sizes"]
+    window = tuple((min(max(s, 0), n - k), min(max(s, 0), n - k) + k) for s, k, n in zip(starts, sizes, x.shape, strict=True))
+    return ex.call("slice", x, settings=(window,))
+
+
+def _concatenate(g: Raised, e: Any, _: int) -> Expression:
+    axis = e.params["dimension"]
+    parts = [_shaped(g, v) for v in e.operands]
+    inner = [p.arguments[0] if isinstance(p, ex.Call) and p.function == "expand" and p.settings == ((axis,),) else None for p in parts]
+    if all(i is not None for i in inner):
+        return ex.call("stack", *inner, settings=(axis,))  # type: ignore[arg-type]
+    return ex.call("concatenate", *parts, settings=(axis,))
+
+
+def _split(g: Raised, e: Any, at: int) -> Expression:
+    x, axis = _shaped(g, e.operands[0]), e.params["axis"]
+    start = sum(e.params["sizes"][:at])
+    window = tuple(
+        (start, start + e.params["sizes"][at]) if k == axis else (0, n) for k, n in enumerate(x.shape)
+    )
+    return ex.call("slice", x, settings=(window,))
+
+
+def _update(g: Raised, e: Any, _: int) -> Expression:
+    """A buffer that was filled piece by piece along one axis."""
+    pieces: dict[int, Expression] = {}
+    found: set[int] = set()
+    v = e.results[0]
+    shape = np.shape(g.graph.values[v])
+    while v in g.maker and g.maker[v].primitive == "dynamic_update_slice":
+        maker = g.maker[v]
+        written = np.shape(g.graph.values[maker.operands[1]])
+        axes = [k for k, (n, m) in enumerate(zip(written, shape, strict=True)) if n != m]
+        if len(axes) != 1 or written[axes[0]] != 1:
+            break
+        found.add(axes[0])
+        at = int(g.graph.values[maker.operands[2 + axes[0]]])
+        pieces.setdefault(at, _shaped(g, maker.operands[1]))
+        v = g.root_of(maker.operands[0])
+    if len(found) != 1 or len(pieces) != shape[(axis := found.pop())]:
+        raise BadInput(f"{_place(e)}: a buffer that is read as a whole, but not filled step by step, is not derived")
+    inner = (*shape[:axis], *shape[axis + 1 :])
+    return ex.call("stack", *(ex.reshaped(pieces[k], inner) for k in range(shape[axis])), settings=(axis,))
+
+
+def _select(g: Raised, e: Any, _: int) -> Expression:
+    which, no, yes = e.operands
+    return ex.call("where", g.condition(which), g._read(yes), g._read(no))
+
+
+def _max(g: Raised, e: Any, _: int) -> Expression:
+    a, b = map(g._read, e.operands)
+    if ex.number_of(b) == 0 or ex.number_of(a) == 0:
+        return ex.call("relu", a if ex.number_of(b) == 0 else b)
+    return ex.call("maximum", a, b)
+
+
+def _gather(g: Raised, e: Any, _: int) -> Expression:
+    """Where elements only move in a circle, or one index is taken."""
+    x = _shaped(g, e.operands[0])
+    numbers = np.arange(x.shape and np.prod(x.shape) or 1, dtype=float).reshape(x.shape)
+    moved = np.asarray(e.kind.step(numbers, *[g.graph.values[i] for i in e.operands[1:]]))
+    for axis, n in enumerate(x.shape):
+        for k in range(n):
+            if moved.shape == x.shape and np.array_equal(moved, np.roll(numbers, k, axis)):
+                return ex.call("roll", x, settings=(k, axis))
+            if np.array_equal(moved, np.take(numbers, k, axis)):
+                return ex.call("index", x, settings=(axis, k))
+    raise BadInput(f"{_place(e)}: an index of this kind is not derived")
+
+
+def _stack(g: Raised, e: Any, _: int) -> Expression:
+    return ex.call("stack", *(_shaped(g, v) for v in e.operands), settings=(e.params["axis"],))
+
+
+def _same(g: Raised, e: Any, _: int) -> Expression:
+    return g._read(e.operands[0])
+
+
+def _rem(g: Raised, e: Any, _: int) -> Expression:
+    a, b = map(g._read, e.operands)
+    return ex.call("mod", a, b)
+
+
+RULES: dict[str, Rule] = {
+    "add": _add,
+    "add_any": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    "neg": lambda g, e, _: ex.times(ex.number(-1), g._read(e.operands[0])),
+    "square": lambda g, e, _: ex.power(g._read(e.operands[0]), 2),
+    "rsqrt": lambda g, e, _: ex.power(ex.call("sqrt", g._read(e.operands[0])), -1),
+    "integer_pow": _integer_pow,
+    "pow": _pow,
+    "logistic": _unary("sigmoid"),
+    **{name: _unary(name) for name in ("exp", "log", "tanh", "sqrt", "sin", "cos", "abs", "floor")},
+    "broadcast_in_dim": _broadcast,
+    "reshape": _reshape,
+    "squeeze": _reshape,
+    "expand_dims": _reshape,
+    "transpose": _transpose,
+    "reduce_sum": _reduce("sum"),
+    "reduce_max": _reduce("max"),
+    "dot_general": _dot,
+    "slice": _slice,
+    "dynamic_slice": _dynamic_slice,
+    "split": _split,
+    "dynamic_update_slice": _update,
+    "concatenate": _concatenate,
+    "select_n": _select,
+    "max": _max,
+    "rem": _rem,
+    "gather": _gather,
+    "stack": _stack,
+    "stop_gradient": lambda g, e, _: ex.call("stop_gradient", g._read(e.operands[0])),
+    **dict.fromkeys(SAME, _same),
+}
