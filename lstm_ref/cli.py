@@ -19,6 +19,7 @@ from lstm_ref.errors import LstmRefError, defect, shown
 COMMANDS = {
     "verify": "Prove the built-in hand-written gradients against every oracle.",
     "check": "Check the hand-written gradients of a derivation file.",
+    "derive": "Derive the backward pass of a forward: the page, the code and its proof.",
     "train": "Train a model on text with hand-written gradients.",
     "predict": "Use a trained model: continue, classify, tag or translate texts.",
     "cells": "List the cells: parameters, state, paper, derivation page.",

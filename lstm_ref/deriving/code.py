@@ -41,8 +41,7 @@ class _Code:
         expressions = [e.expression for e in (*f.before, *f.step, *f.after)]
         expressions += [a.expression for a in (*self.b.before, *self.b.step, *self.b.after)]
         head = [
-            f'"""The gradient of `{name}` in {f.title}.py, derived term by term; {f.title}.md derives each line under its '
-            'number."""',
+            f'"""The gradient of `{name}` in {f.origin}, term by term; {f.title}.md derives each line under its number."""',
             "",
             *_users_lines(f.source, [*self._fixed(expressions), "inputs"]),
         ]
@@ -299,7 +298,7 @@ def _wrapped(line: str) -> list[str]:
         return [*out, f"{indent}(", *_filled(head.strip() + ",", indent + "    "), f"{indent}){equals}{value}"]
     if value.startswith("(") and " for " in value:
         return [*out, f"{head}{equals}(", f"{indent}    {value[1:-1]}", f"{indent})"]
-    pieces = re.split(r"(?<=,) (?=\S)|(?= [-+] (?![^()]*\)))", value)
+    pieces = _pieces(value)
     lines, now = [], ""
     for piece in pieces:
         joined = f"{now}{'' if piece.startswith(' ') or not now else ' '}{piece}"
@@ -312,6 +311,17 @@ def _wrapped(line: str) -> list[str]:
     first = f"{head}{equals}{opening}"
     last = f"{indent}{closing}" if closing else f"{indent})"
     return [*out, first, *(f"{indent}    {part}" for part in lines), last]
+
+
+def _pieces(text: str) -> list[str]:
+    """Where a line may be broken: after a comma of the outermost brackets, before a + or − outside of all brackets."""
+    pieces, depth, start = [], 0, 0
+    for k, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        if (c == "," and depth <= 1 and text[k + 1 : k + 2] == " ") or (depth == 0 and text[k + 1 : k + 4] in (" + ", " - ")):
+            pieces.append(text[start : k + 1])
+            start = k + 2 if c == "," else k + 1
+    return [*pieces, text[start:]]
 
 
 def _filled(text: str, indent: str) -> list[str]:
@@ -378,6 +388,7 @@ def _in_jax(text: str, f: Forward) -> str:
         head = head.replace("\n\n\n" + h, "")
     name = "loss" if f.is_loss else "forward"
     body, _, tail = body.partition(f"\n\n\ndef {name}(p):")
+    public = "def " + tail.rpartition("\ndef ")[2]
     body = re.sub(r"\bnp\.", "jnp.", body)
     helpers = re.sub(r"\bnp\.", "jnp.", helpers)
     imports = head.replace("import numpy as np", "import jax\nimport jax.numpy as jnp\nimport numpy as np", 1)
@@ -395,6 +406,9 @@ def _in_jax(text: str, f: Forward) -> str:
         "",
         "",
         f"{name}.defvjp(_forward, lambda kept, bar: (backward_pass(*kept, bar),))",
+        "",
+        "",
+        public.rstrip(),
         "",
     ]
     parts = [imports.rstrip(), *([helpers] if helpers else []), mark + body, "\n".join(rule)]

@@ -61,6 +61,9 @@ class Forward:
     """A forward, folded."""
 
     title: str
+    """Of the derivation: the name of its files."""
+    origin: str
+    """The file that was derived."""
     source: str
     inputs: dict[str, tuple[str, ...]]
     """By name, the path of keys to every input."""
@@ -87,31 +90,36 @@ class Forward:
 def fold(
     raised: Raised,
     title: str,
+    origin: str,
     source: str,
     inputs: dict[int, tuple[str, tuple[str, ...]]],
     fixed: dict[int, tuple[str, Any]],
     loops: dict[int, str],
     is_loss: bool,
+    outputs: int | None = None,
 ) -> Forward:
     """The folded forward.
 
     Args:
         raised: The expressions of the graph.
         title: Name of the derivation.
+        origin: Name of the user's file.
         source: The user's source.
         inputs: By variable, name and path of keys of every input.
         fixed: By variable, name and value of what is held fixed.
         loops: By line, the text of the user's loops.
         is_loss: Whether the forward is one number.
+        outputs: How many outputs of the graph are the forward's own; all, if None.
 
     Raises:
         BadInput: The steps are not equal; the message names the line.
     """
-    return _Folding(raised, inputs, fixed, loops).forward(title, source, is_loss)
+    return _Folding(raised, inputs, fixed, loops, raised.graph.outputs[:outputs]).forward(title, origin, source, is_loss)
 
 
 class _Folding:
-    def __init__(self, raised: Raised, inputs: Any, fixed: Any, loops: dict[int, str]) -> None:
+    def __init__(self, raised: Raised, inputs: Any, fixed: Any, loops: dict[int, str], outputs: list[int]) -> None:
+        self.outputs = outputs
         self.raised, self.inputs, self.fixed, self.loops = raised, inputs, fixed, loops
         graph = raised.graph
         self.shape = lambda v: np.shape(graph.values[v])
@@ -153,7 +161,7 @@ class _Folding:
                 readers.setdefault(name, []).append(v)
         for v, marks in list(self.named.items()):
             mine = readers.get(v, [])
-            if len(mine) == 1 and v not in map(self.raised.root_of, self.raised.graph.outputs):
+            if len(mine) == 1 and v not in map(self.raised.root_of, self.outputs):
                 theirs = self.named.get(mine[0])
                 a, b = self._first(marks), self._first(theirs) if theirs else None
                 if b is not None and a.name == b.name and a.loops == b.loops and a.line != b.line and a.name:
@@ -173,7 +181,7 @@ class _Folding:
 
     # -------------------------------------------------------------------------------------------------- the forward
 
-    def forward(self, title: str, source: str, is_loss: bool) -> Forward:
+    def forward(self, title: str, origin: str, source: str, is_loss: bool) -> Forward:
         """Everything, with names."""
         raised = self.raised
         shapes: dict[str, Any] = {}
@@ -202,6 +210,7 @@ class _Folding:
             shapes[self.text["now", self.key[v]]] = self.shape(v)
         f = Forward(
             title,
+            origin,
             source,
             {self.text[v]: path for v, (_, path) in self.inputs.items()},
             shapes,
@@ -217,7 +226,7 @@ class _Folding:
         for v in outside:
             equation = Equation(self.text[v], self._outside(raised.expression(v)), self._first(self.named[v]).line)
             (f.after if v in self._after else f.before).append(equation)
-        for v in raised.graph.outputs:
+        for v in self.outputs:
             out = self._outside(self._output(v))
             if not isinstance(out, Leaf):
                 name = self._free("loss" if is_loss else "out")

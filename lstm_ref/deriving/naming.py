@@ -10,9 +10,10 @@ import ast
 import itertools
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import numpy as np
@@ -50,7 +51,7 @@ def mark_of(equation: Any) -> Mark | None:
 class Named(NamedTuple):
     """A user's file, loaded."""
 
-    module: ModuleType
+    module: ModuleType | None
     source: str
     loops: dict[int, str]
     """By line, the text of every loop."""
@@ -97,9 +98,9 @@ def _numbers_in(tree: ast.Module) -> set[str]:
 class _Hooks:
     """What the marked code calls."""
 
-    loops: list[tuple[int, int]] = []
+    loops: ClassVar[list[tuple[int, int]]] = []
     calls = itertools.count()
-    sizes: dict[str, Any] = {}
+    sizes: ClassVar[dict[str, Any]] = {}
 
     @staticmethod
     def name(v: Any, name: str, line: int, kind: str = "value", call: int = -1) -> Any:
@@ -148,6 +149,26 @@ class _Hooks:
             carry, ys[t] = body(carry, jax.tree.map(lambda v: v[t], xs))  # noqa: B023
             carry = jax.tree.map(lambda v: _Hooks.name(v, "", line, "carried"), carry)
         return carry, jax.tree.map(lambda *y: jax.numpy.stack(y), *ys)
+
+
+def marked(v: Any, name: str, kind: str = "value") -> Any:
+    """The value, marked by hand."""
+    return _Hooks.name(v, name, 0, kind)
+
+
+def steps_of(items: Iterable[Any]) -> Iterator[Any]:
+    """The items of a loop through time, marked by hand."""
+    return _Hooks.loop(0, items)
+
+
+@contextmanager
+def sizes_as(sizes: dict[str, Any]) -> Iterator[None]:
+    """In the block, the module's whole numbers by which something is divided are these."""
+    before, _Hooks.sizes = _Hooks.sizes, sizes
+    try:
+        yield
+    finally:
+        _Hooks.sizes = before
 
 
 # ----------------------------------------------------------------------------------------------------- marking the code

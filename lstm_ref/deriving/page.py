@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward
 from lstm_ref.deriving.as_latex import latex, name
-from lstm_ref.deriving.as_numpy import HELPERS, numpy, used
+from lstm_ref.deriving.as_numpy import numpy, used
 from lstm_ref.deriving.code import WIDTH, _filled, _wrapped, counted, tags
 from lstm_ref.deriving.expressions import Call, Dot, Expression, Leaf, Product, Sum
 from lstm_ref.deriving.folding import Equation, Forward
@@ -100,9 +100,10 @@ class _Page:
         helpers += [h for h in used(a.expression for a in self._lines()) if h not in helpers]
         lines = ["import jax", "import jax.numpy as jnp", "import numpy as np", "from lstm_ref.arithmetic.x64 import x64"]
         lines += [f"from {f.title} import {', '.join([*fixed, 'inputs'])}", ""]
-        for h in (h for h in HELPERS if h in helpers):
-            lines += [*HELPERS[h].splitlines(), ""]
+        if helpers:
+            lines.insert(3, f"from lstm_ref.arithmetic import {', '.join(sorted(helpers))}")
         lines += ["rng = np.random.default_rng(0)", "p = inputs(rng)"]
+        path = {n: text + self._cut(n) for n, text in path.items()}
         pairs = ", ".join(f'"{n}": {path[n]}' for n in given)
         lines += [f"given = {{{pairs}}}", "names = list(given)"]
         lines += ["", "def run(given, zero):", '    """One step, with a zero added to every value."""']
@@ -139,8 +140,26 @@ class _Page:
         lines += ["    return np.max(np.abs(mine - autodiff), initial=0) <= 1e-12 * max(1, np.max(np.abs(autodiff), initial=0))"]
         return lines
 
+    def _cut(self, n: str) -> str:
+        """An index that leaves one step of an input, where what comes after the loop reads all steps."""
+        f = self.f
+        whole = {name for e in f.after for name in ex.count(e.expression)} & set(f.stacked)
+        if not whole:
+            return ""
+        axis = next(axis for _, axis in f.stacked.values())
+        feeds = {r.array for r in f.reads}
+        for e in reversed(f.before):
+            if e.name in feeds:
+                feeds |= set(ex.count(e.expression))
+        shape = f.shapes[n]
+        return f"[{':, ' * axis}:1]" if n in feeds and len(shape) > axis and shape[axis] == f.T else ""
+
     def _shape(self, n: str) -> str:
-        shape = self.f.shapes[n] if n not in self.f.stacked else ()
+        shape = self.f.shapes[n]
+        step = {e.name for e in self.f.step} | {r.name for r in self.f.reads} | {s.prev for s in self.f.states}
+        if any(self._cut(k) for k in self.f.inputs) and n not in step and self.f.T in shape:
+            axis = shape.index(self.f.T)
+            shape = (*shape[:axis], 1, *shape[axis + 1 :])
         return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
     def _probed(self, e: Equation) -> str:

@@ -378,6 +378,7 @@ RULES: dict[str, Rule] = {
     "div": _div,
     "neg": lambda g, e, _: ex.times(ex.number(-1), g._read(e.operands[0])),
     "square": lambda g, e, _: ex.power(g._read(e.operands[0]), 2),
+    "log1p": lambda g, e, _: ex.call("log", ex.plus((1, ex.number(1)), (1, g._read(e.operands[0])))),
     "rsqrt": lambda g, e, _: ex.power(ex.call("sqrt", g._read(e.operands[0])), -1),
     "integer_pow": _integer_pow,
     "pow": _pow,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,54 +11,122 @@ from typing import Any
 import jax
 import numpy as np
 
+from lstm_ref.cells.cell import Cell, arrays, in_domain, named
+from lstm_ref.checking.files.home import Home
 from lstm_ref.deriving.folding import Forward, fold
-from lstm_ref.deriving.naming import _Hooks, load_named
+from lstm_ref.deriving.naming import Named, load_named, marked, sizes_as, steps_of
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.graph import trace
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded
 
+T = 4
+"""Steps of a forward that is made of one step."""
 
-def read_file(path: Path, seed: int = 0) -> tuple[Forward, Any]:
-    """The folded forward of a file, and the inputs at which it was read."""
-    named = load_named(path, f"lstm_ref_derived_{path.stem}")
-    module = named.module
-    sys.modules[module.__name__] = module
+
+def read_file(path: Path, seed: int = 0) -> Forward:
+    """The folded forward of a file.
+
+    Args:
+        path: A Python file, NumPy or JAX, that defines `inputs`, and `loss(inputs)` or `forward(inputs)`; or
+            `step(params, state, x)`, with `inputs` of the keys params, state and x.
+        seed: Seed of the inputs, where they are drawn.
+
+    Raises:
+        BadInput: The file cannot be derived; the message names the line.
+    """
+    if not path.is_file() or path.suffix != ".py":
+        raise BadInput(f"{path}: no Python file (.py)" if path.exists() else f"{path}: no such file")
+    with Home(path):
+        user = load_named(path, f"lstm_ref_derived_{path.stem}")
+        module = user.module
+        sys.modules[module.__name__] = module
+        try:
+            return _read_module(path, user, seed)
+        except (BadInput, CannotEvaluate) as error:
+            raise BadInput(f"{path}: {error}") from error
+        finally:
+            del sys.modules[module.__name__]
+
+
+def _read_module(path: Path, user: Named, seed: int) -> Forward:
+    module = user.module
+    if not hasattr(module, "inputs"):
+        raise BadInput("defines no `inputs`")
     inputs = module.inputs(np.random.default_rng(seed)) if callable(module.inputs) else module.inputs
+    if not isinstance(inputs, dict):
+        raise BadInput(f"`inputs` must give a dict, got {type(inputs).__name__}")
     is_loss = hasattr(module, "loss")
-    user = module.loss if is_loss else module.forward
-    return read(user, inputs, path.stem, named.source, vars(module), named.loops, is_loss), inputs
+    for name in ("loss", "forward", "step"):
+        if callable(function := getattr(module, name, None)):
+            break
+    else:
+        raise BadInput("defines neither `loss(inputs)` nor `forward(inputs)` nor `step(params, state, x)`")
+    if name == "step":
+        raise BadInput("`step` alone is not derived: define forward(inputs) with its loop through time")
+    return read(function, inputs, f"{path.stem}_derived", path.name, user, is_loss)
+
+
+def read_cell(cell: Cell) -> Forward:
+    """The folded forward of a cell of this package, over some steps."""
+    rng = np.random.default_rng(0)
+    B, D, H = 2, 3, 4
+    drawn = lambda shapes: arrays(shapes, lambda s: rng.standard_normal(s) / 2)  # noqa: E731
+    p = drawn(cell.parameter_shapes(D, H))
+    state = in_domain(cell, drawn(cell.state_shapes(B, H, D=D)))
+    xs = [drawn(cell.input_shapes(B, D, H=H)) for _ in range(T)]
+    inputs = {
+        **{k: v for k, v in named(p).items()},
+        **{f"{k}0": v for k, v in named(state).items()},
+        "x": np.stack(xs),
+    }
+    trees = jax.tree.structure(p), jax.tree.structure(state)
+    n = len(jax.tree.leaves(p))
+
+    def forward(given: Any) -> Any:
+        values = list(given.values())
+        params, now = jax.tree.unflatten(trees[0], values[:n]), jax.tree.unflatten(trees[1], values[n:-1])
+        out, seen = [], []
+        for t in steps_of(range(T)):
+            x = marked(given["x"][t], "x")
+            now, tape = cell.forward(params, now, x)
+            for name, v in named(tape.nodes).items():
+                seen.append(marked(v, name))
+            now = jax.tree.map(lambda v: marked(v, "", "carried"), now)
+            out.append(now.h)
+        return (jax.numpy.stack(out), now), seen
+
+    outputs = 1 + len(jax.tree.leaves(state))
+    return read(forward, inputs, cell.name, cell.name, Named(None, "", {}), False, outputs)
 
 
 def read(
     function: Callable[[Any], Any],
-    inputs: Any,
+    inputs: dict[str, Any],
     title: str,
-    source: str,
-    scope: dict[str, Any],
-    loops: dict[int, str],
+    origin: str,
+    user: Named,
     is_loss: bool,
+    outputs: int | None = None,
 ) -> Forward:
-    """The folded forward of a function whose values are marked."""
+    """The folded forward of a function whose values are marked; of its outputs, the first `outputs` count."""
+    scope = vars(user.module) if user.module is not None else {}
     fixed = {k: v for k, v in scope.items() if _is_fixed(v)}
-    sizes = {k: float(v) for k, v in scope.items() if type(v) is int}
+    whole = {k: float(v) for k, v in scope.items() if type(v) is int}
     original = dict(fixed)
 
     def run(everything: Any) -> Any:
         scope.update(everything["fixed"])
-        _Hooks.sizes = everything["sizes"]
-        try:
-            return function(everything["inputs"])
-        finally:
-            _Hooks.sizes = {}
+        with sizes_as(everything["sizes"]):
+            return function({k: everything["inputs"][k] for k in inputs})
 
     try:
-        graph = trace(run, {"inputs": inputs, "fixed": fixed, "sizes": sizes})
+        graph = trace(run, {"inputs": inputs, "fixed": fixed, "sizes": whole})
     finally:
         scope.update(original)
     graph = forwarded(graph)
-    raised = Raised(graph, source)
-    paths, _ = jax.tree.flatten_with_path({"inputs": inputs, "fixed": fixed, "sizes": sizes})
+    raised = Raised(graph, user.source)
+    paths, _ = jax.tree.flatten_with_path({"inputs": inputs, "fixed": fixed, "sizes": whole})
     given, held = {}, {}
     for (path, value), v in zip(paths, graph.inputs, strict=True):
         kind, *keys = (str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in path)
@@ -65,11 +134,20 @@ def read(
             given[v] = ("_".join(keys), tuple(keys))
         else:
             held[v] = ("_".join(keys), value)
-    if isinstance(inputs, dict):  # in the author's order
-        order = list(inputs)
-        given = dict(sorted(given.items(), key=lambda item: order.index(item[1][1][0])))
-    return fold(raised, title, source, given, held, loops, is_loss)
+    order = list(inputs)  # as the author wrote them
+    given = dict(sorted(given.items(), key=lambda item: order.index(item[1][1][0])))
+    return fold(raised, title, origin, user.source, given, held, user.loops, is_loss, outputs)
 
 
 def _is_fixed(v: Any) -> bool:
     return isinstance(v, float) or (isinstance(v, np.ndarray) and v.dtype.kind == "f")
+
+
+def uses_jax(source: str) -> bool:
+    """Whether a file imports JAX."""
+    for node in ast.walk(ast.parse(source)):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if any(name.split(".")[0] == "jax" for name in names):
+            return True
+    return False
