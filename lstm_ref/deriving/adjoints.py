@@ -53,6 +53,8 @@ class Backward:
     """By value of a step, the adjoint that its last one gets from after the loop."""
     accumulated: list[str] = field(default_factory=list)
     """What each step reads, so that its adjoint is added up over the steps."""
+    same: dict[str, Expression] = field(default_factory=dict)
+    """By value, another adjoint that its own adjoint is equal to, and which therefore has no line of its own."""
     kept: list[str] = field(default_factory=list)
     """Values of a step that the backward step reads."""
     arguments: dict[str, Expression] = field(default_factory=dict)
@@ -70,8 +72,6 @@ class _Differentiation:
         self.b = Backward()
         self.given: dict[str, list[tuple[Expression, str]]] = {}
         """By value, what its readers give back, each with the reader."""
-        self.alias: dict[str, Expression] = {}
-        """Adjoints that are nothing but other adjoints."""
         self.lines: list[Adjoint] = []
         self.section: list[Equation] = []
         self.reader, self.line = "", 0
@@ -154,7 +154,7 @@ class _Differentiation:
         if not f.step:
             b.after, self.lines = self.lines, []
             return
-        step_names = {e.name for e in f.step}
+        step_names = {e.name for e in f.step} | {r.name for r in f.reads}
         b.sums = [s.name for s in f.states if s.name in self.needed and self._is_sum_over_steps(s)]
         for s in f.states:
             if s.name in self.needed and s.name not in b.sums:
@@ -236,6 +236,7 @@ class _Differentiation:
     def _named(self, name: str, total: Expression) -> Expression:
         """The adjoint as a name of its own; where it is only another adjoint, that one."""
         if isinstance(total, Leaf):
+            self.b.same[name] = total
             return total
         readers = tuple(dict.fromkeys(r for _, r in self.given[name]))
         self.lines.append(Adjoint(name, total, readers))
@@ -411,7 +412,7 @@ class _Differentiation:
                 return Leaf(e.shape, equation.name)
         if not _is_heavy(e):
             return e
-        name = self._free(_called(e) or hint or f"{self.reader}_part")
+        name = self._free(_called(e, self.reader) or hint or f"{self.reader}_part")
         self.f.shapes[name] = e.shape
         at = next((k for k, q in enumerate(self.section) if _holds(q.expression, e)), None)
         if at is None:
@@ -476,11 +477,11 @@ def _holds(e: Expression, part: Expression) -> bool:
     return e == part or any(_holds(c, part) for c in ex.children(e))
 
 
-def _called(e: Expression) -> str:
-    """A name for a value that the user gave none: tanh_c for tanh(c)."""
+def _called(e: Expression, reader: str) -> str:
+    """A name for a value that the user gave none: tanh_c for tanh(c); the root within y is y_sqrt."""
     if isinstance(e, Call) and e.function in HEAVY:
         inner = e.arguments[0]
-        return f"{e.function}_{inner.name}" if isinstance(inner, Leaf) else e.function
+        return f"{e.function}_{inner.name}" if isinstance(inner, Leaf) else f"{reader}_{e.function}"
     return ""
 
 

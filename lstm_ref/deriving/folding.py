@@ -22,7 +22,8 @@ from lstm_ref.deriving.naming import Mark, _singular
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput
 
-RESERVED = {"np", "jnp", "jax", "p", "t", "tape", "bar", *keyword.kwlist}
+HELPERS = ("sigmoid", "softplus", "relu", "softmax")
+RESERVED = {"np", "jnp", "jax", "p", "t", "tape", "bar", "steps", "inputs", *HELPERS, *keyword.kwlist}
 """Names that the written code needs for itself."""
 Key = tuple[Any, ...]
 

@@ -30,26 +30,28 @@ def picture_of(f: Forward, b: Backward) -> Graph:
     """
     equations = f.step or [*f.before, *f.after]
     own = {e.name for e in equations}
-    read = dict.fromkeys(n for e in equations for n in ex.count(e.expression) if n not in own)
+    held = set(f.fixed) | {r.name for r in f.reads if r.array in f.fixed}
+    read = dict.fromkeys(n for e in equations for n in ex.count(e.expression) if n not in own | held)
     from_outside = [*b.states, *b.sums, *b.from_outputs, *(n for n in b.last if n not in b.sums)]
     if not f.step:
         from_outside = [o.name for o in f.outputs]  # type: ignore[attr-defined]
     from_outside = [n for n in dict.fromkeys(from_outside) if n in own]
-    parameters = tuple(n for n in read if n in f.inputs or n in f.fixed)
+    parameters = tuple(n for n in read if n in f.inputs)
     numbers = itertools.cycle(_NUMBERS)
     if not any(_sized(e.expression) for e in equations):
+        fixed = {n: np.full((1,) * len(f.shapes[n]), next(numbers)) for n in sorted(held)}
         values = {n: np.full((1,) * len(f.shapes[n]), next(numbers)) for n in read}
         bars = {n: np.full((1,) * len(f.shapes[n]), next(numbers)) for n in from_outside}
 
         def step(given: Any) -> dict[str, Any]:
-            scope = _scope(given)
+            scope = _scope({**fixed, **given})
             for e in equations:
                 scope[e.name] = _value(e.expression, scope)
             return {e.name: scope[e.name] for e in equations}
 
         graph = trace(f"{f.title}: one step, one element in each array", step, values, bars, parameters)
         return graph._replace(vertices=tuple(v._replace(label=_label(v)) for v in graph.vertices))
-    return _with_norms(f, equations, list(read), from_outside, parameters, numbers)
+    return _with_norms(f, equations, list(read), sorted(held), from_outside, parameters)
 
 
 def _sized(e: Expression) -> bool:
@@ -71,14 +73,14 @@ def _value(e: Expression, scope: dict[str, Any]) -> Any:
     return eval(numpy(e), scope)
 
 
-def _with_norms(f: Forward, equations: Any, read: Any, outside: Any, parameters: Any, numbers: Any) -> Graph:
+def _with_norms(f: Forward, equations: Any, read: Any, held: Any, outside: Any, parameters: Any) -> Graph:
     rng = np.random.default_rng(0)
     with x64():
-        given = {n: jnp.asarray(0.2 + 0.6 * rng.random(f.shapes[n])) for n in read}
+        given = {n: jnp.asarray(0.2 + 0.6 * rng.random(f.shapes[n])) for n in (*read, *held)}
         scope = _scope(given)
         for e in equations:
             scope[e.name] = _value(e.expression, scope)
-        bars = {n: jnp.zeros(f.shapes[n]) for n in (*read, *(e.name for e in equations))}
+        bars = {n: jnp.zeros(f.shapes[n]) for n in (*read, *held, *(e.name for e in equations))}
         edges: list[Edge] = []
         ends: list[Vertex] = []
         for n in outside:
@@ -91,6 +93,8 @@ def _with_norms(f: Forward, equations: Any, read: Any, outside: Any, parameters:
             function = lambda *v, e=e, names=names: _value(e.expression, {**scope, **dict(zip(names, v, strict=True))})  # noqa: E731
             _, vjp = jax.vjp(function, *(scope[n] for n in names))
             for n, back in zip(names, vjp(jnp.broadcast_to(bars[e.name], jnp.shape(scope[e.name]))), strict=True):
+                if n in held:
+                    continue
                 bars[n] = bars[n] + back
                 edges.append(Edge(n, e.name, _norm(scope[n]), 1.0, _norm(back)))
     kinds = {n: "parameter" if n in parameters else "input" for n in read}

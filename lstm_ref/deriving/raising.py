@@ -109,6 +109,9 @@ class Raised:
     def _made(self, v: int) -> Expression:
         value = self.graph.values[v]
         if not self.graph.is_active[v]:
+            masks = v in self.maker and self.maker[v].primitive == "convert_element_type"
+            if masks and self._compares(mask := self.maker[v].operands[0]):
+                return self.condition(mask)
             return ex.constant(value)
         if v in self._ends:
             argument, name = self._ends[v]
@@ -137,7 +140,8 @@ class Raised:
         if v not in self.maker:
             return False
         e = self.maker[v]
-        return e.primitive in COMPARISONS or (
+        active = any(self.graph.is_active[i] for i in e.operands)
+        return (active and e.primitive in COMPARISONS) or (
             e.primitive in ("and", "or", "not") and all(map(self._compares, e.operands))
         )
 

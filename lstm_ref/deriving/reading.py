@@ -74,6 +74,8 @@ def read_cell(cell: Cell) -> Forward:
     drawn = lambda shapes: arrays(shapes, lambda s: rng.standard_normal(s) / 2)  # noqa: E731
     p = drawn(cell.parameter_shapes(D, H))
     state = in_domain(cell, drawn(cell.state_shapes(B, H, D=D)))
+    if not isinstance(cell.x, str):
+        raise BadInput(f"{cell.name}: its input is a record of arrays, which is not derived")
     xs = [drawn(cell.input_shapes(B, D, H=H)) for _ in range(T)]
     inputs = {
         **{k: v for k, v in named(p).items()},

@@ -1,0 +1,173 @@
+"""Forwards of the literature, as strangers wrote them: derived exactly, with pages whose every line is proven."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from lstm_ref import check_gradients
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.deriving import adjoints
+from lstm_ref.deriving.derivation import derive
+from lstm_ref.deriving.expressions import number, times
+from lstm_ref.deriving.proof import loaded
+from lstm_ref.errors import BadInput
+
+FILES = Path(__file__).parents[1] / "graph" / "cells"
+NOT_DERIVED = {
+    "phased_lstm": "line 26: `k` is not computed in the same way in every step",
+    "scrn": "line 22: `s` is not computed in the same way in every step",
+}
+DERIVED = sorted(p.stem for p in FILES.glob("*.py") if p.stem not in NOT_DERIVED)
+
+
+@pytest.fixture(scope="module")
+def derived():
+    known = {}
+    return lambda name: known.setdefault(name, derive(FILES / f"{name}.py"))
+
+
+def inputs_of(module):
+    return module.inputs(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_the_derived_gradient_is_exact_to_sixty_digits(name, derived):
+    d = derived(name)
+    user = loaded(name, d.forward.source, d.path)
+    ours = loaded(d.forward.title, d.jax if "import jax" in d.forward.source else d.numpy, d.path)
+    claim = (
+        {"loss": user.loss, "gradients": ours.gradients}
+        if d.forward.is_loss
+        else {"forward": user.forward, "backward": ours.backward}
+    )
+    report = check_gradients(inputs_of(user), **claim, oracles=["trace"])
+    assert report.right, report
+    assert report.digits_in_balls >= 60
+    assert not report.unchecked
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_both_files_give_the_same_gradient(name, derived):
+    d = derived(name)
+    user, ours, in_jax = (loaded(name, text, d.path) for text in (d.forward.source, d.numpy, d.jax))
+    p = inputs_of(user)
+    with x64():
+        read = jax.tree.map(jax.numpy.asarray, p)
+        if d.forward.is_loss:
+            found, expected = jax.grad(in_jax.loss)(read), ours.gradients(p)
+        else:
+            out, vjp = jax.vjp(in_jax.forward, read)
+            bar = np.random.default_rng(1).standard_normal(out.shape)
+            (found,), expected = vjp(jax.numpy.asarray(bar)), ours.backward(p, bar)
+    for key, value in expected.items():
+        assert np.max(np.abs(found[key] - value)) <= 1e-12 * max(1.0, np.max(np.abs(value))), key
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_every_line_of_the_page_is_proven_as_it_runs(name, derived, tmp_path, monkeypatch):
+    d = derived(name)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / f"{d.forward.title}.py").write_text(d.numpy)
+    try:
+        exec(compile(code_of(d.page), f"{name}.md", "exec"), {})
+    finally:
+        sys.modules.pop(d.forward.title, None)
+    lines = {a.of for a in (*d.backward.after, *d.backward.step)}
+    proven = set(re.findall(r"assert right\((\w+)_bar", d.page))
+    assert lines - proven <= set(d.forward.stacked)
+    tags = {int(n) for n in re.findall(r"\\tag\{(\d+)\}", d.page)}
+    assert tags == set(range(1, len(tags) + 1))
+
+
+def code_of(page):
+    return "\n".join(re.findall(r"```python\n(.*?)```", page, re.S))
+
+
+def test_a_wrong_rule_is_seen_by_page_and_check(monkeypatch, tmp_path):
+    right = adjoints.SLOPES["tanh"]
+    monkeypatch.setitem(adjoints.SLOPES, "tanh", lambda *read: times(number(2), right(*read)))
+    d = derive(FILES / "star.py")
+    user, ours = loaded("star", d.forward.source, d.path), loaded("ours", d.numpy, d.path)
+    report = check_gradients(inputs_of(user), loss=user.loss, gradients=ours.gradients, oracles=["reverse", "trace"])
+    assert not report.right
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "star_derived.py").write_text(d.numpy)
+    with pytest.raises(AssertionError):
+        exec(compile(code_of(d.page), "star.md", "exec"), {})
+
+
+@pytest.mark.parametrize(("name", "told"), NOT_DERIVED.items())
+def test_what_is_not_derived_is_named_by_its_line(name, told):
+    with pytest.raises(BadInput, match=re.escape(told)):
+        derive(FILES / f"{name}.py")
+
+
+LSTM = """
+import numpy as np
+
+def inputs(rng):
+    H, D, T = 3, 2, 4
+    return {"W": rng.standard_normal((4 * H, D + H)), "b": rng.standard_normal((4 * H, 1)), "x": rng.standard_normal((T, D, 1)),
+            "h0": rng.standard_normal((H, 1)), "c0": rng.standard_normal((H, 1))}
+
+def sigmoid(v):
+    return 1 / (1 + np.exp(-v))
+
+def forward(p):
+    h, c = p["h0"], p["c0"]
+    H = len(h)
+    hs = []
+    for x in p["x"]:
+        a = p["W"] @ np.vstack((x, h)) + p["b"]
+        i, f, g, o = sigmoid(a[:H]), sigmoid(a[H:2 * H]), np.tanh(a[2 * H:3 * H]), sigmoid(a[3 * H:])
+        c = f * c + i * g
+        h = o * np.tanh(c)
+        hs.append(h)
+    return np.stack(hs)
+"""
+
+
+def test_the_lstm_of_a_tutorial_reads_as_a_person_writes_it(tmp_path):
+    (tmp_path / "lstm.py").write_text(LSTM)
+    d = derive(tmp_path / "lstm.py")
+    for line in (
+        "tanh_c = np.tanh(c)",
+        "h_bar = h_next_bar + bar[t]",
+        "c_bar = c_next_bar + h_bar * o * (1 - tanh_c**2)",
+        "f_bar = c_bar * c_prev",
+        "a_bar = np.concatenate(",
+        "c_prev_bar = c_bar * f",
+    ):
+        assert line in d.numpy
+    user, ours = loaded("lstm", LSTM, d.path), loaded("ours", d.numpy, d.path)
+    report = check_gradients(inputs_of(user), forward=user.forward, backward=ours.backward, oracles=["trace"])
+    assert report.digits_in_balls >= 60
+
+
+def test_a_target_row_that_sums_to_one_makes_softmax_and_logarithm_cancel(derived):
+    assert "prob_in_bar = bar * (prob - TARGET) / TARGET.shape[0]" in derived("cornn").numpy
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("inputs = {}", "defines neither `loss"),
+        ("def loss(p):\n    return 0.0", "defines no `inputs`"),
+        ("import numpy as np\ninputs = {'w': np.ones(3)}\ndef loss(p):\n    return np.linalg.det(np.outer(p['w'], p['w']))",
+         ""),
+        ("inputs = [", "cannot be imported"),
+    ],
+)
+def test_a_file_that_cannot_be_derived_is_one_line(text, told, tmp_path):
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(BadInput) as refused:
+        derive(tmp_path / "bad.py")
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(str(tmp_path / "bad.py"))
