@@ -26,8 +26,9 @@ def derive(file: Path, into: Path | None, seed: int, digits: int, quiet: bool) -
     """Derive the backward pass of the forward in FILE, term by term, and prove it.
 
     FILE is Python, in NumPy or JAX. It defines `inputs` (a dict of named float arrays, or a function of a NumPy
-    generator that returns one) and `loss(inputs)` or `forward(inputs)`, with the loop through time in it. The
-    derivation has the names and the layout of FILE: values are what its statements assign.
+    generator that returns one) and `loss(inputs)` or `forward(inputs)`, with the loop through time in it; or
+    `step(params, state, x)`, which returns the next state, with inputs of the keys params, state and xs. The derivation
+    has the names and the layout of FILE: values are what its statements assign.
 
     Prints the derived NumPy code and its proof. With --into, the page derives every line with its reason.
 
@@ -47,7 +48,7 @@ def derive(file: Path, into: Path | None, seed: int, digits: int, quiet: bool) -
         written = write(derivation, into) if into is not None else []
         reports = []
         with running.without_warnings():
-            for report in prove(file, derivation.code, seed, digits):
+            for report in prove(file, derivation.forward.source, derivation.code, seed, digits):
                 show(f"{report.name}: {report.verdict}")
                 reports.append(report)
 

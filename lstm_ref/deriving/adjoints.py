@@ -139,7 +139,7 @@ class _Differentiation:
             return
         own = (Leaf(e.expression.shape, e.name), -1)
         if self._is_softmax(e.expression) and isinstance(given, Product) and own in given.factors:
-            bar = given  # p · (y / p) is y: nobody writes down the adjoint of p
+            bar: Expression = given  # p · (y / p) is y: nobody writes down the adjoint of p
         else:
             bar = self._named(e.name, given)
         self.reader = e.name
@@ -333,7 +333,9 @@ class _Differentiation:
                 self._push(x, ex.fitted(full, x.shape), None)
             case "transpose":
                 order = e.settings[0]
-                self._push(x, ex.call("transpose", full, settings=(tuple(order.index(k) for k in range(len(order))),)), None)
+                self._push(
+                    x, ex.call("transpose", full, settings=(tuple(order.index(k) for k in range(len(order))),)), None
+                )
             case "slice":
                 self._push(x, ex.call("place", full, settings=(e.settings[0], x.shape)), None)
             case "index":
@@ -372,17 +374,28 @@ class _Differentiation:
         """Σ s with axes of length one; a row of a fixed array that sums to one, as a one-hot target's, needs no sum."""
         if isinstance(s, Product):
             along = [(f, p) for f, p in s.factors if len(f.shape) == len(s.shape) and f.shape[axes[0]] > 1]
-            if len(along) == 1 and along[0][1] == 1 and isinstance(f := along[0][0], Leaf) and f.name in self.f.fixed:
-                if np.array_equal(np.sum(self.f.fixed[f.name], axis=axes), np.ones(_without(f.shape, axes[0]))):
-                    rest = [ex.power(g, p) for g, p in s.factors if g is not f]
-                    return ex.times(ex.number(s.number), *rest)
+            if len(along) == 1 and along[0][1] == 1 and self._sums_to_one(row := along[0][0], axes):
+                rest = [ex.power(g, p) for g, p in s.factors if g is not row]
+                return ex.times(ex.number(s.number), *rest)
         return ex.expand(ex.total(s, axes), axes) if len(s.shape) > 1 else ex.total(s, axes)
+
+    def _sums_to_one(self, e: Expression, axes: tuple[int, ...]) -> bool:
+        """Whether it is a fixed array whose elements sum to one along the axes."""
+        if not isinstance(e, Leaf) or e.name not in self.f.fixed:
+            return False
+        sums = np.sum(self.f.fixed[e.name], axis=axes)
+        return bool(np.all(sums == 1))
 
     def _push_joined(self, e: Call, bar: Expression) -> None:
         (axis,) = e.settings
         start = 0
+        if _is_heavy(bar):
+            bar = self._bound(e, bar, None)
+        first = e.arguments[0]
         for k, part in enumerate(e.arguments):
-            if e.function == "stack":
+            if e.function == "concatenate" and len(e.arguments) == 2 and isinstance(first, Leaf):
+                mine = ex.call("tail" if k else "head", bar, first, settings=(axis,))
+            elif e.function == "stack":
                 mine = ex.call("index", bar, settings=(axis, k))
             else:
                 stop = start + part.shape[axis]
@@ -392,7 +405,9 @@ class _Differentiation:
 
     # --------------------------------------------------------------------------------- what a person gives a name to
 
-    def _bound(self, e: Expression, bar: Expression, value: Expression | None, function: Call | None = None) -> Expression:
+    def _bound(
+        self, e: Expression, bar: Expression, value: Expression | None, function: Call | None = None
+    ) -> Expression:
         """The adjoint of a part of an equation, under a name of its own where several values read on from it."""
         uses = sum(leaf.name in self.needed for leaf in ex.leaves(e))
         if isinstance(e, Leaf) or uses < 2 or _size(bar) <= 2:
@@ -494,16 +509,16 @@ def _with_softmax(section: list[Equation], f: Forward) -> list[Equation]:
         readers = [q for q in found if ex.count(q.expression)[e.name]]
         if len(readers) == 1 and not any(ex.count(o)[e.name] for o in f.outputs):
             (q,) = readers
-            top = e.expression
-            new = ex.rebuilt(q.expression, lambda c, top=top, n=e.name: top if isinstance(c, Leaf) and c.name == n else None)  # type: ignore[misc]
+            new = _written_out(q.expression, e)
             if isinstance(new, Call) and new.function == "softmax":
                 found[found.index(q)] = Equation(q.name, new, q.line)
                 found.remove(e)
     return found
 
 
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return shape[:axis] + shape[axis + 1 :]
+def _written_out(e: Expression, value: Equation) -> Expression:
+    """The expression with a value's own expression in its place."""
+    return ex.rebuilt(e, lambda c: value.expression if isinstance(c, Leaf) and c.name == value.name else None)
 
 
 def _placed(given: list[Expression], shape: tuple[int, ...]) -> Expression:
@@ -521,7 +536,10 @@ def _placed(given: list[Expression], shape: tuple[int, ...]) -> Expression:
             rest.append(g)
     parts = {w: ex.plus(*((1, p) for p in ps)) for w, ps in windows.items()}
     for axis, n in enumerate(shape):
-        along = sorted((w for w in parts if all(r == (0, m) for k, (r, m) in enumerate(zip(w, shape, strict=True)) if k != axis)), key=lambda w: w[axis])
+        along = sorted(
+            (w for w in parts if all(r == (0, m) for k, (r, m) in enumerate(zip(w, shape, strict=True)) if k != axis)),
+            key=lambda w: w[axis],
+        )
         ends = [0, *(w[axis][1] for w in along)]
         if len(along) > 1 and [w[axis][0] for w in along] == ends[:-1] and ends[-1] == n:
             rest.append(ex.call("concatenate", *(parts.pop(w) for w in along), settings=(axis,)))

@@ -65,7 +65,7 @@ def _letter(text: str) -> tuple[str, list[str]]:
         return text, []
     if found := re.fullmatch(r"([A-Za-z])(\d+)", text):
         return found[1], [found[2]]
-    if len(text) == 2 and not text.isupper() or (text[0].isupper() and text[1:].islower() and len(text) <= 6):
+    if (len(text) == 2 and not text.isupper()) or (text[0].isupper() and text[1:].islower() and len(text) <= 6):
         return text[0], [_index(text[1:])]
     return rf"\mathrm{{{text}}}", []
 
@@ -189,12 +189,18 @@ def _call(e: Call) -> tuple[str, int]:
     x = e.arguments[0]
     match e.function:
         case "sum":
-            axes = "" if len(e.settings[0]) == len(x.shape) else rf"_{{\mathrm{{axis}}\,{', '.join(map(str, e.settings[0]))}}}"
+            axes = (
+                ""
+                if len(e.settings[0]) == len(x.shape)
+                else rf"_{{\mathrm{{axis}}\,{', '.join(map(str, e.settings[0]))}}}"
+            )
             return rf"\textstyle\sum{axes} {_inside(x, PRODUCT)}", PRODUCT
         case "expand" | "spread" | "reshape":
             return _text(x)
         case "transpose":
             return _inside(x, ATOM) + r"^\top", ATOM
+        case "head" | "tail":
+            return rf"\left[{latex(x)}\right]_{{{'1' if e.function == 'head' else '2'}}}", ATOM
         case "index":
             inner = _inside(x, ATOM)
             return (rf"[{inner}]" if "_" in inner else inner) + f"_{{{e.settings[1]}}}", ATOM
@@ -220,9 +226,9 @@ def _call(e: Call) -> tuple[str, int]:
             condition, a, b = e.arguments
             return rf"\begin{{cases}} {latex(a)} & {latex(condition)} \\ {latex(b)} & \text{{else}} \end{{cases}}", ATOM
     if e.function in COMPARED:
-        a, b = (latex(v) for v in e.arguments)
+        left, right = map(latex, e.arguments)
         shown = {">=": r"\ge", "<=": r"\le", "!=": r"\ne", "==": "="}.get(COMPARED[e.function], COMPARED[e.function])
-        return rf"[{a} {shown} {b}]", ATOM
+        return rf"[{left} {shown} {right}]", ATOM
     head = FUNCTIONS.get(e.function) or rf"\mathrm{{{e.function.replace('_', ' ')}}}"
     return f"{head}({', '.join(latex(a) for a in e.arguments)})", ATOM
 

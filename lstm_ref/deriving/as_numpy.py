@@ -91,28 +91,28 @@ class _Text:
     def _outer(self, e: Product) -> tuple[str, int] | None:
         if len(e.factors) == 2 and e.number == 1:
             (u, p), (v, q) = e.factors
-            if p == q == 1 and len(v.shape) == 1 and isinstance(u, Call) and u.function == "expand":
-                if u.settings == ((1,),) and len(u.arguments[0].shape) == 1:
-                    return f"np.outer({self.text(u.arguments[0])[0]}, {self.text(v)[0]})", ATOM
+            column = isinstance(u, Call) and u.function == "expand" and u.settings == ((1,),)
+            if p == q == 1 and len(v.shape) == 1 and column:
+                return f"np.outer({self.text(ex.children(u)[0])[0]}, {self.text(v)[0]})", ATOM
         return None
 
     def _mean(self, e: Product) -> tuple[str, int] | None:
         """A sum divided by how many there are."""
-        counts = [f for f, p in e.factors if p == -1 and isinstance(f, Call) and f.function == "count"]
         for f, p in e.factors:
-            inner = f.arguments[0] if isinstance(f, Call) and f.function == "expand" else f
-            if p == 1 and isinstance(inner, Call) and inner.function == "sum":
-                x = inner.arguments[0]
-                for c in counts:
-                    if c.settings == inner.settings and c.arguments[0].shape == x.shape:  # type: ignore[attr-defined]
-                        mean = self.text(f)[0].replace(".sum(", ".mean(") if f is inner or f.settings == inner.settings else None
-                        if mean is None or self.text(f)[0].count(".sum(") != 1:
-                            continue
-                        rest = [ex.power(g, q) for g, q in e.factors if g is not f and g is not c]
-                        if not rest and e.number == 1:
-                            return mean, ATOM
-                        stands = Leaf(f.shape, mean)
-                        return _Text({**self.names, mean: mean}).text(ex.times(ex.number(e.number), stands, *rest))
+            inner = ex.children(f)[0] if isinstance(f, Call) and f.function == "expand" else f
+            if p != 1 or not (isinstance(inner, Call) and inner.function == "sum"):
+                continue
+            axes, x = inner.settings[0], inner.arguments[0]
+            kept = f is not inner
+            if kept and f.settings != inner.settings:  # type: ignore[attr-defined]
+                continue
+            for c, q in e.factors:
+                counts = isinstance(c, Call) and c.function == "count" and c.settings == inner.settings
+                if q == -1 and counts and ex.children(c)[0].shape == x.shape:
+                    mean = f"{self.inside(x, ATOM)}.mean({_axes(axes, x, keep=kept)})"
+                    rest = [ex.power(g, k) for g, k in e.factors if g is not f and g is not c]
+                    whole = ex.times(ex.number(e.number), Leaf(f.shape, mean), *rest)
+                    return _Text({**self.names, mean: mean}).text(whole)
         return None
 
     def _power(self, f: Expression, p: int) -> str:
@@ -126,7 +126,8 @@ class _Text:
         batch = [s for s in la if s in lb and s in lo]
         if not batch and len(la) == len(lb) == 1:
             inner = f"{self.inside(e.left, PRODUCT + 1)} @ {self.inside(e.right, PRODUCT + 1)}"
-            outer = f"np.outer({', '.join(self.text(x)[0] for x in ((e.left, e.right) if la + lb == lo else (e.right, e.left)))})"
+            column, row = (e.left, e.right) if la + lb == lo else (e.right, e.left)
+            outer = f"np.outer({self.text(column)[0]}, {self.text(row)[0]})"
             return (inner, DOT) if shared else (outer, ATOM)
         if not batch and len(shared) == 1 and len(la) <= 2 and len(lb) <= 2:
             return self._matrices(e, shared[0]), DOT
@@ -139,7 +140,7 @@ class _Text:
         """As a product of matrices or with a vector; each operand is transposed where it stands the other way."""
         la, lb, lo = e.letters
         first, second = (e.left, la), (e.right, lb)
-        if (lo and lo[0] in lb) or (not lo and False):
+        if lo and lo[0] in lb:
             first, second = second, first
         if len(lo) == 1 and len(first[1]) == 1:  # vector @ matrix reads better as matrix.T @ vector
             first, second = second, first
@@ -164,8 +165,6 @@ class _Text:
                 if isinstance(x, Call) and x.function in ("sum", "max") and x.settings == e.settings:
                     y = x.arguments[0]
                     return f"{self.inside(y, ATOM)}.{x.function}({_axes(x.settings[0], y, keep=True)})", ATOM
-                if _is_leading(e):
-                    return self.text(x)
                 places = ", ".join("None" if k in e.settings[0] else ":" for k in range(len(e.shape)))
                 return f"{self.inside(x, ATOM)}[{places}]", ATOM
             case "transpose":
@@ -178,12 +177,19 @@ class _Text:
                 return f"np.broadcast_to({first()}, {_shape(e.shape)})", ATOM
             case "slice":
                 return self._slice(e)
+            case "head" | "tail":
+                (axis,) = e.settings
+                bound = f"{self.inside(e.arguments[1], ATOM)}.shape[{axis}]"
+                window = f": {bound}" if e.function == "head" else f"{bound} :"
+                return f"{self.inside(x, ATOM)}[{':, ' * axis}{window}]", ATOM
             case "index":
                 axis, k = e.settings
                 return f"{self.inside(x, ATOM)}[{':, ' * axis}{k}]", ATOM
             case "put":
                 axis, k, shape = e.settings
-                return f"np.stack([{', '.join(first() if i == k else f'0 * {self.inside(x, PRODUCT + 1)}' for i in range(shape[axis]))}], axis={axis})", ATOM
+                empty = f"0 * {self.inside(x, PRODUCT + 1)}"
+                parts = ", ".join(first() if i == k else empty for i in range(shape[axis]))
+                return f"np.stack([{parts}], axis={axis})", ATOM
             case "place":
                 window, shape = e.settings
                 widths = ", ".join(f"({a}, {n - b})" for (a, b), n in zip(window, shape, strict=True))
@@ -201,7 +207,9 @@ class _Text:
                 axes = e.settings[0]
                 if len(axes) == len(x.shape):
                     return f"{self.inside(x, ATOM)}.size", ATOM
-                return " * ".join(f"{self.inside(x, ATOM)}.shape[{k}]" for k in axes), ATOM if len(axes) == 1 else PRODUCT
+                return " * ".join(f"{self.inside(x, ATOM)}.shape[{k}]" for k in axes), ATOM if len(
+                    axes
+                ) == 1 else PRODUCT
             case "softmax":
                 last = e.settings[0] == len(e.shape) - 1
                 return f"softmax({first()}{'' if last else f', axis={e.settings[0]}'})", ATOM
@@ -228,14 +236,10 @@ class _Text:
                 axis = -1 if k == len(x.shape) - 1 else k
                 return f"np.split({self.text(x)[0]}, {n // (b - a)}, axis={axis})[{a // (b - a)}]", ATOM
         bounds = ", ".join(
-            ":" if w == (0, n) else f"{w[0] or ''}:{w[1] if w[1] < n else ''}" for w, n in zip(window, x.shape, strict=True)
+            ":" if w == (0, n) else f"{w[0] or ''}:{w[1] if w[1] < n else ''}"
+            for w, n in zip(window, x.shape, strict=True)
         )
         return f"{self.inside(x, ATOM)}[{bounds}]", ATOM
-
-
-def _is_leading(e: Call) -> bool:
-    """Whether the new axes stand before all others, where broadcasting makes them by itself."""
-    return False
 
 
 def _axes(axes: tuple[int, ...], x: Expression, keep: bool = False) -> str:

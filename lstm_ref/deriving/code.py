@@ -41,7 +41,7 @@ class _Code:
         expressions = [e.expression for e in (*f.before, *f.step, *f.after)]
         expressions += [a.expression for a in (*self.b.before, *self.b.step, *self.b.after)]
         head = [
-            f'"""The gradient of `{name}` in {f.origin}, term by term; {f.title}.md derives each line under its number."""',
+            f'"""The gradient of `{name}` in {f.origin}; {f.title}.md derives each line under its number."""',
             "",
             *_users_lines(f.source, [*self._fixed(expressions), "inputs"]),
         ]
@@ -85,15 +85,28 @@ class _Code:
         outs = [numpy(o) for o in f.outputs]
         kept = self._outside_kept()
         tape = ["steps"] * bool(f.step) + kept
-        self._say(1, f"return {_joined(outs)}, {_tuple(tape)}")
+        match f.returns:
+            case "dict":
+                result = "{" + ", ".join(f'"{k}": {o}' for k, o in zip(f.keys, outs, strict=True)) + "}"
+            case "list":
+                result = f"[{', '.join(outs)}]"
+            case "tuple":
+                result = _tuple(outs)
+            case _:
+                (result,) = outs
+        self._say(1, f"return {result}, {_tuple(tape)}")
 
     def _loop(self) -> None:
         f = self.f
         stacked = {name: whole for whole, (name, _) in f.stacked.items()}
         for s in f.states:
             self._say(1, f"{s.prev} = {numpy(s.initial)}")
-        self._say(1, f"{' = '.join([*stacked.values(), 'steps'])} = []" if not stacked else
-                  f"{', '.join([*stacked.values(), 'steps'])} = {', '.join(['[]'] * (len(stacked) + 1))}")
+        self._say(
+            1,
+            f"{' = '.join([*stacked.values(), 'steps'])} = []"
+            if not stacked
+            else f"{', '.join([*stacked.values(), 'steps'])} = {', '.join(['[]'] * (len(stacked) + 1))}",
+        )
         self._say(1, f"for t in range({self._length()}):")
         for r in f.reads:
             self._say(2, f"{r.name} = {r.array}[{':, ' * r.axis}t]")
@@ -128,8 +141,11 @@ class _Code:
         self._unpack(self._needed((a.expression for a in lines), self._zeros()))
         kept = ["steps"] * bool(f.step) + self._outside_kept()
         self._say(1, f"{_tuple(kept)} = tape" if kept else "")
-        if len(f.outputs) > 1:
-            self._say(1, f"{', '.join(f'bar_{k}' for k in range(len(f.outputs)))} = bar")
+        bars = ["bar"] if len(f.outputs) == 1 else [f"bar_{k}" for k in range(len(f.outputs))]
+        if f.returns == "dict":
+            self._say(1, f"{', '.join(bars)} = {', '.join(f'bar[{k!r}]' for k in f.keys)}".replace("'", '"'))
+        elif f.returns != "array":
+            self._say(1, f"{', '.join(bars)}{',' if len(bars) == 1 else ''} = bar")
         for a in b.after:
             self._adjoint(1, a)
         if f.step:
@@ -161,13 +177,13 @@ class _Code:
         if b.kept:
             self._say(2, f"{_tuple(b.kept).strip('()')} = steps[t]")
         by_name = {r.name: r for r in reads}
-        names = {
-            f"{name}_out{BAR}": f"{numpy(bar)}[{':, ' * axis}t]" for name, (bar, axis) in b.from_outputs.items()
-        }
+        names = {f"{name}_out{BAR}": f"{numpy(bar)}[{':, ' * axis}t]" for name, (bar, axis) in b.from_outputs.items()}
         for a in b.step:
             self._adjoint(2, a, names, by_name)
         prevs = {s.name: s.prev for s in f.states}
-        after = [(f"{n}_next{BAR}", prevs[n] + BAR if n in b.states else f"np.zeros_like({n}_next{BAR})") for n in carried]
+        after = [
+            (f"{n}_next{BAR}", prevs[n] + BAR if n in b.states else f"np.zeros_like({n}_next{BAR})") for n in carried
+        ]
         if after:
             self._say(2, f"{', '.join(a for a, _ in after)} = {', '.join(v for _, v in after)}")
         arrays: dict[str, list[Read]] = {}
@@ -192,7 +208,7 @@ class _Code:
         numbers = sorted({self.tag[r] for r in a.readers if r in self.tag}, reverse=True)
         comment = "  # " + ", ".join(f"({n}*)" for n in numbers) if numbers else ""
         if why := _readers(a):
-            comment = (comment or "  #") + f"  {why}"
+            comment = f"{comment}  {why}" if comment else f"  # {why}"
         if reads and a.of in reads:
             self._say(depth, f"{a.of}{BAR}s[t] = {value}{comment}")
         elif depth == 2 and a.of in self.b.accumulated:
@@ -210,19 +226,28 @@ class _Code:
             for key in path[:-1]:
                 at = at.setdefault(key, {})  # type: ignore[assignment]
             at[path[-1]] = name + BAR if name in computed else f"np.zeros_like({self._path(name)})"
-        line = f"    return {_dict(tree)}"
+        line = f"    return {self._tree(tree)}"
         if len(line) <= WIDTH:
             self.out.append(line)
             return
         self.out.append("    return {")
         now = ""
         for key, value in tree.items():
-            part = f'"{key}": {_dict(value) if isinstance(value, dict) else value},'
+            part = f'"{key}": {self._tree(value, (key,))},'
             if now and len(now) + len(part) + 9 > WIDTH:
                 self.out.append(f"        {now}")
                 now = ""
             now += f"{' ' if now else ''}{part}"
         self.out += [f"        {now}", "    }"]
+
+    def _tree(self, tree: object, path: tuple[str, ...] = ()) -> str:
+        """Gradients in the containers of the inputs."""
+        if not isinstance(tree, dict):
+            return str(tree)
+        parts = [self._tree(v, (*path, k)) for k, v in tree.items()]
+        if path and all(k.isdigit() for k in tree):
+            return f"[{', '.join(parts)}]" if path in self.f.lists else _tuple(parts)
+        return "{" + ", ".join(f'"{k}": {part}' for k, part in zip(tree, parts, strict=True)) + "}"
 
     # ------------------------------------------------------------------------------------------------------- names
 
@@ -271,17 +296,8 @@ def counted(n: int) -> str:
     return words[n] if n < len(words) else str(n)
 
 
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
-
-
 def _tuple(names: Sequence[str]) -> str:
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})" if names else "()"
-
-
-def _dict(tree: Mapping[str, object]) -> str:
-    parts = (f'"{k}": {_dict(v) if isinstance(v, dict) else v}' for k, v in tree.items())
-    return "{" + ", ".join(parts) + "}"
 
 
 def _wrapped(line: str) -> list[str]:
@@ -318,7 +334,9 @@ def _pieces(text: str) -> list[str]:
     pieces, depth, start = [], 0, 0
     for k, c in enumerate(text):
         depth += (c in "([{") - (c in ")]}")
-        if (c == "," and depth <= 1 and text[k + 1 : k + 2] == " ") or (depth == 0 and text[k + 1 : k + 4] in (" + ", " - ")):
+        if (c == "," and depth <= 1 and text[k + 1 : k + 2] == " ") or (
+            depth == 0 and text[k + 1 : k + 4] in (" + ", " - ")
+        ):
             pieces.append(text[start : k + 1])
             start = k + 2 if c == "," else k + 1
     return [*pieces, text[start:]]
@@ -370,9 +388,7 @@ def _users_lines(source: str, names: Sequence[str]) -> list[str]:
         out.append("import numpy as np")
     for k in sorted(kept):
         node = tree.body[k]
-        if isinstance(node, ast.FunctionDef):
-            out += ["", ""]
-        elif out and isinstance(tree.body[k - 1], ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef) or (out and isinstance(tree.body[k - 1], ast.FunctionDef)):
             out += ["", ""]
         elif out and out[-1].startswith(("import", "from")) and not isinstance(node, (ast.Import, ast.ImportFrom)):
             out.append("")

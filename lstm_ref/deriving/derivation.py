@@ -11,6 +11,7 @@ from lstm_ref.deriving.code import as_code
 from lstm_ref.deriving.folding import Forward
 from lstm_ref.deriving.page import as_page
 from lstm_ref.deriving.picture import picture_of
+from lstm_ref.deriving.proof import require_same_forward
 from lstm_ref.deriving.reading import read_file, uses_jax
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting import graph_picture
@@ -58,6 +59,7 @@ def derive(path: Path | str, seed: int = 0) -> Derivation:
         backward = differentiate(forward)
         numpy, jax = as_code(forward, backward), as_code(forward, backward, jax=True)
         page = as_page(forward, backward, f"{forward.title}.svg")
+        require_same_forward(path, forward.source, numpy, seed)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
     return Derivation(path, forward, backward, numpy, jax, page)
@@ -96,7 +98,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "{folder}")]
 user = importlib.import_module("{stem}")
 derived = importlib.import_module("{module}")
-
+{driver}
 
 def test_the_derived_gradient_is_that_of_the_forward():
     inputs = {inputs}
@@ -114,7 +116,11 @@ def test_every_adjoint_of_the_page_is_that_of_autodiff():
 def _test(derivation: Derivation, folder: Path) -> str:
     f, path = derivation.forward, derivation.path
     call = "def inputs(" in f.source or "inputs = lambda" in f.source
+    own = path.read_text().rstrip()
+    driver = f.source[len(own) :].strip() if len(f.source.rstrip()) > len(own) else ""  # of a file with a step alone
+    whose = "" if driver else "user."
     return _TEST.format(
+        driver=f"step = user.step\n{driver}\n" if driver else "",
         file=path.name,
         folder=Path(os.path.relpath(path.resolve().parent, folder.resolve())).as_posix(),
         stem=path.stem,
@@ -122,8 +128,8 @@ def _test(derivation: Derivation, folder: Path) -> str:
         title=f.title,
         inputs='user.inputs(importlib.import_module("numpy").random.default_rng(0))' if call else "user.inputs",
         claim=(
-            "loss=user.loss, gradients=derived.gradients"
+            f"loss={whose}loss, gradients=derived.gradients"
             if f.is_loss
-            else "forward=user.forward, backward=derived.backward"
+            else f"forward={whose}forward, backward=derived.backward"
         ),
     )

@@ -106,7 +106,16 @@ def number_of(e: Expression) -> Fraction | None:
 
 
 def plus(*terms: tuple[float | Fraction, Expression]) -> Expression:
-    """The sum of number · expression."""
+    """The sum of number · expression.
+
+    Example:
+        >>> from lstm_ref.deriving.as_numpy import numpy
+        >>> h, z, n = (Leaf((2, 4), name) for name in "hzn")
+        >>> numpy(plus((1, times(h, n)), (-1, times(h, z))))
+        'h * (n - z)'
+        >>> numpy(minus(number(1), minus(number(1), z)))
+        'z'
+    """
     shape = np.broadcast_shapes(*(e.shape for _, e in terms))
     collected: dict[Any, tuple[Fraction, Expression]] = {}
     ones = Fraction(0)
@@ -166,13 +175,13 @@ def _summed_together(terms: list[tuple[Fraction, Expression]]) -> list[tuple[Fra
 
 def _grouped(e: Expression) -> Expression:
     """z + y − z·a as z · (1 − a) + y."""
-    if not isinstance(e, Sum) or len(e.terms) < 3 and not any(isinstance(t, Leaf) for _, t in e.terms):
+    if not isinstance(e, Sum):
         return e
     for n, (k, t) in enumerate(e.terms):
         if isinstance(t, Leaf) and k == 1:
             mine = [(m, u) for m, u in e.terms if isinstance(u, Product) and u.factors[0] == (t, 1)]
             if mine and len(mine) + 1 < len(e.terms):
-                inner = plus((1, number(1)), *((m, _product(ONE, u.factors[1:])) for m, u in mine))  # type: ignore[attr-defined]
+                inner = plus((1, number(1)), *((m, _product(ONE, u.factors[1:])) for m, u in mine))
                 made = times(t, inner)
                 if made.shape != e.shape:
                     return e
@@ -224,7 +233,16 @@ def minus(a: Expression, b: Expression) -> Expression:
 
 
 def times(*factors: Expression) -> Expression:
-    """The product, element by element."""
+    """The product, element by element.
+
+    Example:
+        >>> from lstm_ref.deriving.as_numpy import numpy
+        >>> a, b = (Leaf((3,), name) for name in "ab")
+        >>> numpy(times(over(a, b), b))
+        'a'
+        >>> numpy(over(number(1), plus((1, number(1)), (1, call("exp", times(number(-1), a))))))
+        'sigmoid(a)'
+    """
     shape = np.broadcast_shapes(*(f.shape for f in factors))
     k, powers = ONE, dict[Expression, int]()
     for f in factors:
@@ -262,10 +280,11 @@ def _product(k: Fraction, kept: tuple[tuple[Expression, int], ...]) -> Expressio
 def _turned(kept: Any) -> Any:
     """−(y − p) as (p − y)."""
     for n, (f, p) in enumerate(kept):
-        if p == 1 and isinstance(f, Sum) and f.terms[0][0] > 0 and any(k < 0 for k, _ in f.terms):
-            if all(number_of(t) is None for _, t in f.terms):
-                turned = sorted(((-k, t) for k, t in f.terms), key=lambda kt: kt[0] < 0)
-                return (*kept[:n], (Sum(f.shape, tuple(turned)), 1), *kept[n + 1 :])
+        if p != 1 or not isinstance(f, Sum) or any(number_of(t) is not None for _, t in f.terms):
+            continue
+        if f.terms[0][0] > 0 and any(k < 0 for k, _ in f.terms):
+            turned = sorted(((-k, t) for k, t in f.terms), key=lambda kt: kt[0] < 0)
+            return (*kept[:n], (Sum(f.shape, tuple(turned)), 1), *kept[n + 1 :])
     return None
 
 
@@ -368,6 +387,11 @@ def call(function: str, *arguments: Expression, settings: tuple[Any, ...] = ()) 
             shape = (*shapes[0][:axis], len(shapes), *shapes[0][axis:])
         else:
             shape = (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :])
+    elif function in ("head", "tail"):
+        whole, first = shapes
+        (axis,) = settings
+        n = first[axis] if function == "head" else whole[axis] - first[axis]
+        shape = (*whole[:axis], n, *whole[axis + 1 :])
     elif function in SHAPE_OF:
         shape = SHAPE_OF[function](shapes[0], *settings)
     else:
@@ -403,9 +427,7 @@ def _simple(e: Call) -> Expression:
         case "transpose" if e.settings[0] == tuple(range(len(e.shape))):
             return first
         case "transpose" if inner is not None and inner.function == "transpose":
-            return call(
-                "transpose", inner.arguments[0], settings=(tuple(inner.settings[0][k] for k in e.settings[0]),)
-            )
+            return call("transpose", inner.arguments[0], settings=(tuple(inner.settings[0][k] for k in e.settings[0]),))
         case "reshape" | "expand" if (
             inner is not None and inner.function in ("reshape", "expand") and inner.arguments[0].shape == e.shape
         ):

@@ -86,6 +86,12 @@ class Forward:
     """By name after the loop, the value of the step that it holds for every step, and the axis of time."""
     outputs: list[Expression] = field(default_factory=list)
     is_loss: bool = True
+    returns: str = "array"
+    """What the forward returns: an array, or a tuple, list or dict of arrays."""
+    keys: tuple[str, ...] = ()
+    """Of the outputs, in a dict."""
+    lists: frozenset[tuple[str, ...]] = frozenset()
+    """Paths at which the inputs hold lists, not tuples."""
 
 
 def fold(
@@ -115,7 +121,9 @@ def fold(
     Raises:
         BadInput: The steps are not equal; the message names the line.
     """
-    return _Folding(raised, inputs, fixed, loops, raised.graph.outputs[:outputs]).forward(title, origin, source, is_loss)
+    return _Folding(raised, inputs, fixed, loops, raised.graph.outputs[:outputs]).forward(
+        title, origin, source, is_loss
+    )
 
 
 class _Folding:
@@ -145,9 +153,7 @@ class _Folding:
         return next(m for m in marks if m.kind != "passed")
 
     def _time_loop(self) -> int:
-        seen = Counter(
-            (m.loops[0][0]) for marks in self.named.values() if (m := self._first(marks)).loops and marks
-        )
+        seen = Counter((m.loops[0][0]) for marks in self.named.values() if (m := self._first(marks)).loops and marks)
         several = {m.loops[0][0] for marks in self.named.values() if (m := self._first(marks)).loops and m.loops[0][1]}
         return max((line for line in seen if line in several), key=lambda line: seen[line], default=0)
 
@@ -190,9 +196,7 @@ class _Folding:
         outside = [v for v in self.named if self.time[v] is None]
         template = [v for v in self.named if self.time[v] == min(1, self.T - 1)] if self.T else []
         steps = self._equal_steps(template)
-        carried = dict.fromkeys(
-            leaf.name[1] for e in steps.values() for leaf in ex.leaves(e) if leaf.name[0] == "prev"
-        )
+        carried = dict.fromkeys(leaf.name[1] for e in steps.values() for leaf in ex.leaves(e) if leaf.name[0] == "prev")
         given = {v: name for v, (name, _) in {**self.inputs, **self.fixed}.items()}
         whole = {leaf.name[1] for e in steps.values() for leaf in _whole_leaves(e) if leaf.name[0] == "out"}
         for v, name in given.items():  # what the step reads as it is has its name before everything else
@@ -353,9 +357,9 @@ class _Folding:
         for v, marks in self.raised.marks.items():
             if v not in self.named and v not in self.inputs and self._time_of(marks[0]) is not None:
                 e = self.raised.expression(v)
-                if isinstance(e, Call) and e.function == "index" and isinstance(e.arguments[0], Leaf):
-                    if e.arguments[0].name == array:
-                        return marks[0].name
+                read = e.arguments[0] if isinstance(e, Call) and e.function == "index" else None
+                if isinstance(read, Leaf) and read.name == array:
+                    return marks[0].name
         return ""
 
     def _outside(self, e: Expression) -> Expression:
@@ -370,7 +374,9 @@ class _Folding:
                     return Leaf(c.shape, self.text[c.name])
                 if t != self.T - 1:
                     raise BadInput(f"{self._line(c.name)}: a value of one step alone is read after the loop")
-                return Leaf(c.shape, self._after_name(self._forward.last, self.text["now", self.key[c.name]], "_T", c.shape))
+                return Leaf(
+                    c.shape, self._after_name(self._forward.last, self.text["now", self.key[c.name]], "_T", c.shape)
+                )
             return None
 
         return ex.rebuilt(e, change)
@@ -517,8 +523,7 @@ def _matches(template: Expression, first: Expression, found: dict[Key, Expressio
             )
         case ex.Product(), ex.Product():
             return (template.number, len(template.factors)) == (first.number, len(first.factors)) and all(
-                p == q and _matches(a, b, found)
-                for (a, p), (b, q) in zip(template.factors, first.factors, strict=True)
+                p == q and _matches(a, b, found) for (a, p), (b, q) in zip(template.factors, first.factors, strict=True)
             )
         case ex.Call(), ex.Call():
             return (template.function, template.settings, len(template.arguments)) == (

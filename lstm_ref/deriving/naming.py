@@ -29,8 +29,8 @@ class Mark(NamedTuple):
     """What is known about a value of the user's code."""
 
     kind: str
-    """value (assigned), passed (to a function or a pass of a loop), carried (by a scan), into (an argument of a call), out
-    (its result)."""
+    """value (assigned), passed (to a function or a pass of a loop), carried (by a scan), into (an argument of a call)
+    or out (its result)."""
     name: str
     line: int
     loops: tuple[tuple[int, int], ...]
@@ -59,7 +59,11 @@ class Named(NamedTuple):
 
 def load_named(path: Path, name: str) -> Named:
     """The module of a file, with marks. Raises BadInput where it cannot be imported."""
-    text = path.read_text()
+    return load_text(path, path.read_text(), name)
+
+
+def load_text(path: Path, text: str, name: str) -> Named:
+    """The module of a text that stands for a file, with marks."""
     try:
         tree = ast.parse(text)
         module = ModuleType(name)

@@ -15,9 +15,8 @@ from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward
 from lstm_ref.deriving.as_latex import latex, name
 from lstm_ref.deriving.as_numpy import numpy, used
 from lstm_ref.deriving.code import WIDTH, _filled, _wrapped, counted, tags
-from lstm_ref.deriving.expressions import Call, Dot, Expression, Leaf, Product, Sum
+from lstm_ref.deriving.expressions import Call, Dot, Expression, Leaf, Product, Sum, kept
 from lstm_ref.deriving.folding import Equation, Forward
-from lstm_ref.deriving.expressions import kept
 
 
 def as_page(f: Forward, b: Backward, picture: str = "") -> str:
@@ -54,7 +53,9 @@ class _Page:
             reads = ", ".join(f"${name(r.name)}$" for r in f.reads)
             sentence = f"One step, `{f.loop}`." if f.loop else "One step."
             if reads:
-                sentence += f" It reads {reads} of its time" + (f", and {carried} of the step before." if carried else ".")
+                sentence += f" It reads {reads} of its time" + (
+                    f", and {carried} of the step before." if carried else "."
+                )
             self._say(sentence)
             self._numbered(f.step)
         if f.after:
@@ -65,7 +66,10 @@ class _Page:
         self._say(self._shapes())
         held = [n for n in f.fixed if n in self._read_names()]
         if held:
-            numbers = [f"${name(n)} = {_shown(f.fixed[n])}$" if not hasattr(f.fixed[n], "shape") else f"${name(n)}$" for n in held]
+            numbers = [
+                f"${name(n)} = {_shown(f.fixed[n])}$" if not hasattr(f.fixed[n], "shape") else f"${name(n)}$"
+                for n in held
+            ]
             self._say(f"Held fixed: {', '.join(numbers)}.")
         self._block(self._forward_code())
 
@@ -91,14 +95,21 @@ class _Page:
 
     def _forward_code(self) -> list[str]:
         f = self.f
-        path = {n: "p" + "".join(f"[{int(k)}]" if k.isdigit() else f'["{k}"]' for k in keys) for n, keys in f.inputs.items()}
+        path = {
+            n: "p" + "".join(f"[{int(k)}]" if k.isdigit() else f'["{k}"]' for k in keys) for n, keys in f.inputs.items()
+        }
         read = self._read_names() | {n for s in f.states for n in ex.count(s.initial)}
         given = [n for n in f.inputs if n in read]
         self.given = given
         fixed = [n for n in f.fixed if n in read]
         helpers = used(e.expression for e in self.equations.values())
         helpers += [h for h in used(a.expression for a in self._lines()) if h not in helpers]
-        lines = ["import jax", "import jax.numpy as jnp", "import numpy as np", "from lstm_ref.arithmetic.x64 import x64"]
+        lines = [
+            "import jax",
+            "import jax.numpy as jnp",
+            "import numpy as np",
+            "from lstm_ref.arithmetic.x64 import x64",
+        ]
         lines += [f"from {f.title} import {', '.join([*fixed, 'inputs'])}", ""]
         if helpers:
             lines.insert(3, f"from lstm_ref.arithmetic import {', '.join(sorted(helpers))}")
@@ -124,20 +135,25 @@ class _Page:
             lines.append(self._probed(e))
         outs = ", ".join(numpy(o) for o in f.outputs)
         nexts = ", ".join(f'"{n}": {n}' for n in self.b.states)
-        lines.append(f"    return ({outs},), {{{nexts}}}, locals()")
+        lines.append('    values = {name: v for name, v in locals().items() if name not in ("given", "zero")}')
+        lines.append(f"    return ({outs},), {{{nexts}}}, values")
         lines = [re.sub(r"\bnp\.", "jnp.", line) if line.startswith("    ") else line for line in lines]
         names = [*self.equations, *self.b.arguments, *(s.prev for s in f.states), *(r.name for r in f.reads), *f.last]
         names = list(dict.fromkeys(names))
         shapes = ", ".join(f'"{n}": {self._shape(n)}' for n in names)
         lines += ["", f"shapes = {{{shapes}}}", "zero = {name: np.zeros(shape) for name, shape in shapes.items()}"]
-        lines += ["with x64():", "    outs, nexts, values = jax.tree.map(np.asarray, run(given, zero))"]
+        lines += ["with x64():", "    outs, nexts, values = jax.tree.map(np.asarray, jax.jit(run)(given, zero))"]
         lines += ["    bars = jax.tree.map(lambda v: rng.standard_normal(v.shape), (outs, nexts))"]
-        lines += ["    _, vjp = jax.vjp(lambda *read: run(*read)[:2], given, zero)"]
-        lines += ["    of_given, truth = jax.tree.map(np.asarray, vjp(bars))"]
-        kept = [n for n in self._kept() if n not in f.fixed]
-        lines.append(f"{', '.join(kept)}{',' if len(kept) == 1 else ''} = (values[name] for name in {' '.join(kept)!r}.split())".replace("'", '"'))
+        lines += ["    pull = jax.jit(lambda given, zero: jax.vjp(lambda *read: run(*read)[:2], given, zero)[1](bars))"]
+        lines += ["    of_given, truth = jax.tree.map(np.asarray, pull(given, zero))"]
+        values = [n for n in self._kept() if n not in f.fixed]
+        comma = "," if len(values) == 1 else ""
+        lines.append(f'{", ".join(own)}{comma} = (values[name] for name in "{" ".join(own)}".split())')
         lines += ["", "def right(mine, autodiff):"]
-        lines += ["    return np.max(np.abs(mine - autodiff), initial=0) <= 1e-12 * max(1, np.max(np.abs(autodiff), initial=0))"]
+        lines += [
+            "    scale = max(1, np.max(np.abs(autodiff), initial=0))",
+            "    return np.max(np.abs(mine - autodiff), initial=0) <= 1e-12 * scale",
+        ]
         return lines
 
     def _cut(self, n: str) -> str:
@@ -181,7 +197,12 @@ class _Page:
     def _kept(self) -> list[str]:
         """Values that the backward pass reads."""
         read = {n for a in self._lines() for n in ex.count(a.expression)} | set(self.b.accumulated)
-        own = [*self.given, *(e.name for e in self.f.before), *(s.prev for s in self.f.states), *(r.name for r in self.f.reads)]
+        own = [
+            *self.given,
+            *(e.name for e in self.f.before),
+            *(s.prev for s in self.f.states),
+            *(r.name for r in self.f.reads),
+        ]
         own += [*(r.array for r in self.f.reads if r.array not in own)]
         own += [*(e.name for e in self.f.step), *self.f.stacked, *self.f.last, *(e.name for e in self.f.after)]
         return [n for n in dict.fromkeys(own) if n in read | {r.array for r in self.f.reads}]
@@ -196,8 +217,12 @@ class _Page:
         seeds = ", ".join(f"${name(f'{n}_next{BAR}')}$" for n in b.states)
         self._say(
             f"{', '.join(f'${name(o.name)}$' for o in outs)}: the adjoint of the result."
-            + (f" {seeds}: from the next step; after the last step "
-               + ("zero, or what comes from after the loop." if b.last else "zero.") if seeds else "")
+            + (
+                f" {seeds}: from the next step; after the last step "
+                + ("zero, or what comes from after the loop." if b.last else "zero.")
+                if seeds
+                else ""
+            )
         )
         self._block(first)
         for a in b.after:
@@ -261,7 +286,9 @@ class _Page:
             if s.name in b.states:
                 lines.append(f"{s.name}_next{BAR} = {s.prev}{BAR}")
         if b.states:
-            pairs = ", ".join(f"${name(f'{s.name}_next{BAR}')} = {name(s.prev + BAR)}$" for s in f.states if s.name in b.states)
+            pairs = ", ".join(
+                f"${name(f'{s.name}_next{BAR}')} = {name(s.prev + BAR)}$" for s in f.states if s.name in b.states
+            )
             self._say(f"**The step before** goes on with {pairs}. What the step gives back to its inputs is theirs:")
         if lines:
             self._block(lines)
@@ -282,9 +309,7 @@ class _Page:
         known = {*self.equations, *(s.prev for s in f.states), *(r.name for r in f.reads), *f.last}
         in_before = any(a is q for q in self.b.before)
         known |= set(self.b.arguments)
-        if a.of in known and a.of not in f.stacked and not (
-            in_before and a.of in self.given
-        ):
+        if a.of in known and a.of not in f.stacked and not (in_before and a.of in self.given):
             lines.append(f'assert right({a.of}{BAR}, truth["{a.of}"])')
         elif a.of in self.given and self._is_last_word(a):
             lines.append(f'assert right({a.of}{BAR}, of_given["{a.of}"])')
@@ -292,7 +317,9 @@ class _Page:
 
     def _is_last_word(self, a: Adjoint) -> bool:
         """Whether nothing is added to this input's adjoint afterwards."""
-        return not any(q.of == a.of for q in self._lines()[1 + next(k for k, q in enumerate(self._lines()) if q is a) :])
+        return not any(
+            q.of == a.of for q in self._lines()[1 + next(k for k, q in enumerate(self._lines()) if q is a) :]
+        )
 
     def _reason(self, a: Adjoint) -> str:
         """Why the line is what it is: who reads the value, and what its derivative is made of."""
@@ -301,8 +328,10 @@ class _Page:
             e = self.equations.get(a.argument_of)
             inner = latex(self.b.arguments[a.of])
             rule = _rule_of(e.expression) if e is not None else ""
-            where = f"is the argument ${inner}$ in ({self.tag[a.argument_of]})" if a.of.rstrip("0123456789").endswith("_in") else (
-                f"stands for ${inner}$ in ({self.tag[a.argument_of]})"
+            where = (
+                f"is the argument ${inner}$ in ({self.tag[a.argument_of]})"
+                if a.of.rstrip("0123456789").endswith("_in")
+                else (f"stands for ${inner}$ in ({self.tag[a.argument_of]})")
             )
             return f"{what} ${name(a.of)}$ {where}" + (f"; {rule}." if rule else ".")
         readers = [f"${name(r)}$ in ({self.tag[r]})" if r in self.tag else r for r in a.readers]
@@ -381,8 +410,10 @@ def _how(e: Expression, of: str) -> str:
             left, right = ex.count(e.left)[of], ex.count(e.right)[of]
             if left or right:
                 other = e.right if left else e.left
-                return f"a product with ${latex(other)}$ gives back its transpose" if max(map(len, e.letters[:2])) == 2 else (
-                    f"a product gives back the other factor, ${latex(other)}$"
+                return (
+                    f"a product with ${latex(other)}$ gives back its transpose"
+                    if max(map(len, e.letters[:2])) == 2
+                    else (f"a product gives back the other factor, ${latex(other)}$")
                 )
         case Product():
             mine = [(f, p) for f, p in e.factors if ex.count(f)[of]]

@@ -18,7 +18,7 @@ from lstm_ref.deriving.expressions import Call, Expression
 from lstm_ref.deriving.folding import Forward
 from lstm_ref.reporting.graph import _NUMBERS, Edge, Graph, Vertex, trace
 
-SIZED = ("index", "put", "slice", "place", "spread", "reshape", "roll", "concatenate", "stack")
+SIZED = ("index", "put", "slice", "place", "spread", "reshape", "roll", "head", "tail")
 """Functions that are written with sizes: their arrays cannot have one element each."""
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+import jax
 import numpy as np
 
 from lstm_ref.checking import Report
@@ -19,11 +21,12 @@ from lstm_ref.deriving.reading import uses_jax
 from lstm_ref.errors import BadInput, described
 
 
-def prove(path: Path, texts: dict[str, str], seed: int = 0, digits: int = 80) -> Iterator[Report]:
+def prove(path: Path, source: str, texts: dict[str, str], seed: int = 0, digits: int = 80) -> Iterator[Report]:
     """A report on each derived file.
 
     Args:
         path: The user's file.
+        source: Its text; for a file with a step alone, with the loop through time.
         texts: By file name, the NumPy file and the JAX file, in this order.
         seed: Seed of the inputs and of random cotangents.
         digits: Decimal digits of ball arithmetic.
@@ -33,9 +36,9 @@ def prove(path: Path, texts: dict[str, str], seed: int = 0, digits: int = 80) ->
         forward; then on the other file, compared with its own forward, which must give the user's values.
     """
     with Home(path), TemporaryDirectory() as folder:
-        user = loaded(path.stem, path.read_text(), path)
+        user = loaded(path.stem, source, path)
         inputs = user.inputs(np.random.default_rng(seed)) if callable(user.inputs) else user.inputs
-        order = list(texts.items())[:: -1 if uses_jax(path.read_text()) else 1]
+        order = list(texts.items())[:: -1 if uses_jax(source) else 1]
         is_loss = hasattr(user, "loss")
         for k, (name, text) in enumerate(order):
             file = Path(folder) / name
@@ -52,15 +55,51 @@ def prove(path: Path, texts: dict[str, str], seed: int = 0, digits: int = 80) ->
             yield report
 
 
+def require_same_forward(path: Path, source: str, text: str, seed: int = 0) -> None:
+    """Raises BadInput where the derived forward is not the user's at other inputs than those at which it was derived.
+
+    NumPy code may compare its numbers, sort them or choose by a mask; what was chosen at one point is then no formula.
+    """
+    with Home(path):
+        user, derived = loaded(path.stem, source, path), loaded(path.stem, text, path)
+        name = "loss" if hasattr(user, "loss") else "forward"
+        for k in range(1, 4):
+            rng = np.random.default_rng(seed + k)
+            moved = partial(_elsewhere, rng=rng)
+            point = user.inputs(rng) if callable(user.inputs) else jax.tree.map(moved, user.inputs)
+            with np.errstate(all="ignore"):
+                theirs, ours = (jax.tree.leaves(getattr(m, name)(point)) for m in (user, derived))
+            for a, b in zip(theirs, ours, strict=True):
+                a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+                known = np.isfinite(a)
+                if a.shape != b.shape or not _apart(a[known], b[known]) <= (1e-4 if uses_jax(source) else 1e-9):
+                    raise BadInput(
+                        "the code chooses otherwise at other inputs (a comparison, an order, a mask), and what NumPy "
+                        "code chooses is not derived; np.maximum, np.abs and jax.numpy.where are"
+                    )
+
+
+def _elsewhere(v: Any, rng: np.random.Generator) -> Any:
+    """Other numbers of the same kind: the same ones in another order, and scaled."""
+    if np.asarray(v).dtype.kind != "f":
+        return v
+    flat = np.asarray(v).ravel()
+    moved = rng.permutation(flat).reshape(np.shape(v)) * rng.uniform(0.5, 1.5, np.shape(v))
+    return moved.astype(np.asarray(v).dtype) if np.ndim(v) else type(v)(moved)
+
+
 def _same_values(user: Any, derived: Any, inputs: Any, is_loss: bool) -> str:
     """That the other file computes what the user's file does. Raises BadInput where it does not."""
     name = "loss" if is_loss else "forward"
-    theirs, ours = (np.asarray(getattr(m, name)(inputs), dtype=float) for m in (user, derived))
-    scale = max(1.0, float(np.max(np.abs(theirs), initial=0.0)))
-    off = float(np.max(np.abs(theirs - ours), initial=0.0)) / scale
+    theirs, ours = (jax.tree.leaves(getattr(m, name)(inputs)) for m in (user, derived))
+    off = max(_apart(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in zip(theirs, ours, strict=True))
     if not off <= 1e-4:  # JAX computes in float32 here, so this only tells another function from the same one
         raise BadInput(f"the derived forward differs from the file's own by {off:.1e}")
     return f"its own forward gives the file's values to {off:.0e}"
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.max(np.abs(a - b), initial=0.0)) / max(1.0, float(np.max(np.abs(a), initial=0.0)))
 
 
 def loaded(name: str, text: str, path: Path) -> ModuleType:
@@ -72,5 +111,3 @@ def loaded(name: str, text: str, path: Path) -> ModuleType:
     except Exception as error:
         raise BadInput(f"{path}: cannot be imported: {described(error)}") from error
     return module
-
-

@@ -155,16 +155,6 @@ def _place(e: Any) -> str:
     return f"line {place.line}" if place.file else "an unknown line"
 
 
-def _whole(g: Raised, e: Any, x: Expression) -> Expression:
-    """In the shape that the graph says, where broadcasting alone does not give it."""
-    shape = e.kind.result_shapes[0]
-    return x if x.shape == shape else ex.spread(ex.reshaped(x, _aligned(x, shape)), shape)
-
-
-def _aligned(x: Expression, shape: Any) -> Any:
-    return x.shape
-
-
 def _add(g: Raised, e: Any, _: int) -> Expression:
     a, b = map(g._read, e.operands)
     return ex.plus((1, a), (1, b))
@@ -237,11 +227,13 @@ def _with_ones_moved(x: Expression, to: Any) -> Expression:
         one = [k for k, (a, b) in enumerate(window) if b - a == 1 and (a or x.arguments[0].shape[k] > 1)]
         if len(one) == 1 and to == x.shape[: one[0]] + x.shape[one[0] + 1 :]:
             (k,) = one
-            rest = tuple((0, n) if j == k else w for j, (w, n) in enumerate(zip(window, x.arguments[0].shape, strict=True)))
+            rest = tuple(
+                (0, n) if j == k else w for j, (w, n) in enumerate(zip(window, x.arguments[0].shape, strict=True))
+            )
             return ex.call("index", ex.call("slice", x.arguments[0], settings=(rest,)), settings=(k, window[k][0]))
-    if len(to) > len(x.shape) and to[: len(to) - len(x.shape)] == (1,) * (len(to) - len(x.shape)):
-        if to[len(to) - len(x.shape) :] == x.shape:
-            return x
+    ahead = len(to) - len(x.shape)
+    if ahead > 0 and to == (1,) * ahead + x.shape:
+        return x
     if isinstance(x, ex.Call) and x.function == "expand":
         inner = x.arguments[0]
         return inner if inner.shape == to else ex.reshaped(inner, to)
@@ -291,14 +283,19 @@ def _dynamic_slice(g: Raised, e: Any, _: int) -> Expression:
     x = _shaped(g, e.operands[0])
     starts = [int(g.graph.values[i]) for i in e.operands[1:]]
     sizes = e.params["slice_sizes"]
-    window = tuple((min(max(s, 0), n - k), min(max(s, 0), n - k) + k) for s, k, n in zip(starts, sizes, x.shape, strict=True))
+    window = tuple(
+        (min(max(s, 0), n - k), min(max(s, 0), n - k) + k) for s, k, n in zip(starts, sizes, x.shape, strict=True)
+    )
     return ex.call("slice", x, settings=(window,))
 
 
 def _concatenate(g: Raised, e: Any, _: int) -> Expression:
     axis = e.params["dimension"]
     parts = [_shaped(g, v) for v in e.operands]
-    inner = [p.arguments[0] if isinstance(p, ex.Call) and p.function == "expand" and p.settings == ((axis,),) else None for p in parts]
+    inner = [
+        p.arguments[0] if isinstance(p, ex.Call) and p.function == "expand" and p.settings == ((axis,),) else None
+        for p in parts
+    ]
     if all(i is not None for i in inner):
         return ex.call("stack", *inner, settings=(axis,))  # type: ignore[arg-type]
     return ex.call("concatenate", *parts, settings=(axis,))
@@ -307,9 +304,7 @@ def _concatenate(g: Raised, e: Any, _: int) -> Expression:
 def _split(g: Raised, e: Any, at: int) -> Expression:
     x, axis = _shaped(g, e.operands[0]), e.params["axis"]
     start = sum(e.params["sizes"][:at])
-    window = tuple(
-        (start, start + e.params["sizes"][at]) if k == axis else (0, n) for k, n in enumerate(x.shape)
-    )
+    window = tuple((start, start + e.params["sizes"][at]) if k == axis else (0, n) for k, n in enumerate(x.shape))
     return ex.call("slice", x, settings=(window,))
 
 
@@ -350,7 +345,7 @@ def _max(g: Raised, e: Any, _: int) -> Expression:
 def _gather(g: Raised, e: Any, _: int) -> Expression:
     """Where elements only move in a circle, or one index is taken."""
     x = _shaped(g, e.operands[0])
-    numbers = np.arange(x.shape and np.prod(x.shape) or 1, dtype=float).reshape(x.shape)
+    numbers = np.arange(float(np.prod(x.shape, dtype=int))).reshape(x.shape)
     moved = np.asarray(e.kind.step(numbers, *[g.graph.values[i] for i in e.operands[1:]]))
     for axis, n in enumerate(x.shape):
         for k in range(n):

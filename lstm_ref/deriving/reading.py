@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ import numpy as np
 from lstm_ref.cells.cell import Cell, arrays, in_domain, named
 from lstm_ref.checking.files.home import Home
 from lstm_ref.deriving.folding import Forward, fold
-from lstm_ref.deriving.naming import Named, load_named, marked, sizes_as, steps_of
+from lstm_ref.deriving.naming import Named, load_named, load_text, marked, sizes_as, steps_of
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.graph import trace
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded
 
+OF_A_STEP = ("params", "state", "xs")
+"""Keys of the inputs of a file that defines one step; xs has the axis of time first."""
 T = 4
 """Steps of a forward that is made of one step."""
 
@@ -29,7 +31,7 @@ def read_file(path: Path, seed: int = 0) -> Forward:
 
     Args:
         path: A Python file, NumPy or JAX, that defines `inputs`, and `loss(inputs)` or `forward(inputs)`; or
-            `step(params, state, x)`, with `inputs` of the keys params, state and x.
+            `step(params, state, x)`, with `inputs` of the keys params, state and xs.
         seed: Seed of the inputs, where they are drawn.
 
     Raises:
@@ -39,7 +41,7 @@ def read_file(path: Path, seed: int = 0) -> Forward:
         raise BadInput(f"{path}: no Python file (.py)" if path.exists() else f"{path}: no such file")
     with Home(path):
         user = load_named(path, f"lstm_ref_derived_{path.stem}")
-        module = user.module
+        module: Any = user.module
         sys.modules[module.__name__] = module
         try:
             return _read_module(path, user, seed)
@@ -50,7 +52,7 @@ def read_file(path: Path, seed: int = 0) -> Forward:
 
 
 def _read_module(path: Path, user: Named, seed: int) -> Forward:
-    module = user.module
+    module: Any = user.module
     if not hasattr(module, "inputs"):
         raise BadInput("defines no `inputs`")
     inputs = module.inputs(np.random.default_rng(seed)) if callable(module.inputs) else module.inputs
@@ -63,8 +65,40 @@ def _read_module(path: Path, user: Named, seed: int) -> Forward:
     else:
         raise BadInput("defines neither `loss(inputs)` nor `forward(inputs)` nor `step(params, state, x)`")
     if name == "step":
-        raise BadInput("`step` alone is not derived: define forward(inputs) with its loop through time")
+        if set(inputs) != set(OF_A_STEP):
+            raise BadInput(f"beside `step`, `inputs` has the keys {', '.join(OF_A_STEP)}; got {', '.join(inputs)}")
+        driver = _through_time(module.step, inputs, uses_jax(user.source))
+        user = load_text(path, f"{user.source.rstrip()}\n\n\n{driver}", module.__name__)
+        again: Any = user.module
+        function = again.forward
     return read(function, inputs, f"{path.stem}_derived", path.name, user, is_loss)
+
+
+def _through_time(step: Callable[..., Any], inputs: dict[str, Any], in_jax: bool) -> str:
+    """A forward that runs a step through time and returns the states of all steps, as text."""
+    state = inputs["state"]
+    after = step(inputs["params"], state, jax.tree.map(lambda v: v[0], inputs["xs"]))
+    like: Any = jax.tree.structure(state)
+    alone = like == jax.tree.structure(after)
+    if not alone and not (isinstance(after, tuple) and like == jax.tree.structure(after[0])):
+        raise BadInput("step(params, state, x) must return the next state, or a tuple that begins with it")
+    np_ = "jnp" if in_jax else "np"
+    kinds: dict[Any, str] = {
+        dict: f"{{k: {np_}.stack([s[k] for s in states]) for k in state}}",
+        tuple: f"tuple({np_}.stack(v) for v in zip(*states))",
+    }
+    stacked = kinds.get(type(state), f"{np_}.stack(states)")
+    return f'''{"import jax.numpy as jnp" if in_jax else "import numpy as np"}
+
+
+def forward(p):
+    """The states of all steps."""
+    state, states = p["state"], []
+    for x in p["xs"]:
+        state = step(p["params"], state, x){"" if alone else "[0]"}
+        states.append(state)
+    return {stacked}
+'''
 
 
 def read_cell(cell: Cell) -> Forward:
@@ -78,7 +112,7 @@ def read_cell(cell: Cell) -> Forward:
         raise BadInput(f"{cell.name}: its input is a record of arrays, which is not derived")
     xs = [drawn(cell.input_shapes(B, D, H=H)) for _ in range(T)]
     inputs = {
-        **{k: v for k, v in named(p).items()},
+        **named(p),
         **{f"{k}0": v for k, v in named(state).items()},
         "x": np.stack(xs),
     }
@@ -133,12 +167,30 @@ def read(
     for (path, value), v in zip(paths, graph.inputs, strict=True):
         kind, *keys = (str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in path)
         if kind == "inputs":
-            given[v] = ("_".join(keys), tuple(keys))
+            said = [m.name for m in raised.marks.get(v, ()) if m.name and m.kind == "value"]
+            own = keys[-1] if not keys[-1].isdigit() else said[0] if said else "_".join(keys)
+            given[v] = (own, tuple(keys))
         else:
             held[v] = ("_".join(keys), value)
     order = list(inputs)  # as the author wrote them
     given = dict(sorted(given.items(), key=lambda item: order.index(item[1][1][0])))
-    return fold(raised, title, origin, user.source, given, held, user.loops, is_loss, outputs)
+    found = fold(raised, title, origin, user.source, given, held, user.loops, is_loss, outputs)
+    found.lists = frozenset(_lists(inputs, ()))
+    result = graph.result
+    found.returns = next((kind.__name__ for kind in (tuple, list, dict) if isinstance(result, kind)), "array")
+    found.keys = tuple(sorted(result)) if isinstance(result, dict) else ()  # the order of the graph's outputs
+    return found
+
+
+def _lists(tree: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The paths at which the inputs hold lists; elsewhere there are tuples and dicts."""
+    if isinstance(tree, (list, tuple)):
+        if isinstance(tree, list):
+            yield path
+        tree = {str(k): v for k, v in enumerate(tree)}
+    if isinstance(tree, dict):
+        for key, v in tree.items():
+            yield from _lists(v, (*path, str(key)))
 
 
 def _is_fixed(v: Any) -> bool:

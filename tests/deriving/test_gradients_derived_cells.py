@@ -13,7 +13,6 @@ from lstm_ref.cells.cell import Tape, arrays, in_domain, named
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.adjoints import differentiate
 from lstm_ref.deriving.as_numpy import HELPERS, numpy
-from lstm_ref.deriving.naming import marked
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.deriving.reading import read_cell
 from lstm_ref.errors import BadInput
@@ -47,10 +46,9 @@ def derived_step(cell, p, prev, x, bar):
     space |= {name: given[path[0]] for name, path in f.inputs.items() if path[0] in given}
     space |= {s.prev: space[s.initial.name] for s in f.states}
     space |= {r.name: x for r in f.reads}
-    ends = {end: name for end, name in f.last.items()}
     for out, field in zip(f.outputs[1:], named(bar).values(), strict=True):
-        if out.name in ends:
-            space[f"{ends[out.name]}_next_bar"] = field
+        if out.name in f.last:
+            space[f"{f.last[out.name]}_next_bar"] = field
     space |= {f"{name}_out_bar": 0.0 for name in b.from_outputs}
     for e in (*f.before, *f.step):
         space[e.name] = eval(numpy(e.expression), space)
@@ -169,7 +167,9 @@ def multiplied(a, b):
 def one_leaf(p):
     """The leaf that a polynomial is, if it is nothing else."""
     ((monomial, k),) = p.items() if len(p) == 1 else (((), 0),)
-    return monomial[0][1] if k == 1 and len(monomial) == 1 and monomial[0][0] == "leaf" and monomial[0][2] == 1 else None
+    return (
+        monomial[0][1] if k == 1 and len(monomial) == 1 and monomial[0][0] == "leaf" and monomial[0][2] == 1 else None
+    )
 
 
 def leaf(name):

@@ -46,13 +46,13 @@ def test_the_derived_gradient_is_exact_to_sixty_digits(name, derived):
         if d.forward.is_loss
         else {"forward": user.forward, "backward": ours.backward}
     )
-    report = check_gradients(inputs_of(user), **claim, oracles=["trace"])
+    report = check_gradients(inputs_of(user), **claim, oracles=["balls"])
     assert report.right, report
     assert report.digits_in_balls >= 60
     assert not report.unchecked
 
 
-@pytest.mark.parametrize("name", DERIVED)
+@pytest.mark.parametrize("name", ["janet", "rhn", "selective_scan"])
 def test_both_files_give_the_same_gradient(name, derived):
     d = derived(name)
     user, ours, in_jax = (loaded(name, text, d.path) for text in (d.forward.source, d.numpy, d.jax))
@@ -113,8 +113,8 @@ import numpy as np
 
 def inputs(rng):
     H, D, T = 3, 2, 4
-    return {"W": rng.standard_normal((4 * H, D + H)), "b": rng.standard_normal((4 * H, 1)), "x": rng.standard_normal((T, D, 1)),
-            "h0": rng.standard_normal((H, 1)), "c0": rng.standard_normal((H, 1))}
+    n = rng.standard_normal
+    return {"W": n((4 * H, D + H)), "b": n((4 * H, 1)), "x": n((T, D, 1)), "h0": n((H, 1)), "c0": n((H, 1))}
 
 def sigmoid(v):
     return 1 / (1 + np.exp(-v))
@@ -141,12 +141,13 @@ def test_the_lstm_of_a_tutorial_reads_as_a_person_writes_it(tmp_path):
         "h_bar = h_next_bar + bar[t]",
         "c_bar = c_next_bar + h_bar * o * (1 - tanh_c**2)",
         "f_bar = c_bar * c_prev",
-        "a_bar = np.concatenate(",
+        "np.concatenate([i_bar * i * (1 - i), f_bar * f * (1 - f), g_bar * (1 - g**2), o_bar * o * (1 - o)], axis=0)",
+        "h_prev_bar = a_part_bar[x.shape[0] :]",
         "c_prev_bar = c_bar * f",
     ):
         assert line in d.numpy
     user, ours = loaded("lstm", LSTM, d.path), loaded("ours", d.numpy, d.path)
-    report = check_gradients(inputs_of(user), forward=user.forward, backward=ours.backward, oracles=["trace"])
+    report = check_gradients(inputs_of(user), forward=user.forward, backward=ours.backward, oracles=["balls"])
     assert report.digits_in_balls >= 60
 
 
@@ -159,8 +160,10 @@ def test_a_target_row_that_sums_to_one_makes_softmax_and_logarithm_cancel(derive
     [
         ("inputs = {}", "defines neither `loss"),
         ("def loss(p):\n    return 0.0", "defines no `inputs`"),
-        ("import numpy as np\ninputs = {'w': np.ones(3)}\ndef loss(p):\n    return np.linalg.det(np.outer(p['w'], p['w']))",
-         ""),
+        (
+            "import numpy as np\ninputs = {'w': np.ones(3)}\ndef loss(p):\n    return np.sort(p['w']).sum()",
+            "",
+        ),
         ("inputs = [", "cannot be imported"),
     ],
 )

@@ -1,0 +1,99 @@
+"""`lstm-ref derive`: the code and its proof on standard output, files on request, one line for what is not derived."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from lstm_ref.cli import app
+from lstm_ref.errors import BadInput
+
+STEP = '''"""A leaky unit."""
+import numpy as np
+
+inputs = {
+    "params": {"W": np.array([[0.5, -0.4], [0.3, 0.8], [0.2, 0.1]]), "leak": [np.array([0.3, 0.6])]},
+    "state": (np.array([[0.1, -0.2]]),),
+    "xs": np.array([[[0.5, -1.0, 0.3]], [[0.7, 0.2, -0.4]], [[-0.6, 0.9, 0.8]]]),
+}
+
+
+def step(params, state, x):
+    (h,) = state
+    (leak,) = params["leak"]
+    u = np.tanh(x @ params["W"])
+    h_new = leak * h + u
+    return (h_new,), u
+'''
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["derive", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("derived")
+    (folder / "leaky.py").write_text(STEP)
+    (folder / "into").mkdir()
+    return folder
+
+
+def test_the_code_and_its_proof_are_printed(folder):
+    done = run(folder / "leaky.py")
+    assert done.exit_code == 0, done.output
+    assert "h_bar = h_new_bar * leak  # (2*)" in done.stdout
+    assert "leaky_derived.py: exact gradient" in done.stdout
+    assert "leaky_derived_jax.py: exact gradient" in done.stdout
+    assert done.stdout.count(" digits in balls") == 2
+
+
+def test_into_writes_page_code_test_and_picture_and_never_overwrites(folder):
+    done = run(folder / "leaky.py", "--into", folder / "into")
+    assert done.exit_code == 0, done.output
+    written = {p.name for p in (folder / "into").iterdir()}
+    assert written == {
+        *("leaky_derived.md", "leaky_derived.py", "leaky_derived_jax.py", "leaky_derived.svg"),
+        "test_gradients_leaky_derived.py",
+    }
+    test = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(folder),
+        str(folder / "into"),
+    ]
+    proven = subprocess.run(test, capture_output=True, text=True, timeout=200, check=False, cwd=folder)
+    assert "2 passed" in proven.stdout, proven.stdout
+    before = {p.name: p.read_bytes() for p in (folder / "into").iterdir()}
+    again = run(folder / "leaky.py", "--into", folder / "into")
+    assert isinstance(again.exception, BadInput)
+    assert "is not overwritten" in str(again.exception)
+    assert before == {p.name: p.read_bytes() for p in (folder / "into").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (STEP.replace("return (h_new,), u", "return u"), "must return the next state"),
+        (STEP.replace('"xs": ', '"x": '), "has the keys params, state, xs"),
+        (
+            STEP.replace('u = np.tanh(x @ params["W"])', 'u = x @ params["W"]\n    u = u * (u > 0)'),
+            "the code chooses otherwise",
+        ),
+        (STEP.replace("np.tanh(x", "np.cumsum(x"), "line 14: `cumsum` is not derived"),
+    ],
+)
+def test_what_is_not_derived_is_one_line(text, told, tmp_path):
+    (tmp_path / "bad.py").write_text(text)
+    done = run(tmp_path / "bad.py")
+    assert isinstance(done.exception, BadInput)
+    assert told in str(done.exception)
+    assert "\n" not in str(done.exception)
