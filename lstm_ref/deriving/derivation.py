@@ -115,7 +115,6 @@ def test_every_adjoint_of_the_page_is_that_of_autodiff():
 
 def _test(derivation: Derivation, folder: Path) -> str:
     f, path = derivation.forward, derivation.path
-    call = "def inputs(" in f.source or "inputs = lambda" in f.source
     own = path.read_text().rstrip()
     driver = f.source[len(own) :].strip() if len(f.source.rstrip()) > len(own) else ""  # of a file with a step alone
     whose = "" if driver else "user."
@@ -126,7 +125,7 @@ def _test(derivation: Derivation, folder: Path) -> str:
         stem=path.stem,
         module=f"{f.title}_jax" if uses_jax(f.source) else f.title,
         title=f.title,
-        inputs='user.inputs(importlib.import_module("numpy").random.default_rng(0))' if call else "user.inputs",
+        inputs='user.inputs(importlib.import_module("numpy").random.default_rng(0))' if f.draws else "user.inputs",
         claim=(
             f"loss={whose}loss, gradients=derived.gradients"
             if f.is_loss

@@ -88,6 +88,8 @@ class Forward:
     is_loss: bool = True
     returns: str = "array"
     """What the forward returns: an array, or a tuple, list or dict of arrays."""
+    draws: bool = True
+    """Whether `inputs` is a function of a generator."""
     keys: tuple[str, ...] = ()
     """Of the outputs, in a dict."""
     lists: frozenset[tuple[str, ...]] = frozenset()

@@ -113,7 +113,7 @@ class _Page:
         lines += [f"from {f.title} import {', '.join([*fixed, 'inputs'])}", ""]
         if helpers:
             lines.insert(3, f"from lstm_ref.arithmetic import {', '.join(sorted(helpers))}")
-        lines += ["rng = np.random.default_rng(0)", "p = inputs(rng)"]
+        lines += ["rng = np.random.default_rng(0)", "p = inputs(rng)" if f.draws else "p = inputs"]
         path = {n: text + self._cut(n) for n, text in path.items()}
         pairs = ", ".join(f'"{n}": {path[n]}' for n in given)
         lines += [f"given = {{{pairs}}}", "names = list(given)"]
@@ -148,7 +148,7 @@ class _Page:
         lines += ["    of_given, truth = jax.tree.map(np.asarray, pull(given, zero))"]
         values = [n for n in self._kept() if n not in f.fixed]
         comma = "," if len(values) == 1 else ""
-        lines.append(f'{", ".join(own)}{comma} = (values[name] for name in "{" ".join(own)}".split())')
+        lines.append(f'{", ".join(values)}{comma} = (values[name] for name in "{" ".join(values)}".split())')
         lines += ["", "def right(mine, autodiff):"]
         lines += [
             "    scale = max(1, np.max(np.abs(autodiff), initial=0))",

@@ -71,7 +71,9 @@ def _read_module(path: Path, user: Named, seed: int) -> Forward:
         user = load_text(path, f"{user.source.rstrip()}\n\n\n{driver}", module.__name__)
         again: Any = user.module
         function = again.forward
-    return read(function, inputs, f"{path.stem}_derived", path.name, user, is_loss)
+    found = read(function, inputs, f"{path.stem}_derived", path.name, user, is_loss)
+    found.draws = callable(module.inputs)
+    return found
 
 
 def _through_time(step: Callable[..., Any], inputs: dict[str, Any], in_jax: bool) -> str:
