@@ -152,7 +152,7 @@ class _Page:
         lines += ["", "def right(mine, autodiff):"]
         lines += [
             "    scale = max(1, np.max(np.abs(autodiff), initial=0))",
-            "    return np.max(np.abs(mine - autodiff), initial=0) <= 1e-12 * scale",
+            "    return np.max(np.abs(mine - autodiff), initial=0) <= 1e-12 * scale  # thousands of roundings of 1e-16",
         ]
         return lines
 
@@ -361,7 +361,8 @@ class _Page:
         if text.startswith(("$$", "#", "!", "```")):
             self.out.append(text)
         else:
-            self.out.append("\n".join(_filled(text, "")))
+            unbroken = re.sub(r"\$[^$]+\$", lambda m: m[0].replace(" ", "\0"), text)  # no line ends within a formula
+            self.out.append("\n".join(_filled(unbroken, "")).replace("\0", " "))
 
     def _block(self, lines: list[str]) -> None:
         wrapped = [w for line in lines for w in (_wrapped(line) if len(line) > WIDTH else [line])]
@@ -397,6 +398,9 @@ def _md(text: str) -> str:
     return text.replace("_", r"\_")
 
 
+OTHER = "the other factor, "
+
+
 def _how(e: Expression, of: str) -> str:
     """How an equation hands an adjoint back to one value that it reads."""
     match e:
@@ -422,7 +426,10 @@ def _how(e: Expression, of: str) -> str:
             others = [f for f, p in e.factors if not ex.count(f)[of]]
             if others and mine:
                 inner = _how(mine[0][0], of)
-                return f"the other factor, ${latex(ex.times(*others))}$" + (f", and {inner}" if inner else "")
+                own = f"${latex(ex.times(*others))}$"
+                if inner.startswith(OTHER):
+                    return f"the other factors, {own} and {inner.removeprefix(OTHER)}"
+                return f"{OTHER}{own}" + (f", and {inner}" if inner else "")
             if mine and mine[0][1] == 2:
                 return "a square gives twice the value"
         case Call():

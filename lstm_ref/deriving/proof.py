@@ -69,6 +69,7 @@ def require_same_forward(path: Path, source: str, text: str, seed: int = 0) -> N
             point = user.inputs(rng) if callable(user.inputs) else jax.tree.map(moved, user.inputs)
             with np.errstate(all="ignore"):
                 theirs, ours = (jax.tree.leaves(getattr(m, name)(point)) for m in (user, derived))
+            # Another choice moves a value by about its own size, rounding by 1e-16 (JAX in float32: 1e-7) an operation.
             for a, b in zip(theirs, ours, strict=True):
                 a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
                 known = np.isfinite(a)

@@ -79,7 +79,7 @@ def test_into_writes_page_code_test_and_picture_with_their_proof_and_never_overw
         (STEP.replace('"xs": ', '"x": '), "has the keys params, state, xs"),
         (
             STEP.replace('u = np.tanh(x @ params["W"])', 'u = x @ params["W"]\n    u = u * (u > 0)'),
-            "the code chooses otherwise",
+            "`u` is not computed in the same way in every step",
         ),
         (STEP.replace("np.tanh(x", "np.cumsum(x"), "line 14: `cumsum` is not derived"),
     ],
