@@ -13,12 +13,17 @@ from typing import Any
 import jax
 import numpy as np
 
+from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking import Report
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.files.home import Home
 from lstm_ref.checking.problem import problem
 from lstm_ref.deriving.reading import uses_jax
 from lstm_ref.errors import BadInput, described
+
+CLOSE = 1e-9
+"""Relative difference of the values of one function, written twice, in float64: rounding is 1e-16 an operation. Another
+choice, branch or term moves a value by about its own size."""
 
 
 def prove(path: Path, source: str, texts: dict[str, str], seed: int = 0, digits: int = 80) -> Iterator[Report]:
@@ -67,13 +72,12 @@ def require_same_forward(path: Path, source: str, text: str, seed: int = 0) -> N
             rng = np.random.default_rng(seed + k)
             moved = partial(_elsewhere, rng=rng)
             point = user.inputs(rng) if callable(user.inputs) else jax.tree.map(moved, user.inputs)
-            with np.errstate(all="ignore"):
+            with x64(), np.errstate(all="ignore"):
                 theirs, ours = (jax.tree.leaves(getattr(m, name)(point)) for m in (user, derived))
-            # Another choice moves a value by about its own size, rounding by 1e-16 (JAX in float32: 1e-7) an operation.
             for a, b in zip(theirs, ours, strict=True):
                 a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
                 known = np.isfinite(a)
-                if a.shape != b.shape or not _apart(a[known], b[known]) <= (1e-4 if uses_jax(source) else 1e-9):
+                if a.shape != b.shape or not _apart(a[known], b[known]) <= CLOSE:
                     raise BadInput(
                         "the code chooses otherwise at other inputs (a comparison, an order, a mask), and what NumPy "
                         "code chooses is not derived; np.maximum, np.abs and jax.numpy.where are"
@@ -92,9 +96,10 @@ def _elsewhere(v: Any, rng: np.random.Generator) -> Any:
 def _same_values(user: Any, derived: Any, inputs: Any, is_loss: bool) -> str:
     """That the other file computes what the user's file does. Raises BadInput where it does not."""
     name = "loss" if is_loss else "forward"
-    theirs, ours = (jax.tree.leaves(getattr(m, name)(inputs)) for m in (user, derived))
+    with x64():
+        theirs, ours = (jax.tree.leaves(getattr(m, name)(inputs)) for m in (user, derived))
     off = max(_apart(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in zip(theirs, ours, strict=True))
-    if not off <= 1e-4:  # JAX computes in float32 here, so this only tells another function from the same one
+    if not off <= CLOSE:
         raise BadInput(f"the derived forward differs from the file's own by {off:.1e}")
     return f"its own forward gives the file's values to {off:.0e}"
 
