@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from lstm_ref.checking import Report, check_gradients
 from lstm_ref.checking.problem import Problem
@@ -40,11 +42,13 @@ def failure(report: Report) -> NotRight:
     return (UndecidedGradient if report.verdict == UNDECIDED else WrongGradient)(report)
 
 
-def assert_gradients(inputs: Mapping[str, Any] | Problem, **claim: Any) -> Report:
+def assert_gradients(
+    inputs: Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]] | Problem, **claim: Any
+) -> Report:
     """Asserts that hand-written gradients are right.
 
     Args:
-        inputs: As in `check_gradients`: named float arrays, or a `Problem`.
+        inputs: As in `check_gradients`: named float arrays, a function that draws them, or a `Problem`.
         **claim: The other arguments of `check_gradients`, such as `loss` and `gradients`.
 
     Returns:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.problem import Problem, problem, with_options
 from lstm_ref.checking.report import Report
-from lstm_ref.errors import BadInput
+from lstm_ref.errors import BadInput, described
 
 
 def check_gradients(
-    inputs: Mapping[str, Any] | Problem,
+    inputs: Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]] | Problem,
     *,
     loss: Callable[[Any], Any] | None = None,
     gradients: Callable[[Any], Any] | None = None,
@@ -38,7 +40,8 @@ def check_gradients(
 
     Args:
         inputs: A dict of named floating arrays (float64, float32, bfloat16 or float16); values may be nested dicts,
-            lists or tuples. Or a whole `Problem`, as `torch_function` and `custom_vjp` make one; a `Problem` brings its
+            lists or tuples. Or a function of a NumPy generator that returns one, as in a derivation file; `seed` seeds
+            the generator. Or a whole `Problem`, as `torch_function` and `custom_vjp` make one; a `Problem` brings its
             own functions and takes every other keyword.
         loss: `loss(inputs)` -> one number.
         gradients: `gradients(inputs)` -> dict of arrays. Its keys are a subset of the inputs' keys (the report lists
@@ -61,7 +64,7 @@ def check_gradients(
         name: What the report calls the problem.
         oracles: Names of the oracles to ask; by default all that apply.
         digits: Decimal digits of ball arithmetic, at least 20.
-        seed: Seed of random cotangents and directions.
+        seed: Seed of random cotangents and directions, and of inputs that are drawn.
 
     Returns:
         A `Report`; `report.right` tells whether the claim holds.
@@ -89,6 +92,8 @@ def check_gradients(
         "readout": readout,
         "adjoints": adjoints,
     }
+    if callable(inputs):
+        inputs = _drawn(inputs, name or "gradients", seed)
     if isinstance(inputs, Problem):
         for key, value in functions.items():
             if value is not None:
@@ -97,3 +102,10 @@ def check_gradients(
     else:
         claim = problem(inputs, **functions, **options, name=name or "gradients")
     return check(claim, oracles=oracles, digits=digits, seed=seed)
+
+
+def _drawn(inputs: Callable[[np.random.Generator], Mapping[str, Any]], name: str, seed: int) -> Mapping[str, Any]:
+    try:
+        return inputs(np.random.default_rng(seed))
+    except Exception as error:
+        raise BadInput(f"{name}: inputs(generator) fails: {described(error)}") from error

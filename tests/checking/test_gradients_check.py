@@ -355,6 +355,12 @@ BAD = {
         inputs={**INPUTS, "w": np.array([[1.0, np.nan], [0, 0]])}, loss=loss, gradients=gradients
     ),
     "give either loss and gradients, or forward and backward": dict(inputs=INPUTS),
+    r"inputs\(generator\) fails: ZeroDivisionError: division by zero": dict(
+        inputs=lambda rng: 1 / 0, loss=loss, gradients=gradients
+    ),
+    "inputs must be a non-empty dict of named arrays, got NoneType": dict(
+        inputs=lambda rng: None, loss=loss, gradients=gradients
+    ),
     "gradients must be a function, got nothing": dict(inputs=INPUTS, loss=loss),
     "loss.inputs. fails: KeyError: 'b'": dict(inputs={"w": INPUTS["w"]}, loss=loss, gradients=gradients),
     r"loss.inputs. must be one number, got shape \(2, 4\)": dict(
@@ -397,3 +403,19 @@ def test_a_function_that_changes_from_call_to_call_is_refused():
 def test_a_problem_can_be_built_once_and_checked_with_other_seeds():
     claim = problem(INPUTS, forward=lambda i: i["w"] ** 2, backward=lambda i, bar: {"w": 2 * i["w"] * bar})
     assert all(check(claim, seed=seed).right for seed in (0, 1))
+
+
+def test_inputs_may_be_drawn_as_in_a_derivation_file():
+    """The seed draws them; a claim that is right at one draw only is wrong at another."""
+
+    def inputs(rng):
+        return {"w": rng.integers(1, 3, 4).astype(float)}
+
+    def check_at(seed):
+        first = inputs(np.random.default_rng(0))["w"]
+        return check_gradients(
+            inputs, loss=lambda i: (i["w"] ** 2).sum(), gradients=lambda i: {"w": i["w"] + first}, seed=seed
+        )
+
+    assert check_at(0).right
+    assert not check_at(1).right
