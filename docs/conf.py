@@ -19,9 +19,12 @@ release = version = lstm_ref.__version__
 root_doc = "docs/index"
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "repository"]
-include_patterns = ["docs/**.md", "derivations/*.md", "CHANGELOG.md", "CONTRIBUTING.md"]
-exclude_patterns = ["**/.*", "docs/_build", "**/node_modules", "**/__pycache__", "tests", "lstm_ref", "build", "dist"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "commands"]
+include_patterns = ["docs/**.md", "derivations/*.md", "benchmarks/README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+exclude_patterns = [
+    "docs/README.md",  # for readers on a code host; docs/index.md is the same for the site
+    "**/.*", "docs/_build", "**/node_modules", "**/__pycache__", "tests", "lstm_ref", "build", "dist",
+]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "linkify"]
 myst_heading_anchors = 3

@@ -18,8 +18,18 @@ TAG = re.compile(r"\\tag\{([^{}]*)\}")
 """An equation's number, which is written beside it."""
 
 
+SPELLINGS = (
+    (re.compile(r"\\mathrel\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\arg\s*\\(max|min)"), r"\\mathrm{arg\\,\1}"),
+    (re.compile(r"\\\n"), r"\\ "),
+)
+"""What latex2mathml spells in another way."""
+
+
 def mathml(latex: str, display: str) -> str:
     """MathML of an equation. Raises ValueError where it holds a command that has no meaning there."""
+    for pattern, spelling in SPELLINGS:
+        latex = pattern.sub(spelling, latex)
     found = latex2mathml.converter.convert(latex, display=display)
     unknown = re.search(r"<mi>(?:\\|&#x0005C;)(\w*)", found)
     if unknown:

@@ -252,7 +252,7 @@ def show(x: arb) -> str:
 
 
 def absolute(a: acb) -> acb:
-    """|a|. It is continuous, hence defined for a ball around zero too."""
+    """`|a|`. It is continuous, hence defined for a ball around zero too."""
     note_tie(a.real, arb(0))
     return acb(abs(a.real))
 
