@@ -23,7 +23,14 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathm
 include_patterns = ["docs/**.md", "derivations/*.md", "benchmarks/README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 exclude_patterns = [
     "docs/README.md",  # for readers on a code host; docs/index.md is the same for the site
-    "**/.*", "docs/_build", "**/node_modules", "**/__pycache__", "tests", "lstm_ref", "build", "dist",
+    "**/.*",
+    "docs/_build",
+    "**/node_modules",
+    "**/__pycache__",
+    "tests",
+    "lstm_ref",
+    "build",
+    "dist",
 ]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "linkify"]

@@ -1,8 +1,8 @@
 """Runs a page of documentation as its reader would.
 
-A Python block whose first line is a comment with a file name, `# mine.py`, is that file; the others run in one namespace,
-and import the files. The commands of a `console` block run in a shell, and what the page shows of their output must be
-what comes: `…` stands for the rest of a line, a line of `…` for any lines, and seconds are not compared.
+A Python block whose first line is a comment with a file name, `# mine.py`, is that file; the others run in one
+namespace, and import the files. The commands of a `console` block run in a shell, and what the page shows of their
+output must be what comes: `…` stands for the rest of a line, a line of `…` for any lines; seconds are not compared.
 """
 
 from __future__ import annotations
