@@ -112,7 +112,7 @@ def test_wrong_is_1_and_what_cannot_be_checked_is_2(job, files, code):
         "broken.py": ("broken.py", "5", "the check could not be made"),  # what raised the error
         "none.py;": ("none.py;", "1", "the check could not be made"),
     }
-    assert marked[:2] == [expected[file] for file in files.split() if file in expected][:2]
+    assert {expected[file] for file in files.split() if file in expected} <= set(marked)
     if files.startswith("lstm.py"):
         assert json.loads((job / "lstm-ref-report" / "1.json").read_text())["right"]
         assert (job / "lstm-ref-report" / "1.html").exists()
