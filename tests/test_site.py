@@ -74,7 +74,12 @@ def test_every_public_name_has_an_entry(site):
             if package == "lstm_ref.cells" and name in CELLS:
                 continue  # each has its derivation page
             value = getattr(importlib.import_module(package), name)
-            homes = {f"{package}.{name}", f"{getattr(value, '__module__', '')}.{name}", getattr(value, "__name__", "")}
+            homes = {
+                f"lstm_ref.{name}",
+                f"{package}.{name}",
+                f"{getattr(value, '__module__', '')}.{name}",
+                getattr(value, "__name__", ""),
+            }
             assert homes & known, f"{package}.{name}"
 
 
