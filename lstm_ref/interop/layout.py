@@ -134,7 +134,7 @@ def ours(layout: Layout, arrays: Mapping[str, Any], layer: int = 0, back: bool =
                 for gate, v in _unpacked(layout, part, array).items():
                     found[other].setdefault(gate, 0 * v)
     for of, gate in without_place(layout):
-        found[of][gate] = 0 * found["b"][gate]
+        found[of][gate] = 0 * (found["b"][gate] if gate in found["b"] else found["w_x"][gate][0])
     params = _of_gates(layout, _moved(layout, found, layout.added))
     cell = CELLS[layout.cell]
     solve_sizes((f"{layout.name}: parameter", cell.params, {k: tuple(v.shape) for k, v in named(params).items()}))
@@ -163,8 +163,8 @@ def lost(layout: Layout) -> list[str]:
 def without_place(layout: Layout) -> list[tuple[str, str]]:
     """Pairs (our bias, gate) that no array of the framework holds."""
     held = {(of, gate) for part in layout.parts for of in part.of.split() for gate in part.gates}
-    gated = [name for name in named(CELLS[layout.cell].params) if len(set(_words(layout, name))) == 2]
-    return [(name, gate) for name in gated for gate in _gates(layout) if (name, gate) not in held]
+    gated = [name for name in named(CELLS[layout.cell].params) if len(set(axes_of(layout, name))) == 2]
+    return [(name, gate) for name in gated for gate in gates_of(layout) if (name, gate) not in held]
 
 
 def shared(layout: Layout) -> list[str]:
@@ -216,7 +216,7 @@ ByGate = dict[str, dict[str, Any]]
 any."""
 
 
-def _words(layout: Layout, name: str) -> tuple[str, str]:
+def axes_of(layout: Layout, name: str) -> tuple[str, str]:
     """The axes of our parameter and of one gate's block, in einops notation: "d (g h)" and "d h" for "D 4H"."""
     cell = CELLS[layout.cell]
     *rows, last = named(cell.params)[name].split()
@@ -224,11 +224,12 @@ def _words(layout: Layout, name: str) -> tuple[str, str]:
     for word in rows:
         letters.append(next(places) if word == "K" else "k" if word == "H" else word.lower())
     inner = " ".join(last.lstrip("0123456789").lower())
-    gated = last[0].isdigit() and len(_gates(layout)) > 1
+    gated = last[0].isdigit() and len(gates_of(layout)) > 1
     return " ".join([*letters, f"(g {inner})" if gated else inner]), " ".join([*letters, inner])
 
 
-def _gates(layout: Layout) -> str:
+def gates_of(layout: Layout) -> str:
+    """Our order of the cell's gates, or of those of the cell within it."""
     return layout.gates or CELLS[layout.cell].gates
 
 
@@ -244,23 +245,23 @@ def _gates_of(layout: Layout, params: Any) -> ByGate:
 
 
 def _blocks(layout: Layout, name: str, v: Any, sizes: Mapping[str, int]) -> dict[str, Any]:
-    whole, block = _words(layout, name)
+    whole, block = axes_of(layout, name)
     if whole == block:
         return {"-": v}
     known = {"n": sizes["N"]} if "n" in whole.split("(")[1] else {}
-    split = rearrange(v, f"{whole} -> g {block}", g=len(_gates(layout)), **known)
-    return {gate: split[k] for k, gate in enumerate(_gates(layout))}
+    split = rearrange(v, f"{whole} -> g {block}", g=len(gates_of(layout)), **known)
+    return {gate: split[k] for k, gate in enumerate(gates_of(layout))}
 
 
 def _of_gates(layout: Layout, by_gate: ByGate) -> Any:
     found = []
     for name in named(CELLS[layout.cell].params):
-        whole, block = _words(layout, name)
+        whole, block = axes_of(layout, name)
         blocks = by_gate[name]
         if whole == block:
             found.append(blocks["-"])
         else:
-            found.append(rearrange(stack([blocks[gate] for gate in _gates(layout)]), f"g {block} -> {whole}"))
+            found.append(rearrange(stack([blocks[gate] for gate in gates_of(layout)]), f"g {block} -> {whole}"))
     return _rebuilt(CELLS[layout.cell].params, iter(found))
 
 
@@ -309,7 +310,7 @@ def _arranged(layout: Layout, by_gate: ByGate, layer: int, back: bool, gradients
 
 
 def _packed(layout: Layout, part: Part, blocks: list[Any]) -> Any:
-    _, block = _words(layout, part.of.split()[0])
+    _, block = axes_of(layout, part.of.split()[0])
     if "g" not in _letters(part.axes):
         return rearrange(blocks[0], f"{block} -> {part.axes}")
     return rearrange(stack(blocks), f"g {block} -> {part.axes}")
@@ -317,7 +318,7 @@ def _packed(layout: Layout, part: Part, blocks: list[Any]) -> Any:
 
 def _unpacked(layout: Layout, part: Part, array: Any) -> dict[str, Any]:
     """The blocks that an array holds. Raises BadInput where its shape does not fit."""
-    _, block = _words(layout, part.of.split()[0])
+    _, block = axes_of(layout, part.of.split()[0])
     try:
         if "g" not in _letters(part.axes):
             return {part.gates or "-": rearrange(array, f"{part.axes} -> {block}")}
@@ -337,14 +338,17 @@ def _letters(axes: str) -> list[str]:
 def _split(layout: Layout, parts: list[Part], array: Any) -> list[Any]:
     """Splits an array into its parts along the axis where they follow each other.
 
-    A part has one row per gate. Of two kernels, the state's kernel has as many rows as the state has elements.
+    A part has one row per gate. Beside a kernel, in any order, the state's has as many rows as the state has elements,
+    a bias has one, and the input's has the rest.
     """
     if len(parts) == 1:
         return [array]
     axis = layout.joined[parts[0].name]
     size = array.shape[axis]
-    if parts[0].of == "w_x":
-        sizes = [size - array.shape[1 - axis] // len(parts[0].gates), array.shape[1 - axis] // len(parts[0].gates)]
+    if any(part.of == "w_x" for part in parts):
+        rows = {"w_h": array.shape[1 - axis] // (len(parts[0].gates) or 1), "b": 1}
+        rows["w_x"] = size - sum(rows[part.of] for part in parts if part.of != "w_x")
+        sizes = [rows[part.of] for part in parts]
     else:
         weights = [len(part.gates) or 1 for part in parts]
         sizes = [size * weight // sum(weights) for weight in weights]

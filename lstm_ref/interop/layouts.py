@@ -1,13 +1,15 @@
 """The parameter layouts of widely used frameworks, as data.
 
 Sources: the documentation and code of torch 2.13, Keras 3.15, Flax 0.12, Equinox 0.13, Haiku 0.0.17, ONNX opset 14,
-TensorFlow 1.15, haste 0.4, xLSTM 2.0 and FlashRNN 1.0. `lstm-ref conform` compares the installed frameworks by
-computing with them. TensorFlow 1, haste, xLSTM and FlashRNN are compared only with their documented order.
+TensorFlow 1.15 and 2.13 (raw ops), haste 0.4, xLSTM 2.0, FlashRNN 1.0, Paddle 2.5, MLX 0.31, Chainer 7, DyNet 2.1,
+MindSpore 2, MXNet 1.9 and tinygrad. `lstm-ref conform` compares the installed frameworks by computing with them. All
+others, from TensorFlow on, are compared only with their documented equations.
 """
 
 from __future__ import annotations
 
 from lstm_ref.interop.layout import Layout, Part
+from lstm_ref.interop.layout_words import from_words
 
 TWO_BIASES = (
     "Two biases are added: each has the whole gradient, so their sum moves twice as far in a step of gradient descent."
@@ -77,7 +79,7 @@ def _onnx(name: str, cell: str, gates: str, second_bias: str = "b", peepholes: b
             Part("B", second_bias, f"1 {gated}", gates),
             *peeps,
         ),
-        joined={"B": 1, "P": 1},
+        joined={"B": 1, "P": 1} if peepholes else {"B": 1},
         traps="The first axis is the direction: two directions are two such arrays, one upon the other.",
         source=ONNX,
     )
@@ -114,6 +116,30 @@ def _tf1(name: str, peepholes: tuple[str, ...] = ()) -> Layout:
         traps=ADDED,
         source="https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/ops/rnn_cell_impl.py",
     )
+
+
+TENSORFLOW = "https://www.tensorflow.org/api_docs/python/tf/raw_ops"
+PADDLE = "https://www.paddlepaddle.org.cn/documentation/docs/en/api/paddle/nn"
+MLX = "https://ml-explore.github.io/mlx/build/html/python/nn/layers.html"
+MINDSPORE = "https://www.mindspore.cn/docs/en/master/api_python/mindspore.nn.html"
+MXNET = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/rnn/index.html"
+
+
+def _block_lstm(name: str, gates: str, traps: str, added: str = "") -> Layout:
+    """TensorFlow's fused ops: one kernel of [x; h]."""
+    text = f"w: w_x[{gates}] d (g h), w_h[{gates}] k (g h) on axis 0; b: b[{gates}] (g h); {added}"
+    return from_words(text, "lstm", name, traps, f"{TENSORFLOW}/{name.rpartition('.')[2]}")
+
+
+def _mxnet(name: str, cell: str, gates: str, second_bias: str = "b") -> Layout:
+    gated, order = ("(g h)", f"[{gates}]") if gates else ("h", "")
+    text = f"""
+        l{{layer}}_i2h_weight: w_x{order} {gated} d
+        l{{layer}}_h2h_weight: w_h{order} {gated} k
+        l{{layer}}_i2h_bias: b{order} {gated}
+        l{{layer}}_h2h_bias: {second_bias}{order} {gated}
+    """
+    return from_words(text, cell, name, "The backward direction's names begin with r instead of l.", MXNET)
 
 
 _ALL = (
@@ -313,6 +339,49 @@ _ALL = (
         traps="For one head, the second axis. The function takes Wx, not x: W stands for the kernel that made Wx.",
         source="https://github.com/NX-AI/flashrnn/blob/main/flashrnn/flashrnn/vanilla_fwbw/fw.py",
     ),
+    _block_lstm("tensorflow.BlockLSTM", "igfo", f"{ADDED} cell_clip is 3 unless it is set.", "f += 1"),
+    _block_lstm("tensorflow.BlockLSTMV2", "ifgo", "Other gates than in BlockLSTM; no forget bias, and no clip."),
+    from_words(
+        """
+        w_ru: w_x[rz] d (g h), w_h[rz] k (g h) on axis 0
+        w_c: w_x[n] d h, w_h[n] k h on axis 0
+        b_ru: b[rz] (g h)
+        b_c: b[n] h
+        """,
+        "gru_before",
+        "tensorflow.GRUBlockCell",
+        "Reset before the product.",
+        f"{TENSORFLOW}/GRUBlockCell",
+    ),
+    _torch("paddle.nn.LSTM", "lstm", "ifgo")._replace(source=f"{PADDLE}/LSTM_en.html"),
+    _torch("paddle.nn.LSTMCell", "lstm", "ifgo", mark="")._replace(source=f"{PADDLE}/LSTMCell_en.html"),
+    _torch("paddle.nn.GRU", "gru", "rzn", "b_h")._replace(source=f"{PADDLE}/GRU_en.html"),
+    _torch("paddle.nn.SimpleRNN", "rnn_tanh", "")._replace(source=f"{PADDLE}/SimpleRNN_en.html"),
+    from_words(
+        "Wx: w_x[ifgo] (g h) d; Wh: w_h[ifgo] (g h) k; bias: b[ifgo] (g h)",
+        *("lstm", "mlx.nn.LSTM", "Outputs are (B, T, …). Before 0.12 both kernels stood the other way round.", MLX),
+    ),
+    from_words(
+        "Wx: w_x[rzn] (g h) d; Wh: w_h[rzn] (g h) k; b: b+b_h[rz] (g h), b[n] h on axis 0; bhn: b_h[n] h",
+        *("gru", "mlx.nn.GRU", "One bias for r and z, two for the candidate.", MLX),
+    ),
+    from_words("Wxh: w_x h d; Whh: w_h h k; bias: b h", "rnn_tanh", "mlx.nn.RNN", source=MLX),
+    from_words(
+        "upward.W: w_x[gifo] (h g) d; upward.b: b[gifo] (h g); lateral.W: w_h[gifo] (h g) k",
+        *("lstm", "chainer.links.LSTM", "The four gates of one unit are neighbours; c comes before h."),
+        "https://docs.chainer.org/en/stable/reference/generated/chainer.functions.lstm.html",
+    ),
+    from_words(
+        "Wx: w_x[ifog] (g h) d; Wh: w_h[ifog] (g h) k; b: b[ifog] (g h); f += 1",
+        *("lstm", "dynet.VanillaLSTMBuilder", f"{ADDED} The initial state is c, then h."),
+        "https://dynet.readthedocs.io/en/latest/python_ref.html#rnn-builders",
+    ),
+    _torch("mindspore.nn.LSTMCell", "lstm", "ifgo", mark="")._replace(source=MINDSPORE),
+    _torch("mindspore.nn.GRUCell", "gru", "rzn", "b_h", mark="")._replace(source=MINDSPORE),
+    _mxnet("mxnet.gluon.rnn.LSTM", "lstm", "ifgo"),
+    _mxnet("mxnet.gluon.rnn.GRU", "gru", "rzn", "b_h"),
+    _mxnet("mxnet.gluon.rnn.RNN(tanh)", "rnn_tanh", ""),
+    _torch("tinygrad.nn.LSTMCell", "lstm", "ifgo", mark="")._replace(source="https://docs.tinygrad.org/nn/"),
 )
 
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
