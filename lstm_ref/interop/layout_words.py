@@ -122,7 +122,7 @@ def _require_fit(layout: Layout) -> None:
             gated = whole != block
             if gated != bool(part.gates) or not set(part.gates) <= set(known) or len({*part.gates}) < len(part.gates):
                 wanted = f"in brackets some of its gates {known}, each once" if gated else "no gates in brackets"
-                raise BadInput(f"{where}: {of} must have {wanted}, got {part.gates or 'none'!r}")
+                raise BadInput(f"{where}: {of} must have {wanted}, got {part.gates or 'none'}")
             axes, given = Counter(block.split()), Counter(re.sub(r"[()1]", " ", part.axes).split())
             if len(part.gates) > 1:
                 axes["g"] = 1
@@ -134,7 +134,8 @@ def _require_fit(layout: Layout) -> None:
         if gate not in known:
             raise BadInput(f"{layout.name}: {layout.cell} has the gates {known}, none is {gate!r}")
     held = {of for part in layout.parts for of in part.of.split()}
-    absent = [of for of in every if of not in held] + [f"{of}[{gate}]" for of, gate in without_place(layout)]
+    absent = [of for of in every if of not in held]
+    absent += [f"{of}[{gate}]" for of, gate in without_place(layout) if of in held]
     absent = list(filter(lambda of: not of.startswith("b"), absent))  # a bias without a place is zero
     if absent:
         raise BadInput(f"{layout.name}: no array holds {', '.join(absent)} of {layout.cell}")

@@ -1,6 +1,7 @@
 """Another layout of a cell's arrays, told by a mapping from it to ours; gradients go back through it the other way.
 
-A mapping is a function of the user's inputs that gives our arrays by name, by rearranging, adding and scaling alone. It
+A mapping is a function of the user's inputs that gives our arrays by name, by rearranging, scaling, and adding to each
+other or to constants, alone. It
 is run twice: on the numbers, and on arrays whose elements are linear combinations of the user's elements, which tells
 exactly where every element of ours comes from. So any NumPy code will do, and nobody writes the way back.
 """
@@ -57,7 +58,7 @@ class Arrangement:
 
 
 class Combination:
-    """Σ coefficient · element: what a rearranged, added or scaled element is made of."""
+    """Σ coefficient · element: what a rearranged, added or scaled element is made of. Constants are left out."""
 
     __slots__ = ("terms",)
 
@@ -65,10 +66,8 @@ class Combination:
         self.terms = terms
 
     def __add__(self, other: Any) -> Combination:
-        if not isinstance(other, Combination):
-            if other == 0:
-                return self
-            raise TypeError("a constant is added")
+        if not isinstance(other, Combination):  # a constant, which no gradient sees
+            return self
         terms = dict(self.terms)
         for n, coefficient in other.terms.items():
             terms[n] = terms.get(n, 0.0) + coefficient

@@ -52,6 +52,15 @@ def _what_is_carried(T: int, state: Any) -> Iterator[Structural]:
                 f"nothing is carried across the borders of blocks of {steps}",
                 carried=lambda t, bar, k=k: zero(bar) if (t + 1) % k == 0 and t + 1 < T else bar,
             )
+    if T > 1:
+        yield _wrong(
+            "first step",
+            "the loop ends before the first step: what the second hands back is taken for the initial state's gradient",
+            prepare=lambda r: replace(
+                r, states_bar=jax.tree.map(lambda v: _at_steps(np.arange(r.T) > 0, v) * v, r.states_bar)
+            ),
+            step=_not_at_the_first_step,
+        )
     for field in state._fields:
         yield _wrong(
             "final state ignored",
@@ -218,6 +227,17 @@ def _from_step(r: Recurrence, first: int) -> Any:
     def step(p: Any, tape: Any, bar: Any) -> Any:
         given = r.cell.backward(p, tape, bar)
         return given if next(left) >= first else _zero(given)
+
+    return step
+
+
+def _not_at_the_first_step(r: Recurrence) -> Any:
+    """The cell's backward, which at the first step only hands on what it is given."""
+    left = iter(range(r.T - 1, -1, -1))
+
+    def step(p: Any, tape: Any, bar: Any) -> Any:
+        given = r.cell.backward(p, tape, bar)
+        return given if next(left) > 0 else _zero(given)._replace(prev=bar)
 
     return step
 

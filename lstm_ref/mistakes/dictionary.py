@@ -15,6 +15,7 @@ from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.mistakes.between_steps import mistakes_between_steps
 from lstm_ref.mistakes.edits import edits_of
+from lstm_ref.mistakes.gate_orders import mistakes_of_order
 from lstm_ref.mistakes.latex import latex, with_letters
 from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward
 from lstm_ref.mistakes.source import CANNOT, Edit, Source
@@ -101,16 +102,17 @@ class Dictionary:
         return in_the_step + self._between_steps(T)
 
     def _between_steps(self, T: int) -> list[Mistake]:
-        """Those made between the steps, but for what is none for this cell: a wrong h of the step before, unread."""
+        """Those made between the steps, and in the order of the gates, but for what is none for this cell: a wrong h of
+        the step before, unread."""
         if T not in self._between:
-            made = mistakes_between_steps(T, self.cell.state)
             r = _example_through_time(self.cell, T)
             right = backward(r, r.tapes())
-            self._between[T] = [
-                Mistake(m.kind, m.sentence, BETWEEN, "bptt", m.gradients)
-                for m in made
-                if not _same(m.gradients(r)[:3], right[:3])
-            ]
+            between, orders = mistakes_between_steps(T, self.cell.state), mistakes_of_order(self.cell)
+            made = [Mistake(m.kind, m.sentence, BETWEEN, "bptt", m.gradients) for m in between]
+            edges = [e for e in self._source.equations if e.target.startswith("a_bar")] or self._source.equations
+            tag, page = (edges[0].tag, self.cell.page) if edges else (BETWEEN, "bptt")
+            made += [Mistake(m.kind, m.sentence, tag, page, m.gradients) for m in orders]
+            self._between[T] = [m for m in made if not _same(m.gradients(r)[:3], right[:3])]
         return self._between[T]
 
     def _runs(self, edit: Edit, example: tuple[Any, Any, Any]) -> bool:

@@ -26,6 +26,7 @@ from lstm_ref.layers import (
     mean_squared_error,
     softmax_cross_entropy,
 )
+from lstm_ref.mistakes import gate_orders
 from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.recurrence import Recurrence
@@ -96,8 +97,11 @@ def of_cell(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
 
 
 def between_steps(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
-    """The mistakes between the steps, as made by a loop of T steps."""
-    for mistake in [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits][which]:
+    """The mistakes between the steps, as made by a loop of T steps. Of the orders of gates one each will do: to the check
+    they are all alike."""
+    made = [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits]
+    orders = {m.sentence.partition(":")[0]: m for m in made if m.kind == gate_orders.KIND}
+    for mistake in [*(m for m in made if m.kind != gate_orders.KIND), *orders.values()][which]:
 
         def loop_backward(
             cell: Cell, p: Any, initial: Any, xs: Any, tapes: Any, bar: Any, *_: Any, wrong: Any = mistake.gradients

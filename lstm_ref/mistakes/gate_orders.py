@@ -1,0 +1,81 @@
+"""Mistakes in the order of the gates: the backward has the blocks of i, f, g, o in another order than the forward.
+
+The backward meets the order four times: it reads the gates that the forward kept, writes the blocks of a_bar, reads the
+kernels' blocks (x_bar = a_bar W_xᵀ), and writes the blocks of the parameters' gradients. Whatever it does wrong in all
+of them, or in one, is made here of the right backward pass, by giving it arrays in the wrong order and setting its
+results in the wrong order: no equation is edited. a_bar with its blocks in another order is the same as kernels in the
+opposite order, and their gradients in this one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_ref.cells import Cell
+from lstm_ref.mistakes.between_steps import Structural
+from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward
+
+KIND = "gate order"
+WHERE = {
+    "the backward has its gate blocks in another order than the forward": "gates kernels gradients",
+    "the blocks of a_bar are written in another order than the forward has the gates in": "kernels gradients",
+    "the backward reads the gates in another order than the forward wrote them": "gates",
+    "the backward reads the kernels' gate blocks in another order than the forward": "kernels",
+    "the gate blocks of the parameters' gradients are in another order than those of the parameters": "gradients",
+}
+"""What the backward has in another order, and which arrays that changes."""
+
+
+def mistakes_of_order(cell: Cell) -> Iterator[Structural]:
+    """Every order of the cell's gates but its own, in each of the places. None for a cell without gates."""
+    for order in list(permutations(range(len(cell.gates))))[1:]:
+        swaps = ", ".join(
+            f"{cell.gates[k]} in the place of {gate}"
+            for gate, k in zip(cell.gates, order, strict=True)
+            if cell.gates[k] != gate
+        )
+        for sentence, changed in WHERE.items():
+            yield Structural(KIND, f"{sentence}: {swaps}", _Disordered(cell, order, changed.split()))
+
+
+class _Disordered:
+    """The gradients of who has the gate `cell.gates[order[k]]` in the k-th block."""
+
+    def __init__(self, cell: Cell, order: Sequence[int], changed: Sequence[str]) -> None:
+        self.cell, self.order, self.changed = cell, order, changed
+        self._opposite = [order.index(k) for k in range(len(order))]
+        self._gated = re.compile(rf"(.* )?{len(order)}[A-Z]+").fullmatch
+
+    def __call__(self, r: Recurrence) -> Adjoints:
+        return backward(r, r.tapes(), self._step)
+
+    def _step(self, p: Any, tape: Any, bar: Any) -> Any:
+        if "gates" in self.changed:
+            tape = tape._replace(nodes=self._nodes(tape.nodes))
+        if "kernels" in self.changed:
+            p = self._params(p, self._opposite)
+        given = self.cell.backward(p, tape, bar)
+        return given._replace(params=self._params(given.params, self.order)) if "gradients" in self.changed else given
+
+    def _nodes(self, nodes: Any) -> Any:
+        gates = self.cell.gates
+        if not set(gates) <= set(nodes._fields):
+            return nodes
+        return nodes._replace(**{gates[k]: getattr(nodes, gates[n]) for k, n in enumerate(self._opposite)})
+
+    def _params(self, params: Any, order: Sequence[int]) -> Any:
+        """Every parameter that holds the gates side by side, with its blocks in this order."""
+
+        def ordered(shape: str, v: Any) -> Any:
+            if not self._gated(shape):
+                return v
+            blocks = np.split(v, len(order), axis=-1)
+            return np.concatenate([blocks[k] for k in order], axis=-1)
+
+        return jax.tree.map(ordered, self.cell.params, params)
