@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from lstm_ref.checking import Report, check_gradients
     from lstm_ref.checking.code.adapters import custom_vjp, torch_function
     from lstm_ref.errors import BadInput, LstmRefError
+    from lstm_ref.interop.compare import Comparison, compare
     from lstm_ref.testing import UndecidedGradient, WrongGradient, assert_gradients
 
 __version__ = "0.1.0"
 
 _HOME = {
     "BadInput": "lstm_ref.errors",
+    "Comparison": "lstm_ref.interop.compare",
     "LstmRefError": "lstm_ref.errors",
     "Report": "lstm_ref.checking",
     "UndecidedGradient": "lstm_ref.testing",
     "WrongGradient": "lstm_ref.testing",
     "assert_gradients": "lstm_ref.testing",
     "check_gradients": "lstm_ref.checking",
+    "compare": "lstm_ref.interop.compare",
     "custom_vjp": "lstm_ref.checking.code.adapters",
     "in_balls": "lstm_ref.arithmetic.jaxpr",
     "torch_function": "lstm_ref.checking.code.adapters",
@@ -33,12 +36,14 @@ _HOME = {
 
 __all__ = [
     "BadInput",
+    "Comparison",
     "LstmRefError",
     "Report",
     "UndecidedGradient",
     "WrongGradient",
     "assert_gradients",
     "check_gradients",
+    "compare",
     "custom_vjp",
     "in_balls",
     "torch_function",

@@ -73,7 +73,7 @@ def from_words(text: str, cell: str, name: str = "layout", traps: str = "", sour
         else:
             raise BadInput(f"{name}: {clause!r} is no clause; one is `ARRAY: PARAMETER[GATES] AXES`, or `f += 1`")
     layout = Layout(name, cell, tuple(parts), words["gates"], joined, added, words["back"], traps, source)
-    _require_fit(layout)
+    require_fit(layout)
     return layout
 
 
@@ -110,7 +110,7 @@ def _part(name: str, clause: str, array: str, text: str) -> Part:
 # --------------------------------------------------------------------------------------------- what fits the cell
 
 
-def _require_fit(layout: Layout) -> None:
+def require_fit(layout: Layout) -> None:
     """Every part is one of the cell's parameters with its axes and gates, and every parameter has a place."""
     every, known = named(CELLS[layout.cell].params), gates_of(layout)
     for part in layout.parts:

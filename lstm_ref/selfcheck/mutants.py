@@ -97,8 +97,8 @@ def of_cell(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
 
 
 def between_steps(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
-    """The mistakes between the steps, as made by a loop of T steps. Of the orders of gates one each will do: to the check
-    they are all alike."""
+    """The mistakes between the steps, as made by a loop of T steps. Of the orders of gates one of each kind will do: to
+    the check they are all alike."""
     made = [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits]
     orders = {m.sentence.partition(":")[0]: m for m in made if m.kind == gate_orders.KIND}
     for mistake in [*(m for m in made if m.kind != gate_orders.KIND), *orders.values()][which]:

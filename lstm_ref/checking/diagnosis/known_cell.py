@@ -119,8 +119,10 @@ class KnownCell(NamedTuple):
         what = "readout of its outputs is not the loss" if self.problem.is_loss else "states are not the outputs"
         return f"the forward is neither {cell} nor a known variant of it: its {what}"
 
-    def mistakes(self, claimed: Named, truth: Named, wrong: Named, unit: float) -> Iterator[Finding]:
-        """The entries of the dictionary of mistakes that explain the claim to all digits, alone or in pairs.
+    def mistakes(
+        self, claimed: Named, truth: Named, wrong: Named, unit: float, in_pairs: bool = True
+    ) -> Iterator[Finding]:
+        """The entries of the dictionary of mistakes that explain the claim to all digits, alone or `in_pairs`.
 
         An entry explains errors on the way through the cell. Errors elsewhere, where the cell has no part (a readout's
         weights), are named with it.
@@ -143,10 +145,14 @@ class KnownCell(NamedTuple):
                 also = "; ".join(m.sentence for m in found[1:4])
                 yield Finding("the same", f"the same on this problem: {also}", exact=not besides)
             return
+        if not in_pairs:
+            return
         looks, bars = [full], self._first_step_only()
         if bars is not None:
             claim = in_own_arithmetic(self.problem.gradients, self.problem.inputs, bars)
-            looks.insert(0, self._look(bars, paths(claim(jax.tree.map(np.copy, self.problem.inputs), bars))))
+            first = self._look(bars, paths(claim(jax.tree.map(np.copy, self.problem.inputs), bars)))
+            if any(map(np.any, first.claimed.values())):  # a loop that does not come to this step tells nothing here
+                looks.insert(0, first)
         both = search.pair(entries, self._in_layout, looks, unit)
         if both is not None:
             yield _finding(both, besides)

@@ -6,7 +6,7 @@ exist once per layer and direction are a flat list: layer 0 onward, layer 0 back
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
@@ -68,9 +68,8 @@ FEATURES = {
 }
 """The features, which are the rows of the table."""
 
-T, B, D, H = 6, 2, 3, 5
-SIZES = {"P": 4}
-LENGTHS = (6, 3)
+SIZES = {"T": 6, "B": 2, "D": 3, "H": 5, "P": 4}
+"""The sizes of a problem, unless it is given others."""
 
 
 class FeatureCase(NamedTuple):
@@ -102,28 +101,37 @@ class Answer(NamedTuple):
     initial: list[Any] | None = None
     xs: Any = None
 
+    @property
+    def gradients(self) -> dict[str, Any]:
+        """All gradients by path, None for one that is absent."""
+        return {"d params": self.params, "d initial": self.initial, "d xs": self.xs}
+
     def arrays(self) -> dict[str, Any]:
         """All arrays by path."""
         outputs = {"outputs": self.outputs.hs, "final": self.outputs.final}
-        gradients = {"d params": self.params, "d initial": self.initial, "d xs": self.xs}
-        return paths(outputs | (gradients if self.params is not None else {}))
+        return paths(outputs | {k: v for k, v in self.gradients.items() if v is not None})
 
 
-def problem(feature: Feature, layout: Layout, dtype: Any, seed: int) -> FeatureCase:
-    """Normal numbers of scale ½, rounded to the dtype. The same seed gives the same numbers."""
+def problem(
+    feature: Feature, layout: Layout, dtype: Any, seed: int, sizes: Mapping[str, int] | None = None
+) -> FeatureCase:
+    """Normal numbers of scale ½, rounded to the dtype. The same seed gives the same numbers. With lengths, each row has
+    three steps fewer than the one before it."""
+    every = SIZES | dict(sizes or {})
+    T, B, D, H = (every.pop(size) for size in "TBDH")
     cell, rng = CELLS[layout.cell], np.random.default_rng(seed)
     drawn = lambda shape: np.asarray(rng.standard_normal(shape) / 2, dtype)  # noqa: E731
     each = range(feature.layers * feature.directions)
     merged = 2 * H if feature.both and feature.merge == "concat" else H
     width = [D if n < feature.directions else merged for n in each]
-    params = [arrays(cell.parameter_shapes(width[n], H, **SIZES), drawn) for n in each]
+    params = [arrays(cell.parameter_shapes(width[n], H, **every), drawn) for n in each]
     if without_place(layout):  # parameters that the framework cannot hold are zero
         params = [theirs_to_ours(layout, theirs(layout, p)) for p in params]
-    shapes = cell.state_shapes(B, H, **SIZES)
+    shapes = cell.state_shapes(B, H, **every)
     initial, final_bar = ([arrays(shapes, drawn) for _ in each] for _ in "ab")
     xs = drawn((T, *cell.input_shapes(B, D, H=H)))
     hs_bar = drawn((T, *shapes.h[:-1], merged if feature.both else shapes.h[-1]))
-    lengths = np.array(LENGTHS) if feature.lengths else None
+    lengths = np.maximum(T - 3 * np.arange(B), 1) if feature.lengths else None
     return FeatureCase(feature, cell, params, initial, xs, Outputs(hs_bar, final_bar), lengths)
 
 

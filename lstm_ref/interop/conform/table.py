@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -78,6 +78,8 @@ class Run:
     """Why there is no answer."""
     uncompiled: float | None = None
     """Only where the run disagrees and the same functions agree without JAX's compiler: the digits without it."""
+    missing: tuple[str, ...] = ()
+    """Gradients that were not given, where others were."""
 
     @property
     def worst(self) -> Compared:
@@ -194,9 +196,7 @@ def compared(
     in_layout = partial(getattr(module, "arranged", arranged), LAYOUTS[layout], given)
 
     def run() -> Run:
-        answer = module.answer(forward, given, in_layout())
-        arrays = tuple(_beside(answer, given, in_layout))
-        return Run(feature.name, layout, dtype, arrays, answer.params is not None)
+        return beside(module.answer(forward, given, in_layout()), given, in_layout, layout)
 
     try:
         found = run()
@@ -210,11 +210,19 @@ def compared(
     return found
 
 
-def _beside(answer: Answer, given: FeatureCase, in_layout: Callable[..., Any]) -> Iterable[Compared]:
+def beside(answer: Answer, given: FeatureCase, in_layout: Callable[..., Any], layout: str) -> Run:
+    """An answer beside ours, array by array. `in_layout` arranges parameters, or gradients, as the answer does."""
     found = ours(given)
     right, allowed = (
         v._replace(params=in_layout(of=their_gradients, values=v.params)).arrays() for v in (found, floor(given, found))
     )
+    arrays = tuple(_beside(answer, given, right, allowed))
+    has_gradients = any(v is not None for v in answer.gradients.values())
+    missing = tuple(path for path in right if path not in answer.arrays()) if has_gradients else ()
+    return Run(given.feature.name, layout, given.dtype.name, arrays, has_gradients, missing=missing)
+
+
+def _beside(answer: Answer, given: FeatureCase, right: Mapping[str, Any], allowed: Any) -> Iterable[Compared]:
     held = bits(given.dtype) * math.log10(2)
     for path, theirs in answer.arrays().items():
         mine = right[path]

@@ -30,10 +30,15 @@ TRAPS = (
 def _module(
     kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
 ) -> Any:
-    """Runs a module with all its layers, with these weights in place of its parameters."""
+    """Runs a module with all its layers."""
     sizes = {"num_layers": given.feature.layers, "bidirectional": given.feature.both}
     width = initial[0][-1].shape[-1]
-    module = kind(xs.shape[-1], width, **sizes, **more).to(xs.dtype)
+    return called(kind(xs.shape[-1], width, **sizes, **more), given, weights, initial, xs)
+
+
+def called(module: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Outputs:
+    """Calls a module as torch's are called, with these weights in place of its parameters."""
+    module = module.to(xs.dtype)
     start = tuple(torch.stack([s[k] for s in initial]) for k in range(len(initial[0])))
     if given.lengths is not None:
         xs = torch.nn.utils.rnn.pack_padded_sequence(xs, torch.tensor(given.lengths))
@@ -47,7 +52,12 @@ def _module(
 
 def _cell(kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
     """Runs a cell step by step."""
-    module, (state,), hs = kind(xs.shape[-1], initial[0].h.shape[-1]).to(xs.dtype), initial, []
+    return stepped(kind(xs.shape[-1], initial[0].h.shape[-1]), given, weights, initial, xs)
+
+
+def stepped(module: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Outputs:
+    """Calls a cell that exists step by step."""
+    module, (state,), hs = module.to(xs.dtype), initial, []
     for x in xs:
         new = torch.func.functional_call(module, weights[0], (x, tuple(state) if len(state) > 1 else state[0]))
         state = type(state)(*(new if isinstance(new, tuple) else (new,)))

@@ -1,0 +1,81 @@
+"""Recurrent layers in NumPy with mistakes of kinds that frameworks have shipped, each in a layout of its own."""
+
+import numpy as np
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def forward(kernel, b, h, c, xs, gates="ifgo", clip=None):
+    """The steps of an LSTM with one kernel of [x; h]: [x; h], i, f, g, o, c of the step before, c before the clip."""
+    steps, hs = [], []
+    for x in xs:
+        read = np.concatenate((x, h), axis=1)
+        a = dict(zip(gates, np.split(read @ kernel + b, 4, axis=1), strict=True))
+        i, f, g, o = sigmoid(a["i"]), sigmoid(a["f"]), np.tanh(a["g"]), sigmoid(a["o"])
+        raw = f * c + i * g
+        steps.append((read, i, f, g, o, c, raw))
+        c = raw if clip is None else np.clip(raw, -clip, clip)
+        h = o * np.tanh(c)
+        hs.append(h)
+    return steps, np.stack(hs), (h, c)
+
+
+def backward(kernel, steps, hs, c, bar, gates="ifgo", clip=None, first=0, pairs_with_new_h=False):
+    """Its gradients: of kernel, bias, initial h and c, xs. The loop goes down to the step `first`."""
+    hs_bar, (h_bar, c_bar) = bar
+    D, cs = steps[0][0].shape[1] - hs.shape[2], [*(step[5] for step in steps[1:]), c]
+    kernel_bar, b_bar, xs_bar = 0 * kernel, 0, [0 * steps[0][0][:, :D] for _ in steps]
+    for t in range(len(steps) - 1, first - 1, -1):
+        read, i, f, g, o, prev_c, raw = steps[t]
+        h_bar, u = h_bar + hs_bar[t], np.tanh(cs[t])
+        c_bar = c_bar + h_bar * o * (1 - u * u)
+        if clip is not None:
+            c_bar = c_bar * (np.abs(raw) <= clip)
+        a_bar = {"i": c_bar * g * i * (1 - i), "f": c_bar * prev_c * f * (1 - f)}
+        a_bar |= {"g": c_bar * i * (1 - g * g), "o": h_bar * u * o * (1 - o)}
+        a_bar = np.concatenate([a_bar[gate] for gate in gates], axis=1)
+        if pairs_with_new_h:
+            read = np.concatenate((read[:, :D], hs[t]), axis=1)
+        kernel_bar, b_bar = kernel_bar + read.T @ a_bar, b_bar + a_bar.sum(0)
+        read_bar = a_bar @ kernel.T
+        xs_bar[t], h_bar, c_bar = read_bar[:, :D], read_bar[:, D:], c_bar * f
+    return kernel_bar, b_bar, h_bar, c_bar, np.stack(xs_bar)
+
+
+def fused(params, state, xs, bar, backwards="ifgo", clip=None, backwards_clip=None):
+    """A fused op: gates i, f, c, o, one kernel of [x; h]."""
+    steps, hs, final = forward(params["w"], params["b"], *state, xs, clip=clip)
+    w, b, h, c, x = backward(params["w"], steps, hs, final[1], bar, backwards, backwards_clip)
+    return hs, final, {"params": {"w": w, "b": b}, "state": (h, c), "xs": x}
+
+
+def registered_for_the_other_version(params, state, xs, bar):
+    """The backward of the op's first version, whose gates are i, c, f, o."""
+    return fused(params, state, xs, bar, backwards="igfo")
+
+
+def without_the_clip(params, state, xs, bar):
+    """The forward clips c to ±0.5, and the backward does not know."""
+    return fused(params, state, xs, bar, clip=0.5)
+
+
+def right_with_the_clip(params, state, xs, bar):
+    return fused(params, state, xs, bar, clip=0.5, backwards_clip=0.5)
+
+
+WRONG = ("first step", "pairs", "second bias", "exchanged")
+
+
+def separate(params, state, xs, bar, wrong=()):
+    """Two kernels and two biases, in rows."""
+    kernel = np.concatenate((params["weight_ih_l0"], params["weight_hh_l0"]), axis=1).T
+    steps, hs, final = forward(kernel, params["bias_ih_l0"] + params["bias_hh_l0"], *state, xs)
+    first = int("first step" in wrong)
+    w, b, h, c, x = backward(kernel, steps, hs, final[1], bar, first=first, pairs_with_new_h="pairs" in wrong)
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    D = xs.shape[2]
+    values = (w[:D].T, w[D:].T, b, 0 * b if "second bias" in wrong else b)
+    state = (c, h) if "exchanged" in wrong else (h, c)
+    return hs, final, {"params": dict(zip(names, values, strict=True)), "state": state, "xs": x}
