@@ -1,17 +1,19 @@
-"""`lstm-ref conform`: to how many digits the frameworks' outputs and gradients agree with this package."""
+"""`lstm-ref conform`: to how many digits the frameworks' outputs and gradients, or those of a file, agree with this
+package."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from lstm_ref.interop.compare import Comparison
     from lstm_ref.interop.conform.table import Framework, Run
 
 DTYPES = ("float64", "float32")
@@ -23,24 +25,32 @@ DEFINITION = (
 
 
 @click.command()
-@click.argument("frameworks", nargs=-1)
+@click.argument("targets", nargs=-1, metavar="[FRAMEWORK | FILE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all numbers.")
 @click.option("--quiet", is_flag=True, help="Print one line: the verdict.")
 @click.option("--no-color", is_flag=True, help="No colours.")
-def conform(frameworks: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_color: bool) -> None:
+def conform(targets: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_color: bool) -> None:
     """Measure to how many digits the frameworks' outputs and gradients agree with this package.
 
-    FRAMEWORKS are any of torch, keras, flax, equinox, haiku, onnxruntime, jax.experimental.rnn; default: all. A
-    framework that is not installed is skipped, with a line that says so. Exit code: 0 all agree as far as their
-    arithmetic allows, 1 some do not, 2 the comparison could not be made.
+    FRAMEWORK is any of torch, keras, flax, equinox, haiku, onnxruntime, jax.experimental.rnn; default: all. A framework
+    that is not installed is skipped, with a line that says so.
+
+    FILE is Python (.py). It defines `layout` (a name or words) and `run`, `forward` or `module`; besides, any of
+    `cell`, `autodiff`, `layers`, `both`, `dtypes`, `sizes`: the arguments of `lstm_ref.compare`. Where it is wrong, the
+    mistake is looked up in the dictionary of mistakes. What it prints goes to standard error.
+
+    Exit code: 0 all agree as far as their arithmetic allows, 1 some do not, 2 the comparison could not be made.
     """
     from lstm_ref.checking.checker import environment
     from lstm_ref.interop.conform.table import as_dict, chosen, measured
     from lstm_ref.reporting.terminal import console, escape
 
+    files = [target for target in targets if target.endswith(".py")]
+    if files:
+        _of_files(files, [target for target in targets if target not in files], as_json, seed, quiet, no_color)
     out = console(no_color)
-    found = [measured(name, seed) for name in chosen(frameworks)]
+    found = [measured(name, seed) for name in chosen(targets)]
     compared = [one for one in found if one.runs]
     wrong, failed = (sum(len(getattr(one, what)) for one in found) for what in ("wrong", "failed"))
     if as_json:
@@ -59,6 +69,35 @@ def conform(frameworks: tuple[str, ...], as_json: bool, seed: int, quiet: bool, 
             verdict = f"[bold red]{wrong} of {runs} comparisons wrong, {failed} could not be made[/]"
         out.print(f"{verdict}: {versions or 'no framework is installed'}; seed {seed}", soft_wrap=True)
     sys.exit(1 if wrong else 2 if failed or not compared else 0)
+
+
+def _of_files(files: list[str], others: list[str], as_json: bool, seed: int, quiet: bool, no_color: bool) -> None:
+    """Compares the layers of the user's files, and ends."""
+    from lstm_ref.checking.checker import environment
+    from lstm_ref.commands.running import printing, prints_to_stderr
+    from lstm_ref.errors import BadInput
+    from lstm_ref.interop.compare_file import compare_file
+    from lstm_ref.reporting.terminal import console, escape
+
+    if others:
+        raise BadInput(f"files and frameworks are compared by themselves, got {', '.join((*files, *others))}")
+    with prints_to_stderr():
+        found = [compare_file(file, seed) for file in files]
+    with printing():
+        if as_json:
+            data = {"seed": seed, "environment": environment(), "comparisons": [one.as_dict() for one in found]}
+            click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1))
+        else:
+            for file, one in zip(files, found, strict=True):
+                _print(console(no_color), escape, f"{file}: ", one, quiet)
+    sys.exit(0 if all(one.agrees for one in found) else 1)
+
+
+def _print(out: Any, escape: Any, start: str, one: Comparison, quiet: bool) -> None:
+    verdict, *rest = one.lines()
+    out.print(f"[bold {'green' if one.agrees else 'red'}]{escape(start + verdict)}[/]", soft_wrap=True)
+    for line in [] if quiet else rest:
+        out.print(f"[red]{escape(line)}[/]" if "WRONG" in line else escape(line), soft_wrap=True)
 
 
 def _width(columns: int) -> int:

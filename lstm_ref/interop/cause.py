@@ -59,7 +59,7 @@ def causes(
     truth = paths(_of_gradients(right))
     claimed = {k: np.asarray(v, np.float64) for k, v in paths(_of_gradients(theirs)).items()}
     outputs, expected = (paths(_of_outputs(v.outputs)) for v in (theirs, right))
-    if any(v.shape != truth[k].shape for k, v in claimed.items()):
+    if any(v.shape != (truth | expected)[k].shape for k, v in (claimed | outputs).items()):
         return ()
     forward_is_right = not any(np.any(v) for v in _far(outputs, expected, unit).values())
     if not forward_is_right and given.dtype != np.float64:
@@ -71,7 +71,7 @@ def causes(
         found = Finding("forward", told or known.conformance().sentence, exact=bool(told))
         if known.found is None or known.found.variant is not None:
             return (found,)
-        return (found, *_of_claim(_Claim(known, claimed, truth, unit), outputs))
+        return (found, *_of_claim(_Claim(known, claimed, known.right_gradients(), unit), outputs))
     return tuple(_of_claim(_Claim(known, claimed, truth, unit), outputs))
 
 

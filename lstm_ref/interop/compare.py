@@ -67,12 +67,19 @@ class Comparison:
             of = "outputs, final states and gradients" if run.gradients else "outputs and final states; no gradients"
             digits = f"{run.digits:.1f} digits or more" if run.agrees else "WRONG"
             found.append(f"  {run.feature}, {run.dtype}: {digits} ({of})")
+            names = {path: _name(run, path) for path in (*(one.array for one in run.arrays), *run.missing)}
+            width = max(map(len, names.values()))
             if not run.agrees:
-                width = max(len(one.array) for one in run.arrays)
-                found += [f"    {one.array:<{width}}  {_digits(one)}" for one in run.arrays]
+                found += [f"    {names[one.array]:<{width}}  {_digits(one)}" for one in run.arrays]
             if run.missing:
-                found.append(f"    not given: {', '.join(run.missing)}")
+                found.append(f"    not given: {', '.join(names[path] for path in run.missing)}")
         return found
+
+
+def _name(run: Run, path: str) -> str:
+    """An array's name as in the arguments of a function, "d state.h"; one of several layers keeps its number."""
+    name = path.replace("d initial", "d state", 1)
+    return name.replace(".0", "", 1) if run.feature.startswith("one layer") and "both" not in run.feature else name
 
 
 def _digits(one: Any) -> str:

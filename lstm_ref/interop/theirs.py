@@ -119,9 +119,10 @@ def _forward(
 
 
 def _call(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights, *bar: Any) -> Any:
-    read = (_one_or_all(given, weights), _one_or_all(given, given.initial), given.xs, *bar)
+    weights = [{name: np.array(v, given.dtype) for name, v in one.items()} for one in weights]  # in the layout's order
+    state, xs, bar = jax.tree.map(np.array, (_one_or_all(given, given.initial), given.xs, bar))
     options = {"lengths": given.lengths} if takes_lengths else {}
-    return function(*jax.tree.map(lambda v: np.array(v, given.dtype), read), **options)
+    return function(_one_or_all(given, weights), state, xs, *bar, **options)
 
 
 def _two(function: Callable[..., Any], found: Any) -> Any:
@@ -185,7 +186,7 @@ def _weights(given: FeatureCase, gradients: Any, weights: Mapping[str, Any]) -> 
 
 def _array(given: FeatureCase, what: str, value: Any) -> np.ndarray:
     """A copy as a NumPy array. Code may compute more precisely than it is asked to: its result is then rounded."""
-    value = value.detach().cpu() if hasattr(value, "detach") else value
+    value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
     try:
         found = np.array(value)
     except Exception as error:

@@ -99,6 +99,11 @@ def _what_is_read(state: Any) -> Iterator[Structural]:
         ("the output's cotangent is read one step late", lambda v: np.roll(v, -1, axis=0)),
         ("the sum of all outputs' cotangents is fed in at every step", lambda v: np.broadcast_to(v.sum(0), v.shape)),
     )
+    yield _wrong(
+        "outputs ignored",
+        "the outputs' cotangents are ignored: the final state's are read alone",
+        prepare=outputs(lambda v: 0 * v),
+    )
     for sentence, change in reads:
         yield _wrong("output read at the wrong step", sentence, prepare=outputs(change))
     yield _wrong(

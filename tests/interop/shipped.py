@@ -22,13 +22,15 @@ def forward(kernel, b, h, c, xs, gates="ifgo", clip=None):
     return steps, np.stack(hs), (h, c)
 
 
-def backward(kernel, steps, hs, c, bar, gates="ifgo", clip=None, first=0, pairs_with_new_h=False):
-    """Its gradients: of kernel, bias, initial h and c, xs. The loop goes down to the step `first`."""
+def backward(kernel, steps, hs, c, bar, gates="ifgo", clip=None, first=0, pairs_with_new_h=False, reads="ifgo"):
+    """Its gradients: of kernel, bias, initial h and c, xs. The loop goes down to the step `first`; the gates that the
+    forward kept, in the order i, f, g, o, are taken for those in `reads`."""
     hs_bar, (h_bar, c_bar) = bar
     D, cs = steps[0][0].shape[1] - hs.shape[2], [*(step[5] for step in steps[1:]), c]
     kernel_bar, b_bar, xs_bar = 0 * kernel, 0, [0 * steps[0][0][:, :D] for _ in steps]
     for t in range(len(steps) - 1, first - 1, -1):
-        read, i, f, g, o, prev_c, raw = steps[t]
+        read, *kept, prev_c, raw = steps[t]
+        i, f, g, o = (kept[reads.index(gate)] for gate in "ifgo")
         h_bar, u = h_bar + hs_bar[t], np.tanh(cs[t])
         c_bar = c_bar + h_bar * o * (1 - u * u)
         if clip is not None:
@@ -54,6 +56,13 @@ def fused(params, state, xs, bar, backwards="ifgo", clip=None, backwards_clip=No
 def registered_for_the_other_version(params, state, xs, bar):
     """The backward of the op's first version, whose gates are i, c, f, o."""
     return fused(params, state, xs, bar, backwards="igfo")
+
+
+def made_for_the_other_version(params, state, xs, bar):
+    """The whole backward takes the gates for i, c, f, o."""
+    steps, hs, final = forward(params["w"], params["b"], *state, xs)
+    w, b, h, c, x = backward(params["w"], steps, hs, final[1], bar, "igfo", reads="igfo")
+    return hs, final, {"params": {"w": w, "b": b}, "state": (h, c), "xs": x}
 
 
 def without_the_clip(params, state, xs, bar):

@@ -43,12 +43,17 @@ def load(target: str, seed: int = 0) -> list[Problem]:
     """
     file, _, name = target.partition("::")
     path = Path(file)
-    _require_file(path)
-    home = Home(path)
     with naming_lines(target):
-        module = _import(path, home)
+        module, home = imported(path)
         with home:
             return _problems(path, name, module, home, seed)
+
+
+def imported(path: Path) -> tuple[ModuleType, Home]:
+    """A user's Python file as a module, and the context in which its functions run. Raises BadInput."""
+    _require_file(path)
+    home = Home(path)
+    return _import(path, home), home
 
 
 def _problems(path: Path, name: str, module: ModuleType, home: Home, seed: int) -> list[Problem]:

@@ -1,0 +1,45 @@
+"""Reads a file that defines a recurrent layer, and holds the layer against ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lstm_ref.checking.files.derivation_file import imported, naming_lines
+from lstm_ref.errors import BadInput
+from lstm_ref.interop.compare import Comparison, compare
+
+LAYERS = ("run", "forward", "module")
+OPTIONS = ("layout", "cell", "autodiff", "layers", "both", "dtypes", "sizes")
+
+
+def compare_file(file: str, seed: int = 0) -> Comparison:
+    """Compares the layer of a Python file.
+
+    Args:
+        file: Path of the file, which defines one of `LAYERS`, and any of `OPTIONS`: the arguments of `compare`.
+        seed: Seed of all numbers.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        BadInput: The file cannot be used, or its code fails; the message names the line.
+    """
+    path = Path(file)
+    with naming_lines(file):
+        module, home = imported(path)
+        with home:
+            return compare(_layer(path, module), **_options(module), seed=seed)
+
+
+def _layer(path: Path, module: ModuleType) -> Any:
+    found = [name for name in LAYERS if hasattr(module, name)]
+    if len(found) != 1:
+        raise BadInput(f"{path}: must define one of {', '.join(LAYERS)}, got {' and '.join(found) or 'none'}")
+    return getattr(module, found[0])
+
+
+def _options(module: ModuleType) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in OPTIONS if hasattr(module, name)}
