@@ -80,11 +80,11 @@ def causes(
 
 def _problem(given: FeatureCase, layout: Layout, answer: Answering, inputs: Any) -> Problem:
     """The answer as the claim that it is: a function of parameters, state and xs, with its gradients."""
-    state = type(given.initial[0])
+    state, names = type(given.initial[0]), list(inputs["params"])
 
     def ask(inputs: Any, bar: Any) -> Answer:
         read = {k: np.asarray(v, given.dtype) for k, v in paths(inputs).items()}  # no array that JAX traces
-        weights = {k: read[f"params.{k}"] for k in inputs["params"]}
+        weights = {k: read[f"params.{k}"] for k in names}  # in the layout's order, which JAX does not keep
         initial = [state(**{k: read[f"state.{k}"] for k in inputs["state"]})]
         bar = given.bar if bar is None else Outputs(bar["hs"], [state(**bar["final"])])
         return answer(given._replace(initial=initial, xs=read["xs"], bar=bar), [weights])

@@ -133,3 +133,99 @@ def test_importing_the_command_imports_nothing_heavy():
     code = f"import lstm_ref.commands.conform, sys; sys.exit(', '.join(n for n in {names} if n in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+# -------------------------------------------------------------------------------------------------- a file of one's own
+
+RIGHT = """
+import numpy as np
+from beside import steps
+print("noise")
+layout, cell, dtypes = "W: w_x h d; U: w_h h k; b: b h", "rnn_tanh", ["float64"]
+
+
+def run(params, state, xs, cotangents):
+    W, U, b = params.values()
+    hs = steps(W, U, b, state.h, xs)
+    before, bar, a_bars = np.stack([state.h, *hs[:-1]]), cotangents.final.h, []
+    for h, h_bar in zip(hs[::-1], cotangents.hs[::-1], strict=True):
+        a_bars.insert(0, (bar + h_bar) * (1 - h * h))
+        bar = a_bars[0] @ U
+    a = np.stack(a_bars)
+    params = {"W": np.einsum("tbh,tbd->hd", a, xs), "U": np.einsum("tbh,tbk->hk", a, before), "b": a.sum((0, 1))}
+    return hs, (hs[-1],), {"params": params, "state": (bar,), "xs": a @ W}
+"""
+BESIDE = """
+import numpy as np
+
+
+def steps(W, U, b, h, xs):
+    return np.stack([h := np.tanh(x @ W.T + h @ U.T + b) for x in xs])
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """Writes a file with pieces of its text replaced, and a module beside it."""
+
+    def write(changes=()):
+        text = RIGHT
+        for right, wrong in dict(changes).items():
+            assert right in text
+            text = text.replace(right, wrong)
+        (tmp_path / "beside.py").write_text(BESIDE)
+        (tmp_path / "mine.py").write_text(text)
+        return str(tmp_path / "mine.py")
+
+    return write
+
+
+def test_a_file_of_ones_own_is_compared(mine):
+    file = mine()
+    code, text = run(file)
+    assert code == 0
+    assert text.splitlines()[0] == f"{file}: layout in words: agrees, beside rnn_tanh"
+    assert "one layer, float64: 1" in text
+    assert "noise" not in text
+
+
+def test_the_mistake_in_a_file_is_named_and_the_exit_code_is_1(mine):
+    file = mine({"* (1 - h * h)": "* (1 - h)"})
+    code, text = run(file, "--no-color")
+    assert code == 1
+    assert text.splitlines()[0] == f"{file}: layout in words: WRONG in 1 of 1 runs, beside rnn_tanh"
+    code, text = run(mine({"@ U\n": "@ U.T\n"}), "--no-color")
+    assert code == 1
+    assert "w_h is not transposed in prev_h_bar (R1*, derivations/rnn.md:" in text
+    assert run(file, "--quiet") == (1, f"{file}: layout in words: WRONG in 1 of 1 runs, beside rnn_tanh\n")
+
+
+def test_a_file_as_json(mine):
+    code, text = run(mine({"@ U\n": "@ U.T\n"}), "--json", "--seed", "2")
+    assert code == 1
+    found = json.loads(text)
+    assert found["seed"] == 2
+    (one,) = found["comparisons"]
+    assert (one["agrees"], one["cell"], one["schema"]) == (False, "rnn_tanh", 1)
+    assert one["findings"][0]["sentence"] == "w_h is not transposed in prev_h_bar"
+    assert {v["array"]: v["agrees"] for v in one["runs"][0]["arrays"]}["outputs"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"def run": "def walk"}, "must define one of run, forward, module, got none"),
+        ({"W, U, b = ": "W, U = "}, r"its code fails: ValueError: too many values to unpack.*\(mine.py, line 9\)"),
+        ({"from beside": "from besides"}, r"cannot be imported: ModuleNotFoundError: .*\(line 3\)"),
+        ({"w_h h k": "w_h h d"}, "U: w_h has the axes k h, got 'h d'"),
+    ],
+)
+def test_a_file_that_cannot_be_compared_is_one_line(mine, changes, says):
+    with pytest.raises(BadInput, match=says) as caught:
+        run(mine(changes))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_files_and_frameworks_are_not_compared_together(mine):
+    with pytest.raises(BadInput, match="files and frameworks are compared by themselves"):
+        run(mine(), "torch")

@@ -1,5 +1,6 @@
 """Layouts: round trips keep every bit where promised, and gradients transform by the transpose."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -11,7 +12,18 @@ from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import arrays
 from lstm_ref.errors import BadInput
 from lstm_ref.interop import layout as module
-from lstm_ref.interop.layout import Part, all_ours, all_theirs, lost, ours, shared, their_gradients, theirs
+from lstm_ref.interop.layout import (
+    Part,
+    all_ours,
+    all_theirs,
+    lost,
+    ours,
+    shared,
+    their_gradients,
+    theirs,
+    without_place,
+)
+from lstm_ref.interop.layout_words import from_words, in_words
 from lstm_ref.interop.layouts import LAYOUTS
 from lstm_ref.through_time.bidirectional import Both
 
@@ -147,6 +159,48 @@ def xlstm(a, x, h, c, n, m):
     return sigmoid(o) * c / n, c, n, m
 
 
+def block_lstm_v2(a, x, h, c):
+    i, f, g, o = np.split(np.concatenate((x, h), axis=1) @ a["w"] + a["b"], 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def gru_block(a, x, h):
+    r, u = np.split(sigmoid(np.concatenate((x, h), axis=1) @ a["w_ru"] + a["b_ru"]), 2, axis=1)
+    c = np.tanh(np.concatenate((x, h * r), axis=1) @ a["w_c"] + a["b_c"])
+    return ((1 - u) * c + u * h,)
+
+
+def in_rows(a, x, h, c, order="ifgo", more_f=0):
+    """Kernels of x and h in rows, then biases, however they are called."""
+    of_x, of_h, *biases = a.values()
+    blocks = dict(zip(order, np.split(x @ of_x.T + h @ of_h.T + sum(biases), 4, axis=1), strict=True))
+    c = sigmoid(blocks["f"] + more_f) * c + sigmoid(blocks["i"]) * np.tanh(blocks["g"])
+    return sigmoid(blocks["o"]) * np.tanh(c), c
+
+
+def chainer(a, x, h, c):
+    """a, i, f, o of each unit are neighbours."""
+    raw = (x @ a["upward.W"].T + a["upward.b"] + h @ a["lateral.W"].T).reshape(len(x), -1, 4)
+    g, i, f, o = np.moveaxis(raw, 2, 0)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def gru_in_rows(a, x, h):
+    of_x, of_h, *biases = a.values()
+    if len(biases[1]) < len(biases[0]):  # the second bias is the candidate's alone
+        biases[1] = np.concatenate((0 * biases[0][: -len(biases[1])], biases[1]))
+    (r, z, n), (mr, mz, mn) = (np.split(v, 3, axis=1) for v in (x @ of_x.T + biases[0], h @ of_h.T + biases[1]))
+    r, z = sigmoid(r + mr), sigmoid(z + mz)
+    return ((1 - z) * np.tanh(n + r * mn) + z * h,)
+
+
+def rnn_in_rows(a, x, h):
+    of_x, of_h, *biases = a.values()
+    return (np.tanh(x @ of_x.T + h @ of_h.T + sum(biases)),)
+
+
 @pytest.mark.parametrize(
     ("name", "step"),
     [
@@ -157,6 +211,24 @@ def xlstm(a, x, h, c, n, m):
         ("haste.GRU", haste_gru),
         ("flashrnn.lstm", flashrnn),
         ("xlstm.sLSTMCell", xlstm),
+        ("tensorflow.BlockLSTM", lambda a, x, h, c: tensorflow1({"kernel": a["w"], "bias": a["b"]}, x, h, c)),
+        ("tensorflow.BlockLSTMV2", block_lstm_v2),
+        ("tensorflow.GRUBlockCell", gru_block),
+        ("paddle.nn.LSTM", in_rows),
+        ("paddle.nn.LSTMCell", in_rows),
+        ("paddle.nn.GRU", gru_in_rows),
+        ("paddle.nn.SimpleRNN", rnn_in_rows),
+        ("mlx.nn.LSTM", in_rows),
+        ("mlx.nn.GRU", gru_in_rows),
+        ("mlx.nn.RNN", rnn_in_rows),
+        ("chainer.links.LSTM", chainer),
+        ("dynet.VanillaLSTMBuilder", partial(in_rows, order="ifog", more_f=1)),
+        ("mindspore.nn.LSTMCell", in_rows),
+        ("mindspore.nn.GRUCell", gru_in_rows),
+        ("mxnet.gluon.rnn.LSTM", in_rows),
+        ("mxnet.gluon.rnn.GRU", gru_in_rows),
+        ("mxnet.gluon.rnn.RNN(tanh)", rnn_in_rows),
+        ("tinygrad.nn.LSTMCell", in_rows),
     ],
 )
 def test_what_cannot_be_installed_is_computed_by_its_documented_equations(name, step):
@@ -165,9 +237,60 @@ def test_what_cannot_be_installed_is_computed_by_its_documented_equations(name, 
     params = arrays(cell.parameter_shapes(D, H), rng.standard_normal)
     state = arrays(cell.state_shapes(2, H), lambda shape: np.abs(rng.standard_normal(shape)) + 0.1)
     x = rng.standard_normal((2, D))
+    if without_place(layout):
+        params = ours(layout, theirs(layout, params))
     new, _ = cell.forward(params, state, x)
     for mine, other in zip(new, step(theirs(layout, params), x, *state), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-12)
+
+
+@each_layout
+def test_every_layout_can_be_said_in_words(layout):
+    assert from_words(in_words(layout), layout.cell, layout.name, layout.traps, layout.source) == layout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "W: w_h[ifog] k (g h), w_x[ifog] d (g h) on axis 0; b: b[ifog] (g h)",
+        "W: b[ifog] 1 (g h), w_x[ifog] d (g h), w_h[ifog] k (g h) on axis 0",
+        "W: w_h[gifo] (h g) k, w_x[gifo] (h g) d on axis 1; b: b[gifo] (h g)",
+        "W: w_x[ifgo] d (g h); U: w_h[ifgo] k (g h)",
+    ],
+)
+def test_a_layout_in_words_is_read_back_bit_by_bit(words):
+    layout = from_words(words, "lstm")
+    params = drawn(layout)
+    if ": b" not in words and " b[" not in words:
+        params = params._replace(b=0 * params.b)  # no bias is a zero bias
+    assert same(ours(layout, theirs(layout, params)), params)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("W: w_x[ifgo] d (g h)", "no array holds w_h of lstm"),
+        ("W: w_x[ifg] d (g h); U: w_h[ifgo] k (g h)", r"no array holds w_x\[o\] of lstm"),
+        ("W: w_q[ifgo] d h", "W: lstm has no parameter 'w_q'; it has w_x, w_h, b"),
+        ("W: w_x d (g h)", "W: w_x must have in brackets some of its gates ifgo, each once, got none"),
+        ("W: w_x[ifgg] d (g h)", "W: w_x must have in brackets some of its gates ifgo, each once, got ifgg"),
+        ("W: w_x[icfo] d (g h)", "each once, got icfo"),
+        ("W: w_x[ifgo] k (g h)", r"W: w_x has the axes d h g, got 'k \(g h\)'"),
+        ("W: w_x[ifgo] d h", "W: w_x has the axes d h g, got 'd h'"),
+        ("W: w_x[ifgo] d (g h), w_h[ifgo] k (g h)", "must end in `on axis N` if, and only if, it has several parts"),
+        ("W: w_x[ifgo]", "is no part; one is `w_x"),
+        ("the torch layout", "'the torch layout' is no clause; one is `ARRAY: PARAMETER"),
+        ("f += 1.2.3", "must add a number, got '1.2.3'"),
+        ("q += 1", "lstm has the gates ifgo, none is 'q'"),
+    ],
+)
+def test_words_that_do_not_fit_are_one_clear_error(words, says):
+    with pytest.raises(BadInput, match=says) as caught:
+        from_words(words, "lstm", "mine")
+    assert str(caught.value).startswith("mine: ")
+    assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(BadInput, match="no cell is called 'lstn'"):
+        from_words(words, "lstn")
 
 
 def test_layers_and_directions_have_names_of_their_own():
