@@ -11,6 +11,7 @@ import shipped
 
 from lstm_ref import BadInput, compare
 from lstm_ref.cells import CELLS
+from lstm_ref.interop.compare_file import compare_file
 from lstm_ref.interop.layout import ours, their_gradients
 from lstm_ref.interop.layouts import LAYOUTS
 from lstm_ref.mistakes.dictionary import dictionary
@@ -114,6 +115,15 @@ def test_the_example_with_torch_runs():
 def mask(text):
     """Digits after the point differ from one machine to the next."""
     return re.sub(r"\.\d digits", ". digits", text)
+
+
+def test_the_mistake_on_the_page_is_what_the_command_says(tmp_path):
+    shown = re.search(r"```console\n\$ lstm-ref conform fused.py\n(.*?)\.\.\.\n```", PAGE, re.DOTALL)[1]
+    source = Path(shipped.__file__).read_text() + f"\nrun, layout = registered_for_the_other_version, {FUSED!r}\n"
+    (tmp_path / "fused.py").write_text(source)
+    told = "fused.py: " + str(compare_file(str(tmp_path / "fused.py")))
+    lines = [re.sub(r":\d+\)", ":)", mask(line)) for line in told.splitlines()]
+    assert all(re.sub(r":\d+\)", ":)", mask(line)) in lines for line in shown.splitlines())
 
 
 def test_torchs_own_modules_need_no_layout():
