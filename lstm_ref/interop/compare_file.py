@@ -10,7 +10,8 @@ from lstm_ref.checking.files.derivation_file import imported, naming_lines
 from lstm_ref.errors import BadInput
 from lstm_ref.interop.compare import Comparison, compare
 
-LAYERS = ("run", "forward", "module")
+LAYERS = ("run", "module", "forward")
+"""Under which name the layer stands: the first of these that the file has."""
 OPTIONS = ("layout", "cell", "autodiff", "layers", "both", "dtypes", "sizes")
 
 
@@ -18,7 +19,7 @@ def compare_file(file: str, seed: int = 0) -> Comparison:
     """Compares the layer of a Python file.
 
     Args:
-        file: Path of the file, which defines one of `LAYERS`, and any of `OPTIONS`: the arguments of `compare`.
+        file: Path of the file, which defines a layer, and any of `OPTIONS`: the arguments of `compare`.
         seed: Seed of all numbers.
 
     Returns:
@@ -35,10 +36,10 @@ def compare_file(file: str, seed: int = 0) -> Comparison:
 
 
 def _layer(path: Path, module: ModuleType) -> Any:
-    found = [name for name in LAYERS if hasattr(module, name)]
-    if len(found) != 1:
-        raise BadInput(f"{path}: must define one of {', '.join(LAYERS)}, got {' and '.join(found) or 'none'}")
-    return getattr(module, found[0])
+    for name in LAYERS:
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise BadInput(f"{path}: defines no layer; it is called {', '.join(LAYERS[:-1])} or {LAYERS[-1]}")
 
 
 def _options(module: ModuleType) -> dict[str, Any]:

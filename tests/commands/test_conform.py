@@ -214,7 +214,7 @@ def test_a_file_as_json(mine):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"def run": "def walk"}, "must define one of run, forward, module, got none"),
+        ({"def run": "def walk"}, "defines no layer; it is called run, module or forward"),
         ({"W, U, b = ": "W, U = "}, r"its code fails: ValueError: too many values to unpack.*\(mine.py, line 9\)"),
         ({"from beside": "from besides"}, r"cannot be imported: ModuleNotFoundError: .*\(line 3\)"),
         ({"w_h h k": "w_h h d"}, "U: w_h has the axes k h, got 'h d'"),
