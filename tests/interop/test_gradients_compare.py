@@ -57,6 +57,18 @@ def test_a_layer_is_asked_with_copies_and_may_write_into_them():
     assert compare(run, FUSED).agrees
 
 
+def test_what_is_computed_more_precisely_than_it_was_asked_for_is_right():
+    def run(params, state, xs, bar):
+        return shipped.fused(*jax.tree.map(np.float64, (params, state, xs, bar)))
+
+    assert compare(run, FUSED, dtypes=["float32"]).agrees
+
+    def single(params, state, xs, bar):
+        return shipped.fused(*jax.tree.map(np.float32, (params, state, xs, bar)))
+
+    assert "is float32 (6, 2, 5), expected float64 (6, 2, 5)" in str(compare(single, FUSED, **DOUBLE))
+
+
 def looped(layout, step=None, wrong_lengths=False):
     """A layer in any layout: our loop, with another step back or without the lengths on the way back."""
     layout = LAYOUTS[layout]
