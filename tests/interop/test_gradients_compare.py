@@ -200,8 +200,9 @@ NAMED = {
         (shipped.without_the_clip, {"cell": "cell_clipped"}, "v_bar is carried without the factor within(v, of_cell)"),
     ],
 )
-def test_a_mistake_of_a_fused_op_is_named(run, options, says):
-    found = compare(run, FUSED, **options)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_mistake_of_a_fused_op_is_named(run, options, says, dtype):
+    found = compare(run, FUSED, dtypes=[dtype], **options)
     assert not found.agrees
     assert told(found)[0].startswith(says)
     assert SWAPPED in told(found)[0] or ORDER not in says
