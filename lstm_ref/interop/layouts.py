@@ -359,7 +359,7 @@ _ALL = (
     _torch("paddle.nn.SimpleRNN", "rnn_tanh", "")._replace(source=f"{PADDLE}/SimpleRNN_en.html"),
     from_words(
         "Wx: w_x[ifgo] (g h) d; Wh: w_h[ifgo] (g h) k; bias: b[ifgo] (g h)",
-        *("lstm", "mlx.nn.LSTM", "Outputs are (B, T, …). Before 0.12 both kernels stood the other way round.", MLX),
+        *("lstm", "mlx.nn.LSTM", "Outputs are (B, T, …).", MLX),
     ),
     from_words(
         "Wx: w_x[rzn] (g h) d; Wh: w_h[rzn] (g h) k; b: b+b_h[rz] (g h), b[n] h on axis 0; bhn: b_h[n] h",
