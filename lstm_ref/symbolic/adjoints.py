@@ -7,6 +7,7 @@ terms what stands beside the factor, with the factor's labels free, and all othe
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from lstm_ref.symbolic.functions import SLOPES
 from lstm_ref.symbolic.sizes import CannotProve
@@ -27,21 +28,32 @@ APART = 1000
 """More than any array has axes: labels from here on are those of a second polynomial."""
 
 
-def adjoints(total: Polynomial) -> dict[Atom, Polynomial]:
-    """The derivative of a sum without free labels with respect to every atom that it depends on, each with the labels
-    0, 1, … of its atom. Raises CannotProve for a function whose derivative is not known."""
+def adjoints(total: Polynomial, known: Mapping[Atom, Polynomial]) -> dict[Atom, Polynomial]:
+    """The derivative of a sum without free labels with respect to every atom that it depends on.
+
+    Args:
+        total: The sum.
+        known: Adjoints that are given: what is handed on from these atoms is this, and not the one that is found.
+
+    Returns:
+        By atom its adjoint, as found, with the labels 0, 1, … of the atom.
+
+    Raises:
+        CannotProve: The derivative of a function is not known.
+    """
     found: dict[Atom, Polynomial] = defaultdict(lambda: ZERO)
     _hand_on(ONE, total, found)
     left = set(found)
     while left:
         newest = max(left)  # its readers are newer, and have handed on already
         left.remove(newest)
-        if newest.argument is None or not found[newest]:
+        above = known.get(newest, found[newest])
+        if newest.argument is None or not above:
             continue
         if newest.kind not in SLOPES:
             raise CannotProve(f"the derivative of {newest.kind}")
         slope = SLOPES[newest.kind](value(newest), newest.argument)
-        left |= _hand_on(found[newest] * slope, newest.argument, found)
+        left |= _hand_on(above * slope, newest.argument, found)
     return dict(found)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.symbolic.sizes import CannotProve, Size, product
-from lstm_ref.symbolic.terms import ZERO, Polynomial, named, number, power
+from lstm_ref.symbolic.terms import INPUT, ZERO, Polynomial, atom, named, number, power, value
 
 
 class Axis(NamedTuple):
@@ -281,26 +281,29 @@ class Terms:
 
 
 class Naming:
-    """Gives names to the values that a run of some code computes: the n-th array is called so. The run before it tells
-    which is the n-th."""
+    """Gives names to values that some code computes: to the n-th array that it makes. A run before tells which is the
+    n-th; in that run sums are not worked out."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.numbers: dict[int, tuple[Terms, int]] | None = None
+        self.rehearsed: dict[int, tuple[Terms, int]] | None = None
         self.names: dict[int, str] = {}
         self.letters = ""
 
     def created(self, array: Terms) -> None:
         """Counts the array, and names its elements if it has a name."""
         self.count += 1
-        if self.numbers is not None:
-            self.numbers[id(array)] = array, self.count  # the array is kept, so that its id stays its own
-        if self.count in self.names:
+        if self.rehearsed is not None:
+            self.rehearsed[id(array)] = array, self.count  # the array is kept, so that its id stays its own
+            array.grid = _each(lambda v: v if len(v.terms) <= 1 else ANY, array.grid)
+        elif self.count in self.names:
             name = self.names[self.count]
             for n, place in enumerate(np.ndindex(array.grid.shape)):
                 array.grid[place] = named(block_name(name, n, array.grid.size, self.letters), array.grid[place])
 
 
+ANY = value(atom(INPUT, "any"))
+"""What stands for a sum that is not worked out."""
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 naming = Naming()
 
@@ -319,30 +322,30 @@ def with_names(code: Callable[[], Any], values: Callable[[Any], dict[str, Any]],
         letters: Of the blocks, where an array has as many.
     """
     try:
-        naming.count, naming.numbers, naming.names = 0, {}, {}
-        chosen, numbers = values(code()), naming.numbers
+        naming.count, naming.rehearsed, naming.names = 0, {}, {}
+        chosen, numbers = values(code()), naming.rehearsed
         names: dict[int, str] = {}
         for name, array in chosen.items():
             if id(array) in numbers:
                 names.setdefault(numbers[id(array)][1], name)
-        naming.count, naming.numbers, naming.names, naming.letters = 0, None, names, letters
+        naming.count, naming.rehearsed, naming.names, naming.letters = 0, None, names, letters
         return code()
     finally:
-        naming.numbers, naming.names = None, {}
+        naming.rehearsed, naming.names = None, {}
 
 
 # ------------------------------------------------------------------------------------------------------- helpers
 
 
-def terms(value: Any) -> Terms:
+def terms(v: Any) -> Terms:
     """The number or the size as an array; arrays of terms as they are."""
-    if isinstance(value, Terms):
-        return value
-    if isinstance(value, np.ndarray) and value.ndim:
-        grid = np.empty(value.shape, object)
-        grid.flat = [number(v) for v in value.flat]
-        return Terms(grid, tuple(Axis((1,) * n) for n in value.shape))
-    return Terms(_array(number(value.item() if hasattr(value, "item") else value)), ())
+    if isinstance(v, Terms):
+        return v
+    if isinstance(v, np.ndarray) and v.ndim:
+        grid = np.empty(v.shape, object)
+        grid.flat = [number(v) for v in v.flat]
+        return Terms(grid, tuple(Axis((1,) * n) for n in v.shape))
+    return Terms(_array(number(v.item() if hasattr(v, "item") else v)), ())
 
 
 def concatenate(arrays: Any, axis: int = 0) -> Terms:

@@ -1,8 +1,10 @@
 """A cell's hand-written backward pass against the derivative of its forward, as terms: for all values and all sizes.
 
-The cell's own code runs on arrays of terms. Its forward gives every named value as a polynomial of values before it; the
-sum Σ bar · (new state), differentiated by `adjoints`, gives the adjoint of everything that the step reads or names. The
-backward, run on the same tape, must give the same polynomials.
+The cell's own code runs on arrays of terms. Its forward gives every named value as a polynomial of values before it, its
+backward every adjoint as a polynomial of adjoints before it: both are named wherever they are read. From the sum
+Σ bar · (new state), `adjoints` goes back value by value: each hands on its adjoint as written by hand, so what arrives
+at the next is what that one's line must say. Where every line says it, all are right, by induction from the newest value
+back; a line that does not is wrong itself, and no other for its sake.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from lstm_ref.symbolic.adjoints import adjoints
 from lstm_ref.symbolic.arrays import Axis, Terms, axis_of, block_name, terms, with_names
 from lstm_ref.symbolic.functions import written_out
 from lstm_ref.symbolic.sizes import CannotProve, Size, product, size
-from lstm_ref.symbolic.terms import INPUT, STEP, ZERO, Atom, Polynomial, atom, value
+from lstm_ref.symbolic.terms import INPUT, STEP, ZERO, Atom, Polynomial, atom, unnamed, value
 from lstm_ref.symbolic.writing import text
 
 
@@ -66,8 +68,8 @@ class Proof:
         return f"no: {self.why_not or self.differences[0]}"
 
 
-class Derived(NamedTuple):
-    """A step on terms, and the adjoints that its forward has."""
+class Forward(NamedTuple):
+    """A step's forward on terms."""
 
     p: Any
     state: Any
@@ -75,8 +77,8 @@ class Derived(NamedTuple):
     tape: Tape
     bar: Any
     """Cotangent of the new state."""
-    adjoints: Mapping[Atom, Polynomial]
-    kinks: tuple[str, ...]
+    total: Polynomial
+    """Σ bar · (new state)."""
     sizes: str
 
 
@@ -94,14 +96,14 @@ def prove(cell: Cell) -> Proof:
     why_not = ""
     for fixed in ({}, dict(cell.sizes)) if cell.sizes else ({},):
         try:
-            return compare(cell.name, derive(cell, fixed), cell.backward, started)
+            return compare(cell.name, run_forward(cell, fixed), cell.backward, started)
         except CannotProve as error:
             why_not = str(error)
     return Proof(cell.name, False, 0, 0, (), "", (), why_not, time.perf_counter() - started)
 
 
-def derive(cell: Cell, fixed: Mapping[str, int] = {}) -> Derived:  # noqa: B006
-    """The step's forward on terms, and by its derivative the adjoint of all that it reads or names.
+def run_forward(cell: Cell, fixed: Mapping[str, int] = {}) -> Forward:  # noqa: B006
+    """The step's forward on terms.
 
     Args:
         cell: The cell.
@@ -117,32 +119,35 @@ def derive(cell: Cell, fixed: Mapping[str, int] = {}) -> Derived:  # noqa: B006
     new, tape = with_names(partial(cell.forward, p, state, x), lambda made: named(made[1].nodes), cell.gates)
     total = paired(bar, new)
     said = f"all {', '.join(s for s in letters if s not in fixed)}" + "".join(f"; {s} = {n}" for s, n in fixed.items())
-    return Derived(p, state, x, tape, bar, adjoints(total), steps_within([total]), said)
+    return Forward(p, state, x, tape, bar, total, said)
 
 
-def compare(name: str, derived: Derived, backward: Callable[..., Cotangents], started: float) -> Proof:
+def compare(name: str, forward: Forward, backward: Callable[..., Cotangents], started: float) -> Proof:
     """The proof of a backward pass. Raises CannotProve where it has no reading as terms."""
-    given = backward(derived.p, derived.tape, derived.bar)
-    pairs = [
-        *_beside(derived.p, given.params),
-        *_beside(derived.state, given.prev),
-        *_beside(derived.x, given.x),
-        *_beside(derived.tape.nodes, given.nodes),
-    ]
-    count = terms = 0
-    differences = []
-    for of, bar in pairs:
-        letters = axis_letters(of)
-        for block, by_hand in zip(of.grid.flat, bar.grid.flat, strict=True):
-            own, labels = _atom_of(block)
-            right = derived.adjoints.get(own, ZERO).relabelled(dict(enumerate(labels)))
-            count, terms = count + 1, terms + len(right.terms)
-            missing = right - by_hand
-            if missing and written_out(missing):
-                differences.append(Difference(own.name, text(missing, letters)))
-    kinks = dict.fromkeys([*derived.kinks, *steps_within(v for _, bar in pairs for v in bar.grid.flat)])
-    seconds = time.perf_counter() - started
-    return Proof(name, not differences, count, terms, tuple(kinks), derived.sizes, tuple(differences), "", seconds)
+    p, state, x, tape, bar, total, sizes = forward
+    given = with_names(partial(backward, p, tape, bar), _adjoints_by_name)
+    nodes = list(_beside("node", tape.nodes, given.nodes))
+    read = [*_beside("parameter", p, given.params), *_beside("state", state, given.prev), *_beside("input", x, given.x)]
+    known: dict[Atom, Polynomial] = {}
+    for own, labels, by_hand, _ in nodes:
+        known.setdefault(own, by_hand.relabelled({label: k for k, label in enumerate(labels)}))
+    derived = adjoints(total, known)
+    differences, terms = [], 0
+    for own, labels, by_hand, letters in (*nodes, *read):
+        right = derived.get(own, ZERO).relabelled(dict(enumerate(labels)))
+        terms += len(right.terms)
+        missing = right - unnamed(by_hand)
+        if missing and written_out(missing):
+            differences.append(Difference(own.name, text(missing, letters)))
+    kinks = steps_within([total, *(by_hand for _, _, by_hand, _ in (*nodes, *read))])
+    return Proof(
+        *(name, not differences, len(nodes) + len(read), terms, kinks, sizes, tuple(differences), ""),
+        time.perf_counter() - started,
+    )
+
+
+def _adjoints_by_name(given: Cotangents) -> dict[str, Any]:
+    return {f"{name}_bar": bar for name, bar in named(given.nodes).items()}
 
 
 # ------------------------------------------------------------------------------------------------------- the parts
@@ -217,13 +222,16 @@ def _axes(cell: Cell) -> Iterator[str]:
         yield from shape.split()
 
 
-def _beside(of: Any, bars: Any) -> Iterator[tuple[Terms, Terms]]:
-    """Every value beside its adjoint."""
-    given = named(bars) if not isinstance(bars, Terms) else {"": bars}
-    for name, one in (named(of) if not isinstance(of, Terms) else {"": of}).items():
-        if name not in given or one.axes != terms(given[name]).axes:
-            raise CannotProve(f"the adjoint of {name or 'x'} is none of its shape {one.shape}")
-        yield one, terms(given[name])
+def _beside(what: str, of: Any, bars: Any) -> Iterator[tuple[Atom, tuple[int, ...], Polynomial, tuple[str, ...]]]:
+    """Block by block, every value's atom and its labels, its adjoint as written by hand, and letters for its axes."""
+    values, given = ({"": v} if isinstance(v, Terms) else named(v) for v in (of, bars))
+    for name, one in values.items():
+        bar = terms(given[name]) if name in given else None
+        if bar is None or one.axes != bar.axes:
+            came = f"has the shape {bar.shape}" if bar is not None else "is not given"
+            raise CannotProve(f"the adjoint of the {what} {name} {came}, not {one.shape}")
+        for block, by_hand in zip(one.grid.flat, bar.grid.flat, strict=True):
+            yield *_atom_of(block), by_hand, axis_letters(one)
 
 
 def _atom_of(block: Polynomial) -> tuple[Atom, tuple[int, ...]]:

@@ -298,6 +298,14 @@ def named(name: str, of: Polynomial) -> Polynomial:
     return applied(IS, of, name)
 
 
+def unnamed(of: Polynomial) -> Polynomial:
+    """What a name stands for; the polynomial itself where it is no name."""
+    if of.single and len(of.single[0]) == 1 and of.single[0][0][0].kind == IS:
+        (a, labels, _), argument = of.single[0][0], of.single[0][0][0].argument
+        return argument.relabelled(dict(enumerate(labels)))  # type: ignore[union-attr]
+    return of
+
+
 def power(of: Polynomial, exponent: Any) -> Polynomial:
     """Raised to a rational power. A sum of several terms under a power that is not whole, or negative, is an atom."""
     if exponent == int(exponent) and exponent >= 0:
