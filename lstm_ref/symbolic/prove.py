@@ -236,6 +236,6 @@ def _beside(what: str, of: Any, bars: Any) -> Iterator[tuple[Atom, tuple[int, ..
 
 def _atom_of(block: Polynomial) -> tuple[Atom, tuple[int, ...]]:
     """The atom that the block is."""
-    if block.single and block.single[1] == 1 and len(block.single[0]) == 1 and block.single[0][0][2] == 1:
-        return block.single[0][0][:2]
+    if block.alone:
+        return block.alone
     raise CannotProve(f"the named value {text(block)} is none that the forward computes by itself")

@@ -117,6 +117,15 @@ class Polynomial:
         ((monomial, coefficient),) = self.terms.items()
         return None if any(label < 0 for label in labels_of(monomial)) else (monomial, coefficient)
 
+    @property
+    def alone(self) -> tuple[Atom, Labels] | None:
+        """The atom that it is, and its labels, if it is one, once and to the power 1."""
+        if self.single:
+            monomial, coefficient = self.single
+            if coefficient == 1 and len(monomial) == 1 and monomial[0][2] == 1:
+                return monomial[0][:2]
+        return None
+
     @cached_property
     def atoms(self) -> frozenset[Atom]:
         """The atoms in it, but not those within their arguments."""
@@ -290,19 +299,17 @@ def named(name: str, of: Polynomial) -> Polynomial:
     """The value under a name of its own. Its derivative is still that of what it is."""
     if of.number is not None:
         return of
-    if of.single:
-        ((factor,), coefficient) = of.single if len(of.single[0]) == 1 else ((None,), 0)
-        if factor and coefficient == 1 and factor[2] == 1 and not factor[0].name and factor[0].kind != STEP:
-            function, labels, _ = factor
-            return value(atom(function.kind, name, function.sizes, function.argument), labels)
+    if of.alone and not of.alone[0].name and of.alone[0].kind != STEP:
+        function, labels = of.alone
+        return value(atom(function.kind, name, function.sizes, function.argument), labels)
     return applied(IS, of, name)
 
 
 def unnamed(of: Polynomial) -> Polynomial:
     """What a name stands for; the polynomial itself where it is no name."""
-    if of.single and len(of.single[0]) == 1 and of.single[0][0][0].kind == IS:
-        (a, labels, _), argument = of.single[0][0], of.single[0][0][0].argument
-        return argument.relabelled(dict(enumerate(labels)))  # type: ignore[union-attr]
+    if of.alone and of.alone[0].kind == IS:
+        name, labels = of.alone
+        return name.argument.relabelled(dict(enumerate(labels)))  # type: ignore[union-attr]
     return of
 
 
