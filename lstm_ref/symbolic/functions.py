@@ -103,15 +103,32 @@ WITHOUT_NAME: dict[str, Callable[[Polynomial], Polynomial]] = {
 """The function itself, by which a value with a name is written out."""
 
 
-def written_out(v: Polynomial) -> Polynomial:
-    """The same without names: each replaced by what it stands for, down to the inputs."""
-    return replaced(v, _without_name)
+def is_zero(v: Polynomial) -> bool:
+    """Whether the polynomial is 0, by what its names stand for: they are written out, from the newest to the oldest,
+    until nothing is left of it."""
+    while v:
+        names = frozenset().union(*map(_names_within, v.atoms))
+        if not names:
+            return False
+        v = _without(v, max(names))
+    return True
+
+
+def _without(v: Polynomial, name: Atom) -> Polynomial:
+    """The polynomial with what the name stands for in its place, within the functions' arguments too."""
+
+    def change(a: Atom) -> Polynomial | None:
+        if name not in _names_within(a):
+            return None
+        argument: Polynomial = a.argument  # type: ignore[assignment]  # what has names within has one
+        return WITHOUT_NAME[a.kind](argument if a == name else _without(argument, name))
+
+    return replaced(v, change)
 
 
 @lru_cache(maxsize=1 << 16)
-def _without_name(a: Atom) -> Polynomial | None:
-    """What the atom stands for; None if it stands for itself."""
+def _names_within(a: Atom) -> frozenset[Atom]:
+    """The names that the atom is made of, itself among them."""
     if a.argument is None:
-        return None
-    new = WITHOUT_NAME[a.kind](written_out(a.argument))
-    return None if new == value(a) else new
+        return frozenset()
+    return frozenset({a} if a.name else ()).union(*map(_names_within, a.argument.atoms))
