@@ -92,7 +92,8 @@ class Terms:
         raise CannotProve("a function that takes numbers, not terms, is called")
 
     def __array_function__(self, function: Any, _: Any, arguments: Any, options: Any) -> Any:
-        known = {np.concatenate: concatenate, np.stack: stack, np.split: split}
+        known: dict[Any, Any] = {np.concatenate: concatenate, np.stack: stack, np.split: split}
+        known |= {np.ndim: lambda v: v.ndim, np.shape: lambda v: v.shape}
         if function not in known:
             raise CannotProve(f"np.{function.__name__} has no reading as terms")
         return known[function](*arguments, **options)
@@ -343,7 +344,7 @@ def terms(v: Any) -> Terms:
         return v
     if isinstance(v, np.ndarray) and v.ndim:
         grid = np.empty(v.shape, object)
-        grid.flat = [number(v) for v in v.flat]
+        grid.flat = [number(one.item()) for one in v.flat]
         return Terms(grid, tuple(Axis((1,) * n) for n in v.shape))
     return Terms(_array(number(v.item() if hasattr(v, "item") else v)), ())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lstm_ref.symbolic import functions as of
-from lstm_ref.symbolic.arrays import Terms, concatenate, stack
+from lstm_ref.symbolic.arrays import concatenate, stack, terms
 from lstm_ref.symbolic.sizes import CannotProve
 from lstm_ref.symbolic.terms import MASK
 
@@ -72,6 +72,7 @@ def clip(x: Any, bound: float) -> Any:
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the mask is 1, y where it is 0."""
-    if not isinstance(condition, Terms) or any(a.kind != MASK for v in condition.grid.flat for a in v.atoms):
+    mask = terms(condition)
+    if any(a.kind != MASK for v in mask.grid.flat for a in v.atoms):
         raise CannotProve("a choice by something else than a mask")
-    return condition * x + (1 - condition) * y
+    return mask * x + (1 - mask) * y

@@ -69,6 +69,11 @@ class Proof:
         return f"no: {self.why_not or self.differences[0]}"
 
 
+def unproven(name: str, why_not: str, started: float) -> Proof:
+    """What has no reading as terms."""
+    return Proof(name, False, 0, 0, (), "", (), why_not, time.perf_counter() - started)
+
+
 class Forward(NamedTuple):
     """A step's forward on terms."""
 
@@ -100,7 +105,7 @@ def prove(cell: Cell) -> Proof:
             return compare(cell.name, run_forward(cell, fixed), cell.backward, started)
         except CannotProve as error:
             why_not = str(error)
-    return Proof(cell.name, False, 0, 0, (), "", (), why_not, time.perf_counter() - started)
+    return unproven(cell.name, why_not, started)
 
 
 def run_forward(cell: Cell, fixed: Mapping[str, int] = {}) -> Forward:  # noqa: B006
@@ -127,22 +132,43 @@ def compare(name: str, forward: Forward, backward: Callable[..., Cotangents], st
     """The proof of a backward pass. Raises CannotProve where it has no reading as terms."""
     p, state, x, tape, bar, total, sizes = forward
     given = with_names(partial(backward, p, tape, bar), _adjoints_by_name)
-    nodes = list(_beside("node", tape.nodes, given.nodes))
-    read = [*_beside("parameter", p, given.params), *_beside("state", state, given.prev), *_beside("input", x, given.x)]
+    nodes = list(_beside(tape.nodes, given.nodes))
     known: dict[Atom, Polynomial] = {}
     for own, labels, by_hand, _ in nodes:
         known.setdefault(own, by_hand.relabelled({label: k for k, label in enumerate(labels)}))
+    return judge(name, total, [(tape.nodes, given.nodes), (p, given.params), (state, given.prev), (x, given.x)], sizes, started, known)
+
+
+def judge(
+    name: str,
+    total: Polynomial,
+    pairs: Iterable[tuple[Any, Any]],
+    sizes: str,
+    started: float,
+    known: Mapping[Atom, Polynomial] = {},  # noqa: B006
+) -> Proof:
+    """Compares adjoints as written by hand with the derivative of a sum.
+
+    Args:
+        name: Of what it is the proof.
+        total: The sum, without free labels.
+        pairs: Arrays of atoms, or structures of them, each with its adjoints as written by hand.
+        sizes: For which sizes.
+        started: When the proof was begun.
+        known: Adjoints to be handed on as written by hand, by atom.
+    """
     derived = adjoints(total, known)
     differences, terms, point = [], 0, Point()
-    for own, labels, by_hand, letters in (*nodes, *read):
+    every = [one for of, bars in pairs for one in _beside(of, bars)]
+    for own, labels, by_hand, letters in every:
         right = derived.get(own, ZERO).relabelled(dict(enumerate(labels)))
         terms += len(right.terms)
         missing = right - unnamed(by_hand)
         if missing and (point.tells_from_zero(missing) or not is_zero(missing)):
             differences.append(Difference(own.name, text(missing, letters)))
-    kinks = steps_within([total, *(by_hand for _, _, by_hand, _ in (*nodes, *read))])
+    kinks = steps_within([total, *(by_hand for _, _, by_hand, _ in every)])
     return Proof(
-        *(name, not differences, len(nodes) + len(read), terms, kinks, sizes, tuple(differences), ""),
+        *(name, not differences, len(every), terms, kinks, sizes, tuple(differences), ""),
         time.perf_counter() - started,
     )
 
@@ -223,14 +249,14 @@ def _axes(cell: Cell) -> Iterator[str]:
         yield from shape.split()
 
 
-def _beside(what: str, of: Any, bars: Any) -> Iterator[tuple[Atom, tuple[int, ...], Polynomial, tuple[str, ...]]]:
+def _beside(of: Any, bars: Any) -> Iterator[tuple[Atom, tuple[int, ...], Polynomial, tuple[str, ...]]]:
     """Block by block, every value's atom and its labels, its adjoint as written by hand, and letters for its axes."""
     values, given = ({"": v} if isinstance(v, Terms) else named(v) for v in (of, bars))
     for name, one in values.items():
         bar = terms(given[name]) if name in given else None
         if bar is None or one.axes != bar.axes:
             came = f"has the shape {bar.shape}" if bar is not None else "is not given"
-            raise CannotProve(f"the adjoint of the {what} {name} {came}, not {one.shape}")
+            raise CannotProve(f"the adjoint of {name or 'x'} {came}, not {one.shape}")
         for block, by_hand in zip(one.grid.flat, bar.grid.flat, strict=True):
             yield *_atom_of(block), by_hand, axis_letters(one)
 
