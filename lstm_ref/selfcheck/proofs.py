@@ -24,8 +24,8 @@ def symbolic(problem: str) -> str | None:
         problem: Its name, as `selfcheck.builtin.problems` has it.
 
     Returns:
-        "yes", "yes, away from kinks", or "no: " and the reason; None where terms are not asked: layers, models, and ways
-        through time other than the plain loop.
+        "yes", "yes, away from kinks", or "no: " and the reason; None where terms are not asked: layers, models, and
+        ways through time other than the plain loop.
     """
     part, _, name = problem.partition("/")
     cell, dash, kind = name.partition("-")

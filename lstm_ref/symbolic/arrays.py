@@ -1,8 +1,7 @@
 """Arrays of terms: what a cell's own code computes on, in the place of numbers.
 
-An axis is a row of blocks: the axis "4H" is four blocks of H, "D" is one, and an axis of 3 is three blocks of 1. The
-array holds one polynomial for each block, the general element of it: its label k is the index along axis k (none along
-a block of 1). Slices, reshapes and concatenations move blocks, and never cut one.
+The array holds one polynomial for each block of its axes, the general element of it: its label k is the index along
+axis k (none along a block of 1). Slices, reshapes and concatenations move blocks, and never cut one.
 """
 
 from __future__ import annotations
@@ -10,41 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from lstm_ref.symbolic.axes import UNIT, Axis, common, cut
+from lstm_ref.symbolic.naming import each, naming
 from lstm_ref.symbolic.sizes import CannotProve, Size, product
-from lstm_ref.symbolic.terms import INPUT, ZERO, Polynomial, atom, named, number, power, value
-
-
-class Axis(NamedTuple):
-    """An axis: its blocks one after the other."""
-
-    blocks: tuple[Any, ...]
-    """The size of each, a product of sizes or 1."""
-    interleaved: bool = False
-    """The blocks' elements come in turn instead: the axis of (B, W) as one, B blocks after each other for every W."""
-
-    @property
-    def length(self) -> Any:
-        """Number of elements."""
-        return sum(self.blocks)
-
-
-UNIT = Axis((1,))
-
-
-def axis_of(whole: Any) -> Axis:
-    """An axis of this size: n blocks of 1, or n blocks of a product of letters, one after the other for each part."""
-    if not isinstance(whole, Size):
-        return Axis((1,) * int(whole))
-    blocks: list[Any] = []
-    for letters, n in whole.parts.items():
-        if not letters or n < 1:
-            raise CannotProve(f"an axis of {whole}")
-        blocks += [Size({letters: 1})] * n
-    return Axis(tuple(blocks))
+from lstm_ref.symbolic.terms import ZERO, Polynomial, number, power
 
 
 class Terms:
@@ -107,7 +79,7 @@ class Terms:
         """The axes in another order."""
         order = tuple(order)
         new = {old: k for k, old in enumerate(order)}
-        return Terms(_each(lambda v: v.relabelled(new), self.grid.transpose(order)), tuple(self.axes[k] for k in order))
+        return Terms(each(lambda v: v.relabelled(new), self.grid.transpose(order)), tuple(self.axes[k] for k in order))
 
     def swapaxes(self, one: int, other: int) -> Terms:
         """Two axes exchanged."""
@@ -142,12 +114,12 @@ class Terms:
     def _split(self, k: int, n: int) -> Terms:
         """Axis k as n equal parts: a new axis of n before it."""
         blocks = self.axes[k].blocks
-        each = len(blocks) // n
-        if self.axes[k].interleaved or any(blocks[j] != blocks[j % each] for j in range(len(blocks))):
+        part = len(blocks) // n
+        if self.axes[k].interleaved or any(blocks[j] != blocks[j % part] for j in range(len(blocks))):
             raise CannotProve(f"an axis of {self.axes[k].length} in {n} equal parts")
-        grid = self.grid.reshape(*self.grid.shape[:k], n, each, *self.grid.shape[k + 1 :])
-        axes = (*self.axes[:k], Axis((1,) * n), Axis(blocks[:each]), *self.axes[k + 1 :])
-        return Terms(_each(lambda v: v.relabelled(_moved(v, k, 1)), grid), axes)
+        grid = self.grid.reshape(*self.grid.shape[:k], n, part, *self.grid.shape[k + 1 :])
+        axes = (*self.axes[:k], Axis((1,) * n), Axis(blocks[:part]), *self.axes[k + 1 :])
+        return Terms(each(lambda v: v.relabelled(_moved(v, k, 1)), grid), axes)
 
     def _joined(self, k: int) -> Terms:
         """Axes k and k + 1 as one."""
@@ -162,7 +134,7 @@ class Terms:
             raise CannotProve(f"the axes {outer.length} and {inner.length} as one")
         grid = joined.reshape(*shape[:k], shape[k] * shape[k + 1], *shape[k + 2 :])
         axes = (*self.axes[:k], axis, *self.axes[k + 2 :])
-        return Terms(_each(lambda v: v.relabelled({j: j - 1 for j in v.free if j > k}), grid), axes)
+        return Terms(each(lambda v: v.relabelled({j: j - 1 for j in v.free if j > k}), grid), axes)
 
     def __getitem__(self, index: Any) -> Terms:
         index = index if isinstance(index, tuple) else (index,)
@@ -183,17 +155,17 @@ class Terms:
                 continue
             axis = self.axes[k]
             if isinstance(one, slice):
-                cut = _cut(axis, one)
-                on_grid.append(cut)
+                kept = cut(axis, one)
+                on_grid.append(kept)
                 new[k] = len(axes)
-                axes.append(axis._replace(blocks=axis.blocks[cut]))
+                axes.append(axis._replace(blocks=axis.blocks[kept]))
             else:
                 if isinstance(one, Size) or set(axis.blocks) != {1} or not isinstance(one, (int, np.integer)):
                     raise CannotProve(f"the element {one} of an axis of {axis.length}")
                 on_grid.append(one)
             k += 1
         grid = self.grid[tuple(on_grid)]
-        return Terms(_each(lambda v: v.relabelled(new), _array(grid)), tuple(axes))
+        return Terms(each(lambda v: v.relabelled(new), _array(grid)), tuple(axes))
 
     def take(self, indices: Any, axis: int) -> Terms:
         """The elements at these places of an axis of numbered elements."""
@@ -206,16 +178,16 @@ class Terms:
 
     def each(self, function: Callable[[Polynomial], Polynomial]) -> Terms:
         """The function of every element."""
-        return Terms(_each(function, self.grid), self.axes)
+        return Terms(each(function, self.grid), self.axes)
 
     def with_each(self, other: Any, function: Callable[[Polynomial, Polynomial], Polynomial]) -> Terms:
         """A function of two arrays' elements, with NumPy's broadcasting."""
         other = terms(other)
         mine, theirs = _to_ndim(self, other.ndim), _to_ndim(other, self.ndim)
-        axes = tuple(itertools.starmap(_common, zip(mine.axes, theirs.axes, strict=True)))
+        axes = tuple(itertools.starmap(common, zip(mine.axes, theirs.axes, strict=True)))
         pairs = np.broadcast(mine.grid, theirs.grid)
         grid = np.empty(pairs.shape, object)
-        grid.flat = [function(a, b) for a, b in pairs]
+        grid.flat[:] = [function(a, b) for a, b in pairs]
         return Terms(grid, axes)
 
     def __add__(self, other: Any) -> Terms:
@@ -264,10 +236,10 @@ class Terms:
         parts = np.moveaxis(self.grid, k, 0)
         total = np.full(parts.shape[1:], ZERO, object)
         for part, size in zip(parts, self.axes[k].blocks, strict=True):
-            over = part if size == 1 else _each(lambda v: v.summed(k, size), _array(part))  # noqa: B023
+            over = part if size == 1 else each(lambda v: v.summed(k, size), _array(part))  # noqa: B023
             total = _array(np.add(total, over))
         lower = {j: j - 1 for j in range(k + 1, self.ndim)}
-        return Terms(_each(lambda v: v.relabelled(lower), _array(total)), (*self.axes[:k], *self.axes[k + 1 :]))
+        return Terms(each(lambda v: v.relabelled(lower), _array(total)), (*self.axes[:k], *self.axes[k + 1 :]))
 
     def mean(self, axis: Any = None) -> Terms:
         """The sum, divided by how many are added up."""
@@ -276,63 +248,6 @@ class Terms:
 
     def __repr__(self) -> str:
         return f"Terms{self.shape}"
-
-
-# --------------------------------------------------------------------------------------------------------- names
-
-
-class Naming:
-    """Gives names to values that some code computes: to the n-th array that it makes. A run before tells which is the
-    n-th; in that run sums are not worked out."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.rehearsed: dict[int, tuple[Terms, int]] | None = None
-        self.names: dict[int, str] = {}
-        self.letters = ""
-
-    def created(self, array: Terms) -> None:
-        """Counts the array, and names its elements if it has a name."""
-        self.count += 1
-        if self.rehearsed is not None:
-            self.rehearsed[id(array)] = array, self.count  # the array is kept, so that its id stays its own
-            array.grid = _each(lambda v: v if len(v.terms) <= 1 else ANY, array.grid)
-        elif self.count in self.names:
-            name = self.names[self.count]
-            for n, place in enumerate(np.ndindex(array.grid.shape)):
-                array.grid[place] = named(block_name(name, n, array.grid.size, self.letters), array.grid[place])
-
-
-ANY = value(atom(INPUT, "any"))
-"""What stands for a sum that is not worked out."""
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-naming = Naming()
-
-
-def block_name(name: str, n: int, of: int, letters: str = "") -> str:
-    """The name of the n-th of so many blocks: a_f where the gates have letters and as many blocks, else a₁."""
-    return name if of == 1 else f"{name}_{letters[n]}" if of == len(letters) else f"{name}{str(n).translate(_SUBSCRIPTS)}"
-
-
-def with_names(code: Callable[[], Any], values: Callable[[Any], dict[str, Any]], letters: str = "") -> Any:
-    """What the code returns, with some of the values that it computes named wherever the code reads them.
-
-    Args:
-        code: Computes on arrays of terms; the same operations at every call.
-        values: Which of what it returns have names: by name, the arrays. One under two names has the first.
-        letters: Of the blocks, where an array has as many.
-    """
-    try:
-        naming.count, naming.rehearsed, naming.names = 0, {}, {}
-        chosen, numbers = values(code()), naming.rehearsed
-        names: dict[int, str] = {}
-        for name, array in chosen.items():
-            if id(array) in numbers:
-                names.setdefault(numbers[id(array)][1], name)
-        naming.count, naming.rehearsed, naming.names, naming.letters = 0, None, names, letters
-        return code()
-    finally:
-        naming.rehearsed, naming.names = None, {}
 
 
 # ------------------------------------------------------------------------------------------------------- helpers
@@ -344,7 +259,7 @@ def terms(v: Any) -> Terms:
         return v
     if isinstance(v, np.ndarray) and v.ndim:
         grid = np.empty(v.shape, object)
-        grid.flat = [number(one.item()) for one in v.flat]
+        grid.flat[:] = [number(one.item()) for one in v.flat]
         return Terms(grid, tuple(Axis((1,) * n) for n in v.shape))
     return Terms(_array(number(v.item() if hasattr(v, "item") else v)), ())
 
@@ -377,12 +292,6 @@ def split(array: Terms, number: Any, axis: int = 0) -> list[Terms]:
     return [array[(*before, slice(n * width, (n + 1) * width))] for n in range(number)]
 
 
-def _each(function: Callable[[Polynomial], Polynomial], grid: np.ndarray) -> np.ndarray:
-    out = np.empty(grid.shape, object)
-    out.flat = [function(v) for v in grid.flat]
-    return out
-
-
 def _array(value: Any) -> np.ndarray:
     """An object array, also of a single polynomial."""
     if isinstance(value, np.ndarray):
@@ -400,33 +309,3 @@ def _moved(value: Polynomial, start: int, by: int) -> dict[int, int]:
 def _to_ndim(array: Terms, ndim: int) -> Terms:
     more = ndim - array.ndim
     return array[(*(None,) * more, ...)] if more > 0 else array
-
-
-def _common(one: Axis, other: Axis) -> Axis:
-    if one == other or other == UNIT:
-        return one
-    if one == UNIT:
-        return other
-    raise CannotProve(f"sizes {one.length} and {other.length} of one axis")
-
-
-def _cut(axis: Axis, cut: slice) -> slice:
-    """The slice as one of blocks. It must begin and end between two."""
-    if cut == slice(None):
-        return cut
-    if set(axis.blocks) == {1}:
-        return cut
-    if axis.interleaved or cut.step not in (None, 1):
-        raise CannotProve(f"a slice of an axis of {axis.length}")
-    ends = [0]
-    for block in axis.blocks:
-        ends.append(ends[-1] + block)
-    bounds = []
-    for bound, default in ((cut.start, 0), (cut.stop, len(axis.blocks))):
-        if bound is None:
-            bounds.append(default)
-        elif any(type(bound) is type(end) and bound == end for end in ends):
-            bounds.append(next(n for n, end in enumerate(ends) if type(bound) is type(end) and bound == end))
-        else:
-            raise CannotProve(f"a slice to {bound} of an axis of {axis.length}, which is none of its blocks' ends")
-    return slice(*bounds)

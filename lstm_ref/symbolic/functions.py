@@ -1,7 +1,7 @@
 """Elementary functions of terms: which are atoms, which are polynomials of atoms, and the derivative of each.
 
-Piecewise functions are polynomials of a step: max(x, y) = y + (x - y) [x > y]. [v > 0] is constant where v is not 0, and
-[-v > 0] = 1 - [v > 0] there: what is proven with a step is proven away from the kinks of the function.
+Piecewise functions are polynomials of a step: max(x, y) = y + (x - y) [x > y]. [v > 0] is constant where v is not 0,
+and [-v > 0] = 1 - [v > 0] there: what is proven with a step is proven away from the kinks of the function.
 """
 
 from __future__ import annotations

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from lstm_ref.symbolic import arrays
 from lstm_ref.symbolic import functions as of
-from lstm_ref.symbolic.arrays import concatenate, stack, terms
 from lstm_ref.symbolic.sizes import CannotProve
 from lstm_ref.symbolic.terms import MASK
 
-__all__ = [
-    *("clip", "concatenate", "exp", "log", "log_sigmoid", "maximum", "relu", "sigmoid", "softplus", "sqrt"),
-    *("stack", "step", "tanh", "where"),
-]
+concatenate, stack = arrays.concatenate, arrays.stack
 
 
 def exp(x: Any) -> Any:
@@ -72,7 +69,7 @@ def clip(x: Any, bound: float) -> Any:
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the mask is 1, y where it is 0."""
-    mask = terms(condition)
+    mask = arrays.terms(condition)
     if any(a.kind != MASK for v in mask.grid.flat for a in v.atoms):
         raise CannotProve("a choice by something else than a mask")
     return mask * x + (1 - mask) * y

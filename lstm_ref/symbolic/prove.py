@@ -1,10 +1,10 @@
 """A cell's hand-written backward pass against the derivative of its forward, as terms: for all values and all sizes.
 
-The cell's own code runs on arrays of terms. Its forward gives every named value as a polynomial of values before it, its
-backward every adjoint as a polynomial of adjoints before it: both are named wherever they are read. From the sum
+The cell's own code runs on arrays of terms. Its forward gives every named value as a polynomial of values before it,
+its backward every adjoint as a polynomial of adjoints before it: both are named wherever they are read. From the sum
 Σ bar · (new state), `adjoints` goes back value by value: each hands on its adjoint as written by hand, so what arrives
-at the next is what that one's line must say. Where every line says it, all are right, by induction from the newest value
-back; a line that does not is wrong itself, and no other for its sake.
+at the next is what that one's line must say. Where every line says it, all are right, by induction from the newest
+value back; a line that does not is wrong itself, and no other for its sake.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from lstm_ref.cells import Cell, Cotangents, Tape
 from lstm_ref.cells.cell import factors, named
 from lstm_ref.symbolic.adjoints import adjoints
-from lstm_ref.symbolic.arrays import Axis, Terms, axis_of, block_name, terms, with_names
+from lstm_ref.symbolic.arrays import Terms, terms
 from lstm_ref.symbolic.functions import is_zero
+from lstm_ref.symbolic.inputs import axis_letters, inputs
+from lstm_ref.symbolic.naming import with_names
 from lstm_ref.symbolic.point import Point
-from lstm_ref.symbolic.sizes import CannotProve, Size, product, size
-from lstm_ref.symbolic.terms import INPUT, STEP, ZERO, Atom, Polynomial, atom, unnamed, value
+from lstm_ref.symbolic.sizes import CannotProve, size
+from lstm_ref.symbolic.terms import STEP, ZERO, Atom, Polynomial, unnamed
 from lstm_ref.symbolic.writing import text
 
 
@@ -34,12 +35,14 @@ class Difference:
     """One adjoint that the hand-written equations give otherwise than the derivative."""
 
     name: str
-    """Of what it is the adjoint, with the block: "w_x[f]"."""
-    missing: str
-    """What would have to be added to the hand-written one, as text."""
+    """Of what it is the adjoint, with the block: "w_x_f"."""
+    derived: str
+    """The terms that only the derivative has."""
+    written: str
+    """The terms that only the hand-written equation has."""
 
     def __str__(self) -> str:
-        return f"the adjoint of {self.name} lacks {self.missing}"
+        return f"in the adjoint of {self.name}, the derivative has {self.derived}, and the equation {self.written}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,10 @@ class Forward(NamedTuple):
     """Cotangent of the new state."""
     total: Polynomial
     """Σ bar · (new state)."""
+    gates: str
+    """Letters of the blocks of an axis that has as many."""
     sizes: str
+    """Which sizes are open, and what the others are."""
 
 
 def prove(cell: Cell) -> Proof:
@@ -108,7 +114,7 @@ def prove(cell: Cell) -> Proof:
     return unproven(cell.name, why_not, started)
 
 
-def run_forward(cell: Cell, fixed: Mapping[str, int] = {}) -> Forward:  # noqa: B006
+def run_forward(cell: Cell, fixed: Mapping[str, int]) -> Forward:
     """The step's forward on terms.
 
     Args:
@@ -120,23 +126,24 @@ def run_forward(cell: Cell, fixed: Mapping[str, int] = {}) -> Forward:  # noqa: 
     """
     letters = sorted({s for axis in _axes(cell) for s in factors(axis)[1]})
     sizes = {letter: fixed.get(letter) or size(letter) for letter in letters}
-    p, state, bar = (inputs(v, sizes, f, cell.gates) for v, f in ((cell.params, "{}"), (cell.state, "{}_prev"), (cell.state, "{}_bar")))
-    x = inputs((cell.x,), sizes, "x", cell.gates)[0] if isinstance(cell.x, str) else inputs(cell.x, sizes, "{}", cell.gates)
+    p = inputs(cell.params, sizes, "{}", cell.gates)
+    state, bar = (inputs(cell.state, sizes, name, cell.gates) for name in ("{}_prev", "next_{}_bar"))
+    x = inputs(cell.x, sizes, "{}" if hasattr(cell.x, "_fields") else "x", cell.gates)
     new, tape = with_names(partial(cell.forward, p, state, x), lambda made: named(made[1].nodes), cell.gates)
-    total = paired(bar, new)
     said = f"all {', '.join(s for s in letters if s not in fixed)}" + "".join(f"; {s} = {n}" for s, n in fixed.items())
-    return Forward(p, state, x, tape, bar, total, said)
+    return Forward(p, state, x, tape, bar, paired(bar, new), cell.gates, said)
 
 
 def compare(name: str, forward: Forward, backward: Callable[..., Cotangents], started: float) -> Proof:
     """The proof of a backward pass. Raises CannotProve where it has no reading as terms."""
-    p, state, x, tape, bar, total, sizes = forward
-    given = with_names(partial(backward, p, tape, bar), _adjoints_by_name)
+    p, state, x, tape, bar, total, gates, sizes = forward
+    given = with_names(partial(backward, p, tape, bar), _adjoints_by_name, gates)
     nodes = list(_beside(tape.nodes, given.nodes))
     known: dict[Atom, Polynomial] = {}
     for own, labels, by_hand, _ in nodes:
         known.setdefault(own, by_hand.relabelled({label: k for k, label in enumerate(labels)}))
-    return judge(name, total, [(tape.nodes, given.nodes), (p, given.params), (state, given.prev), (x, given.x)], sizes, started, known)
+    pairs = [(tape.nodes, given.nodes), (p, given.params), (state, given.prev), (x, given.x)]
+    return judge(name, total, pairs, sizes, started, known)
 
 
 def judge(
@@ -145,7 +152,7 @@ def judge(
     pairs: Iterable[tuple[Any, Any]],
     sizes: str,
     started: float,
-    known: Mapping[Atom, Polynomial] = {},  # noqa: B006
+    known: Mapping[Atom, Polynomial] | None = None,
 ) -> Proof:
     """Compares adjoints as written by hand with the derivative of a sum.
 
@@ -157,18 +164,22 @@ def judge(
         started: When the proof was begun.
         known: Adjoints to be handed on as written by hand, by atom.
     """
-    derived = adjoints(total, known)
-    differences, terms, point = [], 0, Point()
+    derived = adjoints(total, known or {})
+    differences, compared, point = [], 0, Point()
     every = [one for of, bars in pairs for one in _beside(of, bars)]
     for own, labels, by_hand, letters in every:
         right = derived.get(own, ZERO).relabelled(dict(enumerate(labels)))
-        terms += len(right.terms)
-        missing = right - unnamed(by_hand)
+        compared += len(right.terms)
+        written = unnamed(by_hand)
+        missing = right - written
         if missing and (point.tells_from_zero(missing) or not is_zero(missing)):
-            differences.append(Difference(own.name, text(missing, letters)))
+            pair = (
+                Polynomial({m: v.terms[m] for m in v.terms if m in missing.terms}) for v in (right, unnamed(by_hand))
+            )
+            differences.append(Difference(own.name, *(text(v, letters) for v in pair)))
     kinks = steps_within([total, *(by_hand for _, _, by_hand, _ in every)])
     return Proof(
-        *(name, not differences, len(every), terms, kinks, sizes, tuple(differences), ""),
+        *(name, not differences, len(every), compared, kinks, sizes, tuple(differences), ""),
         time.perf_counter() - started,
     )
 
@@ -178,36 +189,6 @@ def _adjoints_by_name(given: Cotangents) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------------------- the parts
-
-
-def inputs(shapes: Any, sizes: Mapping[str, Any], name: str = "{}", gates: str = "") -> Any:
-    """Arrays of terms whose elements are inputs: the same structure as the shapes.
-
-    Args:
-        shapes: Shapes as text, "B 4H", in a named tuple.
-        sizes: Every size by its letter.
-        name: How the field's name becomes that of the values.
-        gates: Letters for the blocks of an axis that has as many.
-    """
-
-    def one(path: Any, shape: str) -> Terms:
-        called = name.format(jax.tree_util.keystr(path, simple=True, separator="_"))
-        axes = tuple(axis_of(product([n, *(sizes[s] for s in letters)])) for n, letters in map(factors, shape.split()))
-        return input_array(called, axes, gates)
-
-    return jax.tree_util.tree_map_with_path(one, shapes)
-
-
-def input_array(name: str, axes: tuple[Axis, ...], gates: str = "", kind: str = INPUT) -> Terms:
-    """An array of inputs: one atom for each block."""
-    shape = tuple(len(axis.blocks) for axis in axes)
-    grid = np.empty(shape, object)
-    for n, place in enumerate(np.ndindex(shape)):
-        lengths = [axis.blocks[k] for axis, k in zip(axes, place, strict=True)]
-        labels = tuple(k for k, length in enumerate(lengths) if isinstance(length, Size))
-        block = atom(kind, block_name(name, n, grid.size, gates), tuple(lengths[k] for k in labels))
-        grid[place] = value(block, labels)
-    return Terms(grid, axes)
 
 
 def paired(bar: Any, values: Any) -> Polynomial:
@@ -233,15 +214,6 @@ def steps_within(polynomials: Iterable[Polynomial]) -> tuple[str, ...]:
             if a.kind == STEP:
                 found[text(a.argument, "bhij")] = None
     return tuple(found)
-
-
-def axis_letters(array: Terms) -> tuple[str, ...]:
-    """A letter for the index along each axis: that of its size, with primes where it comes again."""
-    letters: list[str] = []
-    for axis in array.axes:
-        letter = str(axis.blocks[0]).lower() if axis.blocks and isinstance(axis.blocks[0], Size) else "-"
-        letters.append(letter + "'" * sum(letter == one.rstrip("'") for one in letters))
-    return tuple(letters)
 
 
 def _axes(cell: Cell) -> Iterator[str]:

@@ -1,11 +1,10 @@
 """BPTT's recursion as terms: given that a step's backward pass is right, the loop over the steps is.
 
-A derivative at a point is that of the linear parts: in the place of the cell stands a step with an arbitrary linear part,
-another one at every time, whose `backward` is its transpose. What is proven of it is proven of every cell that computes
-each row of the batch by itself, and whose own step is proven. Two things are: the body of the loop, with and without
-padding, for whatever is carried into it, which is the step of the induction over time; and the whole loop for the first
-numbers of steps, in both directions, without padding and with, which holds the sums, the order and the ends to the
-letter.
+A derivative at a point is that of the linear parts: in the place of the cell stands a step with an arbitrary linear
+part, another one at every time, whose `backward` is its transpose. What is proven of it is proven of every cell that
+computes each row of the batch by itself, and whose own step is proven. Two things are proven. The body of the loop,
+with padding and without, for whatever is carried into it: the step of an induction over time. And the whole loop for
+the first numbers of steps, in both directions, with padding and without: its sums, its order and its ends.
 """
 
 from __future__ import annotations
@@ -21,8 +20,10 @@ import numpy as np
 from lstm_ref import sequence
 from lstm_ref.cells import Cell, Cotangents, Tape
 from lstm_ref.shapes import Outputs
-from lstm_ref.symbolic.arrays import Terms, axis_of, stack
-from lstm_ref.symbolic.prove import Proof, input_array, inputs, judge, paired, unproven
+from lstm_ref.symbolic.arrays import Terms, stack
+from lstm_ref.symbolic.axes import axis_of
+from lstm_ref.symbolic.inputs import input_array, inputs
+from lstm_ref.symbolic.prove import Proof, judge, paired, unproven
 from lstm_ref.symbolic.sizes import CannotProve, size
 from lstm_ref.symbolic.terms import MASK, Polynomial
 
@@ -59,9 +60,7 @@ def linear_step(sizes: Mapping[str, Any]) -> Cell:
 
     def forward(p: Params, state: State, x: Any) -> tuple[State, Tape]:
         t = next(number)
-        slopes = {
-            (to, by): inputs((f"B {OUT[to]} {IN[by]}",), sizes, f"∂{to}/∂{by}⁽{t}⁾")[0] for to in OUT for by in IN
-        }
+        slopes = {(to, by): inputs(f"B {OUT[to]} {IN[by]}", sizes, f"∂{to}/∂{by}⁽{t}⁾") for to in OUT for by in IN}
         read = {"w": p.w, "h": state.h, "c": state.c, "x": x}
         new = {to: sum((slopes[to, by] * read[by][..., None, :]).sum(-1) for by in IN) for to in OUT}
         return State(**new), Tape(x, state, slopes)
@@ -120,9 +119,9 @@ def _mask() -> Terms:
 def _body(step_backward: Callable[..., Any], keep: Any) -> _Pairs:
     """A step of the loop, with any cotangent carried into it."""
     cell = linear_step(SIZES)
-    p, state, x = inputs(PARAMS, SIZES), inputs(STATE, SIZES, "{}_prev"), inputs((X,), SIZES, "x")[0]
+    p, state, x = inputs(PARAMS, SIZES), inputs(STATE, SIZES, "{}_prev"), inputs(X, SIZES, "x")
     new, output, tape = sequence._step(cell, p, state, x, keep)
-    carried, h_bar = inputs(STATE, SIZES, "{}_carried"), inputs((STATE.h,), SIZES, "output_bar")[0]
+    carried, h_bar = inputs(STATE, SIZES, "{}_carried"), inputs(STATE.h, SIZES, "output_bar")
     given = step_backward(cell, p, tape, h_bar, carried, keep)
     return paired((h_bar, carried), (output, new)), [(p, given.params), (state, given.prev), (x, given.x)]
 
@@ -133,7 +132,7 @@ def _loop(loop_backward: Callable[..., Any], T: int, reverse: bool, lengths: Any
     cell = linear_step(sizes)
     p, initial, final_bar = inputs(PARAMS, sizes), inputs(STATE, sizes, "{}_initial"), inputs(STATE, sizes, "{}_bar")
     xs, hs_bar = (
-        stack([inputs((shape,), sizes, f"{name}⁽{t}⁾")[0] for t in range(T)])
+        stack([inputs(shape, sizes, f"{name}⁽{t}⁾") for t in range(T)])
         for name, shape in (("x", X), ("output_bar", STATE.h))
     )
     outputs, tapes = sequence.loop(cell, p, initial, xs, lengths, reverse)

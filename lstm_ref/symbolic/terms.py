@@ -19,7 +19,7 @@ from typing import Any
 
 from lstm_ref.symbolic.sizes import CannotProve, Size
 
-INPUT, IS, SIZE, MASK, STEP, JACOBIAN = "input", "is", "size", "mask", "step", "jacobian"
+INPUT, IS, SIZE, MASK, STEP = "input", "is", "size", "mask", "step"
 """What an atom is beside a function of its argument: a value from outside; a name for its argument; a size; 0 or 1
 from outside; 1 where its argument is positive, else 0."""
 IDEMPOTENT = (MASK, STEP)
@@ -199,7 +199,8 @@ def normal(factors: Iterable[Factor], coefficient: Fraction) -> Term:
     powers: dict[tuple[Atom, Labels], Any] = {}
     for a, labels, power in factors:
         powers[a, labels] = powers.get((a, labels), 0) + power
-    kept, lost = [], []
+    kept: list[Factor] = []
+    lost: list[Factor] = []
     for (a, labels), power in powers.items():
         if a.kind in IDEMPOTENT and power:
             if power < 0:
