@@ -173,10 +173,8 @@ def judge(
         written = unnamed(by_hand)
         missing = right - written
         if missing and (point.tells_from_zero(missing) or not is_zero(missing)):
-            pair = (
-                Polynomial({m: v.terms[m] for m in v.terms if m in missing.terms}) for v in (right, unnamed(by_hand))
-            )
-            differences.append(Difference(own.name, *(text(v, letters) for v in pair)))
+            only = [Polynomial({m: c for m, c in v.terms.items() if m in missing.terms}) for v in (right, written)]
+            differences.append(Difference(own.name, *(text(v, letters) for v in only)))
     kinks = steps_within([total, *(by_hand for _, _, by_hand, _ in every)])
     return Proof(
         *(name, not differences, len(every), compared, kinks, sizes, tuple(differences), ""),
