@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -59,6 +59,11 @@ class Terms:
 
     def __bool__(self) -> bool:
         raise CannotProve("a decision depends on a value")
+
+    def __lt__(self, _: Any) -> NoReturn:
+        raise CannotProve("a decision depends on a value")
+
+    __le__ = __gt__ = __ge__ = __lt__
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise CannotProve("a function that takes numbers, not terms, is called")

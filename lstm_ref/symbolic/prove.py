@@ -94,6 +94,10 @@ class Forward(NamedTuple):
     """Which sizes are open, and what the others are."""
 
 
+NOT_FOR_TERMS = (TypeError, AttributeError, ValueError, IndexError, KeyError)
+"""What code raises that does with arrays what arrays of terms cannot."""
+
+
 def prove(cell: Cell) -> Proof:
     """Compares one step's backward pass with the derivative of its forward.
 
@@ -111,6 +115,8 @@ def prove(cell: Cell) -> Proof:
             return compare(cell.name, run_forward(cell, fixed), cell.backward, started)
         except CannotProve as error:
             why_not = str(error)
+        except NOT_FOR_TERMS as error:
+            why_not = f"{type(error).__name__}: {error}"
     return unproven(cell.name, why_not, started)
 
 

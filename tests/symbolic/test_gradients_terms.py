@@ -21,8 +21,22 @@ from lstm_ref.symbolic.naming import with_names
 from lstm_ref.symbolic.point import Point
 from lstm_ref.symbolic.prove import run_forward
 from lstm_ref.symbolic.sizes import CannotProve, Size, size
-from lstm_ref.symbolic.terms import INPUT, MASK, ONE, ZERO, Polynomial, applied, atom, named as with_name, normal, number
-from lstm_ref.symbolic.terms import power, unnamed, value
+from lstm_ref.symbolic.terms import (
+    INPUT,
+    MASK,
+    ONE,
+    STEP,
+    ZERO,
+    Polynomial,
+    applied,
+    atom,
+    normal,
+    number,
+    power,
+    unnamed,
+    value,
+)
+from lstm_ref.symbolic.terms import named as with_name
 
 H, D, B = size("H"), size("D"), size("B")
 ATOMS = [atom(INPUT, f"v{n}", (H,) * n) for n in range(4)] + [atom(INPUT, f"w{n}", (H,) * n) for n in (1, 2)]
@@ -142,15 +156,24 @@ def test_adjoints_are_the_derivative_by_a_complex_step(name, terms):
         along = rng.normal(size=at[a.name].shape)
         point = Point(inputs=at | {a.name: at[a.name] + 1e-200j * along}, H=SIDE)
         right[a] = np.imag(complex_value(point, total)) * 1e200, along
-    try:
-        found = adjoints(total, {})
-    except CannotProve as error:
-        assert "diagonal" in str(error)
+    if any(len(set(labels)) < len(labels) for labels in labels_within(total)):
+        with pytest.raises(CannotProve, match="diagonal"):
+            adjoints(total, {})
         return
+    found = adjoints(total, {})
     point = Point(inputs=at, H=SIDE)
     for a, (slope, along) in right.items():
         mine, absolute = point.polynomial(found.get(a, ZERO), a.sizes)
         assert abs(np.sum(mine * along) - slope) <= 1e-9 * (1e-30 + abs(slope) + np.sum(np.abs(along) * absolute))
+
+
+def labels_within(total):
+    """The labels of all factors of the polynomial, and of all functions' arguments in it."""
+    for monomial in total.terms:
+        for a, labels, _ in monomial:
+            yield labels
+            if a.argument is not None and a.kind != STEP:
+                yield from labels_within(a.argument)
 
 
 def complex_value(point, total):
