@@ -103,6 +103,20 @@ def test_no_mutant_of_the_loop_is_proven():
         assert proof.differences, proof.why_not
 
 
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("bar._replace(h=bar.h + h_bar))", "bar._replace(h=h_bar))"),
+        ("held = choose(keep, 0, bar)", "held = choose(keep, bar, 0)"),
+        ("choose(keep, bar._replace(h=bar.h + h_bar), 0)", "bar._replace(h=bar.h + h_bar)"),
+    ],
+)
+def test_a_wrong_body_of_the_loop_is_not_proven_though_every_loop_is_right(right, wrong):
+    """The induction over time stands on the body alone, with a mask and without."""
+    proof = prove_bptt(step_backward=Source(sequence._step_backward).with_text({right: wrong}))
+    assert proof.differences
+
+
 def edited(cell, right, wrong):
     return Source(CELLS[cell].backward).with_text({right: wrong})
 

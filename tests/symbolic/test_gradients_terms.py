@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstm_ref import arithmetic
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import named
 from lstm_ref.symbolic import functions as of
 from lstm_ref.symbolic.adjoints import adjoints
 from lstm_ref.symbolic.arrays import Terms, concatenate, split
-from lstm_ref.symbolic.inputs import inputs
+from lstm_ref.symbolic.axes import axis_of
+from lstm_ref.symbolic.inputs import input_array, inputs
 from lstm_ref.symbolic.naming import with_names
 from lstm_ref.symbolic.point import Point
 from lstm_ref.symbolic.prove import run_forward
@@ -276,6 +278,38 @@ def test_on_terms_a_cell_computes_what_it_computes_on_numbers(name):
 
 def array(shape, **sizes):
     return inputs(shape, {"B": B, "D": D, "H": H} | sizes, "v")
+
+
+ELEMENTARY = {
+    "exp": arithmetic.exp,
+    "log": lambda v: arithmetic.log(1 + v * v),
+    "sqrt": lambda v: arithmetic.sqrt(1 + v * v),
+    "tanh": arithmetic.tanh,
+    "sigmoid": lambda v: arithmetic.sigmoid(1 - v),
+    "relu": arithmetic.relu,
+    "step": arithmetic.step,
+    "maximum": lambda v: arithmetic.maximum(v, 0.25 - v),
+    "clip": lambda v: arithmetic.clip(v, 0.5),
+    "softplus": arithmetic.softplus,
+    "log_sigmoid": arithmetic.log_sigmoid,
+    "where": lambda v: arithmetic.where(np.array([[True, False, True]]), v, 2 * v),
+    "stack": lambda v: arithmetic.stack([v, 2 * v]),
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTARY)
+def test_elementary_functions_on_terms_are_those_on_numbers(name):
+    point, v = Point(7, B=4), inputs("B 3", {"B": B}, "v")
+    numbers = drawn(point, v)
+    assert np.allclose(drawn(point, ELEMENTARY[name](v)), ELEMENTARY[name](numbers))
+
+
+def test_a_mask_of_terms_chooses():
+    keep, v = input_array("keep", (axis_of(B), axis_of(1)), kind=MASK), array("B 3H")
+    point = Point(9, B=4, H=2)
+    wanted = np.where(drawn(point, keep) > 0, drawn(point, v), 5.0)
+    assert len(set(drawn(point, keep).flat)) == 2
+    assert np.array_equal(drawn(point, arithmetic.where(keep, v, 5.0)), wanted)
 
 
 MOVES = [
