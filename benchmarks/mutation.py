@@ -39,7 +39,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.oracles import ORACLES
 from lstm_ref.selfcheck import builtin
 from lstm_ref.selfcheck.mutants import Mutant, units
-from lstm_ref.selfcheck.proofs import has_terms, judged
+from lstm_ref.selfcheck.proofs import judged, mutants
 
 RIGHT_SEEDS = 5
 VANISHING_STEPS = 30
@@ -211,9 +211,12 @@ def _part(
     """Mutants of a unit, every `parts`-th of them, and which tools find each."""
     unit, part = of
     np.seterr(all="ignore")  # what a mistake divides by zero is no news
-    chosen = units()[unit](slice(part * every, None, parts * every))
-    judges = ((m, _judge_terms(m) if symbolic else _judge(m, peers)) for m in chosen if not symbolic or has_terms(m))
-    return [({k: getattr(m, k) for k in FIELDS}, found) for m, found in judges]
+    which = slice(part * every, None, parts * every)
+    if symbolic:
+        answers = ((m, _judge_terms(m)) for m in mutants(unit, which))
+    else:
+        answers = ((m, _judge(m, peers)) for m in units()[unit](which))
+    return [({k: getattr(m, k) for k in FIELDS}, found) for m, found in answers]
 
 
 def _false_alarms() -> dict[str, Counter[str]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from functools import cache, lru_cache
-from typing import Any
+from collections.abc import Iterator
+from functools import cache, lru_cache, partial
+from typing import Any, cast
 
 from lstm_ref.cells import CELLS
+from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.source import CANNOT
-from lstm_ref.selfcheck.mutants import Mutant
+from lstm_ref.selfcheck.builtin import through_time
+from lstm_ref.selfcheck.mutants import EVERY, Mutant, units
 from lstm_ref.symbolic.prove import Forward, Proof, compare, prove, run_forward, unproven
 from lstm_ref.symbolic.recurrence import prove_bptt
 from lstm_ref.symbolic.sizes import CannotProve
@@ -47,10 +50,19 @@ def _of_loop() -> Proof:
     return prove_bptt()
 
 
-def has_terms(mutant: Mutant) -> bool:
-    """Whether terms can be asked about this mutant: one of a cell's step, or of the plain loop."""
-    wrong: Any = mutant.problems[0]
-    return mutant.unit.startswith("cells/") or (mutant.unit.startswith("sequence.") and "through" in wrong.keywords)
+def mutants(unit: str, which: slice = EVERY) -> Iterator[Mutant]:
+    """The mutants of a cell's step, or of the plain loop, that are asked as terms; none of any other unit.
+
+    A cell's are those of its dictionary, which run on its example's numbers; how they do through time does not matter.
+    """
+    if unit.startswith("cells/"):
+        cell = CELLS[unit.removeprefix("cells/")]
+        entries = dictionary(cell.name)
+        for edit in entries.edits[which]:
+            wrong = cell._replace(backward=entries.step_with([edit]))
+            yield Mutant(unit, edit.kind, edit.tag, edit.sentence, edit.wrong, (partial(through_time, wrong),))
+    elif unit == "sequence":
+        yield from (m for m in units()[unit](which) if "through" in cast(partial[Any], m.problems[0]).keywords)
 
 
 def judged(mutant: Mutant) -> Proof:

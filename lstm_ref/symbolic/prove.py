@@ -135,6 +135,9 @@ def run_forward(cell: Cell, fixed: Mapping[str, int]) -> Forward:
     p = inputs(cell.params, sizes, "{}", cell.gates)
     state, bar = (inputs(cell.state, sizes, name, cell.gates) for name in ("{}_prev", "next_{}_bar"))
     x = inputs(cell.x, sizes, "{}" if hasattr(cell.x, "_fields") else "x", cell.gates)
+    read = [_atom_of(block)[0] for array in jax.tree.leaves((p, state, x, bar)) for block in array.grid.flat]
+    if len(set(read)) < len(read):  # an atom is known by its name
+        raise CannotProve(f"two inputs are called {next(a for a in read if read.count(a) > 1)}")
     new, tape = with_names(partial(cell.forward, p, state, x), lambda made: named(made[1].nodes), cell.gates)
     said = f"all {', '.join(s for s in letters if s not in fixed)}" + "".join(f"; {s} = {n}" for s, n in fixed.items())
     return Forward(p, state, x, tape, bar, paired(bar, new), cell.gates, said)
