@@ -5,6 +5,8 @@ package (`lstm_ref.selfcheck.mutants`). torch's gradcheck, JAX's check_grads and
 same wrong functions at the same problem, at their defaults (in float64, and in float32). All tools also judge the right
 functions, and gradients that are nearly right. The output lists how many mistakes each tool finds, which survive, and
 how often each calls a right function wrong.
+
+With `--symbolic`, the question is another: is one of the mistakes proven as terms (docs/proofs.md)? None may be.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.oracles import ORACLES
 from lstm_ref.selfcheck import builtin
 from lstm_ref.selfcheck.mutants import Mutant, units
+from lstm_ref.selfcheck.proofs import judged, mutants
 
 RIGHT_SEEDS = 5
 VANISHING_STEPS = 30
@@ -190,15 +193,30 @@ def _judge(mutant: Mutant, peers: bool) -> dict[str, bool]:
     return found
 
 
+BY_TERMS, BY_A_TERM = "not proven as terms", "for a line that differs"
+"""What is counted of mutants in terms; all others of them have no reading as terms."""
+
+
+def _judge_terms(mutant: Mutant) -> dict[str, bool]:
+    proof = judged(mutant)
+    return {BY_TERMS: not proof.proven, BY_A_TERM: bool(proof.differences)}
+
+
 FIELDS = ("unit", "kind", "tag", "sentence", "wrong")
 
 
-def _part(of: tuple[str, int], parts: int, every: int, peers: bool) -> list[tuple[dict[str, str], dict[str, bool]]]:
+def _part(
+    of: tuple[str, int], parts: int, every: int, peers: bool, symbolic: bool
+) -> list[tuple[dict[str, str], dict[str, bool]]]:
     """Mutants of a unit, every `parts`-th of them, and which tools find each."""
     unit, part = of
     np.seterr(all="ignore")  # what a mistake divides by zero is no news
-    chosen = units()[unit](slice(part * every, None, parts * every))
-    return [({k: getattr(m, k) for k in FIELDS}, _judge(m, peers)) for m in chosen]
+    which = slice(part * every, None, parts * every)
+    if symbolic:
+        answers = ((m, _judge_terms(m)) for m in mutants(unit, which))
+    else:
+        answers = ((m, _judge(m, peers)) for m in units()[unit](which))
+    return [({k: getattr(m, k) for k in FIELDS}, found) for m, found in answers]
 
 
 def _false_alarms() -> dict[str, Counter[str]]:
@@ -263,25 +281,30 @@ def _cut(k: int) -> Problem:
 @click.command()
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Take every n-th mutant.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Run the other tools too.")
+@click.option("--symbolic", is_flag=True, help="Ask in the place of the check: is a mutant proven as terms?")
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
 @click.option("--only", default="", help="Take only the units whose name contains this: cells/, lstm, layers …")
 @click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all verdicts as JSON.")
-def main(every: int, peers: bool, processes: int, output: str | None, only: str) -> None:
+def main(every: int, peers: bool, symbolic: bool, processes: int, output: str | None, only: str) -> None:
     """Exit code 1 if a mutant survives our check, or cannot be run by it."""
     started, out = time.perf_counter(), Console(width=160)
-    parts = [(unit, part) for unit in units() if only in unit for part in range(processes)]
+    peers = peers and not symbolic
+    mine = (BY_TERMS, BY_A_TERM) if symbolic else ("lstm_ref",)
+    asked = [unit for unit in units() if only in unit and (not symbolic or unit.startswith(("cells/", "sequence")))]
+    parts = [(unit, part) for unit in asked for part in range(processes)]
     if not parts:
         raise click.BadParameter(f"no unit's name contains {only!r}: it is one of {', '.join(units())}")
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        judged = pool.map(partial(_part, parts=processes, every=every, peers=peers), parts)
+        judged = pool.map(partial(_part, parts=processes, every=every, peers=peers, symbolic=symbolic), parts)
         each = track(judged, "checking", len(parts), console=out, disable=not out.is_terminal)
         answers = [answer for part in each for answer in part]
     alarms = _false_alarms() if peers else {}
     table = Table("tool", "mutants asked", "found", "%", "right functions called wrong", show_edge=False)
-    for name in PEERS if peers else ("lstm_ref",):
-        asked = [found[name] for _, found in answers if name in found]
+    for name in PEERS if peers else mine:
+        each_found = [found[name] for _, found in answers if name in found]
         wrong = f"{alarms[name]['wrong']} of {alarms[name].total()}" if alarms else ""
-        table.add_row(name, str(len(asked)), str(sum(asked)), f"{100 * sum(asked) / max(len(asked), 1):.1f}", wrong)
+        percent = 100 * sum(each_found) / max(len(each_found), 1)
+        table.add_row(name, str(len(each_found)), str(sum(each_found)), f"{percent:.1f}", wrong)
     out.print(table)
     if peers:
         fine = Table("nearly right", *PEERS, show_edge=False)
@@ -290,7 +313,7 @@ def main(every: int, peers: bool, processes: int, output: str | None, only: str)
         out.print(fine)
     out.print("mutants by unit:", dict(Counter(m["unit"] for m, _ in answers)))
     crashed = [m for m, found in answers if not found]
-    survivors = [m for m, found in answers if found and not found["lstm_ref"]]
+    survivors = [m for m, found in answers if found and not found[mine[0]]]
     for m in crashed:
         out.print(f"cannot be run: {m['unit']} {m['tag']} {m['sentence']} {m['wrong']}", markup=False)
     for m in survivors:

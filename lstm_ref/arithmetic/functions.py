@@ -20,7 +20,10 @@ from lstm_ref.arithmetic.balls import is_balls
 
 def _arithmetic_of(*values: Any) -> ModuleType:
     """The module of functions for these values. Where arithmetics are mixed, plain numbers are converted to the other
-    one."""
+    one. An arithmetic of a later floor is named by its arrays themselves, as `elementary_functions`."""
+    for v in values:
+        if hasattr(v, "elementary_functions"):
+            return v.elementary_functions
     if any(isinstance(v, jax.Array) for v in values):
         return on_jax
     if any(is_balls(v) for v in values):

@@ -140,7 +140,7 @@ def _cell(name: str, key_is_scaled: bool) -> Cell:
         kept = step(r - g[:, :N])
         r_bar, g_i_bar = s_f_bar + m_bar * kept, s_i_bar + m_bar * (1 - kept)  # MM3*
         prev_m_bar, g_f_bar = r_bar, r_bar * sigmoid(-g[:, N:])  # MM2*
-        flat = (len(x), N * H)
+        flat = (x.shape[0], N * H)
         parts = (q_bar * to_q).reshape(flat), (k_bar * to_k).reshape(flat), v_bar.reshape(flat), o_bar * o * (1 - o)
         a_bar, g_bar = concatenate(parts, axis=-1), concatenate((g_i_bar, g_f_bar), axis=-1)  # MM1*
         x_bar = a_bar @ p.w_x.T + g_bar @ p.w_g.T  # MM1*

@@ -153,6 +153,9 @@ class Report:
     """Whether the forward is a known cell, if one is named or recognised."""
     undecided: tuple[str, ...] = ()
     """What this problem cannot decide, one sentence each."""
+    symbolic: str | None = None
+    """Whether the equations are proven as terms, for all values and sizes: "yes", "yes, away from kinks", or "no: " and
+    why not; None where that is not asked."""
     schema: int = SCHEMA
 
     @property

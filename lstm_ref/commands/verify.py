@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -45,8 +46,9 @@ def verify(
 
     NAMES select derivations: the name of a cell (lstm) selects the derivations of that cell, any other part of a name
     (layer/, parallel, gru) selects all derivations whose name contains it. Without NAMES, all are proven. Random
-    problems are proven in balls; a model's batch of text is compared with autodiff in float64. Exit code: 0 all right,
-    1 some wrong, 2 some undecided, or the check could not be made.
+    problems are proven in balls; a model's batch of text is compared with autodiff in float64. The column "terms" says
+    whether the equations of a cell, and of BPTT through it, are proven for all values and all sizes
+    (docs/proofs.md). Exit code: 0 all right, 1 some wrong, 2 some undecided, or the check could not be made.
     """
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *quick_to_compile()])
     from rich.console import Console
@@ -127,6 +129,7 @@ def _prove(name: str, data: tuple[Path, ...], oracles: list[str] | None, digits:
 
     from lstm_ref.checking.checker import check
     from lstm_ref.selfcheck.builtin import problems
+    from lstm_ref.selfcheck.proofs import symbolic
     from lstm_ref.tasks.batches import ORACLES, batch_problem, batch_problems
 
     rng = np.random.default_rng(seed)
@@ -134,7 +137,8 @@ def _prove(name: str, data: tuple[Path, ...], oracles: list[str] | None, digits:
         return check(
             batch_problem(name, rng, list(data)), oracles=oracles or ORACLES, digits=digits, seed=seed, stateless=True
         )
-    return check(problems()[name](rng), oracles=oracles, digits=digits, seed=seed, stateless=True)
+    report = check(problems()[name](rng), oracles=oracles, digits=digits, seed=seed, stateless=True)
+    return replace(report, symbolic=symbolic(name))
 
 
 def _workers(tasks: int) -> Any:

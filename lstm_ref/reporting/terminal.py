@@ -140,12 +140,14 @@ def _findings(report: Report) -> Iterable[str]:
 
 def summary(reports: Iterable[Report]) -> Table:
     """One line per check, as `lstm-ref verify` prints it."""
-    table = _table()
+    table, reports = _table(), list(reports)
+    terms = any(report.symbolic for report in reports)
     for title, justify in (
         ("derivation", "left"),
         ("elements", "right"),
         ("balls", "right"),
         ("floats", "right"),
+        *([("terms", "left")] if terms else []),
         ("verdict", "left"),
         ("gradients", "left"),
     ):
@@ -157,6 +159,7 @@ def summary(reports: Iterable[Report]) -> Table:
             str(report.elements),
             "-" if balls is None else f"{balls:.0f}",
             f"{report.digits_in_floats:.1f}",
+            *([escape(words.terms(report))] if terms else []),
             f"[{'' if report.right else 'bold '}{COLOURS[words.kind(report)]}]{report.verdict}[/]",
             Text(
                 shown(", ".join(dict.fromkeys(i.name.split(".")[0] for i in report.inputs))),
@@ -164,5 +167,7 @@ def summary(reports: Iterable[Report]) -> Table:
                 overflow="ellipsis",
             ),
         )
-    table.caption, table.caption_justify = "digits of agreement in balls and in floats", "left"
+    caption = "digits of agreement in balls and in floats"
+    table.caption = f"{caption}; terms: proven for all values and sizes; kinks: away from them" if terms else caption
+    table.caption_justify = "left"
     return table

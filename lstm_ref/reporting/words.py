@@ -29,6 +29,11 @@ def facts(report: Report) -> str:
     return f"{report.elements} elements, {agreeing}, {report.digits_in_floats:.1f} in floats, {report.seconds:.1f} s"
 
 
+def terms(report: Report) -> str:
+    """Whether the equations are proven as terms, in a word; with the reason where they are not."""
+    return {None: "-", "yes, away from kinks": "kinks"}.get(report.symbolic) or str(report.symbolic)
+
+
 def digits(number: float) -> str:
     """Digits of agreement: one decimal, or none for large numbers."""
     return "∞" if math.isinf(number) else f"{number:.1f}" if number < 99 else f"{number:.0f}"

@@ -97,6 +97,18 @@ def test_a_summary_is_a_line_a_check_in_eighty_columns_and_takes_no_word_for_mar
     assert caption.rstrip() == "digits of agreement in balls and in floats"
 
 
+def test_a_summary_says_what_is_proven_as_terms_where_that_is_asked(right):
+    said = {"yes": "yes", "yes, away from kinks": "kinks", "no: it decides": "no: it decides", None: "-"}
+    text = io.StringIO()
+    Console(width=120, file=text).print(summary([replace(right, symbolic=symbolic) for symbolic in said]))
+    header, _, *rows = text.getvalue().splitlines()
+    assert header.split()[:-1] == ["derivation", "elements", "balls", "floats", "terms", "verdict"]
+    at = header.index("terms")
+    assert all(row[at:].startswith(word) for row, word in zip(rows, said.values(), strict=False))
+    caption = " ".join(" ".join(rows[len(said) :]).split())
+    assert caption.endswith("terms: proven for all values and sizes; kinks: away from them")
+
+
 def test_what_could_not_be_decided_is_neither_right_nor_wrong(undecided):
     text = io.StringIO()
     Console(width=110, file=text, force_terminal=True, color_system="standard", highlight=False).print(
