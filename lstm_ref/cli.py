@@ -58,7 +58,7 @@ class _ReaderGone(Exception):
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lstm_ref")
+@click.version_option(None, "-V", "--version", package_name="lstm_ref")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def app(ctx: click.Context, debug: bool) -> None:
@@ -67,6 +67,11 @@ def app(ctx: click.Context, debug: bool) -> None:
     An error prints one line on standard error and exits with code 2. Exit code 1 means that a gradient or a result was
     checked and is wrong. An error that calls itself a defect is a bug in lstm_ref: please report it, with the output of
     `lstm-ref --debug …`.
+
+    Completion in bash, with the line in ~/.bashrc (zsh: zsh_source, fish: see docs/command_line.md):
+
+    \b
+      eval "$(_LSTM_REF_COMPLETE=bash_source lstm-ref)"
     """
     ctx.ensure_object(dict)["debug"] = debug
 

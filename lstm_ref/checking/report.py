@@ -7,6 +7,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lstm_ref import display
+from lstm_ref.errors import shown
+
 SCHEMA = 3
 
 EXACT, ESTIMATOR, WRONG, UNDECIDED = "exact gradient", "intended estimator", "wrong", "undecided"
@@ -154,6 +157,15 @@ class Report:
     undecided: tuple[str, ...] = ()
     """What this problem cannot decide, one sentence each."""
     schema: int = SCHEMA
+
+    def __str__(self) -> str:
+        return display.text(self)
+
+    def __repr__(self) -> str:
+        return f"<Report of {shown(self.name)}: {self.verdict}, {self.elements} elements>"
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
 
     @property
     def right(self) -> bool:

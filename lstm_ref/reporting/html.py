@@ -1,4 +1,5 @@
-"""Reports as one self-contained HTML page: no network, no script. Everything that comes from a user is escaped."""
+"""Reports as one self-contained HTML page, or one report as a fragment for a notebook: no network, no script. Everything
+that comes from a user is escaped."""
 
 from __future__ import annotations
 
@@ -21,6 +22,18 @@ _MATHML_ATTRIBUTES = {"accent", "display", "displaystyle", "fence", "mathvariant
 
 def as_html(reports: Iterable[Report]) -> str:
     """The page."""
+    pages = [_page(report) for report in reports]
+    return _template("report.html.jinja").render(
+        pages=pages, kind=words.worst_kind(p["report"] for p in pages), legend=LEGEND
+    )
+
+
+def as_fragment(report: Report) -> str:
+    """One report for a notebook: verdict, findings, table, notes. It sets no style outside itself."""
+    return _template("fragment.html.jinja").render(page=_page(report))
+
+
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lstm_ref.reporting", "."),
         autoescape=True,
@@ -29,10 +42,7 @@ def as_html(reports: Iterable[Report]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"sentence": _sentence, "digits": words.digits}
-    pages = [_page(report) for report in reports]
-    return environment.get_template("report.html.jinja").render(
-        pages=pages, kind=words.worst_kind(p["report"] for p in pages), legend=LEGEND
-    )
+    return environment.get_template(name)
 
 
 def _page(report: Report) -> dict[str, Any]:
