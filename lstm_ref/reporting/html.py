@@ -1,5 +1,7 @@
-"""Reports as one self-contained HTML page, or one report as a fragment for a notebook: no network, no script. Everything
-that comes from a user is escaped."""
+"""Reports as one self-contained HTML page, or one report as a fragment for a notebook: no network, no script.
+
+Everything that comes from a user is escaped.
+"""
 
 from __future__ import annotations
 

@@ -40,18 +40,13 @@ def _(graph: Graph) -> str:
 
 @html.register
 def _(cell: Cell) -> str:
-    sides = zip(("forward", "backward, from right to left"), equations(cell), strict=True)
-    rows = [
-        Markup('<tr><th colspan="2" style="text-align:left">{}</th></tr>').format(side)
-        + Markup("").join(
-            Markup('<tr><td style="text-align:left">{}</td><td style="text-align:left"><code>{}</code></td></tr>').format(
-                line.tag, line.code
-            )
-            for line in lines
-        )
-        for side, lines in sides
-    ]
-    head = Markup("<p><strong>{}</strong>: {} parameters; state {}<br>{}</p>").format(
-        cell.name, parameters(cell), states(cell), source(cell)
-    )
-    return head + Markup("<table>{}</table>").format(Markup("").join(rows)) + Markup(svg(graph_of_step(cell)))
+    rows = Markup("")
+    for side, lines in zip(("forward", "backward, from right to left"), equations(cell), strict=True):
+        rows += _SIDE.format(side) + Markup("").join(_LINE.format(line.tag, line.code) for line in lines)
+    head = _HEAD.format(cell.name, parameters(cell), states(cell), source(cell))
+    return head + Markup("<table>{}</table>").format(rows) + Markup(svg(graph_of_step(cell)))
+
+
+_HEAD = Markup("<p><strong>{}</strong>: {} parameters; state {}<br>{}</p>")
+_SIDE = Markup('<tr><th colspan="2" style="text-align: left">{}</th></tr>')
+_LINE = Markup('<tr><td style="text-align: left">{}</td><td style="text-align: left"><code>{}</code></td></tr>')

@@ -32,7 +32,7 @@ def words_of(html):
 
 def test_a_report_is_the_terminals_text_and_its_repr_is_one_short_line(right, wrong, undecided):
     for report in (right, wrong, undecided):
-        assert f"{str(report)}\n" == as_text(report)
+        assert f"{report!s}\n" == as_text(report)
         assert repr(report) == f"<Report of cubes: {report.verdict}, 7 elements>"
 
 
