@@ -6,7 +6,7 @@ Everything that comes from a user is escaped.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
@@ -22,12 +22,13 @@ from lstm_ref.reporting.html_mark import LEGEND, mark
 _MATHML_ATTRIBUTES = {"accent", "display", "displaystyle", "fence", "mathvariant", "stretchy", "width", "xmlns"}
 
 
-def as_html(reports: Iterable[Report]) -> str:
-    """The page."""
+def as_html(reports: Iterable[Report], errors: Mapping[str, str] | None = None) -> str:
+    """The page. `errors` are files that could not be checked, each with the reason."""
     pages = [_page(report) for report in reports]
-    return _template("report.html.jinja").render(
-        pages=pages, kind=words.worst_kind(p["report"] for p in pages), legend=LEGEND
-    )
+    kind = words.worst_kind(p["report"] for p in pages)
+    if errors and kind == "right":
+        kind = "undecided"
+    return _template("report.html.jinja").render(pages=pages, kind=kind, legend=LEGEND, errors=errors or {})
 
 
 def as_fragment(report: Report) -> str:
