@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -124,7 +125,7 @@ def _names(cell: Cell) -> list[str]:
         read = inspect.getclosurevars(function)
         imported |= {name for name in read.globals if name not in ("forward", "backward")}
         others += [_binding(name, value) for name, value in sorted(read.nonlocals.items())]
-    modules = {n for n in imported if isinstance(inspect.getmodule(cell.backward).__dict__[n], ModuleType)}  # type: ignore[union-attr]
+    modules = {n for n in imported if isinstance(vars(sys.modules[module])[n], ModuleType)}
     lines = [f"import numpy as {name}" if name == "np" else "" for name in sorted(modules)]
     lines += [f"from {module} import {', '.join(sorted(imported - modules))}"] if imported - modules else []
     return lines + list(dict.fromkeys(others))
@@ -154,16 +155,18 @@ def _lines(code: str) -> list[str]:
     statement = ast.parse(code).body[0]
     value = getattr(statement, "value", None)
     if isinstance(statement, ast.Expr) and isinstance(value, ast.Constant):
-        return [f'"""{value.value}"""']
-    if isinstance(value, ast.Tuple) and len(code) <= _WIDTH:
-        whole = ast.unparse(value)
-        return [code.removesuffix(whole) + whole.removeprefix("(").removesuffix(")")]
-    return [code] if len(code) <= _WIDTH else list(_broken(code))
+        return [f'"""{value.value!s}"""']
+    if len(code) > _WIDTH and "(" in code[max(code.find(" = "), 0) :]:
+        return list(_broken(code))
+    if isinstance(value, ast.Tuple):
+        elements = ", ".join(map(ast.unparse, value.elts))
+        return [code.removesuffix(f"({elements})") + elements if code.endswith(f"({elements})") else code]
+    return [code]
 
 
 def _broken(code: str) -> Iterator[str]:
     """The lines of a statement broken inside its first brackets."""
-    start = code.index("(", code.find(" = ") + 1) + 1
+    start = code.index("(", max(code.find(" = "), 0)) + 1
     yield code[:start]
     depth, begun = 0, start
     for k in range(start, len(code)):

@@ -139,7 +139,7 @@ _NOT_BY_HAND = {"rng", "vjp", "jax", "jnp", "autodiff"}
 
 def _without_value(statement: Any) -> str:
     if isinstance(statement, ast.Assign):
-        return " = ".join(ast.unparse(t).removeprefix("(").removesuffix(")") for t in statement.targets) + " = ..."
+        return " = ".join(map(_target, statement.targets)) + " = ..."
     if isinstance(statement, ast.AugAssign):
         return ast.unparse(statement.target) + " += ..."
     if _is_proof(statement):
@@ -148,6 +148,10 @@ def _without_value(statement: Any) -> str:
             keyword.value = keyword.value if isinstance(keyword.value, ast.Name) else ast.Constant(...)
         return ast.unparse(call)
     return "return ..." if isinstance(statement, ast.Return) else "..."
+
+
+def _target(node: ast.expr) -> str:
+    return ", ".join(map(ast.unparse, node.elts)) if isinstance(node, ast.Tuple) else ast.unparse(node)
 
 
 def _simple(node: ast.AST) -> Iterator[ast.stmt]:
