@@ -14,7 +14,7 @@ import pytest
 
 from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput
-from lstm_ref.reporting import graph, graph_picture
+from lstm_ref.reporting import graph, graph_layout, graph_picture
 
 GRAPHS = Path(__file__).parents[2] / "derivations" / "graphs"
 PICTURES = {
@@ -75,9 +75,13 @@ def test_a_picture_shows_every_value_above_its_edge_and_every_adjoint_below():
     at = {}
     for text in texts:
         at.setdefault("".join(text.itertext()), []).append((float(text.get("x")), float(text.get("y"))))
+    plan = graph_layout.place(drawn)
+    top = graph_picture._size(plan)[1] - graph_picture._MARGIN
     for edge in drawn.edges:
+        line = (top - plan.labels[edge][1]) * graph_picture._POINTS
         above, below = at[graph_picture.number(edge.value)], at[graph_picture.number(edge.adjoint)]
-        assert any(a[0] == b[0] and 0 < b[1] - a[1] < 15 for a in above for b in below), edge
+        assert any(0 < line - y < 4 for _, y in above), edge
+        assert any(8 < y - line < 12 for _, y in below), edge  # the baseline of 8 points below the line
     for label in ("wx,o", "ht−1", "u"):
         assert label in at
 
