@@ -209,6 +209,12 @@ def test_json_of_several_files_is_one_object_whose_reports_are_named_by_file(tol
     assert "? b/derivation_broken.py could not be checked" in (folder / "r.html").read_text()
 
 
+def test_a_file_that_could_not_be_checked_is_not_right_in_json(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, out, _ = told("check", "a/mine.py", "b/derivation_broken.py", "--json", "--oracles", "differences")
+    assert (code, json.loads(out)["right"]) == (2, False)
+
+
 def test_a_page_on_files_none_of_which_could_be_checked_does_not_say_right(told, folder, monkeypatch):
     monkeypatch.chdir(folder)
     broken = "b/derivation_broken.py"
