@@ -11,6 +11,7 @@ import pytest
 from lstm_ref import check_gradients
 from lstm_ref.checking import report
 from lstm_ref.reporting.files import as_json
+from lstm_ref.written import LineReport, Missing, PageReport, check_text
 
 pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 from jsonschema import Draft202012Validator, ValidationError
@@ -59,6 +60,18 @@ def test_reports_are_as_the_schema_says():
     found = wrong_report()
     assert not found.right
     validate("report", json.loads(as_json([found], {"b.py": "no such file"})))
+
+
+def test_written_derivations_are_as_the_schema_says():
+    page = check_text(
+        r"$$a_t = W x_t + U h_{t-1}$$ $$h_t = \tanh(a_t)$$ $$\bar a_t = \bar h_t \odot (1 - h_t)$$ $$\bar W = \bar a_t$$"
+    )
+    assert page.verdict == "wrong"
+    validate("report", json.loads(as_json([], {}, [page])))
+    inside = SCHEMAS["report"]["$defs"]["page"]["properties"]
+    assert set(inside) == {f.name for f in fields(PageReport)} | {"schema", "verdict"}
+    for name, kind in (("lines", LineReport), ("missing", Missing)):
+        assert set(inside[name]["items"]["properties"]) == {f.name for f in fields(kind)}
 
 
 def test_the_schema_describes_every_field_of_a_report():

@@ -102,8 +102,8 @@ def check(
         if as_json:
             click.echo(to_json(reports, errors, pages), nl=False)
         elif quiet:
-            for one in (*reports, *pages):
-                click.echo(f"{shown(one.name)}: {one.verdict}")
+            for name, verdict in [(r.name, r.verdict) for r in reports] + [(p.name, p.verdict) for p in pages]:
+                click.echo(f"{shown(name)}: {verdict}")
         else:
             _show(reports, pages, len(errors), several, no_color)
     for path in report_files:
@@ -177,9 +177,7 @@ def _reports(target: str, say: Callable[[str], Any], *, seed: int, **options: An
     return found
 
 
-def _show(
-    reports: list[Report], pages: list[PageReport], not_checked: int, several: bool, no_color: bool
-) -> None:
+def _show(reports: list[Report], pages: list[PageReport], not_checked: int, several: bool, no_color: bool) -> None:
     """One report as a whole; of several files a summary, and what is not right as a whole."""
     from lstm_ref.reporting import written
     from lstm_ref.reporting.terminal import conclusion, console, render, summary

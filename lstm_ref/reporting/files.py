@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstm_ref.checking.report import SCHEMA, Report
 from lstm_ref.errors import BadInput
 from lstm_ref.writing import write_whole
-from lstm_ref.written.report import PageReport
+
+if TYPE_CHECKING:  # the package of written derivations loads its parser
+    from lstm_ref.written.report import PageReport
 
 MARKS = {
     ".html": '<meta name="generator" content="lstm_ref">',
@@ -53,9 +55,7 @@ def write(path: Path, reports: Sequence[Report], errors: Mapping[str, str] = NON
     write_whole(path, content)
 
 
-def as_json(
-    reports: Sequence[Report], errors: Mapping[str, str] = NONE, written: Sequence[PageReport] = ()
-) -> str:
+def as_json(reports: Sequence[Report], errors: Mapping[str, str] = NONE, written: Sequence[PageReport] = ()) -> str:
     """All reports as one JSON object: generator, schema, right, reports, errors (file and why it was not checked), and
     the reports on written derivations where there are any."""
     whole: dict[str, Any] = {

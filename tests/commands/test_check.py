@@ -209,6 +209,22 @@ def test_json_of_several_files_is_one_object_whose_reports_are_named_by_file(tol
     assert "? b/derivation_broken.py could not be checked" in (folder / "r.html").read_text()
 
 
+def test_written_derivations_may_be_among_several_files(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    page = (ROOT / "tests" / "written" / "pages" / "elman_rnn.md").read_text()
+    Path("right.md").write_text(page)
+    code, out, error = told("check", "a", "right.md", "--json")
+    found = json.loads(out)
+    assert (code, found["right"], error) == (0, True, "")
+    assert [(p["name"], p["verdict"]) for p in found["written"]] == [("right.md", "right")]
+    assert told("check", "a", "right.md", "--quiet")[1] == "a/mine.py: exact gradient\nright.md: right\n"
+    Path("wrong.md").write_text(page.replace("1 - ", "2 - "))
+    code, out, _ = told("check", "a", "right.md", "wrong.md", "--no-color")
+    assert code == 1
+    assert "right.md: right\n" in out
+    assert out.splitlines()[-1] == "of 3: 1 wrong"
+
+
 def test_a_file_that_could_not_be_checked_is_not_right_in_json(told, folder, monkeypatch):
     monkeypatch.chdir(folder)
     code, out, _ = told("check", "a/mine.py", "b/derivation_broken.py", "--json", "--oracles", "differences")
