@@ -63,9 +63,7 @@ def test_reports_are_as_the_schema_says():
 
 
 def test_written_derivations_are_as_the_schema_says():
-    page = check_text(
-        r"$$a_t = W x_t + U h_{t-1}$$ $$h_t = \tanh(a_t)$$ $$\bar a_t = \bar h_t \odot (1 - h_t)$$ $$\bar W = \bar a_t$$"
-    )
+    page = check_text(r"$$a_t = W x_t + U h_{t-1}$$ $$h_t = \tanh(a_t)$$ $$\bar a_t = \bar h_t \odot (1 - h_t)$$")
     assert page.verdict == "wrong"
     validate("report", json.loads(as_json([], {}, [page])))
     inside = SCHEMAS["report"]["$defs"]["page"]["properties"]
