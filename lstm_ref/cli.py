@@ -23,7 +23,8 @@ COMMANDS = {
     "train": "Train a model on text with hand-written gradients.",
     "predict": "Use a trained model: continue, classify, tag or translate texts.",
     "cells": "List the cells: parameters, state, paper, derivation page.",
-    "show": "Print a cell's equations and draw its graph, values above and adjoints below.",
+    "show": "Print a cell's equations and its graph, with the value and the adjoint of every edge.",
+    "exercise": "Learn by mending: a backward pass with a mistake, graded, with hints; worksheets.",
     "vectors": "Write correct values of every cell for other languages, and check results against them.",
     "conform": "Measure to how many digits torch, Keras, Flax … agree with this package.",
     "analyse": "Measure how far a gradient reaches: vanishing, and what padding costs.",
@@ -58,7 +59,7 @@ class _ReaderGone(Exception):
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lstm_ref")
+@click.version_option(None, "-V", "--version", package_name="lstm_ref")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def app(ctx: click.Context, debug: bool) -> None:
@@ -67,6 +68,11 @@ def app(ctx: click.Context, debug: bool) -> None:
     An error prints one line on standard error and exits with code 2. Exit code 1 means that a gradient or a result was
     checked and is wrong. An error that calls itself a defect is a bug in lstm_ref: please report it, with the output of
     `lstm-ref --debug …`.
+
+    Completion in bash, with the line in ~/.bashrc (zsh: zsh_source, fish: see docs/command_line.md):
+
+    \b
+      eval "$(_LSTM_REF_COMPLETE=bash_source lstm-ref)"
     """
     ctx.ensure_object(dict)["debug"] = debug
 

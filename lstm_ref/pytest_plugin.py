@@ -6,9 +6,7 @@ check.
 
 from __future__ import annotations
 
-import ast
 import json
-import re
 import sys
 from collections.abc import Iterator
 from glob import glob
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from lstm_ref.commands.collecting import defines_inputs
 
 _REPORTS = pytest.StashKey[dict[str, Any]]()
 _FILES = pytest.StashKey[list[Path]]()
@@ -99,7 +99,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
         modules = any(file_path.match(pattern) for pattern in config.getini("python_files"))
         found = [c for c in found if modules or type(c) is not pytest.Module]
     named = file_path.resolve() in config.stash[_FILES]
-    if named or (file_path.match("derivation_*.py") and _defines_inputs(file_path)):
+    if named or (file_path.match("derivation_*.py") and defines_inputs(file_path)):
         found = [*found, DerivationFile.from_parent(parent, path=file_path)]
     return found
 
@@ -108,26 +108,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
 def pytest_configure_node(node: Any) -> None:
     """Under pytest-xdist: show_whole_report a worker which of its arguments come from the setting."""
     node.workerinput[_ADDED_TO_WORKERS] = [str(path) for path in node.config.stash[_ADDED]]
-
-
-_SIGNS = ("inputs", "problem")
-_SIGNS_IN_TEXT = re.compile(rb"^\s*(def inputs\b|(inputs|problem)\s*(:[^=]*)?=)", re.MULTILINE)
-
-
-def _defines_inputs(path: Path) -> bool:
-    """Whether a file defines `inputs` or `problem`, found without importing it: a file called derivation_tree.py may
-    have nothing to do with this package."""
-    text = path.read_bytes()
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError):  # it may still be a derivation file; loading it then reports the error
-        return _SIGNS_IN_TEXT.search(text) is not None
-    body = body + [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
-    for node in body:
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
-        if getattr(node, "name", None) == "inputs" or any(getattr(t, "id", None) in _SIGNS for t in targets):
-            return True
-    return False
 
 
 class DerivationFile(pytest.File):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ParamSpec
 
 from lstm_ref.checking import Report, check_gradients
-from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import UNDECIDED
 from lstm_ref.reporting import words
 from lstm_ref.reporting.terminal import as_text
@@ -18,11 +17,11 @@ class NotRight(AssertionError):
     """A claimed gradient is not right. The message, and the `report` in more detail, say why."""
 
     def __init__(self, report: Report) -> None:
-        super().__init__("\n" + self._before(report) + as_text(report))
+        super().__init__("\n" + self._text(report))
         self.report = report
 
-    def _before(self, report: Report) -> str:
-        return ""
+    def _text(self, report: Report) -> str:
+        return as_text(report)
 
 
 class WrongGradient(NotRight):
@@ -33,8 +32,8 @@ class UndecidedGradient(NotRight):
     """It could not be decided whether a hand-written gradient is right or wrong. The message says what would decide
     it."""
 
-    def _before(self, report: Report) -> str:
-        return words.not_decided(report) + "\n\n"
+    def _text(self, report: Report) -> str:
+        return f"{words.not_decided(report)}\n\n{as_text(replace(report, undecided=()))}"  # each reason once
 
 
 def failure(report: Report) -> NotRight:
@@ -42,9 +41,22 @@ def failure(report: Report) -> NotRight:
     return (UndecidedGradient if report.verdict == UNDECIDED else WrongGradient)(report)
 
 
-def assert_gradients(
-    inputs: Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]] | Problem, **claim: Any
-) -> Report:
+Claim = ParamSpec("Claim")
+
+
+def _typed_as(check: Callable[Claim, Report]) -> Callable[[Callable[..., Report]], Callable[Claim, Report]]:
+    """Gives a function the signature of `check`: a misspelt keyword is then an error before anything runs, and help and
+    editors show every keyword."""
+
+    def typed(function: Callable[..., Report]) -> Callable[Claim, Report]:
+        function.__signature__ = inspect.signature(check)  # type: ignore[attr-defined]
+        return function
+
+    return typed
+
+
+@_typed_as(check_gradients)
+def assert_gradients(inputs: Any, **claim: Any) -> Report:
     """Asserts that hand-written gradients are right.
 
     Args:

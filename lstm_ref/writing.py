@@ -66,5 +66,12 @@ def write_whole(path: str | Path, data: bytes) -> None:
             os.close(folder)
 
 
+def write_new(path: str | Path, data: bytes) -> None:
+    """As `write_whole`, but raises BadInput where the file exists."""
+    if target(path).exists():
+        raise BadInput(f"{path} exists already, and is never overwritten: give another name")
+    write_whole(path, data)
+
+
 def _refusal(path: str | Path, error: OSError) -> BadInput:
     return BadInput(f"{path}: cannot be written: {error.strerror or error}")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from lstm_ref import display
 from lstm_ref.arithmetic import clip, step
 from lstm_ref.errors import BadInput
 
@@ -47,6 +48,12 @@ class Cell(NamedTuple):
     by_row: bool = True
     """Whether each row of the batch is computed independently, with the batch as the first axis of everything in the
     tape. The steps of a sequence can then be rows of one batch."""
+
+    def __repr__(self) -> str:
+        return f"<Cell {self.name}>"
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
 
     def parameter_shapes(self, D: int, H: int, **sizes: int) -> Any:
         """`Params` that holds shapes as tuples of integers."""

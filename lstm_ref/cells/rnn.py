@@ -56,5 +56,10 @@ def _cell(name: str, activation: Any, derivative: Any) -> Cell:
     return Cell(name, "rnn", *shapes, initial_parameters, forward, backward)
 
 
-rnn_tanh = _cell("rnn_tanh", tanh, lambda h: 1 - h * h)
+def slope_of_tanh(h: Any) -> Any:
+    """Derivative of h = tanh(a)."""
+    return 1 - h * h
+
+
+rnn_tanh = _cell("rnn_tanh", tanh, slope_of_tanh)
 rnn_relu = _cell("rnn_relu", relu, step)  # h > 0 exactly where a > 0

@@ -7,6 +7,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lstm_ref import display
+from lstm_ref.errors import shown
+
 SCHEMA = 3
 
 EXACT, ESTIMATOR, WRONG, UNDECIDED = "exact gradient", "intended estimator", "wrong", "undecided"
@@ -157,6 +160,15 @@ class Report:
     """Whether the equations are proven as terms, for all values and sizes: "yes", "yes, away from kinks", or "no: " and
     why not; None where that is not asked."""
     schema: int = SCHEMA
+
+    def __str__(self) -> str:
+        return display.text(self)
+
+    def __repr__(self) -> str:
+        return f"<Report of {shown(self.name)}: {self.verdict}, {self.elements} elements>"
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
 
     @property
     def right(self) -> bool:

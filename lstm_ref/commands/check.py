@@ -1,22 +1,28 @@
-"""`lstm-ref check FILE[::NAME]`: prove or refute the user's own derivation, as code or as written formulas."""
+"""`lstm-ref check FILE[::NAME] …`: prove or refute the user's own derivations, as code or as written formulas."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lstm_ref.commands import running
 from lstm_ref.commands.options import checking_options
-from lstm_ref.errors import BadInput, shown
+from lstm_ref.errors import BadInput, LstmRefError, defect, shown
+
+if TYPE_CHECKING:
+    from lstm_ref.checking.report import Report
+    from lstm_ref.written.report import PageReport
 
 
 @click.command()
-@click.argument("target", metavar="FILE[::NAME]")
+@click.argument("targets", metavar="FILE[::NAME]|FOLDER…", nargs=-1, required=True)
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
@@ -25,7 +31,7 @@ from lstm_ref.errors import BadInput, shown
 )
 @checking_options
 def check(
-    target: str,
+    targets: tuple[str, ...],
     timeout: float | None,
     as_json: bool,
     digits: int,
@@ -35,7 +41,7 @@ def check(
     quiet: bool,
     no_color: bool,
 ) -> None:
-    """Check the hand-written gradients of a derivation file.
+    """Check the hand-written gradients of derivation files.
 
     FILE is Python, in NumPy or JAX. It defines `inputs` (a dict of named float arrays, or a function of a NumPy
     generator that returns one), and either loss(inputs) with gradients(inputs), or forward(inputs) with
@@ -52,34 +58,58 @@ def check(
     A FILE in Markdown or LaTeX (.md, .tex) is a written derivation: displayed equations of a forward pass, and the
     lines of its backward pass. Each line is evaluated and is right, or wrong with what should stand there.
 
-    What the file prints goes to standard error. Exit code: 0 right, 1 wrong, 2 undecided, or the check could not be
-    made. Ctrl-C during the search for the cause of a wrong gradient keeps the verdict.
+    FOLDER stands for all derivation files in it and below: those called derivation_*.py, and those of any name that
+    define a whole claim. With several files, each report is named by its file, a table sums up, and only what is not
+    right is reported in full. A file that cannot be checked does not stop the others.
+
+    What a file prints goes to standard error. Exit code: 1 some wrong, else 2 some undecided or not checked, else 0.
+    Ctrl-C during the search for the cause of a wrong gradient keeps the verdict. --json prints one object for all
+    files: `right`, `reports` (a list), and `errors` (what could not be checked, and why); one written derivation alone
+    prints its own.
     """
     say = running.within(timeout)
     say("loading lstm_ref")
-    if Path(target).suffix in _WRITTEN:
-        if oracles is not None or report_files:
-            raise BadInput(f"{target} is a written derivation: --oracles and --report are for code")
-        sys.exit(_check_written(Path(target), seed, as_json, quiet, no_color))
+    files = list(dict.fromkeys(_files(targets)))
+    several = list(targets) != files or len(files) > 1
+    written = [file for file in files if Path(file).suffix in _WRITTEN]
+    if written and (oracles is not None or report_files):
+        raise BadInput(f"{written[0]} is a written derivation: --oracles and --report are for code")
+    if written and not several:
+        sys.exit(_check_written(Path(files[0]), seed, as_json, quiet, no_color))
+    reports: list[Report] = []
+    pages: list[PageReport] = []
+    errors: dict[str, str] = {}
     with running.prints_to_stderr(), running.progress(quiet) as show:
-        reports = _reports(target, lambda text: (say(text), show(text)), oracles=oracles, digits=digits, seed=seed)
+        for file in files:
+            try:
+                if file in written:
+                    show(f"checking {file}")
+                    pages.append(_page(file, seed))
+                    continue
+                found = _reports(file, lambda text: (say(text), show(text)), oracles=oracles, digits=digits, seed=seed)
+                reports += [_named_by_file(report, file) for report in found] if several else found
+            except Exception as error:
+                if not several:
+                    raise
+                errors[file] = str(error) if isinstance(error, LstmRefError) else defect(error)
+    for why in errors.values():
+        click.echo(f"lstm-ref: {shown(why)}", err=True)
 
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
-    from lstm_ref.reporting.terminal import console, render
 
     with running.printing():
         if as_json:
-            click.echo(to_json(reports), nl=False)
+            click.echo(to_json(reports, errors, pages), nl=False)
+        elif quiet:
+            for name, verdict in [(r.name, r.verdict) for r in reports] + [(p.name, p.verdict) for p in pages]:
+                click.echo(f"{shown(name)}: {verdict}")
         else:
-            for report in reports:
-                if quiet:
-                    click.echo(f"{shown(report.name)}: {report.verdict}")
-                else:
-                    console(no_color).print(render(report))
+            _show(reports, pages, len(errors), several, no_color)
     for path in report_files:
-        write(path, reports)
-    sys.exit(running.exit_code(reports))
+        write(path, reports, errors)
+    code = running.exit_code([*reports, *pages])
+    sys.exit(code if code == 1 or not errors else 2)
 
 
 _WRITTEN = (".md", ".tex")
@@ -105,7 +135,35 @@ def _check_written(path: Path, seed: int, as_json: bool, quiet: bool, no_color: 
     return report.exit_code
 
 
-def _reports(target: str, say: Any, *, seed: int, **options: Any) -> list[Any]:
+def _page(file: str, seed: int) -> PageReport:
+    """The report on a written derivation, named by its file."""
+    from lstm_ref.written import check_file
+
+    return replace(check_file(Path(file), seed), name=file)
+
+
+def _files(targets: tuple[str, ...]) -> Iterator[str]:
+    """The files that the targets stand for. Raises BadInput for a folder without a derivation file."""
+    from lstm_ref.commands.collecting import in_folder
+
+    for target in targets:
+        if not target or not Path(target).is_dir():
+            yield target
+            continue
+        found = in_folder(Path(target))
+        if not found:
+            raise BadInput(f"{target}: there is no derivation file in this folder")
+        yield from map(str, found)
+
+
+def _named_by_file(report: Report, file: str) -> Report:
+    """The report, named by the file as given: several files may have one name in several folders."""
+    _, _, part = report.name.partition("::")
+    path = file.partition("::")[0]
+    return replace(report, name=f"{path}::{part}" if part else path)
+
+
+def _reports(target: str, say: Callable[[str], Any], *, seed: int, **options: Any) -> list[Report]:
     """A report on each problem of the file. `say` is called with the current activity."""
     say(f"reading {target}")
     from lstm_ref.checking.checker import check as run
@@ -117,3 +175,24 @@ def _reports(target: str, say: Any, *, seed: int, **options: Any) -> list[Any]:
         with naming_lines(target), running.without_warnings():
             found.append(run(problem, seed=seed, progress=stages, **options))
     return found
+
+
+def _show(reports: list[Report], pages: list[PageReport], not_checked: int, several: bool, no_color: bool) -> None:
+    """One report as a whole; of several files a summary, and what is not right as a whole."""
+    from lstm_ref.reporting import written
+    from lstm_ref.reporting.terminal import conclusion, console, render, summary
+    from lstm_ref.reporting.words import kind
+
+    out = console(no_color)
+    if several and reports:
+        out.print(summary(reports))
+    for report in reports:
+        if not (several and report.right):
+            out.print(render(report))
+    for page in pages:
+        if page.verdict == "right":
+            click.echo(f"{shown(page.name)}: right")
+        else:
+            out.print(written.render(page), soft_wrap=True)
+    if several:
+        out.print(conclusion([*map(kind, reports), *(page.verdict for page in pages)], not_checked))

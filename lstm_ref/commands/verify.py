@@ -57,7 +57,7 @@ def verify(
     from lstm_ref.errors import BadInput
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
-    from lstm_ref.reporting.terminal import COLOURS, console, render, summary
+    from lstm_ref.reporting.terminal import conclusion, console, render, summary
     from lstm_ref.reporting.words import kind
     from lstm_ref.selfcheck.builtin import problems
     from lstm_ref.tasks.batches import batch_problems, left_out
@@ -91,13 +91,8 @@ def verify(
                 out.print(summary(reports))
             for report in (r for r in reports if not r.right):
                 out.print(render(report))
-            verdict = f"[bold green]{len(reports)} right[/]"
-            if code:
-                kinds = [kind(r) for r in reports]
-                found = {k: kinds.count(k) for k in ("wrong", "undecided") if k in kinds}
-                said = ", ".join(f"{n} {k}" for k, n in found.items())
-                verdict = f"[bold {COLOURS[next(iter(found))]}]of {len(reports)}: {said}[/]"
-            out.print(f"{verdict}: {sum(r.elements for r in reports)} gradient elements, {_seconds(started):.1f} s")
+            elements = sum(r.elements for r in reports)
+            out.print(f"{conclusion([*map(kind, reports)])}: {elements} gradient elements, {_seconds(started):.1f} s")
     for path in report_files:
         write(path, reports)
     sys.exit(code)

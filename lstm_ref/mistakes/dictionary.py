@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,6 +18,7 @@ from lstm_ref.mistakes.gate_orders import mistakes_of_order
 from lstm_ref.mistakes.latex import latex, with_letters
 from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward
 from lstm_ref.mistakes.source import CANNOT, Edit, Source
+from lstm_ref.pages.home import folder
 
 BETWEEN = "T1*"
 """The edge on which the mistakes between the steps lie."""
@@ -170,11 +170,9 @@ def _example_through_time(cell: Cell, T: int, B: int = 2, D: int = 3) -> Recurre
 @cache
 def place_of(tag: str, page: str) -> str:
     """`derivations/<page>.md:<line>` of the equation with this tag; without the line where the page is not there."""
-    name = f"derivations/{page}.md"
-    package = Path(__file__).parents[1]
-    for folder in (package, package.parent):
-        if (folder / name).is_file():
-            for number, line in enumerate((folder / name).read_text(encoding="utf-8").splitlines(), start=1):
-                if rf"\tag{{{tag}}}" in line:
-                    return f"{name}:{number}"
+    name, home = f"derivations/{page}.md", folder()
+    if home is not None and (home / f"{page}.md").is_file():
+        for number, line in enumerate((home / f"{page}.md").read_text(encoding="utf-8").splitlines(), start=1):
+            if rf"\tag{{{tag}}}" in line:
+                return f"{name}:{number}"
     return name

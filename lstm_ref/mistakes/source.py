@@ -18,6 +18,7 @@ from lstm_ref.cells import Cell
 CANNOT = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, FloatingPointError)
 """What edited code raises where it cannot be computed at these sizes. Code that nobody edited has no such excuse."""
 TAG = re.compile(r"#.*?\b([A-Z]{1,2}\d+\*)")
+TAGS = re.compile(r"(?:# |(?<=, ))([A-Z]{1,2}\d+\*?)(?=,|\s|$)")
 
 
 class Equation(NamedTuple):
@@ -138,6 +139,15 @@ class Source:
             assert right in text, f"{self.name} has no {right!r}"
             text = text.replace(right, wrong)
         return self._compiled(ast.parse(text).body[0], None)
+
+    def statements(self, edits: Sequence[Edit] = ()) -> list[tuple[str, str]]:
+        """The body with edits made: the text of each statement, and the tags in its comments."""
+        edited = replaced(self._definition, {n: new for edit in edits for n, new in edit.replacements})
+        found = []
+        for statement in edited.body:
+            comments = "\n".join(self._lines[statement.lineno - 1 : statement.end_lineno])
+            found.append((ast.unparse(statement), ", ".join(TAGS.findall(comments))))
+        return found
 
     def locals_of(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """All that the function has named when it returns, for these arguments."""

@@ -19,6 +19,7 @@ import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 
+from lstm_ref import display
 from lstm_ref.arithmetic import logsumexp
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
@@ -65,6 +66,12 @@ class Graph(NamedTuple):
     title: str
     vertices: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.title!r}: {len(self.vertices)} vertices, {len(self.edges)} edges>"
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
 
     def to_json(self) -> str:
         """JSON with one vertex or edge per line, and numbers to 6 digits."""

@@ -1,27 +1,39 @@
-"""Draws a `Graph` as SVG or PNG: values above the edges in a dark colour, adjoints below them in one accent colour."""
+"""Draws a `Graph` as SVG or PNG: values above the edges in a dark colour, adjoints below them in one accent colour.
+
+What is drawn is determined once, as shapes in inches; `svg` writes them as text, and matplotlib draws them for a PNG.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from xml.sax.saxutils import escape, quoteattr
 
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.graph import Graph, Vertex
-from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, place
+from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, Placement, place
 from lstm_ref.writing import target, write_whole
 
 OURS = b"lstm_ref"
 INK, ACCENT, PALE = "#1f2933", "#c2410c", "#9aa5b1"
 _FILL = {"input": "#e8eef4", "parameter": "#f6f1e1", "node": "#ffffff"}
 _MARGIN, _HEAD = 0.25, 0.62
+_TIP = 0.05
+"""Length of an arrow's tip, and twice its half width."""
+_POINTS = 72
+"""Points an inch: the unit of the SVG, and of font sizes."""
+
+Point = tuple[float, float]
 
 
 def require_drawable(path: str | Path) -> None:
     """Raises BadInput where the picture cannot be written. Call it before any work is done.
 
     Reasons: a suffix other than .svg and .png, an existing file that is not a picture of this package, a file that
-    cannot be written, or a missing matplotlib.
+    cannot be written, or, for .png, a missing matplotlib.
     """
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
@@ -32,10 +44,11 @@ def require_drawable(path: str | Path) -> None:
             raise BadInput(f"{path} exists and is not a picture made by lstm_ref: give another name")
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
+    if path.suffix == ".png":
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            raise BadInput('a PNG needs matplotlib: pip install "lstm_ref[plots]", or name the picture *.svg') from None
 
 
 def draw(graph: Graph, path: str | Path) -> None:
@@ -44,46 +57,60 @@ def draw(graph: Graph, path: str | Path) -> None:
     Raises as `require_drawable` does.
     """
     require_drawable(path)
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    settings: Any = {
-        "svg.hashsalt": "lstm_ref",
-        "svg.fonttype": "path",
-        "mathtext.fontset": "dejavuserif",
-        "font.size": 8,
-    }
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
-        figure = _figure(graph, Figure)
-        about = {"Date": None, "Creator": "lstm_ref", "Title": graph.title, "Description": graph.to_json()}
-        kind, drawn = Path(path).suffix[1:], BytesIO()
-        if kind == "png":
-            about = {"Software": OURS.decode()}
-        figure.savefig(drawn, format=kind, dpi=110, facecolor="white", metadata=about)
-    write_whole(path, drawn.getvalue())
+    write_whole(path, svg(graph).encode() if Path(path).suffix == ".svg" else _png(graph))
 
 
-def _figure(graph: Graph, new_figure: Any) -> Any:
-    plan = place(graph)
-    width, height = plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN + _HEAD
-    figure = new_figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(-_MARGIN, width - _MARGIN), ylim=(-_MARGIN, height - _MARGIN))
-    axes.axis("off")
+# ---------------------------------------------------------------------------------------------- what is drawn
+
+
+class Curve(NamedTuple):
+    """An edge: level through every label and bend, with S-curves between them, and a tip at its end."""
+
+    start: Point
+    pieces: tuple[tuple[Point, ...], ...]
+    """Each a line to one point, or a Bézier curve of three."""
+    dashed: bool
+
+
+class Disc(NamedTuple):
+    """A vertex; a parameter's is a box."""
+
+    at: Point
+    radius: float
+    fill: str
+    square: bool
+
+
+class Text(NamedTuple):
+    """A line of text, or a vertex's label in TeX."""
+
+    at: Point
+    text: str
+    colour: str = INK
+    size: float = 8
+    across: str = "middle"
+    """Where `at` is along the text: start or middle."""
+    up: str = "middle"
+    """Where the text stands: above `at`, below it, or in the middle."""
+    style: str = ""
+    """italic, or math for TeX."""
+
+
+def _shapes(graph: Graph, plan: Placement, height: float) -> Iterator[Curve | Disc | Text]:
+    """Everything, from back to front, with the origin at the lower left."""
     top = height - _MARGIN - 0.3
-    axes.text(0, top, graph.title, color=INK, fontsize=11, va="center")
-    axes.text(0, top - 0.24, "above an edge: the value it carries", color=INK, va="center")
-    axes.text(2.3, top - 0.24, "below: the adjoint that comes back along it", color=ACCENT, va="center")
+    yield Text((0, top), graph.title, size=11, across="start")
+    yield Text((0, top - 0.24), "above an edge: the value it carries", across="start")
+    yield Text((2.3, top - 0.24), "below: the adjoint that comes back along it", ACCENT, across="start")
     for edge in graph.edges:
-        outside = edge.target.startswith("outside")
         x, y = plan.labels[edge]
-        _draw_edge(axes, plan.vertices[edge.source], plan.bends[edge], plan.vertices[edge.target], outside)
-        axes.text(x, y + 0.03, number(edge.value), color=INK, ha="center", va="bottom")
-        axes.text(x, y - 0.04, number(edge.adjoint), color=ACCENT, ha="center", va="top")
-    readers = {v.name: sum(e.source == v.name for e in graph.edges) for v in graph.vertices}
+        start, bends, end = plan.vertices[edge.source], plan.bends[edge], plan.vertices[edge.target]
+        yield _curve(start, bends, end, dashed=edge.target.startswith("outside"))
+        yield Text((x, y + 0.03), number(edge.value), up="above")
+        yield Text((x, y - 0.04), number(edge.adjoint), ACCENT, up="below")
     for vertex in graph.vertices:
-        _draw_vertex(axes, vertex, plan.vertices[vertex.name], readers[vertex.name])
-    return figure
+        readers = sum(e.source == vertex.name for e in graph.edges)
+        yield from _vertex(vertex, plan.vertices[vertex.name], readers)
 
 
 def number(value: float) -> str:
@@ -92,51 +119,138 @@ def number(value: float) -> str:
     return shown.replace("-", "−")
 
 
-def _draw_edge(axes: Any, start: tuple[float, float], bends: list, end: tuple[float, float], outside: bool) -> None:
-    """Draws the edge level through every label and bend, with S-curves between them and an arrow at the end."""
-    from matplotlib.patches import FancyArrowPatch
-    from matplotlib.path import Path as Curve
-
+def _curve(start: Point, bends: list[Point], end: Point, dashed: bool) -> Curve:
     half = VERTEX_WIDTH / 2
-    x, y = start[0] + half * 0.8, start[1]
-    points, codes = [(x, y)], [Curve.MOVETO]
+    first = x, y = start[0] + half * 0.8, start[1]
+    pieces: list[tuple[Point, ...]] = []
     for n, (bend_x, bend_y) in enumerate(bends):
         reach = LABEL_WIDTH / 2 if n % 2 == 0 else half
         left, right = bend_x - reach, bend_x + reach
-        points += [((x + left) / 2, y), ((x + left) / 2, bend_y), (left, bend_y), (right, bend_y)]
-        codes += [Curve.CURVE4, Curve.CURVE4, Curve.CURVE4, Curve.LINETO]
+        pieces += [(((x + left) / 2, y), ((x + left) / 2, bend_y), (left, bend_y)), ((right, bend_y),)]
         x, y = right, bend_y
     tip = end[0] - half * 0.8
-    points += [((x + tip) / 2, y), ((x + tip) / 2, end[1]), (tip - CURVE * 0.2, end[1]), (tip, end[1])]
-    codes += [Curve.CURVE4, Curve.CURVE4, Curve.CURVE4, Curve.LINETO]
-    style = "->,head_length=3,head_width=1.6"
-    axes.add_patch(
-        FancyArrowPatch(
-            path=Curve(points, codes),
-            arrowstyle=style,
-            color=PALE,
-            linewidth=0.9,
-            linestyle=(0, (3, 2)) if outside else "solid",
-            shrinkA=0,
-            shrinkB=0,
-            fill=False,
-        )
+    pieces += [(((x + tip) / 2, y), ((x + tip) / 2, end[1]), (tip - CURVE * 0.2, end[1])), ((tip, end[1]),)]
+    return Curve(first, tuple(pieces), dashed)
+
+
+def _vertex(vertex: Vertex, at: Point, readers: int) -> Iterator[Disc | Text]:
+    (x, y), r = at, VERTEX_WIDTH / 2 * 0.8
+    if vertex.kind == "outside":
+        yield Text((x - r + 0.04, y), "outside", PALE, size=7, across="start", style="italic")
+        return
+    yield Disc(at, r, _FILL[vertex.kind], square=vertex.kind == "parameter")
+    yield Text(at, vertex.label, size=9, style="math")
+    if readers > 1:
+        yield Text((x, y - r - 0.03), f"Σ {number(vertex.adjoint)}", ACCENT, size=7, up="below")
+
+
+def _size(plan: Placement) -> Point:
+    return plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN + _HEAD
+
+
+# ------------------------------------------------------------------------------------------------------- as SVG
+
+
+def svg(graph: Graph) -> str:
+    """The picture as an SVG element, which needs no library and no network. It carries the graph as JSON."""
+    plan = place(graph)
+    width, height = _size(plan)
+    drawn = "\n".join(_element(shape, height - _MARGIN) for shape in _shapes(graph, plan, height))
+    size = f"{width * _POINTS:.0f}", f"{height * _POINTS:.0f}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}pt" height="{size[1]}pt" '
+        f'viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label={quoteattr(graph.title)} '
+        f'style="max-width: 100%; height: auto">\n'
+        f"<title>{escape(graph.title)}</title>\n"
+        f'<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:creator>{OURS.decode()}</dc:creator>'
+        f"<dc:description>{escape(graph.to_json())}</dc:description></metadata>\n"
+        f'<rect width="100%" height="100%" fill="#ffffff"/>\n{drawn}\n</svg>\n'
     )
 
 
-def _draw_vertex(axes: Any, vertex: Vertex, at: tuple[float, float], readers: int) -> None:
-    from matplotlib.patches import Circle, FancyBboxPatch
+def _element(shape: Curve | Disc | Text, top: float) -> str:
+    def at(point: Point) -> str:
+        return f"{(point[0] + _MARGIN) * _POINTS:.1f},{(top - point[1]) * _POINTS:.1f}"
 
-    (x, y), r = at, VERTEX_WIDTH / 2 * 0.8
-    if vertex.kind == "outside":
-        axes.text(x - r + 0.04, y, "outside", color=PALE, fontsize=7, style="italic", va="center")
-        return
-    style: Any = {"facecolor": _FILL[vertex.kind], "edgecolor": INK, "linewidth": 0.9}
-    if vertex.kind == "parameter":
-        box = "round,pad=0,rounding_size=0.05"
-        axes.add_patch(FancyBboxPatch((x - r, y - r * 0.8), 2 * r, 1.6 * r, boxstyle=box, **style))
+    if isinstance(shape, Curve):
+        path = " ".join(("C" if len(piece) == 3 else "L") + " ".join(map(at, piece)) for piece in shape.pieces)
+        (x, y) = shape.pieces[-1][-1]
+        tip = f"M{at((x - _TIP, y + _TIP / 2))} L{at((x, y))} L{at((x - _TIP, y - _TIP / 2))}"
+        dashes = ' stroke-dasharray="3 2"' if shape.dashed else ""
+        style = f'fill="none" stroke="{PALE}" stroke-width="0.9"'
+        return f'<path d="M{at(shape.start)} {path}" {style}{dashes}/><path d="{tip}" {style}/>'
+    if isinstance(shape, Disc):
+        (x, y), r = shape.at, shape.radius
+        style = f'fill="{shape.fill}" stroke="{INK}" stroke-width="0.9"'
+        across, down = at((x - r, y + 0.8 * r)).split(",") if shape.square else at(shape.at).split(",")
+        if shape.square:
+            size = f'width="{2 * r * _POINTS:.1f}" height="{1.6 * r * _POINTS:.1f}"'
+            return f'<rect x="{across}" y="{down}" {size} rx="3.6" {style}/>'
+        return f'<circle cx="{across}" cy="{down}" r="{r * _POINTS:.1f}" {style}/>'
+    lower = {"above": 0.0, "middle": 0.35, "below": 0.8}[shape.up] * shape.size / _POINTS
+    across, down = at((shape.at[0], shape.at[1] - lower)).split(",")
+    family = "serif" if shape.style == "math" else "sans-serif"
+    style = f'font-family="{family}" font-size="{shape.size:g}" fill="{shape.colour}" text-anchor="{shape.across}"'
+    if shape.style == "italic":
+        style += ' font-style="italic"'
+    inside = _mathematics(shape.text) if shape.style == "math" else escape(shape.text)
+    return f'<text x="{across}" y="{down}" {style}>{inside}</text>'
+
+
+def _mathematics(label: str) -> str:
+    """A vertex's label, which is a letter or a word with an index below it."""
+    name, below = re.fullmatch(r"(.*?)(?:_\{(.*)\})?", label).groups()  # type: ignore[union-attr]
+    word = re.fullmatch(r"\\mathrm\{(.*)\}", name)
+    letter = "ℓ" if name == r"\ell" else word[1] if word else name
+    upright = "" if word else ' font-style="italic"'
+    lower = 'dy="2" font-size="6.5" font-style="italic"'
+    index = f"<tspan {lower}>{escape(below.replace('-', '−'))}</tspan>" if below else ""
+    return f"<tspan{upright}>{escape(letter)}</tspan>{index}"
+
+
+# ------------------------------------------------------------------------------------------------------- as PNG
+
+
+def _png(graph: Graph) -> bytes:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    plan = place(graph)
+    width, height = _size(plan)
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "mathtext.fontset": "dejavuserif"}):
+        figure = Figure(figsize=(width, height))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(-_MARGIN, width - _MARGIN), ylim=(-_MARGIN, height - _MARGIN))
+        axes.axis("off")
+        for shape in _shapes(graph, plan, height):
+            _add(axes, shape)
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png", dpi=110, facecolor="white", metadata={"Software": OURS.decode()})
+    return drawn.getvalue()
+
+
+def _add(axes: Any, shape: Curve | Disc | Text) -> None:
+    from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+    from matplotlib.path import Path as Bezier
+
+    if isinstance(shape, Curve):
+        points = [shape.start, *(point for piece in shape.pieces for point in piece)]
+        kinds = {1: [Bezier.LINETO], 3: [Bezier.CURVE4] * 3}
+        codes = [Bezier.MOVETO, *(code for piece in shape.pieces for code in kinds[len(piece)])]
+        dashes = (0, (3, 2)) if shape.dashed else "solid"
+        arrow: Any = {"arrowstyle": "->,head_length=3,head_width=1.6", "shrinkA": 0, "shrinkB": 0, "fill": False}
+        axes.add_patch(
+            FancyArrowPatch(path=Bezier(points, codes), color=PALE, linewidth=0.9, linestyle=dashes, **arrow)
+        )
+    elif isinstance(shape, Disc):
+        (x, y), r = shape.at, shape.radius
+        style: Any = {"facecolor": shape.fill, "edgecolor": INK, "linewidth": 0.9}
+        box = FancyBboxPatch((x - r, y - r * 0.8), 2 * r, 1.6 * r, boxstyle="round,pad=0,rounding_size=0.05", **style)
+        axes.add_patch(box if shape.square else Circle(shape.at, r, **style))
     else:
-        axes.add_patch(Circle((x, y), r, **style))
-    axes.text(x, y, f"${vertex.label}$", color=INK, fontsize=9, ha="center", va="center_baseline")
-    if readers > 1:
-        axes.text(x, y - r - 0.03, f"Σ {number(vertex.adjoint)}", color=ACCENT, fontsize=7, ha="center", va="top")
+        across = {"start": "left", "middle": "center"}[shape.across]
+        math = shape.style == "math"
+        up = {"above": "bottom", "below": "top", "middle": "center_baseline" if math else "center"}[shape.up]
+        style = "italic" if shape.style == "italic" else "normal"
+        text = f"${shape.text}$" if math else shape.text
+        axes.text(*shape.at, text, color=shape.colour, fontsize=shape.size, style=style, ha=across, va=up)

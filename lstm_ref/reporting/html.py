@@ -1,9 +1,12 @@
-"""Reports as one self-contained HTML page: no network, no script. Everything that comes from a user is escaped."""
+"""Reports as one self-contained HTML page, or one report as a fragment for a notebook: no network, no script.
+
+Everything that comes from a user is escaped.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
@@ -19,8 +22,21 @@ from lstm_ref.reporting.html_mark import LEGEND, mark
 _MATHML_ATTRIBUTES = {"accent", "display", "displaystyle", "fence", "mathvariant", "stretchy", "width", "xmlns"}
 
 
-def as_html(reports: Iterable[Report]) -> str:
-    """The page."""
+def as_html(reports: Iterable[Report], errors: Mapping[str, str] | None = None) -> str:
+    """The page. `errors` are files that could not be checked, each with the reason."""
+    pages = [_page(report) for report in reports]
+    kind = words.worst_kind(p["report"] for p in pages)
+    if errors and kind == "right":
+        kind = "undecided"
+    return _template("report.html.jinja").render(pages=pages, kind=kind, legend=LEGEND, errors=errors or {})
+
+
+def as_fragment(report: Report) -> str:
+    """One report for a notebook: verdict, findings, table, notes. It sets no style outside itself."""
+    return _template("fragment.html.jinja").render(page=_page(report))
+
+
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lstm_ref.reporting", "."),
         autoescape=True,
@@ -29,10 +45,7 @@ def as_html(reports: Iterable[Report]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"sentence": _sentence, "digits": words.digits}
-    pages = [_page(report) for report in reports]
-    return environment.get_template("report.html.jinja").render(
-        pages=pages, kind=words.worst_kind(p["report"] for p in pages), legend=LEGEND
-    )
+    return environment.get_template(name)
 
 
 def _page(report: Report) -> dict[str, Any]:

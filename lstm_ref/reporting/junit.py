@@ -4,7 +4,7 @@ properties."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -16,11 +16,14 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Characters that XML 1.0 cannot represent."""
 
 
-def as_junit(reports: Iterable[Report]) -> str:
-    """The reports as XML."""
+def as_junit(reports: Iterable[Report], errors: Mapping[str, str] | None = None) -> str:
+    """The reports as XML. `errors` are files that could not be checked, each with the reason: suites of one error."""
     root = Element("testsuites", name="lstm_ref")
     for report in reports:
         _suite(root, report)
+    for file, why in (errors or {}).items():
+        suite = SubElement(root, "testsuite", name=_clean(file), time="0", tests="1", failures="0", errors="1")
+        _fail(_case(suite, file, "gradients"), "undecided", "not checked", [why])
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True).decode("utf-8") + "\n"
 
@@ -38,19 +41,19 @@ def _suite(root: Element, report: Report) -> None:
     _properties(suite, {"verdict": report.verdict, "facts": words.facts(report), "seed": str(report.seed)})
     diagnosis = [f"{label} {text}" for label, text in words.diagnosis(report)]
     for one in report.inputs:
-        case = _case(suite, report, f"gradients[{one.name}]")
+        case = _case(suite, report.name, f"gradients[{one.name}]")
         _properties(case, _digits(one))
         if not one.right:
             undecided = report.undecided if one.undecided else ()
             _fail(case, words.kind(one), words.verdict(one), [words.worst(one) or "", *undecided, *diagnosis])
     if whole:
         lines = [*report.undecided, *report.notes] if words.kind(report) == "undecided" else report.notes
-        _fail(_case(suite, report, "gradients"), words.kind(report), report.verdict, [*lines, *diagnosis])
+        _fail(_case(suite, report.name, "gradients"), words.kind(report), report.verdict, [*lines, *diagnosis])
     SubElement(suite, "system-out").text = _clean(as_text(report))
 
 
-def _case(suite: Element, report: Report, name: str) -> Element:
-    return SubElement(suite, "testcase", classname=_clean(report.name), name=_clean(name), time="0")
+def _case(suite: Element, classname: str, name: str) -> Element:
+    return SubElement(suite, "testcase", classname=_clean(classname), name=_clean(name), time="0")
 
 
 def _properties(parent: Element, values: dict[str, str]) -> None:

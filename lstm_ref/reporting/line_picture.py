@@ -47,6 +47,18 @@ def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> Non
     The description in an SVG lists the value where each line ends. Raises as `require_new` does.
     """
     require_new(path)
+    drawn = _drawn(lines, path.suffix[1:], title, across, up)
+    require_new(path)  # also refuses a file that appeared in the meantime
+    write_whole(path, drawn)
+
+
+def svg(lines: list[Line], title: str, across: str, up: str) -> str:
+    """The picture as an SVG element, for a page of HTML. Raises ImportError where matplotlib is missing."""
+    text = _drawn(lines, "svg", title, across, up).decode()
+    return text[text.index("<svg") :]
+
+
+def _drawn(lines: list[Line], kind: str, title: str, across: str, up: str) -> bytes:
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -65,9 +77,8 @@ def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> Non
         figure.legend(loc="outside right upper", frameon=False)
         ends = json.dumps({line.name: float(f"{line.y[-1]:.6g}") for line in lines}, ensure_ascii=False)
         about = {"Date": None, "Creator": "lstm_ref", "Title": title, "Description": ends}
-        if path.suffix == ".png":
+        if kind == "png":
             about = {"Software": "lstm_ref"}
         drawn = BytesIO()
-        figure.savefig(drawn, format=path.suffix[1:], dpi=110, facecolor="white", metadata=about)
-    require_new(path)  # also refuses a file that appeared in the meantime
-    write_whole(path, drawn.getvalue())
+        figure.savefig(drawn, format=kind, dpi=110, facecolor="white", metadata=about)
+    return drawn.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -171,3 +171,12 @@ def summary(reports: Iterable[Report]) -> Table:
     table.caption = f"{caption}; terms: proven for all values and sizes; kinks: away from them" if terms else caption
     table.caption_justify = "left"
     return table
+
+
+def conclusion(kinds: Sequence[str], not_checked: int = 0) -> str:
+    """One line on all checks, each right, wrong or undecided: how many are right, or how many are not."""
+    found = {kind: kinds.count(kind) for kind in ("wrong", "undecided") if kind in kinds}
+    parts = [f"{count} {kind}" for kind, count in found.items()] + [f"{not_checked} not checked"] * bool(not_checked)
+    if not parts:
+        return f"[bold green]{len(kinds)} right[/]"
+    return f"[bold {COLOURS[next(iter(found), 'undecided')]}]of {len(kinds) + not_checked}: {', '.join(parts)}[/]"

@@ -6,14 +6,15 @@ It is written during a run, continued when the run resumes, and can be plotted.
 from __future__ import annotations
 
 import json
+import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstm_ref.errors import BadInput
-from lstm_ref.reporting.line_picture import Line, draw
+from lstm_ref.reporting.line_picture import Line, draw, svg
 from lstm_ref.writing import write_whole
 
 Note = dict[str, Any]
@@ -64,7 +65,7 @@ def curve(
         raise BadInput(f"{path}: its last {behind.count(10)} lines are missing: {why}")
 
 
-def notes(path: str | Path, step: int) -> list[Note]:
+def notes(path: str | Path, step: float = math.inf) -> list[Note]:
     """The notes of a curve up to the step, without an incomplete last line. Raises BadInput where it is not a curve."""
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     *lines, half = text.split("\n")  # a complete line has a line end
@@ -94,13 +95,60 @@ def _note(line: str) -> Note | None:
     return note if ours else None
 
 
+# ----------------------------------------------------------------------------------------------------- the picture
+
+
+class Curve(NamedTuple):
+    """A run's curve; a notebook shows its picture."""
+
+    title: str
+    notes: tuple[Note, ...]
+
+    def __repr__(self) -> str:
+        losses = [note["loss"] for note in self.notes if "loss" in note]
+        last = f", the last loss {losses[-1]:.4g}" if losses else ""
+        return f"<Curve of {self.title}: {len(losses)} steps{last}>"
+
+    def _repr_html_(self) -> str | None:
+        """None, where matplotlib is missing or there is no step: the notebook then shows the text."""
+        try:
+            return svg(_lines(self.notes), self.title, ACROSS, UP) if self.notes else None
+        except ImportError:
+            return None
+
+
+ACROSS, UP = "step", "loss, nats"
+
+
+def read(path: str | Path) -> Curve:
+    """The curve that `lstm-ref train --curve` wrote.
+
+    Args:
+        path: The file of JSON lines.
+
+    Returns:
+        The curve, without an incomplete last line.
+
+    Raises:
+        BadInput: The file cannot be read, or is not a curve.
+    """
+    try:
+        return Curve(Path(path).stem, tuple(notes(path)))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
 def plot(notes: list[Note], path: Path, title: str) -> None:
     """Plots the loss of every batch, its running mean, and the held-out loss. Raises BadInput as
     `line_picture.draw`."""
+    draw(_lines(notes), path, title, ACROSS, UP)
+
+
+def _lines(notes: Sequence[Note]) -> list[Line]:
     steps, losses = zip(*((note["step"], note["loss"]) for note in notes if "loss" in note), strict=True)
     window = max(1, len(losses) // 50)
     means = [sum(losses[k - window : k]) / window for k in range(window, len(losses) + 1)]
     held_out = [(note["step"], note["held_out"]["loss"]) for note in notes if "loss" in note.get("held_out", ())]
     lines = [Line("batch", steps, losses), Line(f"mean of {window}", steps[window - 1 :], means, 1)]
     lines += [Line("held out", [step for step, _ in held_out], [loss for _, loss in held_out], 3)] if held_out else []
-    draw(lines, path, title, "step", "loss, nats")
+    return lines

@@ -41,6 +41,5 @@ def test_its_mistakes_are_made_and_found(registered):
 def test_the_commands_know_it(registered, tmp_path):
     rows = json.loads(CliRunner().invoke(app, ["cells", "--json", "-D", "3", "-H", "4"]).stdout)
     assert [(r["parameters"], r["number"]) for r in rows if r["name"] == "toy"] == [("DH + H", 16)]
-    pytest.importorskip("matplotlib")
     shown = CliRunner().invoke(app, ["show", "toy", "--out", str(tmp_path / "toy.svg")]).stdout
     assert "TY2* prev_h_bar, a_bar = (bar.h / 2, bar.h * (1 - n * n))" in shown

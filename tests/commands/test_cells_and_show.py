@@ -4,7 +4,9 @@ equations."""
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jax
 import numpy as np
@@ -15,6 +17,8 @@ from lstm_ref.cells import CELLS
 from lstm_ref.cells.described import equations, parameters, source
 from lstm_ref.cli import app
 from lstm_ref.errors import BadInput
+from lstm_ref.reporting.graph import graph_of_step
+from lstm_ref.reporting.graph_picture import number
 
 PAGES = Path(__file__).parents[2] / "derivations"
 
@@ -41,6 +45,18 @@ def test_the_formula_and_the_table_for_people():
     assert all(name in table for name in CELLS)
 
 
+def test_the_list_has_one_line_a_cell_at_80_columns_and_the_papers_on_demand():
+    lines = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["cells"]).stdout.splitlines()
+    rows = dict(zip(CELLS, lines[2:], strict=False))
+    assert len(lines) == len(CELLS) + 3
+    assert max(map(len, lines)) <= 80
+    for name, row in rows.items():
+        assert row.split()[0] == name
+        assert parameters(CELLS[name]) in row
+        assert "…" not in row
+    assert source(CELLS["lstm"]) in run("cells", "--sources").stdout
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_every_tag_of_the_page_is_among_the_equations_shown_or_on_a_helper(name):
     forward, backward = equations(CELLS[name])
@@ -58,6 +74,21 @@ def test_a_cell_is_shown_with_its_equations_and_drawn(tmp_path):
     assert "  L4*  c_bar = bar.c + u_bar * (1 - u * u)   (c has two readers: u, and the next step)\n" in done.stdout
     assert (tmp_path / "lstm.png").read_bytes().startswith(b"\x89PNG")
     run("show", "gru", "--out", str(tmp_path / "lstm.png"))  # a picture of ours may be drawn again
+
+
+def test_without_matplotlib_a_cell_is_shown_with_its_edges_and_as_svg_and_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.chdir(tmp_path)
+    edges = {e.source: e for e in graph_of_step(CELLS["rnn_tanh"]).edges}
+    row = next(line.split() for line in run("show", "rnn_tanh").stdout.splitlines() if line.startswith("w_h "))
+    assert row == ["w_h", "a", number(edges["w_h"].value), number(edges["w_h"].adjoint)]
+    drawn = run("show", "rnn_tanh", "--svg").stdout
+    assert ElementTree.fromstring(drawn).tag == "{http://www.w3.org/2000/svg}svg"
+    assert not any(tmp_path.iterdir())
+    run("show", "rnn_tanh", "--out", "rnn.svg")
+    assert (tmp_path / "rnn.svg").read_text() == drawn
+    with pytest.raises(BadInput, match=r'a PNG needs matplotlib: pip install "lstm_ref\[plots\]", or name the picture'):
+        run("show", "rnn_tanh", "--out", "rnn.png")
 
 
 def test_where_no_picture_can_be_is_said_before_the_work(tmp_path, monkeypatch, capsys):

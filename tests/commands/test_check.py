@@ -11,12 +11,14 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from lstm_ref import check_gradients
 from lstm_ref.cli import main
+from lstm_ref.commands.collecting import in_folder
 
 ROOT = Path(__file__).parents[2]
 RIGHT = """
@@ -117,7 +119,8 @@ def test_a_bad_file_is_one_clear_line_and_exit_code_2(told, tmp_path, text):
         (("check", "x.py", "--oracles", "magic"), "unknown oracle 'magic'"),
         (("check", "x.py", "--digits", "3"), "Invalid value for '--digits'"),
         (("check", "x.py", "--timeout", "0"), "Invalid value for '--timeout'"),
-        (("check", "examples"), "examples: a derivation file is a Python file"),
+        (("check", "docs"), "docs: there is no derivation file in this folder"),
+        (("check",), "Missing argument"),
         (("check", ""), "a derivation file is a Python file"),
         (("check", "\x1b[2Jx.py"), r"\x1b[2Jx.py: no such file"),
         (("verify", "nothing"), "no derivation is called 'nothing'"),
@@ -130,6 +133,111 @@ def test_bad_arguments_are_said_and_exit_with_2(told, arguments, message):
     assert code == 2
     assert message in error
     assert "Traceback" not in out + error
+
+
+# ------------------------------------------------------------------------------------ several files, and folders
+
+TWICE = RIGHT.replace("3 * inputs", "2 * inputs")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Right, wrong and broken derivations under the same name in two folders, beside files that are none."""
+    for path, text in {
+        "a/mine.py": RIGHT,
+        "b/mine.py": TWICE,
+        "b/derivation_broken.py": RIGHT + "1 / 0",
+        "b/helper.py": "inputs = open('never run')",
+        ".hidden/mine.py": TWICE,
+        "env/pyvenv.cfg": "",
+        "env/lib/mine.py": TWICE,
+    }.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path
+
+
+def test_a_folder_stands_for_the_derivation_files_below_it(folder):
+    found = [path.relative_to(folder).as_posix() for path in in_folder(folder)]
+    assert found == ["a/mine.py", "b/derivation_broken.py", "b/mine.py"]
+
+
+def test_the_examples_of_the_package_are_found():
+    names = {path.name for path in in_folder(ROOT / "examples")}
+    assert {"lstm_numpy.py", "gru_jax.py", "lstm_mistake.py", "torch_function.py"} <= names
+    assert "data_parallel.py" not in names
+
+
+def test_several_files_are_summed_up_and_only_what_is_not_right_is_shown_in_full(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, out, error = told("check", "a", "b", "--no-color", "--oracles", "differences")
+    assert code == 1
+    assert (
+        error == "lstm-ref: b/derivation_broken.py: cannot be imported: ZeroDivisionError: division by zero (line 6)\n"
+    )
+    lines = [line.split() for line in out.splitlines()]
+    assert ["a/mine.py", "2", "-"] in [line[:3] for line in lines]
+    assert "b/mine.py: wrong" in out
+    assert "a/mine.py: exact gradient" not in out
+    assert out.splitlines()[-1] == "of 3: 1 wrong, 1 not checked"
+
+
+@pytest.mark.parametrize(
+    ("targets", "code"),
+    [(("a/mine.py", "a"), 0), (("a", "b/derivation_broken.py"), 2), (("b/derivation_broken.py", "b/mine.py"), 1)],
+)
+def test_the_exit_code_of_several_files_is_the_worst(told, folder, monkeypatch, targets, code):
+    monkeypatch.chdir(folder)
+    assert told("check", *targets, "--quiet", "--oracles", "differences")[0] == code
+
+
+def test_json_of_several_files_is_one_object_whose_reports_are_named_by_file(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, out, _ = told("check", ".", "--json", "--oracles", "differences", "--report", "r.xml", "--report", "r.html")
+    found = json.loads(out)
+    assert (code, found["right"]) == (1, False)
+    assert [(r["name"], r["right"]) for r in found["reports"]] == [("a/mine.py", True), ("b/mine.py", False)]
+    (broken,) = found["errors"]
+    assert broken["file"] == "b/derivation_broken.py"
+    assert "ZeroDivisionError" in broken["error"]
+    suites = ElementTree.parse(folder / "r.xml").getroot()
+    assert [(s.get("name"), s.get("failures"), s.get("errors")) for s in suites] == [
+        ("a/mine.py", "0", "0"),
+        ("b/mine.py", "1", "0"),
+        ("b/derivation_broken.py", "0", "1"),
+    ]
+    assert "? b/derivation_broken.py could not be checked" in (folder / "r.html").read_text()
+
+
+def test_written_derivations_may_be_among_several_files(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    page = (ROOT / "tests" / "written" / "pages" / "elman_rnn.md").read_text()
+    Path("right.md").write_text(page)
+    code, out, error = told("check", "a", "right.md", "--json")
+    found = json.loads(out)
+    assert (code, found["right"], error) == (0, True, "")
+    assert [(p["name"], p["verdict"]) for p in found["written"]] == [("right.md", "right")]
+    assert told("check", "a", "right.md", "--quiet")[1] == "a/mine.py: exact gradient\nright.md: right\n"
+    Path("wrong.md").write_text(page.replace("1 - ", "2 - "))
+    code, out, _ = told("check", "a", "right.md", "wrong.md", "--no-color")
+    assert code == 1
+    assert "right.md: right\n" in out
+    assert out.splitlines()[-1] == "of 3: 1 wrong"
+
+
+def test_a_file_that_could_not_be_checked_is_not_right_in_json(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, out, _ = told("check", "a/mine.py", "b/derivation_broken.py", "--json", "--oracles", "differences")
+    assert (code, json.loads(out)["right"]) == (2, False)
+
+
+def test_a_page_on_files_none_of_which_could_be_checked_does_not_say_right(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    broken = "b/derivation_broken.py"
+    assert told("check", broken, "b/none.py", "--report", "r.html")[0] == 2
+    page = (folder / "r.html").read_text()
+    assert "<title>? 0 checks" in page
+    assert "right</span>" not in page
 
 
 # --------------------------------------------------------------------------------------- codes and what is said

@@ -1,0 +1,1 @@
+"""Exercises: a backward pass with a mistake to mend, and derivation pages with their equations left blank."""
