@@ -5,12 +5,15 @@ What is drawn is determined once, as shapes in inches; `svg` writes them as text
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
+
+import latex2mathml.converter
 
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.graph import Graph, Vertex
@@ -198,14 +201,48 @@ def _element(shape: Curve | Disc | Text, top: float) -> str:
 
 
 def _mathematics(label: str) -> str:
-    """A vertex's label, which is a letter or a word with an index below it."""
-    name, below = re.fullmatch(r"(.*?)(?:_\{(.*)\})?", label).groups()  # type: ignore[union-attr]
-    word = re.fullmatch(r"\\mathrm\{(.*)\}", name)
-    letter = "ℓ" if name == r"\ell" else word[1] if word else name
-    upright = "" if word else ' font-style="italic"'
-    lower = 'dy="2" font-size="6.5" font-style="italic"'
-    index = f"<tspan {lower}>{escape(below.replace('-', '−'))}</tspan>" if below else ""
-    return f"<tspan{upright}>{escape(letter)}</tspan>{index}"
+    """A label in TeX as pieces of text: letters slanted, indices smaller and below or above."""
+    pieces: list[_Piece] = []
+    for piece in _pieces(latex2mathml.converter.convert_to_element(label), 0):
+        if pieces and pieces[-1][1:] == piece[1:]:
+            pieces[-1] = pieces[-1]._replace(text=pieces[-1].text + piece.text)
+        else:
+            pieces.append(piece)
+    spans, level = "", 0
+    for text, slanted, to in pieces:
+        style = ' font-style="italic"' if slanted else ""
+        style += f' dy="{_LOWER[to] - _LOWER[level]:g}"' if to != level else ""
+        style += ' font-size="6.5"' if to else ""
+        spans, level = f"{spans}<tspan{style}>{escape(text)}</tspan>", to
+    return spans
+
+
+class _Piece(NamedTuple):
+    text: str
+    slanted: bool
+    level: int
+    """0, or -1 for an index below, or 1 for one above."""
+
+
+_LOWER = {0: 0.0, -1: 2.0, 1: -3.5}
+"""How far below the line a level stands, in points."""
+_BAR = "\N{COMBINING MACRON}"
+
+
+def _pieces(element: Element, level: int) -> Iterator[_Piece]:
+    """The pieces of an element of MathML. An index of an index stays on its level."""
+    if element.tag in ("msub", "msup", "msubsup"):
+        levels = {"msub": (level, -1), "msup": (level, 1), "msubsup": (level, -1, 1)}[element.tag]
+        for child, to in zip(element, levels, strict=True):
+            yield from _pieces(child, level or to)
+    elif element.tag == "mover":
+        for piece in _pieces(element[0], level):
+            yield piece._replace(text="".join(c + _BAR for c in piece.text))
+    elif len(element):
+        for child in element:
+            yield from _pieces(child, level)
+    elif element.text:
+        yield _Piece(unescape(element.text), element.tag == "mi" and "mathvariant" not in element.attrib, level)
 
 
 # ------------------------------------------------------------------------------------------------------- as PNG

@@ -115,7 +115,8 @@ def test_a_bad_file_is_one_clear_line_and_exit_code_2(told, tmp_path, text):
     "arguments, message",
     [
         (("check", "nowhere.py"), "nowhere.py: no such file"),
-        (("check", "README.md"), "a derivation file is a Python file"),
+        (("check", "LICENSE"), "a derivation file is a Python file"),
+        (("check", "README.md"), "README.md: no equation was found"),
         (("check", "x.py", "--oracles", "magic"), "unknown oracle 'magic'"),
         (("check", "x.py", "--digits", "3"), "Invalid value for '--digits'"),
         (("check", "x.py", "--timeout", "0"), "Invalid value for '--timeout'"),

@@ -86,6 +86,25 @@ def test_a_picture_shows_every_value_above_its_edge_and_every_adjoint_below():
         assert label in at
 
 
+LABELS = {
+    r"h_{t-1}": [("h", 0), ("t", -1), ("−1", -1)],
+    r"\alpha_{1}^{\,\mathrm{next}}": [("α", 0), ("1", -1), ("next", 1)],
+    r"\bar{h}": [("h̄", 0)],
+    r"\mathrm{reset}": [("reset", 0)],
+    r"f_{\mathrm{ab},g}": [("f", 0), ("ab,", -1), ("g", -1)],
+}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_in_tex_is_text_with_indices_below_and_above(label):
+    found, y = [], 0.0
+    for span in ElementTree.fromstring(f"<text>{graph_picture._mathematics(label)}</text>"):
+        y += float(span.get("dy", 0))
+        found.append((span.text, 0 if y == 0 else -1 if y > 0 else 1))
+        assert ("font-size" in span.attrib) == (y != 0)
+    assert found == LABELS[label]
+
+
 def test_a_picture_is_written_and_is_the_same_every_time(tmp_path):
     for name in ("first.svg", "second.svg"):
         graph_picture.draw(graph.graph_of_step(CELLS["rnn_tanh"]), tmp_path / name)
