@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from slips import KINDS, slips
+from slips_in_latex import KINDS, slips
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written import check_text
