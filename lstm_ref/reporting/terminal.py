@@ -169,6 +169,9 @@ def summary(reports: Iterable[Report]) -> Table:
         )
     caption = "digits of agreement in balls and in floats"
     table.caption = f"{caption}; terms: proven for all values and sizes; kinks: away from them" if terms else caption
+    for report in reports:
+        if report.symbolic is not None and report.symbolic.startswith("no: "):
+            table.caption += f"\n{escape(report.name)} is not proven as terms: {escape(report.symbolic[4:])}"
     table.caption_justify = "left"
     return table
 

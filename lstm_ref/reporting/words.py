@@ -30,8 +30,8 @@ def facts(report: Report) -> str:
 
 
 def terms(report: Report) -> str:
-    """Whether the equations are proven as terms, in a word; with the reason where they are not."""
-    return {None: "-", "yes, away from kinks": "kinks"}.get(report.symbolic) or str(report.symbolic)
+    """Whether the equations are proven as terms, in a word."""
+    return {None: "-", "yes, away from kinks": "kinks"}.get(report.symbolic) or str(report.symbolic).partition(":")[0]
 
 
 def digits(number: float) -> str:

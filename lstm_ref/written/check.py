@@ -127,6 +127,9 @@ def _follow_chains(reading: Reading, shapes: Shapes) -> None:
         reading.lines = [jacobian_line(x, deriver) or x for x in lines]
 
 
+UNREAD = (
+    "its symbol is what this line says, and no line about an adjoint reads it: nothing holds it to the forward pass"
+)
 _ADJOINT = re.compile(r"\\bar|\\overline|\\partial|\\nabla|\\delta|\\Delta|\\(?:var)?epsilon|d[A-Za-z]_")
 
 
@@ -178,7 +181,28 @@ class _Checker:
             corrected = self._equation(origin.left, edit.right)
             reports[at] = replace(reports[at], verdict="wrong", finding=edit.sentence, corrected=corrected)
             reports[k] = replace(reports[k], verdict="right", finding=None, corrected=None, steps=None)
-        return reports
+        held = self._held_symbols()
+        return [
+            replace(report, verdict="unchecked", digits=None, finding=UNREAD)
+            if (name := self._auxiliary(line)) is not None and name not in held and report.verdict == "right"
+            else report
+            for line, report in zip(self.reading.lines, reports, strict=True)
+        ]
+
+    def _auxiliary(self, line: Line) -> Name | None:
+        """The symbol that is what this line says, if it is one; such a line is equal to itself."""
+        if not isinstance(line.left, Sym):
+            return None
+        meaning = self.chosen.meanings.get(line.left.name)
+        return line.left.name if meaning is not None and meaning.kind == "auxiliary" else None
+
+    def _held_symbols(self) -> set[Name]:
+        """The auxiliary symbols that lines about adjoints read, directly or through one another."""
+        reads = lambda line: {s.name for s in symbols(line.right)}  # noqa: E731
+        held = set().union(*(reads(line) for line in self.reading.lines if self._auxiliary(line) is None))
+        for _ in self.reading.lines:
+            held |= set().union(*(reads(line) for line in self.reading.lines if self._auxiliary(line) in held))
+        return held
 
     def _cause(self, line: Line) -> tuple[Line, Edit] | None:
         """The line of an auxiliary symbol, and the edit of it that makes its reader right."""

@@ -70,3 +70,20 @@ def test_no_line_of_the_derivation_pages_is_called_wrong():
         wrong = [line.source for line in report.lines if line.verdict == "wrong"]
         assert wrong == ([r"\bar h_{t-1} = 0"] if page.stem == TRUNCATED else []), page.name
     assert judged > 150
+
+
+FORWARD = r"$$h_t = \tanh(W x_t + U h_{t-1} + b)$$"
+DELTA = r"$$\delta a_t = \frac{\partial L}{\partial h_t} \odot (1 - h_t^2)$$"
+OF_W = r"$$\frac{\partial L}{\partial W} = \sum_t \delta a_t x_t^\top$$"
+
+
+@pytest.mark.parametrize("slip", ["", "h_t^2"], ids=["right", "slip"])
+def test_a_symbol_that_its_own_line_says_proves_nothing_by_itself(tmp_path, slip):
+    """It is held to the forward pass by the line about W that reads it; without that line, a slip in it is unseen."""
+    delta = DELTA.replace("h_t^2", "h_t") if slip else DELTA
+    for name, lines in {"alone": [delta], "read": [delta, OF_W]}.items():
+        (tmp_path / f"{name}.md").write_text("\n\n".join([FORWARD, *lines]))
+    alone, read = (check_file(tmp_path / f"{name}.md") for name in ("alone", "read"))
+    assert alone.verdict == "undecided"
+    assert "nothing holds it to the forward pass" in alone.lines[0].finding
+    assert read.verdict == ("wrong" if slip else "right")
