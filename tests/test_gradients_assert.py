@@ -74,7 +74,7 @@ def test_under_pytest_the_text_appears_once(tmp_path, plugins):
         "    assert_gradients(x, loss=lambda i: (i['x'] ** 3).sum(), gradients=lambda i: {'x': i['x']}, "
         "oracles=['differences'])\n"
     )
-    # -rN: pytest's own summary, cut to the width of a terminal, is whole where the variable CI is set, and says it again
+    # -rN: pytest's own summary is whole where the variable CI is set, and says the text again
     command = [sys.executable, "-m", "pytest", "-q", "-rN", "-p", "no:cacheprovider", *plugins, str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -15,16 +15,18 @@ import numpy as np
 from lstm_ref.places import is_librarys
 
 _HERE = str(Path(__file__).parent) + "/"
+_ADAPTERS = str(Path(__file__).parents[1] / "checking" / "code" / "adapters") + "/"
 _ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, jax, jaxlib))
 
-# Lines of this folder never count as the user's.
+# Lines of these folders never count as the user's.
 jax.extend.source_info_util.register_exclusion(_HERE)
+jax.extend.source_info_util.register_exclusion(_ADAPTERS)
 
 
 @functools.cache
 def is_internal(file: str) -> bool:
     """Whether a file belongs to NumPy, SciPy, JAX, this package's tracing, or frozen modules."""
-    return file.startswith((_HERE, *_ARRAY_LIBRARIES)) or "/scipy/" in file or file.startswith("<frozen")
+    return file.startswith((_HERE, _ADAPTERS, *_ARRAY_LIBRARIES)) or "/scipy/" in file or file.startswith("<frozen")
 
 
 @functools.cache

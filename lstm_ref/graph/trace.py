@@ -1,4 +1,5 @@
-"""Traces any forward to one graph: JAX code by its jaxpr, NumPy code by running it on traced arrays.
+"""Traces any forward to one graph: JAX code by its jaxpr, NumPy code by running it on traced arrays, torch code
+(a function with an attribute `torch`, the same function of tensors) by running it on tensors in their memory.
 
 A graph is never trusted: it is compared with what the code itself gives, at the inputs and near them, within the error
 of rounding. If the code decides something differently at the nearby point, a nearer point is tried. A graph that
@@ -95,6 +96,8 @@ def trace(function: Function, inputs: Any) -> Graph:
         >>> [equation.primitive for equation in graph.equations]
         ['tanh', 'mul']
     """
+    if hasattr(function, "torch"):  # written in a lower precision, it runs in float64 on arrays of float64
+        inputs = jax.tree.map(lambda v: np.asarray(v, np.float64) if _is_float(v) else v, inputs)
     try:
         return _of_numpy(function, inputs)
     except UsesJax:
@@ -127,9 +130,21 @@ def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Graph |
     try:
         if len(arguments) == 1:
             return trace(function, arguments[0])
-        return trace(lambda several: function(*several), arguments)
+        return trace(_of_one(function), arguments)
     except CannotEvaluate as error:
         return error.with_traceback(None)
+
+
+def _of_one(function: Callable[..., Any]) -> Function:
+    """A function of several arguments as a function of their tuple."""
+
+    def found(several: Any) -> Any:
+        return function(*several)
+
+    of_torch = getattr(function, "torch", None)
+    if of_torch is not None:
+        found.torch = lambda several: of_torch(*several)  # type: ignore[attr-defined]
+    return found
 
 
 class _Raised(Exception):
@@ -176,7 +191,8 @@ def _is_float(v: Any) -> bool:
 def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any] | None = None) -> Any:
     """The function's output on traced inputs."""
     leaves, tree = jax.tree.flatten(inputs)
-    containers, modules = reached(function)
+    of_torch = getattr(function, "torch", None)
+    containers, modules = reached(function) if of_torch is None else ([], [])
     tracers = list(tracers) if tracers is not None else [DRY if _is_float(v) else None for v in leaves]
     with ExitStack() as stack:
         stack.enter_context(kept(containers))
@@ -187,11 +203,18 @@ def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any
         stack.enter_context(replaced(modules))
         try:
             with np.errstate():
-                return function(jax.tree.unflatten(tree, traced))
+                given = jax.tree.unflatten(tree, traced)
+                return function(given) if of_torch is None else _on_tensors(of_torch, given)
         except (CannotEvaluate, UsesJax):
             raise
         except (Exception, SystemExit) as error:
             raise (UsesJax if _is_of_jax(error) else _Raised(error)) from None
+
+
+def _on_tensors(function: Function, inputs: Any) -> Any:
+    from lstm_ref.graph.tensors import run_on_tensors  # torch may be missing
+
+    return run_on_tensors(function, inputs)
 
 
 def _input(v: Any, tracer: Any, session: Session) -> Any:
@@ -288,6 +311,10 @@ def _moved(v: Any, near: float, rng: Any) -> Any:
 
 def _plain(function: Function, inputs: Any) -> list[Any]:
     """The outputs of the code itself, run on copies of the inputs."""
+    if hasattr(function, "torch"):
+        from lstm_ref.graph.tensors import run_plain
+
+        return jax.tree.leaves(run_plain(function.torch, inputs))
     containers, _ = reached(function)
     own = jax.tree.map(lambda v: np.array(v, order="K") if isinstance(v, np.ndarray) else v, inputs)
     with kept(containers):

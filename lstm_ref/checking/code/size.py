@@ -11,6 +11,9 @@ from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.trace import graph_at
 
 MANY_ELEMENTS = 1000
+MANY_OF_TORCH = 100
+"""The same for torch code that can be traced: one evaluation takes half a millisecond, and torch's autograd and the
+sweep of the graph see every element."""
 MANY_DIRECTED = 200
 """Number of inputs above which a large problem is not checked along directions: each input needs directions of its
 own."""
@@ -43,4 +46,7 @@ def has_graph(problem: Problem) -> bool:
 
 def is_large(problem: Problem) -> bool:
     """Whether one evaluation per element is too many."""
-    return sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs)) > MANY_ELEMENTS
+    size = sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs))
+    if size <= MANY_OF_TORCH or size > MANY_ELEMENTS:
+        return size > MANY_ELEMENTS
+    return hasattr(problem.function, "torch") and problem.definition is None and has_graph(problem)

@@ -45,10 +45,12 @@ def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tup
     if is_very_large(problem):
         few = len(jax.tree.leaves(problem.inputs)) <= MANY_DIRECTED
         # The tracer is our own code, so it does not judge alone if values can be checked along a few directions.
-        asked = ("reverse",) if is_jax else ("trace", "differences") if few else ("trace",)
+        asked: tuple[str, ...] = ("reverse",) if is_jax else ("trace", "differences") if few else ("trace",)
+        if hasattr(problem.function, "torch"):
+            asked = (*asked, "torch")
         why = (
-            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, only {asked[0]} "
-            "is asked, which compares every element; name this oracle to ask it too"
+            f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, only "
+            f"{asked[0]} is asked, which compares every element; name this oracle to ask it too"
         )
         return asked, [(name, why) for name in names if name not in asked]
     # For JAX code, reverse mode sees every element; for a few elements, every oracle does.
@@ -192,15 +194,19 @@ def _along(function: Callable[[Any], Any], inputs: Any, directions: dict[str, np
     """The function of the step lengths t[path] (DIRECTIONS,) along the directions, in any arithmetic."""
     places = {id(leaf): path for path, leaf in paths(inputs).items()}
 
-    def moved(t: dict[str, Any]) -> Any:
+    def moved(t: dict[str, Any], start: Any = np.asarray, run: Callable[[Any], Any] = function) -> Any:
         def step(leaf: Any) -> Any:
             path = places[id(leaf)]
             if path not in directions:
-                return leaf
-            return leaf + sum(t[path][k] * directions[path][k] for k in range(DIRECTIONS))
+                return start(leaf)
+            return start(leaf) + sum(t[path][k] * start(directions[path][k]) for k in range(DIRECTIONS))
 
-        return function(jax.tree.map(step, inputs))
+        return run(jax.tree.map(step, inputs))
 
+    if hasattr(function, "torch"):
+        from torch import tensor
+
+        moved.torch = lambda t: moved(t, tensor, function.torch)  # type: ignore[attr-defined]
     return moved
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from lstm_ref.checking.code.adapters.one_line import one_line
 from lstm_ref.checking.code.adapters.signature import argument_names, name_of
 from lstm_ref.checking.problem import Problem, problem
-from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError
+from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError, TakesFloatsAlone
 
 FLOATS_ALONE = "torch code takes only real arrays of floats"
 
@@ -73,6 +73,7 @@ def torch_function(
         estimator=estimator,
         definition=definition,
     )
+    made.gradients.torch = code.pulled_back  # type: ignore[attr-defined]
     return replace(made, remarks=tuple(code.remarks))
 
 
@@ -146,6 +147,20 @@ class _Judged:
         return {
             n: np.zeros_like(values[n]) if g is None else _to_numpy(self.torch, g)
             for n, g in zip(tensors, found, strict=True)
+        }
+
+    def pulled_back(self, tensors: dict[str, Any], bars: Any) -> dict[str, Any]:
+        """The claim as a function of float64 tensors."""
+        if self.no_double:
+            raise CannotEvaluate(f"the code does not run in float64: {self.no_double}")
+        outputs = self._outputs({n: v.requires_grad_() for n, v in tensors.items()}, double=True)
+        bars = bars if len(outputs) > 1 else dict.fromkeys(outputs, bars)
+        reached = {k: v for k, v in outputs.items() if v.requires_grad}
+        found = self.torch.autograd.grad(
+            list(reached.values()), list(tensors.values()), [bars[k] for k in reached], allow_unused=True
+        )
+        return {
+            n: self.torch.zeros_like(v) if g is None else g for (n, v), g in zip(tensors.items(), found, strict=True)
         }
 
     def _is_own(self, values: Any) -> bool:
@@ -279,7 +294,7 @@ def _numpy_alone(values: Any) -> None:
         if isinstance(v, jax.core.Tracer):
             raise TypeError(FLOATS_ALONE)
         if np.asarray(v).dtype.kind in "Oc":
-            raise CannotEvaluate(FLOATS_ALONE)
+            raise TakesFloatsAlone(FLOATS_ALONE)
 
 
 def _to_numpy(torch: Any, tensor: Any) -> np.ndarray:
