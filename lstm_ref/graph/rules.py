@@ -27,6 +27,10 @@ Pull = Callable[..., Any]
 Rule = Callable[[Kind], Sequence[Pull | None]]
 
 
+OUTPUT = "output"
+"""A primitive of our own that hands on its operand: what a function returns, where it reads it too."""
+
+
 def pulls_of(kind: Kind) -> Sequence[Pull | None]:
     """The pulls of an equation, one per operand."""
     rule = RULES.get(kind.primitive)
@@ -408,6 +412,7 @@ RULES: dict[str, Rule] = {
             "reduce_precision",
             "convert_element_type",
             "device_put",
+            OUTPUT,
         ),
         lambda kind: [_pass_on(kind, k) for k in range(len(kind.shapes))],
     ),

@@ -16,7 +16,7 @@ def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """`jax.jvp` along every axis. Raises CannotEvaluate if JAX cannot trace the function or has no forward mode for it
     (a custom VJP)."""
     if not is_traceable(function, inputs):
-        raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
+        raise CannotEvaluate("the function is not JAX code")
     phi = lambda x: inner(function(x), cotangent)  # noqa: E731
     try:
         gradient = uncompiled(jax.jacfwd(phi), inputs)

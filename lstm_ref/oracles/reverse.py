@@ -22,7 +22,7 @@ LARGE = 10_000
 def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """`jax.vjp` of the function at the inputs. Raises CannotEvaluate if JAX cannot trace the function."""
     if not is_traceable(function, inputs):
-        raise CannotEvaluate("JAX cannot trace the function (it is NumPy code)")
+        raise CannotEvaluate("the function is not JAX code")
     gradient = partial(_jitted_pullback, function)
     leaves = jax.tree.leaves((inputs, cotangent))
     if sum(map(np.size, leaves)) > LARGE and len(leaves) <= MANY_LEAVES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -54,5 +56,5 @@ def test_the_backward_pass_of_an_idiom_is_followed_too(name):
 def test_what_leaves_torch_is_refused_with_its_reason(name):
     function, words = REFUSED[name]
     of = problem_of(function, name)
-    with pytest.raises(CannotEvaluate, match=words.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(CannotEvaluate, match=re.escape(words) or "."):
         trace(of.function, of.inputs)

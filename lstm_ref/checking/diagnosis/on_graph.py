@@ -11,6 +11,7 @@ import numpy as np
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Finding
 from lstm_ref.errors import CannotEvaluate
+from lstm_ref.graph.trace import graph_at
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes.on_graphs.claim import explain_claim_on_graph
 
@@ -34,8 +35,10 @@ def mistakes_on_graph(
     if size > MOST_ELEMENTS:
         yield Finding("not searched", f"the lines of the forward were not searched, for {size} elements: {SMALLER}")
         return
-    floats = {path: np.asarray(v, np.float64) for path, v in claimed.items() if path in paths(inputs)}
     try:
+        if hasattr(problem.gradients, "torch"):  # in float64, whatever precision it is written in
+            claimed = paths(graph_at(problem.gradients, inputs, cotangents).result)
+        floats = {path: np.asarray(v, np.float64) for path, v in claimed.items() if path in paths(inputs)}
         found = explain_claim_on_graph(problem.function, inputs, cotangents, floats, is_wrong)
     except CannotEvaluate:
         return

@@ -23,7 +23,7 @@ import numpy as np
 from lstm_ref.graph.flatten import Equation, Kind
 from lstm_ref.graph.places import is_installed
 from lstm_ref.graph.sweep import Where, pulls_in
-from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move
+from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotangents
 
 VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
 SUBSETS = 5
@@ -88,7 +88,7 @@ class Edges:
     """Of one graph."""
 
     def __init__(self, graph: Any) -> None:
-        self.graph = forwarded(graph)
+        self.graph = with_cotangents(forwarded(graph))
         self.memory: dict[str, Any] = {}
         equations: list[Equation] = self.graph.equations
         self.maker: dict[int, int] = {r: n for n, e in enumerate(equations) for r in e.results}

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from lstm_ref.graph.flatten import Equation
+from lstm_ref.graph.flatten import Equation, Kind
+from lstm_ref.graph.rules import OUTPUT
 
 MOVES = frozenset(("reshape", "squeeze", "expand_dims", "broadcast_in_dim", "copy", "copy_p", "convert_element_type"))
 """Primitives that hand on all elements in their order, where the size stays."""
@@ -62,6 +63,27 @@ def forwarded(graph: Any) -> Any:
         equations.append(e)
     outputs = [same.get(v, v) for v in graph.outputs]
     return replace(graph, equations=_needed(equations, outputs), outputs=outputs, memory={})
+
+
+def with_cotangents(graph: Any) -> Any:
+    """The same function, where each output that the forward itself reads too is handed out by an equation of its own.
+    The contribution of that equation is the output's cotangent, which a backward pass may forget to add."""
+    read = {v for e in graph.equations for v in e.operands}
+    made_by = {r: e for e in graph.equations for r in e.results}
+    values, is_active, equations, outputs = list(graph.values), list(graph.is_active), [], []
+    for v in graph.outputs:
+        if v in read and v in made_by and graph.is_active[v]:
+            shape = np.shape(values[v])
+            source = made_by[v].kind.source
+            kind = Kind(OUTPUT, {}, source, None, (shape,), (shape,), (True,), lambda x: x, False)
+            equations.append(Equation(kind, (v,), (len(values),)))
+            outputs.append(len(values))
+            values.append(values[v])
+            is_active.append(True)
+        else:
+            outputs.append(v)
+    made = [*graph.equations, *equations]
+    return replace(graph, equations=made, values=values, is_active=is_active, outputs=outputs, memory={})
 
 
 def _piece(graph: Any, joined: Equation | None, window: Any) -> int | None:

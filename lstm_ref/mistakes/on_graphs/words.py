@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lstm_ref.graph.rules import OUTPUT
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 from lstm_ref.mistakes.on_graphs.search import Explanation
 
@@ -79,6 +80,8 @@ def told(explanation: Explanation, edges: Edges) -> Told:
         operand = list(edges.leaves.values())[c.leaf]
     term = f"what {result} hands back to {operand}" if result else f"the gradient of {operand}"
     fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
+    if c.group is not None and edges.graph.equations[c.group.visits[-1][0][0]].primitive == OUTPUT:
+        term = f"the cotangent of the output {operand}"
     sentence = SENTENCES.get(c.kind, fallback).format(term=term, operand=operand, found=c.found or "another value")
     if c.kind == "dropped" and c.found:
         sentence = f"{term} has {c.found} for the softmax's derivative: what its other elements contribute is missing"
