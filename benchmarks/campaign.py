@@ -23,7 +23,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, Th
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,7 +60,20 @@ def of_this_machine(number: int) -> Workers:
     if number == 1:
         return Workers(partial(ThreadPoolExecutor, 1), None)
     # The option max_tasks_per_child of the pool itself deadlocks in Python 3.11 to 3.13 (cpython issue 115634).
-    return Workers(partial(ProcessPoolExecutor, number, get_context("spawn")), RENEWED * number)
+    pool = partial(ProcessPoolExecutor, number, get_context("spawn"), _end_with_parent)
+    return Workers(pool, RENEWED * number)
+
+
+def _end_with_parent() -> None:
+    """Runs in a new process: leave when the campaign was killed, which otherwise would be waited for for ever."""
+
+    def wait() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @contextmanager
