@@ -94,7 +94,9 @@ def app(
         from benchmarks.harness import read
         from benchmarks.runs import joined
 
-        _print(out, joined(read(record)[1] for record in records))
+        found = [read(record) for record in records]
+        quick = any(facts.get("quick") == "True" for facts, _ in found)
+        _print(out, joined(rows for _, rows in found), quick)
         return 0
     return _ask(out, questions, device, quick, runs, folder)
 
@@ -117,7 +119,7 @@ def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, runs: i
             failed = failed or bool(named) or not isinstance(error, harness.Elsewhere)
             continue
         answered += 1
-        _print(out, rows)
+        _print(out, rows, quick)
         if name in files:
             harness.write(files[name], facts, rows)
             out.print(*_picture(files[name], rows, facts["device"]), sep="\n", markup=False)
@@ -161,8 +163,8 @@ def _picture(record: Path, rows: list[dict[str, Any]], device: str) -> list[str]
     return [str(record), str(path)] if drawn else [str(record)]
 
 
-def _print(out: Console, rows: list[dict[str, Any]]) -> None:
-    """Print the tables of each question in the rows, the claims, and the contenders that were not timed."""
+def _print(out: Console, rows: list[dict[str, Any]], quick: bool) -> None:
+    """Print the tables of each question in the rows, the claims but of a quick run, and what was not timed."""
     for name in dict.fromkeys(row["question"] for row in rows):
         if name not in QUESTIONS:
             raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
@@ -172,7 +174,8 @@ def _print(out: Console, rows: list[dict[str, Any]]) -> None:
     from benchmarks import claims
     from benchmarks.harness import sizes_of
 
-    out.print(*claims.table(claims.claims_of(rows)), markup=False)
+    if not quick:
+        out.print(*claims.table(claims.claims_of(rows)), markup=False)
     for row in rows:
         if "wrong" in row:
             about = " ".join(filter(None, (row["what"], sizes_of(row), row.get("dtype"))))

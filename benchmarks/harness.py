@@ -248,7 +248,8 @@ def beside(rows: list[Row], base: str, field: str = "seconds") -> list[Table]:
         group = [row for row in rows if (row["what"], row.get("dtype", "")) == (what, dtype)]
         names = dict.fromkeys([base, *(row["name"] for row in group)])
         table = Table(title=f"{what} {dtype}: {field}, as multiples of {base}", title_justify="left")
-        for head in (", ".join(k for k in SIZES if k in group[0]), *names):
+        table.add_column(", ".join(k for k in SIZES if k in group[0]), justify="right", no_wrap=True)
+        for head in names:
             table.add_column(head, justify="right")
         for size in dict.fromkeys(map(sizes_of, group)):
             found = {row["name"]: row for row in group if sizes_of(row) == size}
@@ -265,7 +266,9 @@ def _cell(row: Row | None, field: str, base: Row | None) -> str:
         return "not timed"
     if not base or not base.get(field):
         return readable(row[field], field)
-    return quoted(multiples(row, base, field)).replace(" (", "\n(")
+    figures = multiples(row, base, field)
+    middle = f"{statistics.median(figures):.2f}"
+    return middle if len(figures) == 1 else f"{middle}\n{min(figures):.2f}–{max(figures):.2f}"
 
 
 def multiples(row: Row, base: Row, field: str = "seconds") -> list[float]:

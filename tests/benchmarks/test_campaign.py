@@ -182,6 +182,28 @@ def test_two_workers_of_a_dask_cluster_find_the_mutants_that_one_process_finds(t
     assert len(json.loads(there)) == 3
 
 
+def test_all_that_the_table_of_tools_asks_is_a_campaign(monkeypatch, tmp_path):
+    """Mutants, right functions, and nearly right ones, of ours and of a tool that calls everything right: a second run
+    takes all three from the journal."""
+    tools = {"lstm_ref": mutation.PEERS["lstm_ref"], "blind": lambda problem: True}
+    monkeypatch.setattr(mutation, "PEERS", tools)
+    rights = {"layer/dense": mutation.builtin.problems()["layer/dense"]}
+    monkeypatch.setattr(mutation.builtin, "problems", lambda: rights)
+    nearly = dict(list(mutation.subtle().items())[:1])
+    monkeypatch.setattr(mutation, "subtle", lambda: nearly)
+    arguments = ["--only", "layers/dense", "--every", "30", "--journal", str(tmp_path / "journal.jsonl")]
+    done = CliRunner().invoke(mutation.main, arguments)
+    assert done.exit_code == 0, done.output
+    rows = [" ".join(line.replace("│", " ").split()) for line in done.stdout.splitlines()]
+    mutants = int(rows[-1].partition(" ")[0])
+    assert f"lstm_ref {mutants} {mutants} 100.0 0 of 5" in rows
+    assert f"blind {mutants} 0 0.0 0 of 5" in rows
+    assert "one element off by 0.1 of itself found -" in rows
+    monkeypatch.setattr(mutation, "PEERS", dict.fromkeys(tools))
+    again = CliRunner().invoke(mutation.main, arguments)
+    assert again.stdout.splitlines()[:-1] == done.stdout.splitlines()[:-1]  # the last one has the seconds
+
+
 def test_ray_answers_every_task():
     pytest.importorskip("ray", reason="ray is not installed")
     with of_executor("benchmarks.on_ray:executor") as workers:

@@ -51,7 +51,7 @@ def test_a_multiple_is_taken_within_each_run():
     assert multiples(theirs, ours) == pytest.approx([1.1, 1.1, 0.5])
     assert quoted(multiples(theirs, ours)) == "1.10 (0.50 to 1.10)"
     (table,) = beside([ours, theirs], OURS)
-    assert list(table.columns[2].cells) == ["1.10\n(0.50 to 1.10)"]
+    assert list(table.columns[2].cells) == ["1.10\n0.50–1.10"]
 
 
 def test_where_the_runs_are_not_the_same_a_multiple_is_that_of_the_medians():
@@ -103,6 +103,17 @@ def test_a_comparison_says_which_claims_still_hold(tmp_path):
     ]
     assert list(said[-5].columns[-1].cells)[1:6] == ["ranges lie apart"] * 5
     assert not compare.compare(tmp_path / "new.json", tmp_path / "new.json")[1]
+
+
+def test_a_quick_record_claims_nothing(tmp_path, monkeypatch, capsys):
+    """Its times mean little."""
+    for quick in ("True", "False"):
+        record = tmp_path / f"{quick}.json"
+        write(record, {"quick": quick}, rows(**GOOD))
+        monkeypatch.setattr("sys.argv", ["benchmarks", "--read", str(record)])
+        with pytest.raises(SystemExit):
+            __main__.main()
+        assert ("torch takes at least our time" in capsys.readouterr().out) == (quick == "False")
 
 
 def test_the_command_reads_the_runs_of_two_records_together(tmp_path, monkeypatch, capsys):
