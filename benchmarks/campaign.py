@@ -36,7 +36,7 @@ from lstm_ref.errors import BadInput, LstmRefError
 from lstm_ref.writing import write_whole
 
 Task = tuple[Any, ...]
-RENEWED = 500
+RENEWED = 200
 """Tasks of a process before a new one takes its place: what JAX compiles is kept, some 5 MB a task."""
 QUIET = 30.0
 """Seconds between two lines of progress, where there is no terminal for a bar."""
@@ -94,7 +94,7 @@ def of_executor(name: str) -> Iterator[Workers]:
     with made if hasattr(made, "__enter__") else nullcontext(made) as executor:
         if not hasattr(executor, "submit"):
             raise BadInput(f"{expected}, got {type(executor).__name__}, which has no submit")
-        yield Workers(partial(nullcontext, executor), None)
+        yield Workers(lambda: nullcontext(executor), None)
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -265,6 +265,10 @@ def _verdict(future: Any, task: Task) -> Any:
 # ------------------------------------------------------------------------------------------------------- options
 
 
+class _Refused(click.ClickException):
+    exit_code = 2
+
+
 class Command(click.Command):
     """A command that says every expected error in one line, exit code 2."""
 
@@ -273,9 +277,7 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except LstmRefError as error:
-            said = click.ClickException(str(error))
-            said.exit_code = 2
-            raise said from None
+            raise _Refused(str(error)) from None
 
 
 def options(command: Any) -> Any:

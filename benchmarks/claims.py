@@ -29,9 +29,9 @@ class Claim(NamedTuple):
 
 def claims_of(rows: list[Row]) -> list[Claim]:
     """The claims of all questions in the rows."""
-    found = []
-    for question in dict.fromkeys(row["question"] for row in rows):
-        module = importlib.import_module(f"benchmarks.{QUESTIONS[question]}") if question in QUESTIONS else None
+    found: list[Claim] = []
+    for question in dict.fromkeys(row["question"] for row in rows if row["question"] in QUESTIONS):
+        module = importlib.import_module(f"benchmarks.{QUESTIONS[question]}")
         if hasattr(module, "claims"):
             found += module.claims([row for row in rows if row["question"] == question])
     return found
