@@ -10,7 +10,7 @@ come all the way back, is compared with float64's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from statistics import geometric_mean, median
@@ -243,38 +243,44 @@ def table(rows: list[Row]) -> list[Any]:
     return list(beside(rows, OURS))
 
 
+Sizes = dict[str, dict[str, Row]]
+"""By size, and by name, the row of a contender."""
+
+
 def claims(rows: list[Row]) -> list[Claim]:
     """What is claimed of our time beside torch's, of every JAX contender's and of the fastest JAX library's."""
-    sizes = {sizes_of(row): {} for row in rows}
+    sizes: Sizes = {sizes_of(row): {} for row in rows}
     for row in rows:
-        if "seconds" in row and not row["name"].startswith("limit"):
+        if "seconds" in row:
             sizes[sizes_of(row)][row["name"]] = row
-    sizes = {size: named for size, named in sizes.items() if OURS in named}
-    by_jax = [REFERENCE, f"{OURS}, one device", AUTODIFF, *PEERS]
-    torch = {of: multiples(named[TORCH], named[OURS]) for of, named in sizes.items() if TORCH in named}
-    jax_contenders = {
-        f"{of}, {name}": multiples(named[name], named[OURS])
-        for of, named in sizes.items()
-        for name in by_jax
-        if name in named
-    }
-    fastest = {of: _of_the_fastest(named) for of, named in sizes.items() if set(PEERS) & set(named)}
-    mean = [geometric_mean(figures) for figures in zip(*fastest.values(), strict=False)]
-    found = []
-    if torch:
-        often = [sum(m >= LEAST for m in figures) >= NINE_OF_TEN * len(figures) for figures in torch.values()]
-        found += [
-            Claim("torch takes at least our time at every size, in the median", _slower(torch), torch),
-            Claim(f"and at least {LEAST} of it in nine of ten runs", all(often), torch),
-        ]
-    if jax_contenders:
-        of, least = min(jax_contenders.items(), key=lambda item: median(item[1]))
+    sizes = {of: named for of, named in sizes.items() if OURS in named}
+    return [*_beside_torch(sizes), *_beside_jax(sizes), *_beside_the_fastest(sizes)]
+
+
+def _beside_torch(sizes: Sizes) -> Iterator[Claim]:
+    figures = {of: multiples(named[TORCH], named[OURS]) for of, named in sizes.items() if TORCH in named}
+    if figures:
+        often = [sum(m >= LEAST for m in runs) >= NINE_OF_TEN * len(runs) for runs in figures.values()]
+        yield Claim("torch takes at least our time at every size, in the median", _slower(figures), figures)
+        yield Claim(f"and at least {LEAST} of it in nine of ten runs", all(often), figures)
+
+
+def _beside_jax(sizes: Sizes) -> Iterator[Claim]:
+    others = [REFERENCE, f"{OURS}, one device", AUTODIFF, *PEERS]
+    pairs = [(of, name, named) for of, named in sizes.items() for name in others if name in named]
+    figures = {f"{of}, {name}": multiples(named[name], named[OURS]) for of, name, named in pairs}
+    if figures:
+        of, least = min(figures.items(), key=lambda item: median(item[1]))
         sentence = "nothing in JAX, ours on one device included, is faster at any size, in the median"
-        found.append(Claim(sentence, _slower(jax_contenders), {of: least}))
-    if mean:
+        yield Claim(sentence, _slower(figures), {of: least})
+
+
+def _beside_the_fastest(sizes: Sizes) -> Iterator[Claim]:
+    figures = {of: _of_the_fastest(named) for of, named in sizes.items() if set(PEERS) & set(named)}
+    if figures:
+        mean = [geometric_mean(run) for run in zip(*figures.values(), strict=False)]
         sentence = f"ours takes at most {FRACTION} of the fastest JAX library's time, in the geometric mean"
-        found.append(Claim(sentence, median(mean) <= FRACTION, fastest | {"mean": mean}))
-    return found
+        yield Claim(sentence, median(mean) <= FRACTION, figures | {"mean": mean})
 
 
 def _slower(figures: dict[str, list[float]]) -> bool:

@@ -115,11 +115,9 @@ class Quick:
         self.changed = changed_files(config.rootpath)
         near = distances(config.rootpath, self.changed)
         self.words = {file.stem.removeprefix("test_") for file in self.changed} - {"__init__"}
-        self.near = dict(
-            sorted(near.items(), key=lambda item: (item[1], not self._named(item[0].name), item[0]))[:FILES]
-        )
-        cache = getattr(config, "cache", None)
-        self.seconds: dict[str, float] = cache.get(CACHE, {}) if cache else {}
+        order = sorted(near, key=lambda file: (near[file], not self._named(file.name), file))
+        self.near = {file: near[file] for file in order[:FILES]}
+        self.seconds = _known(config)
         self.collected = self.long = self.late = 0
 
     def _named(self, text: str) -> bool:
