@@ -24,12 +24,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BEGUN = time.monotonic()
 ENOUGH = 45.0
-"""Seconds after which no further test begins."""
+"""Seconds after which no further test begins,"""
+AT_LEAST = 15.0
+"""though so many are given to tests where the machine is so busy that imports took the others."""
 LONG = 5.0
 """Seconds of a test that is left to the daily command."""
 KEPT = 1.0
 """Seconds from which a test's time is kept for the next run."""
-FILES = 40
+FILES = 20
 """The most test files that are collected."""
 CACHE = "quick/seconds"
 
@@ -118,7 +120,7 @@ class Quick:
         order = sorted(near, key=lambda file: (near[file], not self._named(file.name), file))
         self.near = {file: near[file] for file in order[:FILES]}
         self.seconds = _known(config)
-        self.collected = self.long = self.late = 0
+        self.collected_at, self.long, self.late = 0.0, 0, 0
 
     def _named(self, text: str) -> bool:
         return any(word in text for word in self.words)
@@ -131,7 +133,7 @@ class Quick:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark what is quick, nearest first."""
-        self.collected = len(items)
+        self.collected_at = time.monotonic()
         for item in items:
             if self.seconds.get(item.nodeid, 0.0) < LONG or item.path in self.changed:
                 item.add_marker(pytest.mark.quick)
@@ -144,7 +146,8 @@ class Quick:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> bool | None:
         """After enough time, a test is neither run nor reported."""
-        if time.monotonic() - BEGUN < ENOUGH:
+        now = time.monotonic()
+        if now - BEGUN < ENOUGH or now - self.collected_at < AT_LEAST:
             return None
         self.late += 1
         return True
@@ -153,7 +156,7 @@ class Quick:
         """What was run, and what was not."""
         names = ", ".join(sorted(file.name for file in self.changed)[:5]) + (", …" if len(self.changed) > 5 else "")
         terminalreporter.write_line(f"quick: {len(self.near)} test files and pages near {names}")
-        if self.collected:  # under xdist its workers know
+        if self.collected_at:  # under xdist its workers know
             left = f"{self.long} tests of {LONG:.0f} s or more, {self.late} after {ENOUGH:.0f} s"
             terminalreporter.write_line(f"quick: left to the daily command: {left}")
 
