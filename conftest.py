@@ -4,6 +4,8 @@ import os
 
 from lstm_ref.commands.verify import quick_to_compile
 
+pytest_plugins = ["quick_tests", "time_by_file"]
+
 # A test compiles for one run, and no tolerance rests on how well XLA optimises; the profile `deep` keeps its defaults.
 if os.environ.get("HYPOTHESIS_PROFILE", "ci") == "ci":
     os.environ.setdefault("XLA_FLAGS", " ".join(quick_to_compile()))

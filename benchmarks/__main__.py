@@ -37,13 +37,23 @@ def _first_line(module: str) -> str:
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @click.option("--quick", is_flag=True, help="Run only the minimum that shows that all works; the figures mean little.")
 @click.option(
+    "--runs",
+    type=click.IntRange(1),
+    help="Ask each question so many times, every time in fresh processes, and keep the median and the range. "
+    "[default: gradient 3, others 1]",
+)
+@click.option(
     "--out",
     "folder",
     type=click.Path(path_type=Path),
     help="Write a record and a picture of each question to new files in this folder.",
 )
 @click.option(
-    "--read", "record", type=click.Path(path_type=Path), help="Measure nothing: print the tables of a record."
+    "--read",
+    "records",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Measure nothing: print the tables of a record; given several times, of all their runs together.",
 )
 @click.option(
     "--compare",
@@ -51,15 +61,17 @@ def _first_line(module: str) -> str:
     nargs=2,
     type=click.Path(path_type=Path),
     metavar="OLD.json NEW.json",
-    help="Measure nothing: compare two records row by row. Exit code 1 if any row became slower by more than the "
-    "spread of the measurements, takes more memory, or is no longer measured.",
+    help="Measure nothing: compare two records row by row, and say which claims still hold. Exit code 1 if any row "
+    "became slower by more than the spread of the measurements, takes more memory, or is no longer measured, or if a "
+    "claim no longer holds.",
 )
 def app(
     questions: tuple[str, ...],
     device: str,
     quick: bool,
+    runs: int | None,
     folder: Path | None,
-    record: Path | None,
+    records: tuple[Path, ...],
     pair: tuple[Path, Path] | None,
 ) -> int:
     """Measure lstm_ref beside other libraries: the named questions, or all that the device allows. Every contender's
@@ -67,8 +79,10 @@ def app(
     for name in questions:
         if name not in QUESTIONS:
             raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
-    if questions and (record or pair):
-        raise BadInput("--read and --compare measure nothing: name no question with them")
+    if (questions or runs) and (records or pair):
+        raise BadInput("--read and --compare measure nothing: name no question with them, and no --runs")
+    if runs and runs > 1 and device == "gpu":
+        raise BadInput("--runs: a GPU is held by one process; run the command again for each")
     out = Console(width=None if sys.stdout.isatty() else 200)
     if pair:
         from benchmarks.compare import compare
@@ -76,15 +90,18 @@ def app(
         said, worse = compare(*pair)
         out.print(*said, sep="\n", markup=False)
         return int(worse)
-    if record:
+    if records:
         from benchmarks.harness import read
+        from benchmarks.runs import joined
 
-        _print(out, read(record)[1])
+        found = [read(record) for record in records]
+        quick = any(facts.get("quick") == "True" for facts, _ in found)
+        _print(out, joined(rows for _, rows in found), quick)
         return 0
-    return _ask(out, questions, device, quick, folder)
+    return _ask(out, questions, device, quick, runs, folder)
 
 
-def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder: Path | None) -> int:
+def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, runs: int | None, folder: Path | None) -> int:
     """Run the questions one after another; a question that cannot run on this device does not stop the others."""
     from benchmarks import harness
 
@@ -96,13 +113,13 @@ def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder:
     for name in questions:
         module = importlib.import_module(f"benchmarks.{QUESTIONS[name]}")
         try:
-            rows = [{"question": name} | row for row in module.measure(harness.Setting(device, quick))]
+            rows = [{"question": name} | row for row in _measured(name, module, harness.Setting(device, quick), runs)]
         except LstmRefError as error:
             click.echo(f"benchmarks: {name}: {error}", err=True)
             failed = failed or bool(named) or not isinstance(error, harness.Elsewhere)
             continue
         answered += 1
-        _print(out, rows)
+        _print(out, rows, quick)
         if name in files:
             harness.write(files[name], facts, rows)
             out.print(*_picture(files[name], rows, facts["device"]), sep="\n", markup=False)
@@ -110,6 +127,15 @@ def _ask(out: Console, named: tuple[str, ...], device: str, quick: bool, folder:
     if absent and answered:
         out.print(f"not installed, so not compared: {', '.join(absent)}")
     return 2 if failed else 0
+
+
+def _measured(name: str, module: Any, setting: Any, runs: int | None) -> list[dict[str, Any]]:
+    """The rows of a question; of several runs, where they are asked for or the question asks for them itself."""
+    from benchmarks.runs import in_runs
+
+    by_itself = 1 if setting.quick or setting.device == "gpu" else getattr(module, "RUNS", 1)
+    number = runs or by_itself
+    return module.measure(setting) if number == 1 else in_runs(name, QUESTIONS[name], setting, number)
 
 
 def _file(folder: Path, question: str, device: str, quick: bool, facts: dict[str, str]) -> Path:
@@ -137,16 +163,19 @@ def _picture(record: Path, rows: list[dict[str, Any]], device: str) -> list[str]
     return [str(record), str(path)] if drawn else [str(record)]
 
 
-def _print(out: Console, rows: list[dict[str, Any]]) -> None:
-    """Print the tables of each question in the rows, and the contenders that were not timed."""
+def _print(out: Console, rows: list[dict[str, Any]], quick: bool) -> None:
+    """Print the tables of each question in the rows, the claims but of a quick run, and what was not timed."""
     for name in dict.fromkeys(row["question"] for row in rows):
         if name not in QUESTIONS:
             raise BadInput(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
         group = [row for row in rows if row["question"] == name]
         for one in importlib.import_module(f"benchmarks.{QUESTIONS[name]}").table(group):
             out.print(one, markup=False)
+    from benchmarks import claims
     from benchmarks.harness import sizes_of
 
+    if not quick:
+        out.print(*claims.table(claims.claims_of(rows)), markup=False)
     for row in rows:
         if "wrong" in row:
             about = " ".join(filter(None, (row["what"], sizes_of(row), row.get("dtype"))))

@@ -3,6 +3,8 @@
 A row has moved if its medians differ by more than the larger of the two spreads. By chance alone, with normal errors,
 this happens in 6 % of rows of seven rounds and in 0.6 % of rows of fifteen (simulated), so only a repeated move counts.
 The memory of a compiled program has no spread: any difference is a move.
+
+Beside the rows stand the claims (`claims.py`): which of the old record's still hold in the new one.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+from benchmarks import claims
 from benchmarks.harness import ABOUT, SIZES, Row, key, read, readable
 
 SLOWER, FASTER, LARGER, SMALLER = "slower", "faster", "larger", "smaller"
@@ -55,7 +58,7 @@ def _change(old: Row | None, new: Row | None, measure: str) -> Change:
 
 
 def compare(old: Path, new: Path) -> tuple[list[Any], bool]:
-    """What to print, and whether any row became slower, larger or wrong. Raises BadInput."""
+    """What to print, and whether a row became slower, larger or wrong, or a claim no longer holds. Raises BadInput."""
     (facts, before), (facts_now, after) = read(old), read(new)
     found = changes(before, after)
     table = Table("", "old", "new", "new / old", "spread", "", title=f"{old} → {new}", title_justify="left")
@@ -66,6 +69,6 @@ def compare(old: Path, new: Path) -> tuple[list[Any], bool]:
     differ = [k for k in facts | facts_now if facts.get(k) != facts_now.get(k)]
     said = [f"{k}: {facts.get(k)} → {facts_now.get(k)}" for k in differ]
     moved = [f"{one.verdict}: {one.row}" for one in found if one.verdict]
-    return [table, *said, *moved, f"{len(found)} rows, {len(moved)} moved"], any(
-        one.verdict in (SLOWER, LARGER, WRONG) for one in found
-    )
+    claimed, broken = claims.compare(before, after)
+    worse = broken or any(one.verdict in (SLOWER, LARGER, WRONG) for one in found)
+    return [table, *said, *moved, f"{len(found)} rows, {len(moved)} moved", *claimed], worse

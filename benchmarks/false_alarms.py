@@ -6,20 +6,21 @@ floor derived); half are opaque float64 functions, a jitted JAX scan (noise floo
 
 With `--strangers` the problems imitate code of other authors (`strangers_code.py`). Each is checked twice with all
 oracles, as it is and with a planted mistake: is a wrong one ever called right?
+
+It is a campaign (`campaign.py`): `--workers`, `--executor`, and `--journal`, with which a killed run goes on.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import time
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import click
@@ -28,9 +29,9 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
+from benchmarks.campaign import Campaign, Command, campaign, options
 from lstm_ref import sequence
 from lstm_ref.arithmetic.balls import is_balls
 from lstm_ref.arithmetic.x64 import x64
@@ -39,9 +40,9 @@ from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.checking import Problem, check, problem
 from lstm_ref.checking.report import UNDECIDED, WRONG
 from lstm_ref.commands.verify import quick_to_compile
-from lstm_ref.reporting.terminal import render
 from lstm_ref.strategies import kinds_for, values
 
+HERE = "benchmarks.false_alarms"
 SHAPES = ((1, 1, 1, 1), (2, 1, 2, 1), (3, 1, 1, 2), (4, 2, 1, 1), (2, 2, 3, 2))  # T, B, D, H
 
 
@@ -150,6 +151,13 @@ def _verdict(problem: Problem, seed: int) -> tuple[str, int]:
     return ("right" if report.right else report.verdict), report.elements
 
 
+def strangers_verdicts(seed: int, only: str | None) -> dict[str, Any]:
+    """The same as plain data."""
+    _use_one_thread()
+    return asdict(check_both(seed, only))
+
+
+@cache
 def _use_one_thread() -> None:
     """Limit a worker to one thread, since there is one worker per core."""
     try:
@@ -159,13 +167,12 @@ def _use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _check_all(seeds: Iterable[int], only: str | None, workers: int) -> Iterator[Seen]:
-    if workers == 1:
-        _use_one_thread()
-        yield from map(partial(check_both, only=only), seeds)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers, _use_one_thread, maxtasksperchild=500) as pool:
-        yield from pool.imap_unordered(partial(check_both, only=only), seeds, chunksize=10)
+def random_verdict(seed: int) -> dict[str, Any]:
+    """The verdict on a random right problem, as plain data; of a false alarm the whole report too."""
+    report = check(draw(np.random.default_rng(seed)), oracles=["balls"], seed=seed)
+    if report.right:
+        return {"verdict": "right", "elements": report.elements}
+    return {"verdict": report.verdict, "elements": report.elements, "report": str(report)}
 
 
 @contextmanager
@@ -181,12 +188,13 @@ def _fast_compilation() -> Iterator[None]:
         os.environ["XLA_FLAGS"] = before
 
 
-def strangers(problems: int, first: int, workers: int, only: str | None, out: Console) -> bool:
+def strangers(seeds: Sequence[int], only: str | None, those: Campaign, out: Console) -> bool:
     """Check strangers' problems, right and wrong; return whether all verdicts are right."""
     started, found = time.perf_counter(), []
     with _fast_compilation():
-        every = _check_all(range(first, first + problems), only, workers)
-        for one in track(every, "checking", problems, console=out, disable=not out.is_terminal):
+        asked = [(seed, only) for seed in seeds]
+        for verdicts in those.verdicts("strangers", f"{HERE}:strangers_verdicts", asked):
+            one = Seen(**verdicts)
             found.append(one)
             if one.alarm:
                 out.print(f"seed {one.seed}, {one.style}: right, and called {escape(one.right)}")
@@ -221,37 +229,41 @@ def _by_style(found: list[Seen]) -> Table:
     return table
 
 
-@click.command()
+def at_random(seeds: Sequence[int], those: Campaign, out: Console) -> bool:
+    """Check random right problems; return whether all are called right."""
+    elements, alarms = 0, []
+    asked = [(seed,) for seed in seeds]
+    for seed, one in zip(seeds, those.verdicts("random problems", f"{HERE}:random_verdict", asked), strict=True):
+        elements += one["elements"]
+        if one["verdict"] != "right":
+            alarms.append(one["verdict"])
+            out.print(f"seed {seed}: {one['report']}", markup=False)
+    out.print(
+        f"{len(seeds)} right problems, {elements} gradient elements: {len(alarms)} false alarms, "
+        f"{alarms.count(UNDECIDED)} of them undecided"
+    )
+    return not alarms
+
+
+@click.command(cls=Command)
 @click.option("--problems", default=200, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="Seed of the first problem.")
 @click.option("--strangers", "written", is_flag=True, help="Imitate other authors' code, also with mistakes planted.")
 @click.option("--style", "only", help="With --strangers: only this style.")
-@click.option(
-    "--workers", default=1, show_default=True, type=click.IntRange(1), help="With --strangers: number of processes."
-)
-def main(problems: int, first: int, written: bool, only: str | None, workers: int) -> None:
+@options
+def main(problems: int, first: int, written: bool, only: str | None, **how: Any) -> None:
     """Check random right problems. Exit code 1 if any is called wrong or, with --strangers, if a wrong one is not
     called wrong."""
-    out = Console()
-    if written:
-        from benchmarks.strangers_code import STYLES
+    from benchmarks.strangers_code import STYLES
 
-        if only is not None and only not in STYLES:
-            raise click.UsageError(f"--style must be one of {', '.join(STYLES)}, got {only!r}")
-        sys.exit(0 if strangers(problems, first, workers, only, out) else 1)
-    if only is not None or workers != 1:
-        raise click.UsageError("--style and --workers need --strangers")
-    alarms, elements, least = 0, 0, 1000.0
-    for seed in track(range(first, first + problems), "checking", disable=not sys.stdout.isatty()):
-        report = check(draw(np.random.default_rng(seed)), oracles=["balls"], seed=seed)
-        elements += report.elements
-        if report.digits_in_balls is not None:
-            least = min(least, report.digits_in_balls)
-        if not report.right:
-            alarms += 1
-            out.print(f"seed {seed}:", render(report))
-    out.print(f"{problems} right problems, {elements} gradient elements: {alarms} false alarms")
-    sys.exit(1 if alarms else 0)
+    if only is not None and not written:
+        raise click.UsageError("--style needs --strangers")
+    if only is not None and only not in STYLES:
+        raise click.UsageError(f"--style must be one of {', '.join(STYLES)}, got {only!r}")
+    out, seeds = Console(), range(first, first + problems)
+    with campaign(**how) as those:
+        right = strangers(seeds, only, those, out) if written else at_random(seeds, those, out)
+    sys.exit(0 if right else 1)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ come all the way back, is compared with float64's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from statistics import geometric_mean, median
 from typing import Any
 
 import jax
@@ -20,7 +21,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from benchmarks import limits
-from benchmarks.harness import Contender, Row, Setting, apart, beside, measured, middle, near, use
+from benchmarks.claims import Claim
+from benchmarks.harness import Contender, Row, Setting, apart, beside, measured, multiples, near, sizes_of, use
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
@@ -43,6 +45,7 @@ PEERS = {
     "keras": ("keras", "keras.layers.LSTM"),
 }
 OURS, REFERENCE, TORCH = "lstm_ref", "sequence.bptt", "torch nn.LSTM"
+AUTODIFF = "autodiff of the scan"
 GRADIENT = "forward and backward"
 FRESH = 2**24
 """Bytes of a tape above which a program takes more memory than glibc's malloc keeps for the next call, 32 MiB at
@@ -55,7 +58,10 @@ WORTH = 2**15
 """Least bytes of a step's pre-activations for which a batch is split."""
 SECONDS = 3.0
 """Seconds of rounds at each size in each process."""
-PROCESSES = 3
+RUNS = 3
+"""Unless another number is asked for."""
+FRACTION, NINE_OF_TEN, LEAST = 0.65, 0.9, 0.97
+"""What is claimed beside other libraries: our part of the time of JAX's fastest; torch's least, in how many runs."""
 
 Gradient = Callable[[], Any]
 
@@ -178,7 +184,7 @@ def contenders(given: FeatureCase) -> dict[str, Contender]:
         OURS: (fast(given), of_xs),
         f"{OURS}, one device": (jitted(partial(by_scan, _fast_bptt), given, given.params), of_xs),
         REFERENCE: (jitted(partial(by_scan, sequence.bptt), given, given.params), of_xs),
-        "autodiff of the scan": (jitted(partial(by_scan, sequence.scan), given, given.params), of_xs),
+        AUTODIFF: (jitted(partial(by_scan, sequence.scan), given, given.params), of_xs),
     }
     for name, (forward, weights) in peers(given).items():
         found[name] = jitted(forward, given, weights), of_xs
@@ -219,10 +225,11 @@ def measure(setting: Setting) -> list[Row]:
         sizes = SIZES[:1] if setting.quick else SIZES
         return [row for size in sizes for row in gradients(size, setting, SECONDS, what=GRADIENT)]
     about = {"name": OURS, "what": GRADIENT}
-    return middle(
-        apart("gradient_speed", "alone", size, **about, **dict(zip("TBDH", size, strict=True)))
-        for size in setting.each(SIZES * PROCESSES, "gradient")
-    )
+    return [
+        row
+        for size in setting.each(SIZES, "gradient")
+        for row in apart("gradient_speed", "alone", size, **about, **dict(zip("TBDH", size, strict=True)))
+    ]
 
 
 def alone(size: tuple[int, ...]) -> list[Row]:
@@ -234,3 +241,53 @@ def alone(size: tuple[int, ...]) -> list[Row]:
 def table(rows: list[Row]) -> list[Any]:
     """Tables of all times as multiples of ours."""
     return list(beside(rows, OURS))
+
+
+Sizes = dict[str, dict[str, Row]]
+"""By size, and by name, the row of a contender."""
+
+
+def claims(rows: list[Row]) -> list[Claim]:
+    """What is claimed of our time beside torch's, of every JAX contender's and of the fastest JAX library's."""
+    sizes: Sizes = {sizes_of(row): {} for row in rows}
+    for row in rows:
+        if "seconds" in row:
+            sizes[sizes_of(row)][row["name"]] = row
+    sizes = {of: named for of, named in sizes.items() if OURS in named}
+    return [*_beside_torch(sizes), *_beside_jax(sizes), *_beside_the_fastest(sizes)]
+
+
+def _beside_torch(sizes: Sizes) -> Iterator[Claim]:
+    figures = {of: multiples(named[TORCH], named[OURS]) for of, named in sizes.items() if TORCH in named}
+    if figures:
+        often = [sum(m >= LEAST for m in runs) >= NINE_OF_TEN * len(runs) for runs in figures.values()]
+        yield Claim("torch takes at least our time at every size, in the median", _slower(figures), figures)
+        yield Claim(f"and at least {LEAST} of it in nine of ten runs", all(often), figures)
+
+
+def _beside_jax(sizes: Sizes) -> Iterator[Claim]:
+    others = [REFERENCE, f"{OURS}, one device", AUTODIFF, *PEERS]
+    pairs = [(of, name, named) for of, named in sizes.items() for name in others if name in named]
+    figures = {f"{of}, {name}": multiples(named[name], named[OURS]) for of, name, named in pairs}
+    if figures:
+        of, least = min(figures.items(), key=lambda item: median(item[1]))
+        sentence = "nothing in JAX, ours on one device included, is faster at any size, in the median"
+        yield Claim(sentence, _slower(figures), {of: least})
+
+
+def _beside_the_fastest(sizes: Sizes) -> Iterator[Claim]:
+    figures = {of: _of_the_fastest(named) for of, named in sizes.items() if set(PEERS) & set(named)}
+    if figures:
+        mean = [geometric_mean(run) for run in zip(*figures.values(), strict=False)]
+        sentence = f"ours takes at most {FRACTION} of the fastest JAX library's time, in the geometric mean"
+        yield Claim(sentence, median(mean) <= FRACTION, figures | {"mean": mean})
+
+
+def _slower(figures: dict[str, list[float]]) -> bool:
+    """Whether all take at least our time, to the two decimals that are quoted: some are the same program as ours."""
+    return all(round(median(multiples), 2) >= 1 for multiples in figures.values())
+
+
+def _of_the_fastest(named: dict[str, Row]) -> list[float]:
+    """Our time as multiples of that of the JAX library that is fastest in the median."""
+    return multiples(named[OURS], min((named[name] for name in PEERS if name in named), key=lambda row: row["seconds"]))

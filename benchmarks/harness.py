@@ -4,7 +4,8 @@ A row is one measured thing: a flat dict of plain numbers and texts. The fields 
 fields hold the measurements:
 
     seconds              median of the rounds
-    spread               their interquartile range; of several processes, the range of their medians
+    spread               their interquartile range; of several runs, the range of their medians
+    runs                 the medians of several runs, each in a process of its own, in their order
     peak_bytes           memory of the compiled program besides its inputs and outputs
     first_call_seconds   the first call, compilation included
     compile_seconds      time of the first call beyond that of a later one
@@ -15,8 +16,8 @@ fields hold the measurements:
 from __future__ import annotations
 
 import json
+import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import processor
 from lstm_ref.checking.checker import environment as core
 from lstm_ref.errors import BadInput
 
@@ -47,6 +49,10 @@ PEERS = ("torch", "flax", "equinox", "dm-haiku", "keras", "chex", "hypothesis")
 GENERATOR = "lstm_ref benchmarks"
 BURST = 0.03
 """Seconds."""
+LEAST = 7
+"""Rounds of a contender."""
+LONGEST = 120.0
+"""Seconds of rounds that only make a median less uncertain."""
 
 
 class Elsewhere(BadInput):
@@ -74,13 +80,19 @@ def measured(
     judge: Callable[[Any], Row],
     setting: Setting,
     seconds: float = 2.0,
+    within: float = math.inf,
     **about: Any,
 ) -> list[Row]:
-    """A row for each contender. Only those are timed whose result `judge` accepts: its row has no `wrong`."""
+    """A row for each contender. Only those are timed whose result `judge` accepts: its row has no `wrong`.
+
+    With `within`, rounds go on as `in_turns` says, and the rows have the `uncertainty` that was reached.
+    """
     rows = judged(contenders, judge, **about)
     right = {name: run for name, (run, _) in contenders.items() if "wrong" not in rows[name]}
-    for name, times in in_turns(right, setting, seconds).items():
+    for name, times in in_turns(right, setting, seconds, within).items():
         rows[name] |= summary(times)
+        if within < math.inf and len(times) >= LEAST:
+            rows[name]["uncertainty"] = uncertainty(times)
         rows[name]["compile_seconds"] = max(0.0, rows[name]["first_call_seconds"] - rows[name]["seconds"])
     return list(rows.values())
 
@@ -100,18 +112,30 @@ def judged(contenders: dict[str, Contender], judge: Callable[[Any], Row], **abou
     return rows
 
 
-def in_turns(runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0) -> dict[str, list[float]]:
+def in_turns(
+    runs: dict[str, Callable[[], Any]], setting: Setting, seconds: float = 0.0, within: float = math.inf
+) -> dict[str, list[float]]:
     """Seconds of a call in each of seven or more rounds, in turns A B C A B C, so that a drift of the machine affects
     all.
 
     Some threads wait busily after their answer (torch's do) and slow down the next contender, by 7 ms in all. So each
     turn starts with untimed calls for a `BURST`, at least one. Then a call much shorter than `BURST` is repeated until
     another `BURST` is over, and its median counts. In a quick run both are skipped.
+
+    Rounds go on while a median is uncertain by more than the part `within` of itself, for `LONGEST` seconds at most.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
-    least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (7, seconds, BURST)
-    end = time.perf_counter() + seconds
-    while runs and (len(next(iter(times.values()))) < least or time.perf_counter() < end):
+    least, seconds, burst = (2, 0.0, 0.0) if setting.quick else (LEAST, seconds, BURST)
+    within = math.inf if setting.quick else within
+    begun = time.perf_counter()
+
+    def enough() -> bool:
+        taken = time.perf_counter() - begun
+        if len(next(iter(times.values()))) < least or taken < seconds:
+            return False
+        return taken > LONGEST or all(uncertainty(each) <= within for each in times.values())
+
+    while runs and not enough():
         for name, run in runs.items():
             times[name].append(_burst(run, burst))
     return times
@@ -127,6 +151,20 @@ def _burst(run: Callable[[], Any], seconds: float) -> float:
         run()
         times.append(time.perf_counter() - before)
     return statistics.median(times)
+
+
+def uncertainty(times: list[float]) -> float:
+    """Half the width of the 95 % interval of the median, as a part of the median; infinite for fewer than six times.
+
+    The interval lies between the k-th smallest and the k-th largest time, whatever the distribution: the median is
+    below the former where fewer than k of n times are below it, in P(Binomial(n, 1/2) < k) ≤ 2.5 % of cases.
+    """
+    ordered, n = sorted(times), len(times)
+    k, missed = 0, 0.5**n
+    while missed <= 0.025:
+        k += 1
+        missed += math.comb(n, k) * 0.5**n
+    return (ordered[n - k] - ordered[k - 1]) / 2 / statistics.median(ordered) if k else math.inf
 
 
 def summary(times: list[float], units: float = 1.0) -> Row:
@@ -195,26 +233,6 @@ def apart(module: str, function: str, *arguments: Any, **about: Any) -> list[Row
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def middle(processes: Iterable[list[Row]]) -> list[Row]:
-    """From rows about the same thing in several processes, the one with the middle time; or one that is wrong, if any
-    is.
-
-    The places of arrays in memory differ between processes, and can make a contender some 5 % slower in all rounds.
-    """
-    same: dict[tuple[Any, ...], list[Row]] = {}
-    for row in (row for rows in processes for row in rows):
-        same.setdefault(key(row), []).append(row)
-    return [_middle(rows) for rows in same.values()]
-
-
-def _middle(rows: list[Row]) -> Row:
-    wrong = [row for row in rows if "wrong" in row]
-    rows = sorted(rows, key=lambda row: row.get("seconds", 0.0))
-    if wrong or len(rows) == 1:
-        return wrong[0] if wrong else rows[0]
-    return rows[len(rows) // 2] | {"spread": rows[-1]["seconds"] - rows[0]["seconds"], "processes": len(rows)}
-
-
 # ------------------------------------------------------------------------------------------------------- tables
 
 
@@ -230,22 +248,41 @@ def beside(rows: list[Row], base: str, field: str = "seconds") -> list[Table]:
         group = [row for row in rows if (row["what"], row.get("dtype", "")) == (what, dtype)]
         names = dict.fromkeys([base, *(row["name"] for row in group)])
         table = Table(title=f"{what} {dtype}: {field}, as multiples of {base}", title_justify="left")
-        for head in (", ".join(k for k in SIZES if k in group[0]), *names):
+        table.add_column(", ".join(k for k in SIZES if k in group[0]), justify="right", no_wrap=True)
+        for head in names:
             table.add_column(head, justify="right")
         for size in dict.fromkeys(map(sizes_of, group)):
             found = {row["name"]: row for row in group if sizes_of(row) == size}
-            unit = found.get(base, {}).get(field)
+            unit = found.get(base)
             table.add_row(size, *(_cell(found.get(name), field, None if name == base else unit) for name in names))
         tables.append(table)
     return tables
 
 
-def _cell(row: Row | None, field: str, unit: float | None) -> str:
+def _cell(row: Row | None, field: str, base: Row | None) -> str:
     if row is None or (field not in row and "wrong" not in row):
         return ""
     if "wrong" in row:
         return "not timed"
-    return readable(row[field], field) if not unit else f"{row[field] / unit:.2f}"
+    if not base or not base.get(field):
+        return readable(row[field], field)
+    figures = multiples(row, base, field)
+    middle = f"{statistics.median(figures):.2f}"
+    return middle if len(figures) == 1 else f"{middle}\n{min(figures):.2f}–{max(figures):.2f}"
+
+
+def multiples(row: Row, base: Row, field: str = "seconds") -> list[float]:
+    """A field as multiples of another row's: of each run or, where the two rows have not the same runs, one."""
+    mine, theirs = row.get("runs", []), base.get("runs", [])
+    if field == "seconds" and len(mine) == len(theirs) > 0:
+        return [a / b for a, b in zip(mine, theirs, strict=True)]
+    return [row[field] / base[field]]
+
+
+def quoted(figures: list[float]) -> str:
+    """Figures as a document quotes them: "1.05", or the median and the range, "1.05 (0.94 to 1.10)"."""
+    middle = f"{statistics.median(figures):.2f}"
+    return middle if len(figures) == 1 else f"{middle} ({min(figures):.2f} to {max(figures):.2f})"
 
 
 def readable(value: float, field: str = "seconds") -> str:
@@ -263,14 +300,17 @@ def readable(value: float, field: str = "seconds") -> str:
 def environment(device: str) -> dict[str, str]:
     """The facts that figures depend on: machine, device, versions, precision of products. Libraries not installed are
     "absent"."""
-    found = core() | {
-        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
-        "processor": _processor(),
-        "device": jax.devices(device)[0].device_kind,
-        "devices": str(jax.device_count()),
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
-        "jax_default_matmul_precision": str(jax.config.jax_default_matmul_precision),
-    }
+    found = (
+        core()
+        | processor.facts()
+        | {
+            "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+            "device": jax.devices(device)[0].device_kind,
+            "devices": str(jax.device_count()),
+            "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+            "jax_default_matmul_precision": str(jax.config.jax_default_matmul_precision),
+        }
+    )
     for name in PEERS:
         try:
             found[name] = version(name)
@@ -284,13 +324,6 @@ def environment(device: str) -> dict[str, str]:
             f"products {torch.backends.cuda.matmul.allow_tf32}, cuDNN {torch.backends.cudnn.allow_tf32}"
         )
     return found
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor()
 
 
 def key(row: Row) -> tuple[Any, ...]:

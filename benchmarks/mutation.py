@@ -7,29 +7,28 @@ functions, and gradients that are nearly right. The output lists how many mistak
 how often each calls a right function wrong.
 
 With `--symbolic`, the question is another: is one of the mistakes proven as terms (docs/proofs.md)? None may be.
+
+It is a campaign (`campaign.py`): `--workers`, `--executor`, and `--journal`, with which a killed run goes on.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import sys
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import click
 import jax
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
+from benchmarks import campaign
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import lstm
@@ -203,34 +202,32 @@ def _judge_terms(mutant: Mutant) -> dict[str, bool]:
 
 
 FIELDS = ("unit", "kind", "tag", "sentence", "wrong")
+PARTS = 8
+"""Of each unit: enough that a killed run loses little, few enough that its dictionary is not made too often."""
 
 
-def _part(
-    of: tuple[str, int], parts: int, every: int, peers: bool, symbolic: bool
-) -> list[tuple[dict[str, str], dict[str, bool]]]:
-    """Mutants of a unit, every `parts`-th of them, and which tools find each."""
-    unit, part = of
-    np.seterr(all="ignore")  # what a mistake divides by zero is no news
-    which = slice(part * every, None, parts * every)
-    if symbolic:
-        answers = ((m, _judge_terms(m)) for m in mutants(unit, which))
-    else:
-        answers = ((m, _judge(m, peers)) for m in units()[unit](which))
-    return [({k: getattr(m, k) for k in FIELDS}, found) for m, found in answers]
+def judge_part(unit: str, part: int, every: int, peers: bool, symbolic: bool) -> list[Any]:
+    """Mutants of a unit, of every `every`-th each `PARTS`-th one, and which tools find each."""
+    which = slice(part * every, None, PARTS * every)
+    with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+        if symbolic:
+            answers = [(m, _judge_terms(m)) for m in mutants(unit, which)]
+        else:
+            answers = [(m, _judge(m, peers)) for m in units()[unit](which)]
+    return [[{k: getattr(m, k) for k in FIELDS}, found] for m, found in answers]
 
 
-def _false_alarms() -> dict[str, Counter[str]]:
-    """Counts of each tool's verdicts on the right functions."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in PEERS}
-    for name, build in builtin.problems().items():
-        if not name.startswith(("time/", "layer/")) or "custom-vjp" in name:
-            continue
-        for seed in range(RIGHT_SEEDS):
-            problem = build(np.random.default_rng(seed))
-            if problem.definition is None:
-                for tool, passes in PEERS.items():
-                    counts[tool]["right" if passes(problem) else "wrong"] += 1
-    return counts
+def judge_right(name: str, seed: int) -> dict[str, bool]:
+    """Which tools call a built-in problem right, which it is; empty for an estimator, which is none of theirs."""
+    problem = builtin.problems()[name](np.random.default_rng(seed))
+    if problem.definition is not None:
+        return {}
+    return {tool: bool(passes(problem)) for tool, passes in PEERS.items()}
+
+
+def judge_subtle(name: str) -> dict[str, bool]:
+    """Which tools call a gradient right that is nearly so."""
+    return {tool: bool(passes(subtle()[name])) for tool, passes in PEERS.items()}
 
 
 def subtle() -> dict[str, Problem]:
@@ -278,27 +275,30 @@ def _cut(k: int) -> Problem:
     return problem(inputs, forward=forward, backward=backward, name=f"cut after {k}")
 
 
-@click.command()
+@click.command(cls=campaign.Command)
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Take every n-th mutant.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Run the other tools too.")
 @click.option("--symbolic", is_flag=True, help="Ask in the place of the check: is a mutant proven as terms?")
-@click.option("--processes", default=2, show_default=True, type=click.IntRange(1))
+@campaign.options
 @click.option("--only", default="", help="Take only the units whose name contains this: cells/, lstm, layers …")
 @click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write all verdicts as JSON.")
-def main(every: int, peers: bool, symbolic: bool, processes: int, output: str | None, only: str) -> None:
+def main(every: int, peers: bool, symbolic: bool, output: str | None, only: str, **how: Any) -> None:
     """Exit code 1 if a mutant survives our check, or cannot be run by it."""
     started, out = time.perf_counter(), Console(width=160)
     peers = peers and not symbolic
     mine = (BY_TERMS, BY_A_TERM) if symbolic else ("lstm_ref",)
     asked = [unit for unit in units() if only in unit and (not symbolic or unit.startswith(("cells/", "sequence")))]
-    parts = [(unit, part) for unit in asked for part in range(processes)]
-    if not parts:
+    if not asked:
         raise click.BadParameter(f"no unit's name contains {only!r}: it is one of {', '.join(units())}")
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        judged = pool.map(partial(_part, parts=processes, every=every, peers=peers, symbolic=symbolic), parts)
-        each = track(judged, "checking", len(parts), console=out, disable=not out.is_terminal)
-        answers = [answer for part in each for answer in part]
-    alarms = _false_alarms() if peers else {}
+    parts = [(unit, part, every, peers, symbolic) for unit in asked for part in range(PARTS)]
+    alarms, nearly = {}, {}
+    with campaign.campaign(**how) as those:
+        answers = [m for part in those.verdicts("mutants", "benchmarks.mutation:judge_part", parts) for m in part]
+        if peers:
+            alarms = _false_alarms(those)
+            each = [(name,) for name in subtle()]
+            judged = those.verdicts("nearly right", "benchmarks.mutation:judge_subtle", each)
+            nearly = dict(zip(subtle(), judged, strict=True))
     table = Table("tool", "mutants asked", "found", "%", "right functions called wrong", show_edge=False)
     for name in PEERS if peers else mine:
         each_found = [found[name] for _, found in answers if name in found]
@@ -306,10 +306,10 @@ def main(every: int, peers: bool, symbolic: bool, processes: int, output: str | 
         percent = 100 * sum(each_found) / max(len(each_found), 1)
         table.add_row(name, str(len(each_found)), str(sum(each_found)), f"{percent:.1f}", wrong)
     out.print(table)
-    if peers:
+    if nearly:
         fine = Table("nearly right", *PEERS, show_edge=False)
-        for name, nearly_right in subtle().items():
-            fine.add_row(name, *("-" if passes(nearly_right) else "found" for passes in PEERS.values()))
+        for name, passed in nearly.items():
+            fine.add_row(name, *("-" if passed[tool] else "found" for tool in PEERS))
         out.print(fine)
     out.print("mutants by unit:", dict(Counter(m["unit"] for m, _ in answers)))
     crashed = [m for m, found in answers if not found]
@@ -324,6 +324,17 @@ def main(every: int, peers: bool, symbolic: bool, processes: int, output: str | 
         with open(output, "w", encoding="utf-8") as file:
             json.dump(answers, file, indent=1)
     sys.exit(1 if survivors or crashed else 0)
+
+
+def _false_alarms(those: campaign.Campaign) -> dict[str, Counter[str]]:
+    """Counts of each tool's verdicts on the right functions."""
+    names = [n for n in builtin.problems() if n.startswith(("time/", "layer/")) and "custom-vjp" not in n]
+    asked = [(name, seed) for name in names for seed in range(RIGHT_SEEDS)]
+    counts: dict[str, Counter[str]] = {tool: Counter() for tool in PEERS}
+    for passed in those.verdicts("right functions", "benchmarks.mutation:judge_right", asked):
+        for tool, right in passed.items():
+            counts[tool]["right" if right else "wrong"] += 1
+    return counts
 
 
 if __name__ == "__main__":

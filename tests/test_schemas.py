@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.campaign import Journal
 from lstm_ref import check_gradients
 from lstm_ref.checking import report
 from lstm_ref.reporting.files import as_json
@@ -106,22 +107,36 @@ def test_the_records_of_the_repository_are_as_their_schema_says():
         validate("benchmarks", json.loads(file.read_text()))
 
 
+def journal_line(folder):
+    """Of a real journal."""
+    Journal(folder / "journal.jsonl", "mutants").add(("cells/lstm", 0), [{"unit": "cells/lstm"}])
+    return json.loads((folder / "journal.jsonl").read_text())
+
+
+def test_the_lines_of_a_journal_are_as_their_schema_says(tmp_path):
+    validate("journal", journal_line(tmp_path))
+
+
 BROKEN = {
     "report": lambda data: data["reports"][0]["inputs"][0].pop("shape"),
     "vectors": lambda data: data["problems"]["cell/lstm"]["arrays"].update({"strange.x": {}}),
     "decimals": lambda data: data.update({"output.hs": ["0,5"]}),
     "benchmarks": lambda data: data["rows"][0].update({"seconds": "fast"}),
+    "journal": lambda data: data.pop("code"),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_not_as_the_schema_says_is_refused(name):
+def test_what_is_not_as_the_schema_says_is_refused(name, tmp_path):
     files = {
         "vectors": "vectors/manifest.json",
         "decimals": "vectors/time/lstm.decimals.json",
         "benchmarks": "benchmarks/results/gradient_cpu_2_cores.json",
     }
-    data = json.loads((ROOT / files[name]).read_text() if name in files else as_json([wrong_report()]))
+    if name == "journal":
+        data = journal_line(tmp_path)
+    else:
+        data = json.loads((ROOT / files[name]).read_text() if name in files else as_json([wrong_report()]))
     BROKEN[name](data)
     with pytest.raises(ValidationError):
         Draft202012Validator(SCHEMAS[name]).validate(data)

@@ -58,7 +58,7 @@ def verify(
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import conclusion, console, render, summary
-    from lstm_ref.reporting.words import kind
+    from lstm_ref.reporting.words import kind, where_time_went
     from lstm_ref.selfcheck.builtin import problems
     from lstm_ref.tasks.batches import batch_problems, left_out
 
@@ -92,6 +92,8 @@ def verify(
             for report in (r for r in reports if not r.right):
                 out.print(render(report))
             elements = sum(r.elements for r in reports)
+            if len(reports) > 1:
+                out.print(where_time_went(reports))
             out.print(f"{conclusion([*map(kind, reports)])}: {elements} gradient elements, {_seconds(started):.1f} s")
     for path in report_files:
         write(path, reports)

@@ -29,6 +29,19 @@ def facts(report: Report) -> str:
     return f"{report.elements} elements, {agreeing}, {report.digits_in_floats:.1f} in floats, {report.seconds:.1f} s"
 
 
+def where_time_went(reports: Iterable[Report]) -> str:
+    """The parts of the names of several reports by the time of their checks, and the longest check."""
+    reports = list(reports)
+    whole = sum(report.seconds for report in reports)
+    parts: dict[str, float] = {}
+    for report in reports:
+        part = report.name.partition("/")[0]
+        parts[part] = parts.get(part, 0.0) + report.seconds
+    shares = [f"{parts[part] / whole:.0%} {part}/" for part in sorted(parts, key=lambda part: -parts[part])]
+    longest = max(reports, key=lambda report: report.seconds)
+    return f"time of the checks: {', '.join(shares)}; the longest: {longest.name}, {longest.seconds:.1f} s"
+
+
 def terms(report: Report) -> str:
     """Whether the equations are proven as terms, in a word."""
     return {None: "-", "yes, away from kinks": "kinks"}.get(report.symbolic) or str(report.symbolic).partition(":")[0]

@@ -102,6 +102,8 @@ def test_bad_input_is_one_line(call, tmp_path):
         (["gradient", "--out", tmp_path / "none"], "is no folder that can be written"),
         (["gpu"], "gpu: kernels are timed on a GPU"),
         (["gradient", "--read", "x.json"], "name no question"),
+        (["--runs", "2", "--read", "x.json"], "and no --runs"),
+        (["gradient", "--device", "gpu", "--runs", "2"], "a GPU is held by one process"),
         (["--read", tmp_path / "none.json"], "none.json: cannot be read"),
         (["--read", tmp_path / "text.json"], "text.json: is not JSON"),
         (["--read", tmp_path / "other.json"], "other.json: is no record"),
@@ -115,6 +117,7 @@ def test_bad_input_is_one_line(call, tmp_path):
 def test_what_cannot_be_asked_here_is_no_failure_where_all_are_asked(call, monkeypatch):
     import benchmarks.gradient_speed
 
+    monkeypatch.setattr(benchmarks.gradient_speed, "RUNS", 1)
     monkeypatch.setattr(benchmarks.gradient_speed, "measure", lambda setting: [row()])
     monkeypatch.setattr(__main__, "QUESTIONS", {name: QUESTIONS[name] for name in ("gpu", "gradient")})
     code, out, err = call()
@@ -126,6 +129,7 @@ def test_what_cannot_be_asked_here_is_no_failure_where_all_are_asked(call, monke
 def test_a_file_is_never_overwritten_and_that_is_said_before_any_work(call, tmp_path, monkeypatch):
     import benchmarks.gradient_speed
 
+    monkeypatch.setattr(benchmarks.gradient_speed, "RUNS", 1)
     monkeypatch.setattr(benchmarks.gradient_speed, "measure", lambda setting: [row()])
     code, out, _ = call("gradient", "--out", tmp_path)
     assert code == 0

@@ -1,6 +1,7 @@
 """Every question runs at its smallest size; a wrong contender is named in place of a time."""
 
 import importlib
+import math
 import time
 from importlib.util import find_spec
 
@@ -12,6 +13,7 @@ from benchmarks import (
     QUESTIONS,
     gpu_kernels,
     gradient_speed,
+    harness,
     limits,
     memory,
     mutation,
@@ -20,7 +22,7 @@ from benchmarks import (
     sizes,
     verification,
 )
-from benchmarks.harness import BURST, Elsewhere, Setting, apart, in_turns, key, measured, middle, near, read, write
+from benchmarks.harness import BURST, Elsewhere, Setting, apart, in_turns, key, measured, near, read, uncertainty, write
 from benchmarks.plot import draw
 
 QUICK = Setting(quick=True)
@@ -113,14 +115,6 @@ def test_a_process_that_fails_is_a_row_that_says_why():
     assert row["wrong"].startswith("its process left with 1: ImportError: cannot import name 'no_question'")
 
 
-def test_of_several_processes_the_middle_one_counts_and_one_that_is_wrong_is_said():
-    processes = [[{"name": "a", "seconds": s, "spread": 0.1}, {"name": "b", "seconds": s}] for s in (5.0, 1.0, 2.0)]
-    processes[1][1] = {"name": "b", "wrong": "no"}
-    a, b = middle(processes)
-    assert a == {"name": "a", "seconds": 2.0, "spread": 4.0, "processes": 3}
-    assert b == {"name": "b", "wrong": "no"}
-
-
 def test_the_first_call_of_a_turn_does_not_count():
     """Who comes after another takes a whole burst for it, and for later ones next to nothing."""
     before = [""]
@@ -134,6 +128,26 @@ def test_the_first_call_of_a_turn_does_not_count():
 
     times = in_turns({name: contender(name) for name in "ab"}, Setting())
     assert max(map(max, times.values())) < BURST / 4
+
+
+def test_the_interval_of_a_median_is_that_of_the_tables():
+    """Of the sign test at 95 %: between the smallest and the largest of 6 to 8 times, the 6th and 15th of 20."""
+    assert uncertainty([1.0] * 5) == math.inf
+    assert uncertainty([5.0, 1.0, 3.0, 7.0, 2.0, 6.0, 4.0]) == (7 - 1) / 2 / 4
+    assert uncertainty([float(n) for n in range(1, 21)]) == pytest.approx((15 - 6) / 2 / 10.5)
+
+
+def test_rounds_go_on_until_every_median_is_certain(monkeypatch):
+    """Of a time that is 2 or 1 in turns and then always 1, the interval is narrow when the 1s are enough."""
+    noisy = iter([2.0, 1.0] * 4 + [1.0] * 100)
+    monkeypatch.setattr(harness, "_burst", lambda run, _: next(noisy) if run == "noisy" else 1.0)
+    runs = {"steady": "steady", "noisy": "noisy"}
+    found = in_turns(runs, Setting(), within=0.05)
+    assert uncertainty(found["noisy"]) <= 0.05 < uncertainty(found["noisy"][:-1])
+    assert len(found["steady"]) == len(found["noisy"])
+    monkeypatch.setattr(harness, "LONGEST", 0.0)
+    noisy = iter([2.0, 1.0] * 50)
+    assert len(in_turns(runs, Setting(), within=0.05)["noisy"]) == harness.LEAST
 
 
 def test_bfloat16_has_a_gradient_with_half_of_its_digits(tiny):

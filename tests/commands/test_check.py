@@ -432,7 +432,7 @@ def test_what_an_encoding_lacks_is_escaped_as_json_does(tmp_path):
 
 def test_verify_says_how_many_are_wrong_and_how_many_undecided(told, monkeypatch):
     verdicts = {"layer/dense": WRONG, "layer/embedding": UNDECIDED}
-    (made,) = [check_gradients({"x": np.ones(2)}, loss=lambda i: i["x"].sum(), gradients=lambda i: {"x": np.ones(2)})]
+    made = check_gradients({"x": np.ones(2)}, loss=lambda i: i["x"].sum(), gradients=lambda i: {"x": np.ones(2)})
     monkeypatch.setattr("lstm_ref.commands.verify._prove", lambda n, **_: replace(made, name=n, verdict=verdicts[n]))
     monkeypatch.setattr("lstm_ref.commands.verify._workers", lambda _: nullcontext())
     code, out, _ = told("verify", *verdicts)
@@ -441,6 +441,18 @@ def test_verify_says_how_many_are_wrong_and_how_many_undecided(told, monkeypatch
     code, out, _ = told("verify", "layer/embedding")
     assert code == 2
     assert "of 1: 1 undecided" in out
+
+
+def test_verify_says_where_the_time_went(told, monkeypatch):
+    seconds = {"layer/dense": 3.0, "layer/embedding": 0.5, "cell/gru": 6.5}
+    made = check_gradients({"x": np.ones(2)}, loss=lambda i: i["x"].sum(), gradients=lambda i: {"x": np.ones(2)})
+    monkeypatch.setattr(
+        "lstm_ref.commands.verify._prove", lambda n, **_: replace(made, name=n, seconds=seconds.get(n, 0.0))
+    )
+    monkeypatch.setattr("lstm_ref.commands.verify._workers", lambda _: nullcontext())
+    _, out, _ = told("verify", *seconds)
+    assert "time of the checks: 65% cell/, 35% layer/; the longest: cell/gru, 6.5 s" in " ".join(out.split())
+    assert "time of the checks" not in told("verify", "layer/dense")[1]
 
 
 def test_predict_help_ends_its_sentences(told):
