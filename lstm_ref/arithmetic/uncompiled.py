@@ -31,7 +31,7 @@ def uncompiled(function: Callable[..., Any], *example: Any) -> Callable[..., Any
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*example)
     avals, outputs = [v.aval for v in closed.jaxpr.invars], jax.tree.structure(shape)
     try:
-        plan = Plan(closed, None, FLOATS)
+        plan = Plan(closed, FLOATS)
     except UnknownPrimitive:
         return _compiled(function)
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from lstm_ref import display
 from lstm_ref.arithmetic import logsumexp
+from lstm_ref.arithmetic.walk import between
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays, named
@@ -253,18 +254,10 @@ def _contract(
     made_by = {variable: n for n, equation in enumerate(jaxpr.eqns) for variable in equation.outvars}
     stretches = {}
     for variable in sorted((v for v in name_of if v in made_by), key=lambda v: made_by[v]):
-        needed, sources, waiting = set(), [], [variable]
-        while waiting:
-            v = waiting.pop()
-            if v in name_of and v is not variable:
-                sources.append(v)
-            elif v in made_by and made_by[v] not in needed:
-                needed.add(made_by[v])
-                waiting += [r for r in jaxpr.eqns[made_by[v]].invars if not isinstance(r, jax.extend.core.Literal)]
-        read = [v for v in name_of if v in sources]
-        part = jaxpr.replace(invars=read, outvars=[variable], eqns=[jaxpr.eqns[n] for n in sorted(needed)])
+        part = between(jaxpr, list(name_of), [variable])
         run = jax.extend.core.jaxpr_as_fun(jax.extend.core.ClosedJaxpr(part, closed.consts))
-        stretches[name_of[variable]] = _Stretch(tuple(name_of[v] for v in read), lambda *a, run=run: run(*a)[0])
+        sources = tuple(name_of[v] for v in part.invars)
+        stretches[name_of[variable]] = _Stretch(sources, lambda *a, run=run: run(*a)[0])
     values = dict(inputs) | {name: results[name] for name in names if first_name.get(name) == name}
     return stretches, values, first_name
 
