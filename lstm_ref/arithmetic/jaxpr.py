@@ -2,8 +2,8 @@
 
 `in_balls(f)` is f at any number of digits. `trace(f, …)` does the same in two steps, for callers that evaluate often.
 The walk is in `walk`, the rules for single primitives in `primitives` and the modules below it. This file prepares a
-jaxpr for many runs (`Plan`, which `uncompiled` uses for floats) and has the rules of the primitives that contain jaxprs
-themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
+jaxpr for many runs (`Prepared`, which `uncompiled` uses for floats), and has the rules of the primitives that contain
+jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
 
 Conventions that bite. The function is traced in float64 whatever the inputs' dtype, and no operation rounds to a dtype:
 the result is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64
@@ -107,7 +107,7 @@ class Program:
     def __init__(self, jaxpr: Any, inputs: Any, outputs: Any) -> None:
         self.jaxpr, self._inputs, self._outputs = jaxpr, inputs, outputs
         self._avals = [v.aval for v in jaxpr.jaxpr.invars]
-        self.plan = Plan(jaxpr)
+        self.prepared = Prepared(jaxpr)
         """The callable form that takes and returns leaves of real balls."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -120,7 +120,7 @@ class Program:
     def on_leaves(self, leaves: Sequence[Any]) -> list[Any]:
         """The output's leaves, given the inputs' leaves in `jax.tree.flatten` order."""
         values = [_enter(aval, x) for aval, x in zip(self._avals, leaves, strict=True)]
-        return [_leave(v) for v in self.plan(*values)]
+        return [_leave(v) for v in self.prepared(*values)]
 
 
 def _kind(leaf: Any) -> Any:
@@ -192,7 +192,7 @@ class Numbers(NamedTuple):
     """Chooses how to compute an equation that contains no jaxpr."""
 
 
-class Plan:
+class Prepared:
     """A jaxpr prepared for many runs: each equation has its rule, and each variable a slot in a list."""
 
     def __init__(self, closed: Any, of: Numbers | None = None) -> None:
@@ -282,11 +282,11 @@ def _call(eqn: Any, of: Numbers) -> Step:
     if of is BALLS and name_in_jax(inner) in APPROXIMATED:
         meant = APPROXIMATED[name_in_jax(inner)](eqn)
         return lambda x: [meant(x)]
-    return Plan(inner, of)
+    return Prepared(inner, of)
 
 
 def _scan(eqn: Any, of: Numbers) -> Step:
-    body = Plan(eqn.params["jaxpr"], of)
+    body = Prepared(eqn.params["jaxpr"], of)
 
     def slices(x: Any, _: Any) -> list[Any]:
         return [x[t, ...] for t in range(eqn.params["length"])]
@@ -306,7 +306,7 @@ def _stacked(values: list[Any], aval: Any, of: Numbers) -> Any:
 
 def _while(eqn: Any, of: Numbers) -> Step:
     n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
-    condition, body = (Plan(eqn.params[name], of) for name in ("cond_jaxpr", "body_jaxpr"))
+    condition, body = (Prepared(eqn.params[name], of) for name in ("cond_jaxpr", "body_jaxpr"))
 
     def step(*operands: Any) -> Sequence[Any]:
         cond_consts, body_consts = operands[:n_cond], operands[n_cond : n_cond + n_body]
@@ -326,7 +326,7 @@ def _where(going: np.ndarray, new: Any, old: Any) -> Any:
 
 
 def _cond(eqn: Any, of: Numbers) -> Step:
-    branches = [Plan(b, of) for b in eqn.params["branches"]]
+    branches = [Prepared(b, of) for b in eqn.params["branches"]]
     return lambda index, *operands: branches[int(index)](*operands)
 
 

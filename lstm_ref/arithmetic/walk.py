@@ -2,7 +2,7 @@
 
 `walk` does not know what a value is. Each caller's `step` says what an equation makes of its operands:
 
-- `jaxpr.Plan`: places in a list of values, so that balls or floats run through the same jaxpr many times;
+- `jaxpr.Prepared`: places in a list of values, so that balls or floats run through the same jaxpr many times;
 - `graph.flatten`: numbers of the variables of a graph, whose values are computed on the way;
 - `pages.probes` and `checking.code.named_values`: values under JAX's own tracing, with zeros added to some of them.
 """

@@ -141,15 +141,15 @@ class Flattener:
         if key not in self._kinds:
             self._alive.append((eqn, caller))
             self._kinds[key] = Kind(
-                eqn.primitive.name,
-                eqn.params,
-                caller or eqn.source_info,
-                eqn,
-                tuple(v.aval.shape for v in eqn.invars),
-                tuple(v.aval.shape for v in eqn.outvars),
-                tuple(is_float(v.aval) for v in eqn.invars),
-                self.numbers.step_for(eqn),
-                eqn.primitive.multiple_results,
+                primitive=eqn.primitive.name,
+                params=eqn.params,
+                source=caller or eqn.source_info,
+                jaxpr_equation=eqn,
+                shapes=tuple(v.aval.shape for v in eqn.invars),
+                result_shapes=tuple(v.aval.shape for v in eqn.outvars),
+                floats=tuple(is_float(v.aval) for v in eqn.invars),
+                step=self.numbers.step_for(eqn),
+                several=eqn.primitive.multiple_results,
             )
         return self._kinds[key]
 
@@ -194,15 +194,15 @@ class Flattener:
     def _unstack(self, x: int, length: int, v: Any, eqn: Any, caller: Any) -> list[int]:
         shape = v.aval.shape
         kind = Kind(
-            "unstack",
-            {"axis": 0},
-            caller or eqn.source_info,
-            None,
-            (shape,),
-            (shape[1:],) * length,
-            (is_float(v.aval),),
-            lambda x: [boxed(x[i]) for i in range(length)],
-            True,
+            primitive="unstack",
+            params={"axis": 0},
+            source=caller or eqn.source_info,
+            jaxpr_equation=None,
+            shapes=(shape,),
+            result_shapes=(shape[1:],) * length,
+            floats=(is_float(v.aval),),
+            step=lambda x: [boxed(x[i]) for i in range(length)],
+            several=True,
         )
         return self.apply(kind, [x])
 
@@ -211,15 +211,15 @@ class Flattener:
         if not ys:
             return self._constant(v, np.empty(shape, v.aval.dtype))
         kind = Kind(
-            "stack",
-            {"axis": 0},
-            caller or eqn.source_info,
-            None,
-            (shape[1:],) * len(ys),
-            (shape,),
-            (f,) * len(ys),
-            lambda *ys: np.stack(ys),
-            False,
+            primitive="stack",
+            params={"axis": 0},
+            source=caller or eqn.source_info,
+            jaxpr_equation=None,
+            shapes=(shape[1:],) * len(ys),
+            result_shapes=(shape,),
+            floats=(f,) * len(ys),
+            step=lambda *ys: np.stack(ys),
+            several=False,
         )
         return self.apply(kind, ys)[0]
 

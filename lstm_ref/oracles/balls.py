@@ -116,7 +116,7 @@ def _batches(function: Function, tree: Any, cotangent: Any, points: list[list[np
         batch = points[start : start + size]
         batch += batch[-1:] * (size - len(batch))
         stacked = [np.stack(leaf) for leaf in zip(*batch, strict=True)]
-        plan = plan or trace(phi, jax.tree.unflatten(tree, stacked), cotangent).plan
+        plan = plan or trace(phi, jax.tree.unflatten(tree, stacked), cotangent).prepared
         values += _finite(*plan(*stacked, *bars))
     return values[: len(points)]
 

@@ -106,7 +106,7 @@ def graph_of_step(cell: Cell) -> Graph:
         after, tape = cell.forward(*read)
         return {**named(tape.nodes), **{f"{field}_next": value for field, value in named(after).items()}}
 
-    return trace(
+    return graph_of(
         f"{cell.name}: one step, B = D = H = 1",
         step,
         {**inputs, **before, **parameters},
@@ -126,7 +126,7 @@ def graph_of_final_gate() -> Graph:
         log_p = z - logsumexp(z)[..., None]  # as in softmax_cross_entropy.forward, which does not name it
         return {"z": z, "l": log_p, "loss": -(y * log_p).sum()}
 
-    return trace(
+    return graph_of(
         "final gate: D = 1, K = 3, l = ln p", layers, {"h": h, "w": w, "b": b}, {"loss": np.ones(())}, ("w", "b")
     )
 
@@ -155,7 +155,7 @@ def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ())
     held = "the inputs" if parameters else "inputs and parameters"
     title = f"{cell.name}: {T} steps, {held} held fixed"
     chosen = {name: getattr(p, name) for name in parameters}
-    return trace(title, steps, {**start, **chosen}, from_outside, parameters)
+    return graph_of(title, steps, {**start, **chosen}, from_outside, parameters)
 
 
 PICTURES: dict[str, Callable[[], Graph]] = {
@@ -185,7 +185,7 @@ class _Stretch(NamedTuple):
     function: Callable[..., Any]
 
 
-def trace(
+def graph_of(
     title: str,
     function: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     inputs: Mapping[str, Any],

@@ -293,7 +293,7 @@ def _scanned(part: str, cell: Cell) -> Way:
 def _fast(part: str) -> Way:
     """The LSTM arranged for speed: the whole, a piece of it, or a step of one."""
     whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
-    way = _through(CELLS["lstm"], fast_lstm.in_pieces(4), fast_lstm.backward, every=4)
+    way = _through(CELLS["lstm"], fast_lstm.with_pieces_of(4), fast_lstm.backward, every=4)
     cell, p, _, xs, tape, bar, lengths = way.arguments
     keep, times_w_h = keep_of(builtin.T, lengths), fast_lstm._times(p.w_h.T, len(bar.final.h))
     read = cell, p, times_w_h, tape

@@ -74,7 +74,17 @@ class Proof:
 
 def unproven(name: str, why_not: str, started: float) -> Proof:
     """What has no reading as terms."""
-    return Proof(name, False, 0, 0, (), "", (), why_not, time.perf_counter() - started)
+    return Proof(
+        name=name,
+        proven=False,
+        adjoints=0,
+        terms=0,
+        kinks=(),
+        sizes="",
+        differences=(),
+        why_not=why_not,
+        seconds=time.perf_counter() - started,
+    )
 
 
 class Forward(NamedTuple):

@@ -46,7 +46,7 @@ class Tape(NamedTuple):
     """i, f, g, o of every step, (T, B, H)."""
 
 
-def in_pieces(every: int) -> Through:
+def with_pieces_of(every: int) -> Through:
     """The way through time in pieces of so many steps. Raises BadInput if `every` is not a whole number of at least
     1."""
     if not is_whole(every):
