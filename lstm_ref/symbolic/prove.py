@@ -196,8 +196,15 @@ def judge(
             differences.append(Difference(own.name, *(text(v, letters) for v in only)))
     kinks = steps_within([total, *(by_hand for _, _, by_hand, _ in every)])
     return Proof(
-        *(name, not differences, len(every), compared, kinks, sizes, tuple(differences), ""),
-        time.perf_counter() - started,
+        name=name,
+        proven=not differences,
+        adjoints=len(every),
+        terms=compared,
+        kinks=kinks,
+        sizes=sizes,
+        differences=tuple(differences),
+        why_not="",
+        seconds=time.perf_counter() - started,
     )
 
 
