@@ -74,7 +74,7 @@ def test_under_pytest_the_text_appears_once(tmp_path, plugins):
         "    assert_gradients(x, loss=lambda i: (i['x'] ** 3).sum(), gradients=lambda i: {'x': i['x']}, "
         "oracles=['differences'])\n"
     )
-    # -rN: pytest\'s own summary is whole where the variable CI is set, and says the text again
+    # -rN: pytest's own summary is whole where the variable CI is set, and says the text again
     options = ("-q", "-rN", "-p", "no:cacheprovider", *plugins)
     done = run_module("pytest", *options, str(tmp_path), folder=tmp_path)
     assert done.returncode == 1

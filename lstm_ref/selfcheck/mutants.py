@@ -71,7 +71,7 @@ class Mutant(NamedTuple):
 
 
 Maker = Callable[..., Iterator[Mutant]]
-"""Makes the mutants of one part, all or a slice of them; one whose code does not run is none."""
+"""Makes the mutants of one part, all or a slice of them. Edits that fail to run are skipped."""
 EVERY = slice(None)
 
 
