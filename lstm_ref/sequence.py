@@ -262,7 +262,7 @@ def scan_backward(
 
 
 def _scan_backward_step_by_step(cell: Cell, p: Any, tapes: Tape, bar: Outputs, keep: Any, reverse: bool) -> Gradients:
-    """Of a cell whose steps are no batch: the parameters' gradients are added up in the loop."""
+    """The backward pass of a cell whose steps cannot be one batch: the parameters' gradients are summed in the loop."""
 
     def step(carry: Any, now: Any) -> tuple[Any, Any]:
         state_bar, params_bar = carry

@@ -133,7 +133,7 @@ def _side_by_side(rest: Mapping[str, tuple[int, ...]], H: int, gates: int) -> It
 
 
 def _both_ways(shape: tuple[int, ...], take: Callable[[Any], Any], paths: frozenset[str]) -> Iterator[_Array]:
-    """As it is and transposed; a row or column vector flattened."""
+    """The array as it is and transposed; a row or column vector also flattened."""
     if len(shape) == 1:
         yield _Array(shape, take, paths)
     if len(shape) == 2:

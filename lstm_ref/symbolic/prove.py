@@ -32,10 +32,10 @@ from lstm_ref.symbolic.writing import text
 
 @dataclass(frozen=True)
 class Difference:
-    """One adjoint that the hand-written equations give otherwise than the derivative."""
+    """An adjoint for which the hand-written equations and the derivative differ."""
 
     name: str
-    """Of what it is the adjoint, with the block: "w_x_f"."""
+    """The value whose adjoint it is, with its block: "w_x_f"."""
     derived: str
     """The terms that only the derivative has."""
     written: str
@@ -73,7 +73,7 @@ class Proof:
 
 
 def unproven(name: str, why_not: str, started: float) -> Proof:
-    """What has no reading as terms."""
+    """The result for code that cannot be read as terms."""
     return Proof(
         name=name,
         proven=False,
@@ -226,7 +226,7 @@ def paired(bar: Any, values: Any) -> Polynomial:
 
 
 def steps_within(polynomials: Iterable[Polynomial]) -> tuple[str, ...]:
-    """What must not be zero: the arguments of all steps in these polynomials, and in what these are made of."""
+    """The arguments of all steps within these polynomials; none of them may be zero."""
     found: dict[str, None] = {}
     seen: set[Atom] = set()
     left = [a for v in polynomials for a in v.atoms]

@@ -85,7 +85,7 @@ def sigmoid(x: Any) -> Any:
 
 
 def softmax(x: Any) -> Any:
-    """Of rows."""
+    """The softmax of each row."""
     e = np.exp(x - np.max(x, -1, keepdims=True))
     return e / np.sum(e, -1, keepdims=True)
 

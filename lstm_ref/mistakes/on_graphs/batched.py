@@ -48,7 +48,7 @@ class Batched:
         self.matrices: dict[int, list[tuple[int, int, list[Any]]]] = edges.memory["matrices"]
 
     def _matrices(self) -> dict[int, list[tuple[int, int, list[Any]]]]:
-        """Of each equation, for each operand: (which, its variable, a matrix for each result)."""
+        """For each equation and each of its operands: (its position, its variable, a matrix for each result)."""
         found: dict[int, list[tuple[int, int, list[Any]]]] = {}
         values = self.graph.values
         with np.errstate(all="ignore"):
@@ -131,7 +131,7 @@ class Batched:
         return out
 
     def gradients(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:
-        """Of the inputs, flat, one row a sweep."""
+        """The gradients of the inputs, flat, one row for each sweep."""
         bars = self.bars(rows)
         parts = []
         for i in self.graph.inputs:
