@@ -90,7 +90,7 @@ class Source:
 
     @cached_property
     def helpers(self) -> dict[str, Source]:
-        """The functions that it calls and that have tagged equations themselves, by name: functions of its module, and the
+        """The functions that it calls and that have tagged equations too, by name: functions of its module, and the
         backward of cells that it is made of."""
         found = {}
         for node in ast.walk(self._definition):
