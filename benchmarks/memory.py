@@ -44,7 +44,7 @@ UPDATES = 8
 # -------------------------------------------------------------------------------------------------------- the ways
 
 
-def in_pieces(levels: int, cell: Any, p: Any, initial: Any, xs: Any) -> sequence.Outputs:
+def with_levels(levels: int, cell: Any, p: Any, initial: Any, xs: Any) -> sequence.Outputs:
     """`checkpointed.bptt` with so many levels of pieces, within the smallest budget that suffices."""
     least = checkpointed.in_levels(levels, len(xs), *checkpointed.bytes_of(cell, p, initial, xs))
     return checkpointed.bptt(cell, p, initial, xs, budget=least.held)
@@ -65,8 +65,8 @@ def remat(cell: Any, p: Any, initial: Any, xs: Any) -> sequence.Outputs:
 
 
 WAYS: dict[str, Any] = {
-    OURS: partial(in_pieces, 1),
-    TWO_LEVELS: partial(in_pieces, 2),
+    OURS: partial(with_levels, 1),
+    TWO_LEVELS: partial(with_levels, 2),
     REFERENCE: sequence.bptt,
     "autodiff of the scan": sequence.scan,
     "jax.checkpoint": remat,

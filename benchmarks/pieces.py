@@ -25,7 +25,8 @@ def contenders(given: FeatureCase) -> dict[str, Contender]:
     T, B, H = given.bar.hs.shape
     chosen = fast_lstm.piece_length(T, B // devices(given), H, given.dtype.itemsize)
     steps = {OURS: chosen} | {f"× {k}": round(k * chosen) for k in TIMES if 1 <= round(k * chosen) < T}
-    runs = {name: fast(given, way=fast_lstm.in_pieces(every)) for name, every in (steps | {"all at once": T}).items()}
+    steps["all at once"] = T
+    runs = {name: fast(given, way=fast_lstm.with_pieces_of(every)) for name, every in steps.items()}
     if B == 1:
         runs["no blocks"] = fast(
             given, way=Through(_without_blocks(fast_lstm.forward), _without_blocks(fast_lstm.backward))

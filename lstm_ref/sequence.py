@@ -79,9 +79,30 @@ def _at(xs: Any, t: int) -> Any:
 def loop(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, list[Tape]]:
-    """Outputs and the tapes of all steps, by a plain loop, in any arithmetic. xs (T, B, D), lengths (B,).
+    """Run the recurrence by a plain loop, in any arithmetic: the definition.
 
-    Raises BadInput where shapes do not fit each other.
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The outputs, hs (T, B, H) and the final state; and the tape of every step.
+
+    Raises:
+        BadInput: Shapes do not fit each other.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.cells.lstm import State, lstm
+        >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 4)
+        >>> initial, xs = State(np.zeros((2, 4)), np.zeros((2, 4))), np.ones((6, 2, 3))
+        >>> outputs, tapes = loop(lstm, p, initial, xs)
+        >>> outputs.hs.shape, outputs.final.c.shape, len(tapes)
+        ((6, 2, 4), (2, 4), 6)
     """
     check(cell, p, initial, xs, lengths, reverse)
     T = steps_of(xs)
@@ -103,7 +124,34 @@ def loop_backward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> Gradients:
-    """Full BPTT by a plain loop, in any arithmetic, given the cotangents `bar` of the outputs."""
+    """Full BPTT by a plain loop, in any arithmetic.
+
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        tapes: The tapes that `loop` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The gradients of p, initial and xs, and of the named values at every step.
+
+    Raises:
+        BadInput: Shapes do not fit each other, or the tapes are those of another run.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.cells.lstm import State, lstm
+        >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 4)
+        >>> initial, xs = State(np.zeros((2, 4)), np.zeros((2, 4))), np.ones((6, 2, 3))
+        >>> outputs, tapes = loop(lstm, p, initial, xs)
+        >>> given = loop_backward(lstm, p, initial, xs, tapes, bar=outputs)  # of ½ Σ outputs²
+        >>> given.params.w_h.shape, given.initial.c.shape, given.xs.shape, given.nodes.f.shape
+        ((4, 16), (2, 4), (6, 2, 3), (6, 2, 4))
+    """
     check_bar(cell, p, initial, xs, bar, lengths, reverse)
     T = steps_of(xs)
     check_tapes(cell, tapes, T)
@@ -135,7 +183,7 @@ def stacked(values: list[Any], like: Any) -> Any:
 def scan_with_tape(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
 ) -> tuple[Outputs, Tape]:
-    """As `loop`, jitted; the tapes come stacked over time. Arrays share one floating dtype. Raises BadInput."""
+    """As `loop`, jitted; the tapes come stacked over time, and all arrays must have one floating dtype."""
     check(cell, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
 
@@ -149,7 +197,31 @@ def scan_with_tape(
 
 
 def scan(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
-    """Outputs of the recurrence, jitted: the reference. xs (T, B, D), lengths (B,). Raises BadInput."""
+    """Run the recurrence as one jitted `lax.scan`: the reference.
+
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The outputs, hs (T, B, H) and the final state.
+
+    Raises:
+        BadInput: Shapes or dtypes do not fit each other.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.cells.lstm import State, lstm
+        >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 4)
+        >>> initial, xs = State(np.zeros((2, 4)), np.zeros((2, 4))), np.ones((6, 2, 3))
+        >>> outputs = scan(lstm, p, initial, xs, lengths=np.array([6, 3]))
+        >>> bool((outputs.hs[3:, 1] == 0).all())  # the second row ends after three steps
+        True
+    """
     return _scan_forward(cell, p, initial, xs, lengths, reverse)[0]
 
 
@@ -161,6 +233,17 @@ def scan_backward(
 
     The loop computes nothing but the state's cotangents. With those of all steps at hand, all steps are one batch of
     T·B rows, whose `backward` gives the gradients of parameters and inputs: one product each, in the place of T.
+
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        tapes: The tapes that `scan_with_tape` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The gradients of p, initial and xs.
     """
     keep = keep_of(bar.hs.shape[0], lengths)
     if not cell.by_row:
@@ -179,7 +262,7 @@ def scan_backward(
 
 
 def _scan_backward_step_by_step(cell: Cell, p: Any, tapes: Tape, bar: Outputs, keep: Any, reverse: bool) -> Gradients:
-    """Of a cell whose steps are no batch: the parameters' gradients are added up in the loop."""
+    """The backward pass of a cell whose steps cannot be one batch: the parameters' gradients are summed in the loop."""
 
     def step(carry: Any, now: Any) -> tuple[Any, Any]:
         state_bar, params_bar = carry
@@ -215,7 +298,28 @@ _bptt.defvjp(_bptt_forward, _bptt_backward)
 def bptt(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
     """`scan`, whose JAX derivative is the hand-written backward pass: use it inside any `jit`, `vmap` and `grad`.
 
-    Raises BadInput where shapes or dtypes do not fit each other.
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+        reverse: Whether the steps run from the last to the first.
+
+    Returns:
+        The outputs, hs (T, B, H) and the final state.
+
+    Raises:
+        BadInput: Shapes or dtypes do not fit each other.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.cells.lstm import State, lstm
+        >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 4)
+        >>> initial, xs = State(np.zeros((2, 4)), np.zeros((2, 4))), np.ones((6, 2, 3))
+        >>> given = jax.grad(lambda p: bptt(lstm, p, initial, xs).hs.sum())(p)
+        >>> given.w_x.shape
+        (3, 16)
     """
     check(cell, p, initial, xs, lengths, reverse)
     return _bptt(cell, p, initial, xs, integers(lengths), reverse)
@@ -267,7 +371,25 @@ def truncated(
 
     An *estimator* of the gradient: terms that reach further back than k2 steps are left out by intent. It equals the
     gradient when k1 = k2 = T. Blocks and steps are counted from the beginning of the batch, padding included; time runs
-    onward. Any arithmetic. Raises BadInput unless 1 <= k1 <= k2, and where shapes do not fit.
+    onward. Any arithmetic.
+
+    Args:
+        cell: Any cell.
+        p: Its parameters.
+        initial: The state before the first step, arrays (B, ...).
+        xs: Inputs, (T, B, D).
+        tapes: The tapes that `loop` returned.
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
+        k1: How many steps run before outputs are propagated back.
+        k2: Through how many steps they are propagated back.
+        lengths: Integers (B,), the number of real steps of each row; by default T.
+
+    Returns:
+        The estimates of the gradients of p, initial and xs.
+
+    Raises:
+        BadInput: k1 and k2 are not whole numbers with 1 <= k1 <= k2, or shapes do not fit each other.
+
     Source: Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
     trajectories", Neural Computation 2, 1990.
     """

@@ -65,8 +65,8 @@ def check(cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any, reverse: Any 
 def check_bar(
     cell: Cell, p: Any, initial: Any, xs: Any, bar: Outputs, lengths: Any = None, reverse: Any = False
 ) -> None:
-    """As `check`, and BadInput unless the cotangents have the shapes of the outputs: one that broadcasts would be a
-    silent mistake."""
+    """As `check`; also raises BadInput unless the cotangents have the shapes of the outputs: one that broadcasts would
+    be a silent mistake."""
     check(cell, p, initial, xs, lengths, reverse)
     kind = type(bar) if getattr(bar, "_fields", None) == Outputs._fields else Outputs
     _check_structure(f"{cell.name}: the cotangents of the outputs", bar, kind("T B H", cell.state))
@@ -105,7 +105,7 @@ def _structure(v: Any) -> str:
 
 
 def _kind(field: Any) -> str:
-    """Of a field that is no array and no named tuple, what it is instead."""
+    """The type, in brackets, of a field that is neither an array nor a named tuple; otherwise empty."""
     is_one = hasattr(field, "shape") or hasattr(field, "_fields") or isinstance(field, str)
     return "" if is_one else f" ({'None' if field is None else type(field).__name__})"
 

@@ -18,7 +18,7 @@ from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.arithmetic.jaxpr import trace
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells.cell import arrays, in_domain
-from lstm_ref.checking.verdict.compare import compare
+from lstm_ref.checking.verdict.compare import compare_in_balls
 from lstm_ref.checking.verdict.floor import LIBRARY_BITS
 from lstm_ref.leaves import paths
 from lstm_ref.oracles.reverse import pullback
@@ -164,7 +164,7 @@ def assert_digits(found, expected, doubt=None, digits=PROOF_DIGITS):
     assert found.keys() == expected.keys()
     for path, value in found.items():
         with precision(digits + 50):
-            compared = compare(as_balls(value), as_balls(expected[path]), doubt[path], 0.0)
+            compared = compare_in_balls(as_balls(value), as_balls(expected[path]), doubt[path], 0.0)
         if not (compared.right.all() and compared.digits >= digits):
             raise Disagreement(
                 f"{path}{list(compared.worst)} is {compared.claimed}, expected {compared.expected}: "

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from processes import environment
 
 from lstm_ref.reporting.annotations import annotation, of_error
 
@@ -47,15 +48,15 @@ def run_step(name, job, **inputs):
     given = {key: value.get("default", "") for key, value in ACTION["inputs"].items()} | inputs
     values = {f"inputs.{key}": value for key, value in given.items()} | {"github.action_path": "/action"}
     own = {k: re.sub(r"\$\{\{ (.*?) \}\}", lambda m: values[m[1]], v) for k, v in step.get("env", {}).items()}
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | own
-    environment |= {
+    own |= {
         "PATH": f"{job / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
         "GITHUB_OUTPUT": str(job / "outputs"),
         "GITHUB_STEP_SUMMARY": str(job / "summary.md"),
     }
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]  # as `shell: bash` does
-    done = subprocess.run(command, cwd=job, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=job, env=environment(**own), capture_output=True, text=True, timeout=300, check=False
+    )
     outputs = (job / "outputs").read_text() if (job / "outputs").exists() else ""
     return done.stdout, done.returncode, dict(line.split("=", 1) for line in outputs.splitlines())
 

@@ -37,6 +37,24 @@ HOUSES = {
 }
 
 
+LOOKS_AT_EQUATIONS = {
+    "arithmetic/movement.py": "is the function inside a scatter an addition?",
+    "checking/code/named_values.py": "which values are named, has a rule of the user's?",
+    "checking/code/precision.py": "what is the least precise float?",
+    "reporting/graph.py": "in which order are named values computed?",
+}
+"""Modules other than the walk that read the equations of a jaxpr, and the question they ask; they compute no value."""
+
+
+def test_equations_of_jaxprs_are_evaluated_in_the_walk_alone():
+    reading = {
+        file.relative_to(ROOT / "lstm_ref").as_posix()
+        for file in (ROOT / "lstm_ref").rglob("*.py")
+        if any(isinstance(n, ast.Attribute) and n.attr == "eqns" for n in ast.walk(ast.parse(file.read_text())))
+    }
+    assert reading == {"arithmetic/walk.py", *LOOKS_AT_EQUATIONS}
+
+
 @pytest.mark.parametrize("package", HOUSES)
 def test_every_room_is_drawn(package):
     folder, drawn = HOUSES[package]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run_module
 
 from lstm_ref import assert_gradients, check_gradients
 from lstm_ref.checking.report import UNDECIDED
@@ -75,8 +75,8 @@ def test_under_pytest_the_text_appears_once(tmp_path, plugins):
         "oracles=['differences'])\n"
     )
     # -rN: pytest's own summary is whole where the variable CI is set, and says the text again
-    command = [sys.executable, "-m", "pytest", "-q", "-rN", "-p", "no:cacheprovider", *plugins, str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
+    options = ("-q", "-rN", "-p", "no:cacheprovider", *plugins)
+    done = run_module("pytest", *options, str(tmp_path), folder=tmp_path)
     assert done.returncode == 1
     assert done.stdout.count("WRONG: 2 of 2") == 1
     assert done.stdout.count("gradients: wrong") == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from processes import environment, run_module
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TWO_LINES = '[tool.pytest.ini_options]\ngradient_files = ["lstm.py"]\naddopts = "--gradients-report=report.html"\n'
@@ -35,16 +36,7 @@ def repository(tmp_path):
     def run(*options, **files):
         for name, text in files.items():
             (tmp_path / name.replace("__", ".")).write_text(text)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "PYTHONPATH", "COV"))}
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return run_module("pytest", "-p", "no:cacheprovider", *options, folder=tmp_path)
 
     return run
 
@@ -326,7 +318,10 @@ def test_a_report_that_cannot_be_written_in_the_end_is_one_line_beside_the_resul
     assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
-def test_a_run_in_which_nothing_is_checked_imports_nothing_heavy(repository):
-    test = "import sys\n\ndef test_x():\n    assert not {'jax', 'numpy', 'flint'} & set(sys.modules)\n"
-    done = repository("-p", "no:jaxtyping", test_x__py=test)  # whose own plugin, where it is installed, imports NumPy
+def test_a_run_in_which_nothing_is_checked_imports_nothing_heavy(tmp_path):
+    heavy = {"jax", "numpy", "flint"}
+    (tmp_path / "test_x.py").write_text(f"import sys\n\ndef test_x():\n    assert not {heavy} & set(sys.modules)\n")
+    # jaxtyping's own plugin, where it is installed, imports NumPy
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:jaxtyping"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -1,9 +1,9 @@
-"""Any JAX function in ball arithmetic: walks the function's jaxpr and evaluates every primitive on arrays of balls.
+"""Any JAX function in ball arithmetic: evaluates every primitive of the function's jaxpr on arrays of balls.
 
 `in_balls(f)` is f at any number of digits. `trace(f, …)` does the same in two steps, for callers that evaluate often.
-The rules for single primitives are in `primitives` and the modules below it. This file holds the walk, which
-`uncompiled` uses for floats, and the primitives that contain jaxprs themselves. (The technique: "Autodidax: JAX core
-from scratch", the JAX authors, 2021.)
+The walk is in `walk`, the rules for single primitives in `primitives` and the modules below it. This file prepares a
+jaxpr for many runs (`Prepared`, which `uncompiled` uses for floats), and has the rules of the primitives that contain
+jaxprs themselves. (The technique: "Autodidax: JAX core from scratch", the JAX authors, 2021.)
 
 Conventions that bite. The function is traced in float64 whatever the inputs' dtype, and no operation rounds to a dtype:
 the result is the real-number meaning of the program. A literal means its exact binary value: `0.1` is the float64
@@ -23,7 +23,6 @@ import jax
 import jax.extend.source_info_util
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Literal
 
 from lstm_ref.arithmetic import constants
 from lstm_ref.arithmetic.balls import is_balls, objects, precision
@@ -38,6 +37,7 @@ from lstm_ref.arithmetic.primitives import (
     reals,
     to_complex,
 )
+from lstm_ref.arithmetic.walk import CALLS, called, name_in_jax, needed, opened, unrolled, walk
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput, CannotEvaluate, UnknownPrimitive
 
@@ -107,7 +107,7 @@ class Program:
     def __init__(self, jaxpr: Any, inputs: Any, outputs: Any) -> None:
         self.jaxpr, self._inputs, self._outputs = jaxpr, inputs, outputs
         self._avals = [v.aval for v in jaxpr.jaxpr.invars]
-        self.plan = Plan(jaxpr)
+        self.prepared = Prepared(jaxpr)
         """The callable form that takes and returns leaves of real balls."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -120,7 +120,7 @@ class Program:
     def on_leaves(self, leaves: Sequence[Any]) -> list[Any]:
         """The output's leaves, given the inputs' leaves in `jax.tree.flatten` order."""
         values = [_enter(aval, x) for aval, x in zip(self._avals, leaves, strict=True)]
-        return [_leave(v) for v in self.plan(*values)]
+        return [_leave(v) for v in self.prepared(*values)]
 
 
 def _kind(leaf: Any) -> Any:
@@ -180,7 +180,7 @@ def from_code(aval: Any, x: Any) -> Any:
     return boxed(np.frompyfunc(lambda v: found.taken(float(v), bits, largest), 1, 1)(x))
 
 
-# ------------------------------------------------------------------------------------------------------ the walk
+# ------------------------------------------------------------------------------------------------ many runs
 
 
 class Numbers(NamedTuple):
@@ -192,34 +192,28 @@ class Numbers(NamedTuple):
     """Chooses how to compute an equation that contains no jaxpr."""
 
 
-class Plan:
+class Prepared:
     """A jaxpr prepared for many runs: each equation has its rule, and each variable a slot in a list."""
 
-    def __init__(self, closed: Any, consts: Sequence[Any] | None = None, of: Numbers | None = None) -> None:
-        self._numbers = of = of or BALLS
-        jaxpr = getattr(closed, "jaxpr", closed)
-        consts = closed.consts if consts is None else consts
-        self._slots: dict[Any, int] = {}
+    def __init__(self, closed: Any, of: Numbers | None = None) -> None:
+        of = of or BALLS
+        jaxpr, consts = opened(closed)
         self._start: list[Any] = []
-        for v in jaxpr.invars:
-            self._slot(v)
-        for v, value in zip(jaxpr.constvars, consts, strict=True):
-            self._start[self._slot(v)] = of.constant(v.aval, value)
-        self._arity = len(jaxpr.invars)
-        self._steps = [
-            (eqn, _step_for(eqn, of), [self._slot(v) for v in eqn.invars], [self._slot(v) for v in eqn.outvars])
-            for eqn in needed(jaxpr)
-        ]
-        self._outs = [self._slot(v) for v in jaxpr.outvars]
+        self._steps: list[tuple[Any, Step, list[int], list[int]]] = []
 
-    def _slot(self, v: Any) -> int:
-        if isinstance(v, Literal):
-            self._start.append(self._numbers.constant(v.aval, v.val))
+        def slot(value: Any = None) -> int:
+            self._start.append(value)
             return len(self._start) - 1
-        if v not in self._slots:
-            self._slots[v] = len(self._start)
-            self._start.append(None)
-        return self._slots[v]
+
+        def step(eqn: Any, ins: list[int]) -> list[int]:
+            outs = [slot() for _ in eqn.outvars]
+            self._steps.append((eqn, _step_for(eqn, of), ins, outs))
+            return outs
+
+        arguments = [slot() for _ in jaxpr.invars]  # first of all, where `__call__` puts them
+        constants = [slot(of.constant(v.aval, x)) for v, x in zip(jaxpr.constvars, consts, strict=True)]
+        self._arity = len(arguments)
+        self._outs = walk(needed(jaxpr), constants, arguments, step, lambda v: slot(of.constant(v.aval, v.val)))
 
     def __call__(self, *args: Any) -> list[Any]:
         """The jaxpr's outputs."""
@@ -237,17 +231,6 @@ class Plan:
         return [values[i] for i in self._outs]
 
 
-def needed(jaxpr: Any) -> list[Any]:
-    """The equations that the outputs depend on. Differentiation leaves unused equations behind, which may be
-    undecidable."""
-    live, kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}, []
-    for eqn in reversed(jaxpr.eqns):
-        if not live.isdisjoint(eqn.outvars):
-            live.update(v for v in eqn.invars if not isinstance(v, Literal))
-            kept.append(eqn)
-    return kept[::-1]
-
-
 def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
     """The error, with the innermost primitive and the innermost line of the user's code in its message."""
     located: Any = type(error)(str(error))
@@ -263,13 +246,6 @@ def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
 def _is_jaxs_own(eqn: Any) -> bool:
     """Whether the equation calls a jitted function of JAX itself. Its lines, if any, are those of the first caller."""
     return eqn.primitive.name in ("jit", "pjit") and name_in_jax(eqn.params["jaxpr"]) is not None
-
-
-def name_in_jax(inner: Any) -> str | None:
-    """The name of the function that a jaxpr was traced from, if it is one of JAX's own; else None."""
-    about: Any = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
-    name, _, place = str(about.func_src_info if about else "").partition(" at ")
-    return name if any(place.startswith(path) for path in jax.__path__) else None
 
 
 def _step_for(eqn: Any, of: Numbers) -> Step:
@@ -302,40 +278,22 @@ BALLS = Numbers(from_code, step_for)
 
 def _call(eqn: Any, of: Numbers) -> Step:
     """jit, remat, custom derivatives: each means what the function inside it means."""
-    inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
+    inner = called(eqn)
     if of is BALLS and name_in_jax(inner) in APPROXIMATED:
         meant = APPROXIMATED[name_in_jax(inner)](eqn)
         return lambda x: [meant(x)]
-    return Plan(inner, None if hasattr(inner, "consts") else (), of)
+    return Prepared(inner, of)
 
 
 def _scan(eqn: Any, of: Numbers) -> Step:
-    n_consts, n_carry = scan_counts(eqn)
-    body, length, reverse = Plan(eqn.params["jaxpr"], None, of), eqn.params["length"], eqn.params["reverse"]
-    y_avals = [v.aval for v in eqn.outvars[n_carry:]]
+    body = Prepared(eqn.params["jaxpr"], of)
 
-    def step(*operands: Any) -> list[Any]:
-        consts, (carry, xs) = operands[:n_consts], _cut(operands[n_consts:], n_carry)
-        columns: list[list[Any]] = [[] for _ in y_avals]
-        for t in reversed(range(length)) if reverse else range(length):
-            carry, ys = _cut(body(*consts, *carry, *[x[t, ...] for x in xs]), n_carry)
-            for column, y in zip(columns, ys, strict=True):
-                column.append(y)
-        return [*carry, *(_stacked(c[::-1] if reverse else c, a, of) for c, a in zip(columns, y_avals, strict=True))]
+    def slices(x: Any, _: Any) -> list[Any]:
+        return [x[t, ...] for t in range(eqn.params["length"])]
 
-    return step
-
-
-def _cut(values: Sequence[Any], n: int) -> tuple[Sequence[Any], Sequence[Any]]:
-    return values[:n], values[n:]
-
-
-def scan_counts(eqn: Any) -> tuple[int, int]:
-    """The number of constants and of carries among a scan equation's inputs; the remaining inputs run over time."""
-    if "num_consts" in eqn.params:
-        return eqn.params["num_consts"], eqn.params["num_carry"]
-    consts, carry, _ = eqn.params["ft_in"].unpack()  # jax >= 0.11
-    return len(consts), len(carry)
+    return lambda *operands: unrolled(
+        eqn, operands, lambda given: body(*given), slices, lambda ys, v: _stacked(ys, v.aval, of)
+    )
 
 
 def _stacked(values: list[Any], aval: Any, of: Numbers) -> Any:
@@ -348,10 +306,11 @@ def _stacked(values: list[Any], aval: Any, of: Numbers) -> Any:
 
 def _while(eqn: Any, of: Numbers) -> Step:
     n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
-    condition, body = (Plan(eqn.params[name], None, of) for name in ("cond_jaxpr", "body_jaxpr"))
+    condition, body = (Prepared(eqn.params[name], of) for name in ("cond_jaxpr", "body_jaxpr"))
 
     def step(*operands: Any) -> Sequence[Any]:
-        cond_consts, (body_consts, carry) = operands[:n_cond], _cut(operands[n_cond:], n_body)
+        cond_consts, body_consts = operands[:n_cond], operands[n_cond : n_cond + n_body]
+        carry: Sequence[Any] = operands[n_cond + n_body :]
         while (going := condition(*cond_consts, *carry)[0]).any():
             new = body(*body_consts, *carry)
             carry = [_where(going, n, old) for n, old in zip(new, carry, strict=True)] if going.ndim else new
@@ -367,14 +326,12 @@ def _where(going: np.ndarray, new: Any, old: Any) -> Any:
 
 
 def _cond(eqn: Any, of: Numbers) -> Step:
-    branches = [Plan(b, None, of) for b in eqn.params["branches"]]
+    branches = [Prepared(b, of) for b in eqn.params["branches"]]
     return lambda index, *operands: branches[int(index)](*operands)
 
 
 HIGHER_ORDER: dict[str, Callable[[Any, Numbers], Step]] = {
-    **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "core_closed_call", "eval_jaxpr", "composite"), _call),
-    **dict.fromkeys(("remat", "remat2", "checkpoint"), _call),
-    **dict.fromkeys(("custom_jvp_call", "custom_jvp_call_jaxpr", "custom_vjp_call", "custom_vjp_call_jaxpr"), _call),
+    **dict.fromkeys(CALLS, _call),
     "scan": _scan,
     "while": _while,
     "cond": _cond,

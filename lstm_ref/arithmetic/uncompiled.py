@@ -14,7 +14,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from lstm_ref.arithmetic import movement, on_numpy
-from lstm_ref.arithmetic.jaxpr import Numbers, Plan
+from lstm_ref.arithmetic.jaxpr import Numbers, Prepared
 from lstm_ref.arithmetic.movement import Rule, Step
 from lstm_ref.arithmetic.primitives import EXACT, dot_general, is_key
 from lstm_ref.arithmetic.x64 import x64
@@ -31,14 +31,14 @@ def uncompiled(function: Callable[..., Any], *example: Any) -> Callable[..., Any
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*example)
     avals, outputs = [v.aval for v in closed.jaxpr.invars], jax.tree.structure(shape)
     try:
-        plan = Plan(closed, None, FLOATS)
+        prepared = Prepared(closed, FLOATS)
     except UnknownPrimitive:
         return _compiled(function)
 
     def run(*arguments: Any) -> Any:
         values = [_constant(aval, x) for aval, x in zip(avals, jax.tree.leaves(arguments), strict=True)]
         with np.errstate(all="ignore"):
-            return jax.tree.unflatten(outputs, plan(*values))
+            return jax.tree.unflatten(outputs, prepared(*values))
 
     return run
 

@@ -80,6 +80,16 @@ def check(
 
     Raises:
         BadInput: The check cannot be made.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.checking import problem
+        >>> x, cubes = {"x": np.array([1.0, 2.0])}, lambda inputs: (inputs["x"] ** 3).sum()
+        >>> report = check(problem(x, loss=cubes, gradients=lambda inputs: {"x": 2 * inputs["x"] ** 2}))
+        >>> report.verdict
+        'wrong'
+        >>> report.findings[0].sentence
+        'the gradient of x is 0.666667 times what it should be'
     """
     named = None if oracles is None else tuple(oracles)
     options = Options(named, digits, seed, explain, progress or (lambda _: None), stateless)

@@ -90,6 +90,16 @@ def problem(
 
     Raises:
         BadInput: An argument does not fit; the message says which.
+
+    Example:
+        >>> given = problem(
+        ...     {"x": np.array([1.0, 2.0])},
+        ...     loss=lambda inputs: (inputs["x"] ** 3).sum(),
+        ...     gradients=lambda inputs: {"x": 3 * inputs["x"] ** 2},
+        ...     name="cubes",
+        ... )
+        >>> given.name, list(given.inputs), given.is_loss
+        ('cubes', ['x'], True)
     """
     _require_inputs(name, inputs)
     has_loss, has_forward = loss is not None or gradients is not None, forward is not None or backward is not None

@@ -47,7 +47,7 @@ class Constant(Expression):
 
     @property
     def value(self) -> np.ndarray:
-        """As an array."""
+        """The constant as an array."""
         return np.frombuffer(self.data).reshape(self.shape)
 
 

@@ -167,7 +167,7 @@ def steps_of(items: Iterable[Any]) -> Iterator[Any]:
 
 @contextmanager
 def sizes_as(sizes: dict[str, Any]) -> Iterator[None]:
-    """In the block, the module's whole numbers by which something is divided are these."""
+    """Within the block, these are the whole numbers of the module by which something is divided."""
     before, _Hooks.sizes = _Hooks.sizes, sizes
     try:
         yield

@@ -16,7 +16,7 @@ from lstm_ref.deriving.as_latex import name as in_latex
 from lstm_ref.deriving.as_numpy import HELPERS, numpy
 from lstm_ref.deriving.expressions import Call, Expression
 from lstm_ref.deriving.folding import Forward
-from lstm_ref.reporting.graph import _NUMBERS, Edge, Graph, Vertex, trace
+from lstm_ref.reporting.graph import _NUMBERS, Edge, Graph, Vertex, graph_of
 
 SIZED = ("index", "put", "slice", "place", "spread", "reshape", "roll", "head", "tail")
 """Functions that are written with sizes: their arrays cannot have one element each."""
@@ -49,7 +49,7 @@ def picture_of(f: Forward, b: Backward) -> Graph:
                 scope[e.name] = _value(e.expression, scope)
             return {e.name: scope[e.name] for e in equations}
 
-        graph = trace(f"{f.title}: one step, one element in each array", step, values, bars, parameters)
+        graph = graph_of(f"{f.title}: one step, one element in each array", step, values, bars, parameters)
         return graph._replace(vertices=tuple(v._replace(label=_label(v)) for v in graph.vertices))
     return _with_norms(f, equations, list(read), sorted(held), from_outside, parameters)
 

@@ -26,7 +26,6 @@ from lstm_ref.graph.places import is_installed
 from lstm_ref.graph.ufuncs import as_objects, elementwise, is_object, note_cast
 
 _float64_type = np.float64
-_asarray = np.asarray
 _array = np.array
 
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import jax.extend.source_info_util
 import numpy as np
-from jax.extend.core import Literal
 
-from lstm_ref.arithmetic.jaxpr import HIGHER_ORDER, Numbers, name_in_jax, needed, scan_counts
+from lstm_ref.arithmetic.jaxpr import Numbers
 from lstm_ref.arithmetic.movement import boxed, is_float
 from lstm_ref.arithmetic.uncompiled import FLOATS
+from lstm_ref.arithmetic.walk import CALLS, called, name_in_jax, needed, opened, unrolled, walk
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
 
 
@@ -125,38 +125,31 @@ class Flattener:
 
         Equations inside JAX's own jitted functions get the line of their `caller`.
         """
-        known: dict[Any, int] = dict(zip(jaxpr.constvars, consts, strict=True))
-        known.update(zip(jaxpr.invars, operands, strict=True))
 
-        def number(v: Any) -> int:
-            if isinstance(v, Literal):
-                return self.variable(self.numbers.constant(v.aval, v.val))
-            return known[v]
+        def step(eqn: Any, ins: list[int]) -> list[int]:
+            if eqn.primitive.name in RULES:
+                return RULES[eqn.primitive.name](self, eqn, ins, caller)
+            return self.apply(self._kind(eqn, caller), ins)
 
-        for eqn in needed(jaxpr):
-            ins = [number(v) for v in eqn.invars]
-            name = eqn.primitive.name
-            if name in HIGHER_ORDER:
-                outs = WALKS[name](self, eqn, ins, caller)
-            else:
-                outs = self.apply(self._kind(eqn, caller), ins)
-            known.update(zip(eqn.outvars, outs, strict=True))
-        return [number(v) for v in jaxpr.outvars]
+        return walk(needed(jaxpr), consts, operands, step, lambda v: self._constant(v, v.val))
+
+    def _constant(self, v: Any, value: Any) -> int:
+        return self.variable(self.numbers.constant(v.aval, value))
 
     def _kind(self, eqn: Any, caller: Any) -> Kind:
         key = id(eqn), id(caller)
         if key not in self._kinds:
             self._alive.append((eqn, caller))
             self._kinds[key] = Kind(
-                eqn.primitive.name,
-                eqn.params,
-                caller or eqn.source_info,
-                eqn,
-                tuple(v.aval.shape for v in eqn.invars),
-                tuple(v.aval.shape for v in eqn.outvars),
-                tuple(is_float(v.aval) for v in eqn.invars),
-                self.numbers.step_for(eqn),
-                eqn.primitive.multiple_results,
+                primitive=eqn.primitive.name,
+                params=eqn.params,
+                source=caller or eqn.source_info,
+                jaxpr_equation=eqn,
+                shapes=tuple(v.aval.shape for v in eqn.invars),
+                result_shapes=tuple(v.aval.shape for v in eqn.outvars),
+                floats=tuple(is_float(v.aval) for v in eqn.invars),
+                step=self.numbers.step_for(eqn),
+                several=eqn.primitive.multiple_results,
             )
         return self._kinds[key]
 
@@ -178,67 +171,55 @@ class Flattener:
 
     def inner(self, closed: Any, operands: Sequence[int], caller: Any) -> list[int]:
         """Walk through a jaxpr with its constants."""
-        jaxpr, consts = getattr(closed, "jaxpr", closed), getattr(closed, "consts", ())
-        numbers = [
-            self.variable(self.numbers.constant(v.aval, c)) for v, c in zip(jaxpr.constvars, consts, strict=True)
-        ]
+        jaxpr, consts = opened(closed)
+        numbers = [self._constant(v, c) for v, c in zip(jaxpr.constvars, consts, strict=True)]
         return self.walk(jaxpr, numbers, operands, caller)
 
     def call(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
         """jit, remat and custom derivatives: walk through the function inside."""
-        inner = next(eqn.params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in eqn.params)
+        inner = called(eqn)
         is_jaxs = eqn.primitive.name in ("jit", "pjit") and name_in_jax(inner) is not None
         return self.inner(inner, operands, caller or (eqn.source_info if is_jaxs else None))
 
     def scan(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
-        """Unrolled."""
-        n_consts, n_carry = scan_counts(eqn)
-        length, reverse, body = eqn.params["length"], eqn.params["reverse"], eqn.params["jaxpr"]
-        consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
-        slices = [
-            self._unstack(x, length, v, eqn, caller) for x, v in zip(xs, eqn.invars[n_consts + n_carry :], strict=True)
-        ]
-        columns: list[list[int]] = [[] for _ in eqn.outvars[n_carry:]]
-        for t in reversed(range(length)) if reverse else range(length):
-            found = self.inner(body, [*consts, *carry, *(s[t] for s in slices)], caller)
-            carry = found[:n_carry]
-            for column, y in zip(columns, found[n_carry:], strict=True):
-                column.append(y)
-        ys = [
-            self._stack(c[::-1] if reverse else c, v, eqn, caller)
-            for c, v in zip(columns, eqn.outvars[n_carry:], strict=True)
-        ]
-        return [*carry, *ys]
+        """Unrolled; the slices over time are equations too."""
+        return unrolled(
+            eqn,
+            operands,
+            lambda given: self.inner(eqn.params["jaxpr"], given, caller),
+            lambda x, v: self._unstack(x, eqn.params["length"], v, eqn, caller),
+            lambda ys, v: self._stack(ys, v, eqn, caller),
+        )
 
     def _unstack(self, x: int, length: int, v: Any, eqn: Any, caller: Any) -> list[int]:
         shape = v.aval.shape
         kind = Kind(
-            "unstack",
-            {"axis": 0},
-            caller or eqn.source_info,
-            None,
-            (shape,),
-            (shape[1:],) * length,
-            (is_float(v.aval),),
-            lambda x: [boxed(x[i]) for i in range(length)],
-            True,
+            primitive="unstack",
+            params={"axis": 0},
+            source=caller or eqn.source_info,
+            jaxpr_equation=None,
+            shapes=(shape,),
+            result_shapes=(shape[1:],) * length,
+            floats=(is_float(v.aval),),
+            step=lambda x: [boxed(x[i]) for i in range(length)],
+            several=True,
         )
         return self.apply(kind, [x])
 
     def _stack(self, ys: list[int], v: Any, eqn: Any, caller: Any) -> int:
         shape, f = v.aval.shape, is_float(v.aval)
         if not ys:
-            return self.variable(self.numbers.constant(v.aval, np.empty(shape, v.aval.dtype)))
+            return self._constant(v, np.empty(shape, v.aval.dtype))
         kind = Kind(
-            "stack",
-            {"axis": 0},
-            caller or eqn.source_info,
-            None,
-            (shape[1:],) * len(ys),
-            (shape,),
-            (f,) * len(ys),
-            lambda *ys: np.stack(ys),
-            False,
+            primitive="stack",
+            params={"axis": 0},
+            source=caller or eqn.source_info,
+            jaxpr_equation=None,
+            shapes=(shape[1:],) * len(ys),
+            result_shapes=(shape,),
+            floats=(f,) * len(ys),
+            step=lambda *ys: np.stack(ys),
+            several=False,
         )
         return self.apply(kind, ys)[0]
 
@@ -261,8 +242,8 @@ class Flattener:
         return self.inner(eqn.params["branches"][which], operands[1:], caller)
 
 
-WALKS: dict[str, Callable[[Flattener, Any, Sequence[int], Any], list[int]]] = {
-    **dict.fromkeys(HIGHER_ORDER, Flattener.call),
+RULES: dict[str, Callable[[Flattener, Any, Sequence[int], Any], list[int]]] = {
+    **dict.fromkeys(CALLS, Flattener.call),
     "scan": Flattener.scan,
     "while": Flattener.while_,
     "cond": Flattener.cond,

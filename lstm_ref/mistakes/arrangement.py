@@ -151,7 +151,7 @@ def arrange_numbers(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: 
 
 
 def _call(cell: Cell, mapping: MappingLike | None, inputs: Any, flat: Mapping[str, Any]) -> dict[str, Any]:
-    """What the mapping gives. A dict of names reads the inputs by path; without any, our own names are looked for."""
+    """The cell's arrays by our names. A dict names the path of each; without a mapping, the inputs have our names."""
     if not callable(mapping):
         names = mapping if mapping is not None else {path.rpartition(".")[2]: path for path in flat}
         for ours, path in names.items():

@@ -54,7 +54,7 @@ VARIANTS: dict[str, dict[str, dict[str, str]]] = {
 """By cell, the forwards that tutorials take for it: what is written where."""
 
 
-class Conformity(NamedTuple):
+class Match(NamedTuple):
     """How the user's outputs are states of the cell."""
 
     variant: str | None
@@ -101,15 +101,15 @@ class Conformity(NamedTuple):
         return int(self.layout.xs.shape[0])
 
 
-def conformity(
+def match_cell(
     cell: Cell, layout: Arrangement, outputs: Mapping[str, np.ndarray], variants: bool = True
-) -> Conformity | None:
-    """The cell, or (if asked for) the variant of it, that goes through these outputs; or None."""
+) -> Match | None:
+    """The cell, or (if `variants`) the variant of it, that goes through these outputs; or None."""
     for variant, gates, candidate, params in candidates(cell, layout, variants):
         states = _states(variant, candidate, params, layout)
         places = None if states is None else _places(outputs, states, layout.initial)
         if places is not None and _tells(places, states, layout.initial):
-            return Conformity(variant, candidate, params, layout, states, places, gates)
+            return Match(variant, candidate, params, layout, states, places, gates)
     return None
 
 
@@ -120,9 +120,9 @@ def _tells(places: Mapping[str, np.ndarray], states: Any, initial: Any) -> bool:
     return any(telling[where].any() for where in places.values())
 
 
-def conformity_of_loss(
+def match_cell_of_loss(
     cell: Cell, layout: Arrangement, loss: float, readout: Callable[[np.ndarray], float]
-) -> Conformity | None:
+) -> Match | None:
     """The cell, or the variant of it, of whose outputs hs (T, B, H) the readout makes this loss; or None.
 
     Its one output is called `hs`.
@@ -131,7 +131,7 @@ def conformity_of_loss(
         states = _states(variant, candidate, params, layout)
         if states is not None and abs(readout(states.h) - loss) <= SAME * max(abs(loss), SAME):
             places = _places({"hs": states.h}, states, layout.initial)
-            return Conformity(variant, candidate, params, layout, states, places or {}, gates)
+            return Match(variant, candidate, params, layout, states, places or {}, gates)
     return None
 
 

@@ -102,8 +102,8 @@ class Dictionary:
         return in_the_step + self._between_steps(T)
 
     def _between_steps(self, T: int) -> list[Mistake]:
-        """Those made between the steps, and in the order of the gates, but for what is none for this cell: a wrong h of
-        the step before, unread."""
+        """The mistakes between the steps, and those in the order of the gates. Those that change no gradient of this
+        cell are left out: a wrong h of the step before, where no equation reads it."""
         if T not in self._between:
             r = _example_through_time(self.cell, T)
             right = backward(r, r.tapes())

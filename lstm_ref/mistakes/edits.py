@@ -162,7 +162,7 @@ def derivatives(source: Source, equation: Equation, values: Values) -> Iterator[
 
 
 def copied(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
-    """What belongs to a neighbour on the same line, in the place of this one."""
+    """The right-hand side is that of a neighbour on the same line."""
     for other in equation.siblings:
         if other is not equation.value:
             yield _edit("copied", equation, equation.value, other, f"{_text(other)} stands for {_text(equation.value)}")
@@ -387,8 +387,8 @@ def _shape(source: Source, node: ast.expr, values: Values) -> tuple[int, ...] | 
 
 
 def _value(source: Source, node: ast.expr, values: Values) -> Any:
-    """What the expression is; None where that cannot be told: it reads a mask that is not there, or a variable of a
-    comprehension."""
+    """The value of the expression; None if it cannot be computed, because it reads a mask that is None or a variable of
+    a comprehension."""
     try:
         return source.value_of(node, values)
     except (NameError, AttributeError, ValueError, TypeError):

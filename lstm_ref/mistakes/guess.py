@@ -19,7 +19,7 @@ from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import named
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.arrangement import Arrangement, arrange_numbers
-from lstm_ref.mistakes.conformance import Conformity, conformity
+from lstm_ref.mistakes.conformance import Match, match_cell
 
 Take = Callable[[Mapping[str, Any]], Any]
 """Our array from the user's inputs by path."""
@@ -39,11 +39,11 @@ class _Array(NamedTuple):
     """Of the user's inputs that it is made of."""
 
 
-def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Conformity | None:
+def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Match | None:
     """The first cell, in some layout, that goes through these outputs; None where none does."""
     for cell, arranged in arrangements(flat):
         try:
-            found = conformity(cell, arranged, outputs, variants=False)
+            found = match_cell(cell, arranged, outputs, variants=False)
         except (BadInput, ValueError):
             continue
         if found is not None:
@@ -133,7 +133,7 @@ def _side_by_side(rest: Mapping[str, tuple[int, ...]], H: int, gates: int) -> It
 
 
 def _both_ways(shape: tuple[int, ...], take: Callable[[Any], Any], paths: frozenset[str]) -> Iterator[_Array]:
-    """As it is and transposed; a row or column vector flattened."""
+    """The array as it is and transposed; a row or column vector also flattened."""
     if len(shape) == 1:
         yield _Array(shape, take, paths)
     if len(shape) == 2:

@@ -90,8 +90,8 @@ class Source:
 
     @cached_property
     def helpers(self) -> dict[str, Source]:
-        """What it calls that has tagged equations of its own, by name: functions of its module, and the backward of
-        cells that it is made of."""
+        """The functions that it calls and that have tagged equations too, by name: functions of its module, and the
+        backward of cells that it is made of."""
         found = {}
         for node in ast.walk(self._definition):
             if isinstance(node, ast.Call):
@@ -109,7 +109,8 @@ class Source:
         return value if isinstance(value, Cell) else None
 
     def arguments_to(self, helper: str, *arguments: Any, **options: Any) -> tuple[Any, ...] | None:
-        """What the helper is called with, the first time, when the function runs on these arguments; None if never."""
+        """The arguments of the first call of the helper when the function runs on these arguments; None if it is never
+        called."""
         given: list[tuple[Any, ...]] = []
 
         def recording(right: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,7 +121,7 @@ class Source:
         return given[0] if given else None
 
     def _instead(self, helper: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
-        """What stands for the helper: the changed function, or the cell with its backward changed."""
+        """The helper changed: a function, or a cell whose backward is changed."""
         value = self._namespace[helper]
         return value._replace(backward=change(value.backward)) if isinstance(value, Cell) else change(value)
 

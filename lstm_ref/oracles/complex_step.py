@@ -20,7 +20,25 @@ REAL_STEP = 1e-5
 
 
 def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """The derivative along every axis. Raises CannotEvaluate, with the cause, if the function is not analytic."""
+    """The derivative along every axis, from values at complex inputs.
+
+    Args:
+        function: An analytic function of pytrees: JAX code, or NumPy code.
+        inputs: A pytree of arrays, the point.
+        cotangent: A pytree like the outputs: the weight of each element in Σ cotangent · output.
+
+    Returns:
+        The gradient, to about 15 digits.
+
+    Raises:
+        CannotEvaluate: The function is not analytic; the message gives the cause.
+
+    Example:
+        >>> import numpy as np
+        >>> found = complex_step(lambda x: (x ** 3).sum(), np.array([1.0, 2.0]), np.array(1.0))
+        >>> found.gradients.round(12).tolist()
+        [3.0, 12.0]
+    """
     phi = Line(function, inputs, cotangent)
     N = phi.x.size
     try:

@@ -35,10 +35,25 @@ CLEAR = 20.0
 
 
 def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """Ridders' extrapolation, element by element; the error is that of the tableau's best entry.
+    """Finite differences with Ridders' extrapolation, element by element.
 
     Expected relative errors: about 1e-10 at five time steps, 2e-8 at thirty; for values with float32 inside, 1e-3 to
-    1e-4. Inputs are taken as float64. An error is infinite if no value near the inputs is finite.
+    1e-4. Inputs are taken as float64.
+
+    Args:
+        function: Any function of pytrees; only its values are used.
+        inputs: A pytree of arrays, the point.
+        cotangent: A pytree like the outputs: the weight of each element in Σ cotangent · output.
+
+    Returns:
+        The gradient, and each element's error, that of the best entry of its tableau: infinite if no value near the
+        inputs is finite.
+
+    Example:
+        >>> import numpy as np
+        >>> found = differences(lambda x: (x ** 3).sum(), np.array([1.0, 2.0]), np.array(1.0))
+        >>> found.gradients.round(8).tolist()
+        [3.0, 12.0]
     """
     phi = Line(function, inputs, cotangent)
     spread = float(noise(phi.at, phi.x, phi.scales)) if phi.x.size else 0.0

@@ -20,7 +20,25 @@ LARGE = 10_000
 
 
 def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
-    """`jax.vjp` of the function at the inputs. Raises CannotEvaluate if JAX cannot trace the function."""
+    """`jax.vjp` of the function at the inputs, in float64.
+
+    Args:
+        function: A function of pytrees that JAX can trace.
+        inputs: A pytree of arrays, the point.
+        cotangent: A pytree like the outputs: the weight of each element in Σ cotangent · output.
+
+    Returns:
+        The gradient.
+
+    Raises:
+        CannotEvaluate: JAX cannot trace the function.
+
+    Example:
+        >>> import numpy as np
+        >>> found = reverse(lambda x: (x ** 3).sum(), np.array([1.0, 2.0]), np.array(1.0))
+        >>> found.gradients.tolist()
+        [3.0, 12.0]
+    """
     if not is_traceable(function, inputs):
         raise CannotEvaluate("the function is not JAX code")
     gradient = partial(_jitted_pullback, function)

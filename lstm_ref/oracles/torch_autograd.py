@@ -33,8 +33,18 @@ counts as the oracle's error, a larger one means a wrong rule."""
 def torch_autograd(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """`torch.autograd.grad` in float64, of the values alone; the error is the difference from forward mode.
 
-    Torch code is called through the function's attribute `torch`, which takes tensors in place of arrays. Raises
-    CannotEvaluate if torch is not installed, the function is not torch code, or values leave torch on the way.
+    Torch code is called through the function's attribute `torch`, which takes tensors in place of arrays.
+
+    Args:
+        function: A function of pytrees that torch tensors can pass through.
+        inputs: A pytree of arrays, the point.
+        cotangent: A pytree like the outputs: the weight of each element in Σ cotangent · output.
+
+    Returns:
+        The gradient, and one bound of the error for all of its elements.
+
+    Raises:
+        CannotEvaluate: torch is not installed, the function is not torch code, or values leave torch on the way.
     """
     if importlib.util.find_spec("torch") is None:
         raise CannotEvaluate("torch is not installed")

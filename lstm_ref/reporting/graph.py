@@ -21,6 +21,7 @@ import numpy as np
 
 from lstm_ref import display
 from lstm_ref.arithmetic import logsumexp
+from lstm_ref.arithmetic.walk import between
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays, named
@@ -105,7 +106,7 @@ def graph_of_step(cell: Cell) -> Graph:
         after, tape = cell.forward(*read)
         return {**named(tape.nodes), **{f"{field}_next": value for field, value in named(after).items()}}
 
-    return trace(
+    return graph_of(
         f"{cell.name}: one step, B = D = H = 1",
         step,
         {**inputs, **before, **parameters},
@@ -125,7 +126,7 @@ def graph_of_final_gate() -> Graph:
         log_p = z - logsumexp(z)[..., None]  # as in softmax_cross_entropy.forward, which does not name it
         return {"z": z, "l": log_p, "loss": -(y * log_p).sum()}
 
-    return trace(
+    return graph_of(
         "final gate: D = 1, K = 3, l = ln p", layers, {"h": h, "w": w, "b": b}, {"loss": np.ones(())}, ("w", "b")
     )
 
@@ -154,7 +155,7 @@ def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ())
     held = "the inputs" if parameters else "inputs and parameters"
     title = f"{cell.name}: {T} steps, {held} held fixed"
     chosen = {name: getattr(p, name) for name in parameters}
-    return trace(title, steps, {**start, **chosen}, from_outside, parameters)
+    return graph_of(title, steps, {**start, **chosen}, from_outside, parameters)
 
 
 PICTURES: dict[str, Callable[[], Graph]] = {
@@ -184,7 +185,7 @@ class _Stretch(NamedTuple):
     function: Callable[..., Any]
 
 
-def trace(
+def graph_of(
     title: str,
     function: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     inputs: Mapping[str, Any],
@@ -253,18 +254,10 @@ def _contract(
     made_by = {variable: n for n, equation in enumerate(jaxpr.eqns) for variable in equation.outvars}
     stretches = {}
     for variable in sorted((v for v in name_of if v in made_by), key=lambda v: made_by[v]):
-        needed, sources, waiting = set(), [], [variable]
-        while waiting:
-            v = waiting.pop()
-            if v in name_of and v is not variable:
-                sources.append(v)
-            elif v in made_by and made_by[v] not in needed:
-                needed.add(made_by[v])
-                waiting += [r for r in jaxpr.eqns[made_by[v]].invars if not isinstance(r, jax.extend.core.Literal)]
-        read = [v for v in name_of if v in sources]
-        part = jaxpr.replace(invars=read, outvars=[variable], eqns=[jaxpr.eqns[n] for n in sorted(needed)])
+        part = between(jaxpr, list(name_of), [variable])
         run = jax.extend.core.jaxpr_as_fun(jax.extend.core.ClosedJaxpr(part, closed.consts))
-        stretches[name_of[variable]] = _Stretch(tuple(name_of[v] for v in read), lambda *a, run=run: run(*a)[0])
+        sources = tuple(name_of[v] for v in part.invars)
+        stretches[name_of[variable]] = _Stretch(sources, lambda *a, run=run: run(*a)[0])
     values = dict(inputs) | {name: results[name] for name in names if first_name.get(name) == name}
     return stretches, values, first_name
 

@@ -17,7 +17,7 @@ import latex2mathml.converter
 
 from lstm_ref.errors import BadInput
 from lstm_ref.reporting.graph import Graph, Vertex
-from lstm_ref.reporting.graph_layout import CURVE, LABEL_WIDTH, VERTEX_WIDTH, Placement, place
+from lstm_ref.reporting.graph_placement import CURVE, LABEL_WIDTH, VERTEX_WIDTH, Placement, place
 from lstm_ref.writing import target, write_whole
 
 OURS = b"lstm_ref"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.report import NodeReport, Report
 from lstm_ref.reporting.graph import Graph, graph_of_step
-from lstm_ref.reporting.graph_layout import Placement, place
+from lstm_ref.reporting.graph_placement import Placement, place
 from lstm_ref.reporting.html_mark import Mark, mark
 
 _X, _Y = 50, 60  # pixels per inch of a layout

@@ -71,7 +71,7 @@ class Mutant(NamedTuple):
 
 
 Maker = Callable[..., Iterator[Mutant]]
-"""Makes the mutants of one part, all or a slice of them; one whose code does not run is none."""
+"""Makes the mutants of one part, all or a slice of them. Edits that fail to run are skipped."""
 EVERY = slice(None)
 
 
@@ -257,9 +257,9 @@ def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checkpointed() -> Way:
-    """A piece whose tapes are held, within pieces of pieces."""
+    """A piece whose tapes are held, among several. Pieces of pieces call it likewise, and take twice the time."""
     within = Source(checkpointed.backward)
-    way = _through(CELLS["lstm"], in_scanned_pieces(4, 3), checkpointed.backward, pieces=(4, 3))
+    way = _through(CELLS["lstm"], in_scanned_pieces(4), checkpointed.backward, pieces=(4,))
     cell, p, initial, xs, _, bar, lengths = way.arguments
     after = sequence.Gradients(p, bar.final, xs)
     return Way(
@@ -293,7 +293,7 @@ def _scanned(part: str, cell: Cell) -> Way:
 def _fast(part: str) -> Way:
     """The LSTM arranged for speed: the whole, a piece of it, or a step of one."""
     whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
-    way = _through(CELLS["lstm"], fast_lstm.in_pieces(4), fast_lstm.backward, every=4)
+    way = _through(CELLS["lstm"], fast_lstm.with_pieces_of(4), fast_lstm.backward, every=4)
     cell, p, _, xs, tape, bar, lengths = way.arguments
     keep, times_w_h = keep_of(builtin.T, lengths), fast_lstm._times(p.w_h.T, len(bar.final.h))
     read = cell, p, times_w_h, tape

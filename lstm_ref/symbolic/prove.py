@@ -32,10 +32,10 @@ from lstm_ref.symbolic.writing import text
 
 @dataclass(frozen=True)
 class Difference:
-    """One adjoint that the hand-written equations give otherwise than the derivative."""
+    """An adjoint for which the hand-written equations and the derivative differ."""
 
     name: str
-    """Of what it is the adjoint, with the block: "w_x_f"."""
+    """The value whose adjoint it is, with its block: "w_x_f"."""
     derived: str
     """The terms that only the derivative has."""
     written: str
@@ -73,8 +73,18 @@ class Proof:
 
 
 def unproven(name: str, why_not: str, started: float) -> Proof:
-    """What has no reading as terms."""
-    return Proof(name, False, 0, 0, (), "", (), why_not, time.perf_counter() - started)
+    """The result for code that cannot be read as terms."""
+    return Proof(
+        name=name,
+        proven=False,
+        adjoints=0,
+        terms=0,
+        kinks=(),
+        sizes="",
+        differences=(),
+        why_not=why_not,
+        seconds=time.perf_counter() - started,
+    )
 
 
 class Forward(NamedTuple):
@@ -186,8 +196,15 @@ def judge(
             differences.append(Difference(own.name, *(text(v, letters) for v in only)))
     kinks = steps_within([total, *(by_hand for _, _, by_hand, _ in every)])
     return Proof(
-        *(name, not differences, len(every), compared, kinks, sizes, tuple(differences), ""),
-        time.perf_counter() - started,
+        name=name,
+        proven=not differences,
+        adjoints=len(every),
+        terms=compared,
+        kinks=kinks,
+        sizes=sizes,
+        differences=tuple(differences),
+        why_not="",
+        seconds=time.perf_counter() - started,
     )
 
 
@@ -209,7 +226,7 @@ def paired(bar: Any, values: Any) -> Polynomial:
 
 
 def steps_within(polynomials: Iterable[Polynomial]) -> tuple[str, ...]:
-    """What must not be zero: the arguments of all steps in these polynomials, and in what these are made of."""
+    """The arguments of all steps within these polynomials; none of them may be zero."""
     found: dict[str, None] = {}
     seen: set[Atom] = set()
     left = [a for v in polynomials for a in v.atoms]

@@ -103,7 +103,17 @@ def prove_bptt(
             return unproven("BPTT", str(error), started)
     differences = tuple(itertools.chain.from_iterable(one.differences for one in found))
     adjoints, terms = (sum(getattr(one, name) for one in found) for name in ("adjoints", "terms"))
-    return Proof("BPTT", not differences, adjoints, terms, (), SAID, differences, "", time.perf_counter() - started)
+    return Proof(
+        name="BPTT",
+        proven=not differences,
+        adjoints=adjoints,
+        terms=terms,
+        kinks=(),
+        sizes=SAID,
+        differences=differences,
+        why_not="",
+        seconds=time.perf_counter() - started,
+    )
 
 
 SAID = "all B, D, H"

@@ -77,7 +77,7 @@ class Size:
         return Size(_parts(other)) // self
 
     def __pow__(self, exponent: Any) -> Any:
-        """As an array of terms, which has fractions."""
+        """A power as an array of terms, because terms can have negative exponents."""
         from lstm_ref.symbolic.arrays import terms  # made of sizes
 
         return terms(self) ** exponent

@@ -307,7 +307,7 @@ def named(name: str, of: Polynomial) -> Polynomial:
 
 
 def unnamed(of: Polynomial) -> Polynomial:
-    """What a name stands for; the polynomial itself where it is no name."""
+    """The polynomial that a name stands for; the polynomial itself if it is no name."""
     if of.alone and of.alone[0].kind == IS:
         name, labels = of.alone
         return name.argument.relabelled(dict(enumerate(labels)))  # type: ignore[union-attr]

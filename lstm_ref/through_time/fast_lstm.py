@@ -46,9 +46,18 @@ class Tape(NamedTuple):
     """i, f, g, o of every step, (T, B, H)."""
 
 
-def in_pieces(every: int) -> Through:
-    """The way through time in pieces of so many steps. Raises BadInput if `every` is not a whole number of at least
-    1."""
+def with_pieces_of(every: int) -> Through:
+    """The fast LSTM in pieces of another length than the one that `FAST` chooses.
+
+    Args:
+        every: Steps of a piece; the last piece has what remains.
+
+    Returns:
+        The way, with the arguments of the loop.
+
+    Raises:
+        BadInput: `every` is not a whole number of at least 1.
+    """
     if not is_whole(every):
         raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
     return Through(partial(forward, every=int(every)), partial(backward, every=int(every)))

@@ -24,7 +24,19 @@ from lstm_ref.shapes import Outputs, check, check_bar, is_whole
 
 
 def in_pieces(every: int, through: Through = LOOP) -> Through:
-    """The way through time in pieces of `every` steps; each piece runs by `through`."""
+    """The way through time in pieces of `every` steps, which keeps only the states between them.
+
+    Args:
+        every: Steps of a piece; the last piece has what remains.
+        through: The way in which each piece runs.
+
+    Returns:
+        The way, with the arguments of the loop.
+
+    Example:
+        >>> from lstm_ref.sequence import SCAN
+        >>> forward, backward = in_pieces(10, SCAN)
+    """
     return Through(partial(forward, every=every, through=through), partial(backward, every=every, through=through))
 
 

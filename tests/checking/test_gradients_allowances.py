@@ -16,6 +16,7 @@ from lstm_ref import check_gradients
 from lstm_ref.arithmetic.balls import as_balls, is_balls
 from lstm_ref.checking.verdict import allowances
 from lstm_ref.leaves import paths
+from lstm_ref.oracles import ORACLES
 
 X = np.array([0.5, -1.5, 0.3])
 FEW = {"x": X}
@@ -168,11 +169,23 @@ def test_every_leaf_of_the_inputs_is_right_or_wrong_or_unchecked(case):
     assert report.verdict == ("wrong" if wrong else "exact gradient")
 
 
-def test_a_defect_of_ours_is_not_hidden_as_the_authors_error(monkeypatch):
-    def broken(*_: Any) -> Any:
-        return None + 1  # type: ignore[operator]
+def broken(*_: Any, **__: Any) -> Any:
+    return None + 1  # type: ignore[operator]
 
-    broken.__code__ = broken.__code__.replace(co_filename=allowances.__file__)
+
+broken.__code__ = broken.__code__.replace(co_filename=allowances.__file__)  # as if it were ours
+
+
+def test_a_defect_of_an_oracle_is_not_hidden_as_the_authors_error(monkeypatch):
+    monkeypatch.setitem(ORACLES, "complex_step", broken)
+    skipped = dict(check_gradients(FEW, **mean_of(np)).skipped)
+    assert skipped["complex_step"].startswith("this is a defect of lstm_ref, please report it: TypeError")
+    monkeypatch.setitem(ORACLES, "complex_step", lambda *_: None + 1)
+    skipped = dict(check_gradients(FEW, **mean_of(np)).skipped)
+    assert skipped["complex_step"].startswith("the function fails in float64: TypeError")
+
+
+def test_a_defect_of_ours_is_not_hidden_as_the_authors_error(monkeypatch):
     monkeypatch.setattr(allowances, "_constants_explain", broken)
     report = check_gradients(FEW, **mean_of(np))
     assert report.verdict == "wrong"

@@ -16,7 +16,7 @@ from lstm_ref.cells.cell import arrays, in_domain, named
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.arrangement import arrange
-from lstm_ref.mistakes.conformance import VARIANTS, conformity
+from lstm_ref.mistakes.conformance import VARIANTS, match_cell
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.guess import guess
@@ -53,12 +53,12 @@ def outputs_of(cell, inputs, forward=None):
 
 @cache
 def case(name):
-    """(dictionary, conformity, look, every entry tried) of a cell in our own layout; cotangents large, as a check's."""
+    """(dictionary, match, look, every entry tried) of a cell in our own layout; cotangents large, as a check's."""
     seed = 4 if name == "mlstm" else 1  # at 1 one side of its maxima is never the larger, and hides what it hands back
     cell, rng = CELLS[name], np.random.default_rng(seed)
     inputs = drawn(cell, rng)
     outputs = outputs_of(cell, inputs)
-    found = conformity(cell, arrange(cell, inputs, None, paths(inputs)), outputs)
+    found = match_cell(cell, arrange(cell, inputs, None, paths(inputs)), outputs)
     assert found is not None
     bars = {k: 100 * rng.standard_normal(v.shape) for k, v in outputs.items()}
     r = found.recurrence(bars)
@@ -113,8 +113,8 @@ def test_no_entry_explains_another_function_than_its_own_in_any_arithmetic(name,
 SIZES = [
     *((T, B, D, H) for T in (1, 2, 4) for B, D, H in ((2, 3, 5), (5, 3, 2), (3, 5, 7), (7, 5, 3))),  # none divides
     *((T, n, n, n) for T in (1, 3) for n in (1, 2, 3)),
-    *((3, 1, D, H) for D, H in ((1, 4), (4, 1), (3, 4))),
-    *((3, B, D, H) for B, D, H in ((2, 1, 1), (2, 3, 1), (2, 1, 3), (2, 3, 3), (3, 3, 2), (3, 2, 3))),
+    *((2, 1, D, H) for D, H in ((1, 4), (4, 1), (3, 4))),
+    *((2, B, D, H) for B, D, H in ((2, 1, 1), (2, 3, 1), (2, 1, 3), (2, 3, 3), (3, 3, 2), (3, 2, 3))),
     *((2, B, D, H) for B, D, H in ((2, 6, 4), (2, 2, 6), (4, 2, 2), (6, 3, 2))),  # one divides another
 ]
 """(T, B, D, H), 31 of them."""
@@ -141,17 +141,21 @@ def leaves(given):
 @pytest.mark.parametrize("name", ONE_A_PAGE)
 def test_an_entry_that_does_not_fit_the_sizes_is_left_out_and_no_other_with_it(name):
     """What does not fit is a matrix that cannot be transposed there, or one of another shape, where the output is
-    projected; all else gives gradients of the right shapes. Of most cells, every sixth size."""
-    cell, entries = CELLS[name], dictionary(name)
+    projected; all else gives gradients of the right shapes. Of most cells, every sixth size. What is edited in a step
+    sees one step's shapes, whatever T is, and is tried at the first T of them."""
+    cell, entries, seen = CELLS[name], dictionary(name), set()
     assert len(set(SIZES)) >= 30
     for T, B, D, H in SIZES if name in AT_EVERY_SIZE else SIZES[::6]:
         r = recurrence_of(cell, T, B, D, H)
-        truth = leaves(backward(r, r.tapes()))
-        tried = search.tried(entries, leaves, search.Look(r, truth, truth))
-        left_out = {m.sentence for m in entries.mistakes(T)} - {m.sentence for m, _ in tried}
+        mistakes = [m for m in entries.mistakes(T) if not m.edits or (B, D, H) not in seen]
+        seen.add((B, D, H))
+        tried = [(m, search.given_by(m, r)) for m in mistakes]
+        left_out = {m.sentence for m, given in tried if given is None}
         known = "transposed" if "lstmp" not in name else ("transposed", "stands for")
         assert all(any(word in sentence for word in np.atleast_1d(known)) for sentence in left_out), (T, B, D, H)
-        assert all(given[k].shape == truth[k].shape for _, given in tried for k in truth)
+        shapes = {k: np.shape(v) for k, v in leaves(backward(r, r.tapes())).items()}
+        given = [leaves(g) for _, g in tried if g is not None]
+        assert all({k: np.shape(v) for k, v in g.items()} == shapes for g in given)
     assert left_out or name not in AT_EVERY_SIZE, "at the last sizes some do not fit"
 
 
@@ -335,7 +339,7 @@ def test_gradients_go_back_through_a_mapping_to_the_users_own_layout():
     assert all(np.array_equal(getattr(arrays.params, k), ours[k]) for k in ("w_x", "w_h", "b"))
     assert np.array_equal(arrays.initial.h, ours["h"])
     outputs = outputs_of(cell, ours)
-    found = conformity(cell, arrays, {"hs": outputs["hs"].transpose(0, 2, 1), "c": outputs["last c"].T})
+    found = match_cell(cell, arrays, {"hs": outputs["hs"].transpose(0, 2, 1), "c": outputs["last c"].T})
     assert found is not None
     r = found.recurrence({"hs": outputs["hs"].transpose(0, 2, 1), "c": outputs["last c"].T})
     given = backward(r, r.tapes())
@@ -386,7 +390,7 @@ def test_a_forward_that_is_a_known_variant_is_named(cell, variant):
     ours = CELLS[cell]
     inputs = drawn(ours, np.random.default_rng(0))
     outputs = outputs_of(ours, inputs, Source(ours.forward).with_text(VARIANTS[cell][variant]))
-    found = conformity(ours, arrange(ours, inputs, None, paths(inputs)), outputs)
+    found = match_cell(ours, arrange(ours, inputs, None, paths(inputs)), outputs)
     assert found is not None
     assert (found.variant, found.gates) == (variant, None)
 
@@ -398,7 +402,7 @@ def test_a_variant_that_cannot_be_computed_is_left_out_and_no_other_with_it(monk
     monkeypatch.setitem(VARIANTS, "lstm", fails | VARIANTS["lstm"])
     inputs = drawn(ours, np.random.default_rng(0))
     changed = Source(ours.forward).with_text(VARIANTS["lstm"]["no input gate"])
-    found = conformity(ours, arrange(ours, inputs, None, paths(inputs)), outputs_of(ours, inputs, changed))
+    found = match_cell(ours, arrange(ours, inputs, None, paths(inputs)), outputs_of(ours, inputs, changed))
     assert found is not None
     assert found.variant == "no input gate"
 
@@ -409,7 +413,7 @@ def test_gate_blocks_in_another_order_are_named():
     inputs = drawn(cell, np.random.default_rng(0))
     order = [0, 1, 3, 2]
     swapped = {k: np.concatenate([np.split(inputs[k], 4, -1)[n] for n in order], -1) for k in ("w_x", "w_h", "b")}
-    found = conformity(cell, arrange(cell, inputs | swapped, None, paths(inputs | swapped)), outputs_of(cell, inputs))
+    found = match_cell(cell, arrange(cell, inputs | swapped, None, paths(inputs | swapped)), outputs_of(cell, inputs))
     assert found is not None
     assert found.gates == (0, 1, 3, 2)
 
@@ -418,7 +422,7 @@ def test_a_forward_that_is_another_cell_conforms_to_nothing():
     cell, rng = CELLS["lstm"], np.random.default_rng(0)
     inputs = drawn(cell, rng)
     outputs = jax.tree.map(np.sin, outputs_of(cell, inputs))
-    assert conformity(cell, arrange(cell, inputs, None, paths(inputs)), outputs) is None
+    assert match_cell(cell, arrange(cell, inputs, None, paths(inputs)), outputs) is None
 
 
 # --------------------------------------------------------------------------------- a cell that nobody has named

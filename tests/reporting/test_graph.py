@@ -14,7 +14,7 @@ import pytest
 
 from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput
-from lstm_ref.reporting import graph, graph_layout, graph_picture
+from lstm_ref.reporting import graph, graph_picture, graph_placement
 
 GRAPHS = Path(__file__).parents[2] / "derivations" / "graphs"
 PICTURES = {
@@ -75,7 +75,7 @@ def test_a_picture_shows_every_value_above_its_edge_and_every_adjoint_below():
     at = {}
     for text in texts:
         at.setdefault("".join(text.itertext()), []).append((float(text.get("x")), float(text.get("y"))))
-    plan = graph_layout.place(drawn)
+    plan = graph_placement.place(drawn)
     top = graph_picture._size(plan)[1] - graph_picture._MARGIN
     for edge in drawn.edges:
         line = (top - plan.labels[edge][1]) * graph_picture._POINTS

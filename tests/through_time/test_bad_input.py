@@ -155,11 +155,11 @@ def test_whole_numbers_may_be_numpys_and_nothing_else_is_whole():
     p, initial, xs, _ = a_problem().values()
     expected = sequence.scan(lstm, p, initial, xs).hs
     two = np.int64(2)
-    for way in (in_pieces(two), in_scanned_pieces(two), fast_lstm.in_pieces(two)):
+    for way in (in_pieces(two), in_scanned_pieces(two), fast_lstm.with_pieces_of(two)):
         np.testing.assert_allclose(way.forward(lstm, p, initial, xs)[0].hs, expected, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(checkpointed.bptt(lstm, p, initial, xs, budget=np.int64(2**12)).hs, expected, rtol=1e-6)
     for every in (0, False, True, -1, 2.5, "2", [2]):
-        for make in (in_pieces, in_scanned_pieces, fast_lstm.in_pieces):
+        for make in (in_pieces, in_scanned_pieces, fast_lstm.with_pieces_of):
             with pytest.raises(BadInput, match="at least one step, and whole ones, got"):
                 make(every).forward(lstm, p, initial, xs)
     for budget in ([1], 1e6, True, None):

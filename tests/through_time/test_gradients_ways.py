@@ -45,7 +45,7 @@ EVERY_WAY = {
     "qrnn in pieces": ("qrnn_fo", in_pieces(2)),
     "lstm by its kernels": ("lstm", persistent.PERSISTENT),
     "fast lstm": ("lstm", fast_lstm.FAST),
-    "fast lstm in pieces of two": ("lstm", fast_lstm.in_pieces(2)),
+    "fast lstm in pieces of two": ("lstm", fast_lstm.with_pieces_of(2)),
     **{f"{name} in parallel": (name, parallel.PARALLEL) for name in parallel.LINEAR},
     "minGRU, parallel pieces": ("min_gru", in_pieces(2, parallel.PARALLEL)),
     "mLSTM in parallel": ("mlstm", mlstm_parallel.PARALLEL),

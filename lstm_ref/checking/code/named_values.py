@@ -14,11 +14,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr
 
-from lstm_ref.arithmetic.jaxpr import name_in_jax, scan_counts
 from lstm_ref.arithmetic.traceable import is_traceable
-from lstm_ref.arithmetic.walk import by_jax, walk
+from lstm_ref.arithmetic.walk import by_jax, called, inner_jaxprs, name_in_jax, opened, scan_counts, walk
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
@@ -88,22 +86,7 @@ def _claimed_names(problem: Problem, outputs: Any) -> set[str]:
     return {path.split(".")[0] for path in paths(given)} if isinstance(given, dict) else set()
 
 
-# ----------------------------------------------------------------------------------------- walking a jaxpr
-
-
-def _inner(eqn: Any) -> Any:
-    """The jaxpr inside an equation that only calls it (jit, remat, the primal of a custom derivative); otherwise
-    None."""
-    if eqn.primitive.name in ("while", "cond", "scan"):
-        return None
-    for key in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
-        if key in eqn.params:
-            return eqn.params[key]
-    return None
-
-
-def _open(jaxpr: Any) -> tuple[Any, list[Any]]:
-    return (jaxpr.jaxpr, jaxpr.consts) if isinstance(jaxpr, ClosedJaxpr) else (jaxpr, [])
+# ----------------------------------------------------------------------------------------- rules of the walk
 
 
 def _occurrences(jaxpr: Any, where: str) -> Iterator[tuple[str, int, tuple[int, ...]]]:
@@ -112,24 +95,21 @@ def _occurrences(jaxpr: Any, where: str) -> Iterator[tuple[str, int, tuple[int, 
         if eqn.primitive.name == "name":
             yield eqn.params["name"], 1, tuple(eqn.outvars[0].aval.shape)
         elif eqn.primitive.name == "scan":
-            for name, times, shape in _occurrences(_open(eqn.params["jaxpr"])[0], where):
+            for name, times, shape in _occurrences(opened(eqn.params["jaxpr"])[0], where):
                 yield name, times * eqn.params["length"], shape
-        elif (inner := _inner(eqn)) is not None:
-            yield from _occurrences(_open(inner)[0], where)
+        elif (inner := called(eqn)) is not None:
+            yield from _occurrences(opened(inner)[0], where)
         else:
             _refuse(eqn, where)
 
 
 def _refuse(eqn: Any, where: str) -> None:
     """Raise BadInput if a loop or branch that cannot be followed contains a named value."""
-    for value in eqn.params.values():
-        for part in value if isinstance(value, (tuple, list)) else (value,):
-            inner = getattr(part, "jaxpr", part)
-            if hasattr(inner, "eqns") and any(True for _ in _occurrences(inner, where)):
-                raise BadInput(
-                    f"{where}: a value is named by checkpoint_name inside {eqn.primitive.name}, which may compute it "
-                    "any number of times: use lax.scan, or a probe among the inputs"
-                )
+    if any(True for inner in inner_jaxprs(eqn) for _ in _occurrences(inner, where)):
+        raise BadInput(
+            f"{where}: a value is named by checkpoint_name inside {eqn.primitive.name}, which may compute it any "
+            "number of times: use lax.scan, or a probe among the inputs"
+        )
 
 
 def _shapes(jaxpr: Any, where: str) -> dict[str, tuple[int, ...]]:
@@ -160,16 +140,11 @@ def without_custom_rules(function: Callable[..., Any], but_jaxs_own: bool = Fals
 def has_own_rules(jaxpr: Any) -> bool:
     """Whether the jaxpr contains a derivative rule of the user's or a stop_gradient."""
     for eqn in jaxpr.eqns:
-        called = _inner(eqn)
-        if called is not None and name_in_jax(called) is not None:
+        inner = called(eqn)
+        if inner is not None and name_in_jax(inner) is not None:
             continue
-        if eqn.primitive.name == "stop_gradient" or _is_rule(eqn):
+        if eqn.primitive.name == "stop_gradient" or _is_rule(eqn) or any(map(has_own_rules, inner_jaxprs(eqn))):
             return True
-        for value in eqn.params.values():
-            for part in value if isinstance(value, (tuple, list)) else (value,):
-                inner = getattr(part, "jaxpr", part)
-                if hasattr(inner, "eqns") and has_own_rules(inner):
-                    return True
     return False
 
 
@@ -182,7 +157,7 @@ def _no_rules(_: Any) -> bool:
 
 
 def _rules_of_jax(eqn: Any) -> bool:
-    return _is_rule(eqn) and name_in_jax(_inner(eqn)) is not None
+    return _is_rule(eqn) and name_in_jax(called(eqn)) is not None
 
 
 def _run(
@@ -207,7 +182,7 @@ def _run(
         return taken
 
     def step(eqn: Any, given: list[Any]) -> Any:
-        inner = _inner(eqn)
+        inner = called(eqn)
         if eqn.primitive.name == "name" and given_probes is not None:
             name = eqn.params["name"]
             results: Any = [given[0] + probes[name][used[name]].astype(given[0].dtype)]
@@ -215,12 +190,12 @@ def _run(
         elif eqn.primitive.name == "stop_gradient" and given_probes is None:
             results = given
         elif eqn.primitive.name == "cond" and given_probes is None:
-            branches = [partial(_branch, *_open(b), where, is_kept) for b in eqn.params["branches"]]
+            branches = [partial(_branch, *opened(b), where, is_kept) for b in eqn.params["branches"]]
             results = jax.lax.switch(given[0], branches, *given[1:])
-        elif eqn.primitive.name == "scan" and (given_probes is None or _shapes(_open(eqn.params["jaxpr"])[0], where)):
+        elif eqn.primitive.name == "scan" and (given_probes is None or _shapes(opened(eqn.params["jaxpr"])[0], where)):
             results = _scan(eqn, given, given_probes, used, where, is_kept)
-        elif inner is not None and not is_kept(eqn) and (given_probes is None or _shapes(_open(inner)[0], where)):
-            body, inner_consts = _open(inner)
+        elif inner is not None and not is_kept(eqn) and (given_probes is None or _shapes(opened(inner)[0], where)):
+            body, inner_consts = opened(inner)
             mine = None if given_probes is None else take_probes(body)
             results = _run(body, inner_consts, given[len(given) - len(body.invars) :], mine, where, is_kept)
         else:
@@ -243,7 +218,7 @@ def _scan(
     is_kept: Callable[[Any], bool],
 ) -> list[Any]:
     """A scan with the probes of its body as further inputs of every step."""
-    (body, body_consts), p = _open(eqn.params["jaxpr"]), eqn.params
+    (body, body_consts), p = opened(eqn.params["jaxpr"]), eqn.params
     n_consts, n_carry = scan_counts(eqn)
     consts, carry, xs = given[:n_consts], given[n_consts : n_consts + n_carry], given[n_consts + n_carry :]
     each: Probes | None = None if probes is None else {}

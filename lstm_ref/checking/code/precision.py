@@ -16,6 +16,7 @@ import numpy as np
 
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.arithmetic.traceable import is_traceable, why_untraceable
+from lstm_ref.arithmetic.walk import inner_jaxprs
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
@@ -89,11 +90,7 @@ def _least_bits(jaxpr: Any) -> int:
     for eqn in jaxpr.eqns:
         dtypes = [getattr(v.aval, "dtype", None) for v in eqn.outvars]
         found += [bits(d) for d in dtypes if d is not None and jax.numpy.issubdtype(d, np.floating)]
-        for value in eqn.params.values():
-            for part in value if isinstance(value, (tuple, list)) else (value,):
-                inner = getattr(part, "jaxpr", part)
-                if hasattr(inner, "eqns"):
-                    found.append(_least_bits(inner))
+        found += map(_least_bits, inner_jaxprs(eqn))
     return min(found)
 
 

@@ -21,7 +21,7 @@ from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.arrangement import Arrangement, arrange
-from lstm_ref.mistakes.conformance import Conformity, conformity, conformity_of_loss
+from lstm_ref.mistakes.conformance import Match, match_cell, match_cell_of_loss
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
 from lstm_ref.mistakes.guess import guess
 from lstm_ref.mistakes.recurrence import backward
@@ -41,12 +41,12 @@ def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -
     cell = CELLS[problem.cell]
     arrays = arrange(cell, inputs, problem.mapping, paths(inputs))
     if not problem.is_loss:
-        return KnownCell(problem, arrays, conformity(cell, arrays, outputs), cotangents)
+        return KnownCell(problem, arrays, match_cell(cell, arrays, outputs), cotangents)
     readout = problem.readout
     if readout is None:
         return KnownCell(problem, arrays, None, cotangents)
     loss = float(next(iter(outputs.values())))
-    found = conformity_of_loss(cell, arrays, loss, lambda hs: _number(problem, readout(inputs, hs)))
+    found = match_cell_of_loss(cell, arrays, loss, lambda hs: _number(problem, readout(inputs, hs)))
     if found is None:
         return KnownCell(problem, arrays, None, cotangents)
     hs_bar = _gradient(lambda v: readout(inputs, v["hs"]), {"hs": found.states.h})
@@ -88,7 +88,7 @@ class KnownCell(NamedTuple):
 
     problem: Problem
     layout: Arrangement
-    found: Conformity | None
+    found: Match | None
     bars: Any
     """Cotangents of the outputs that `found` describes."""
     is_told: bool = True

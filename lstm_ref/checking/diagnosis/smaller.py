@@ -1,10 +1,10 @@
 """Makes a smaller problem of a large one: the same code on a part of the same inputs.
 
-Which axes belong together is read from their lengths. An axis is of a *basic* length, a multiple of one (four gates),
-or the sum of two (a state beside an input). Basic lengths are shortened, one after the other, in all inputs at once, and
-in whole numbers of that value that the code keeps (`H = 100` in its module, an attribute, a closure). Then other whole
-numbers that the code keeps, which may count its steps, are tried at a few. What the code does not take smaller stays as
-it is.
+Which axes belong together is read from their lengths. An axis is of a *basic* length, a multiple of one (four
+gates), or the sum of two (a state beside an input). Basic lengths are shortened, one after the other, in all inputs at
+once, and in whole numbers of that value that the code keeps (`H = 100` in its module, an attribute, a closure). Then
+other whole numbers that the code keeps, which may count its steps, are tried at a few. What the code does not take
+smaller stays as it is.
 """
 
 from __future__ import annotations

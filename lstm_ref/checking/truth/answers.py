@@ -14,7 +14,7 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.named_values import has_own_rules, without_custom_rules
 from lstm_ref.checking.code.size import MANY_DIRECTED, MANY_ELEMENTS, VERY_MANY_ELEMENTS, is_large, is_very_large
 from lstm_ref.checking.problem import Problem
-from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError, described
+from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError, defect, described, is_defect
 from lstm_ref.graph.lift import lift
 from lstm_ref.leaves import paths
 from lstm_ref.oracles import ORACLES, Estimate
@@ -151,7 +151,8 @@ def ask(
     except LstmRefError:
         raise
     except Exception as error:
-        raise CannotEvaluate(f"the function fails in float64: {described(error)}") from error
+        why = defect(error) if is_defect(error) else f"the function fails in float64: {described(error)}"
+        raise CannotEvaluate(why) from error
 
 
 def _answer_of(

@@ -11,8 +11,8 @@ from flint import arb
 from lstm_ref.arithmetic.balls import Balls, as_balls
 
 
-class Comparison(NamedTuple):
-    """A claimed gradient against one oracle's, for one input."""
+class Agreement(NamedTuple):
+    """How far a claimed gradient agrees with one oracle's, for one input."""
 
     digits: float
     """−log10 of the largest error, relative to the array's largest element, as far as the oracle can see."""
@@ -36,7 +36,7 @@ class Comparison(NamedTuple):
     """The largest allowance of any element."""
 
 
-def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparison:
+def compare_in_balls(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Agreement:
     """Compares element by element: right where |claimed − expected| <= doubt + floor + both radii. NaN is never right.
 
     `doubt` is the oracle's own error, `floor` the error that the claim's arithmetic may make; each is a scalar or has
@@ -45,7 +45,7 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
     shape = expected.shape
     each = [np.broadcast_to(as_balls(v), shape).ravel().tolist() for v in (claimed, expected, doubt, floor)]
     if not each[0]:
-        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0, 0, 0.0)
+        return _without_elements(shape)
     errors, doubts, allowances, limits, zeros = [], [], [], [], 0
     for value, truth, unsure, lost in zip(*each, strict=True):
         distance = abs(value.real - truth.real)
@@ -60,7 +60,7 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
     worst = max(range(len(errors)), key=lambda n: _excess(errors[n], allowances[n]))
     scale = _largest([abs(truth.real).mid() for truth in each[1]])
     error = _largest(errors)
-    return Comparison(
+    return Agreement(
         digits=math.inf if error == 0 and all(right) else _digits(error.max(_largest(doubts)), scale, all(right)),
         limit=_ratio(_largest(allowances), scale),
         limit_each=max(limits, default=0.0),
@@ -76,12 +76,12 @@ def compare(claimed: Balls, expected: Balls, doubt: Any, floor: Any) -> Comparis
     )
 
 
-def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor: Any) -> Comparison:
+def compare_in_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor: Any) -> Agreement:
     """The same for float arrays, computed on whole arrays at a time."""
     claimed, expected = np.asarray(claimed, np.float64), np.asarray(expected, np.float64)
     shape = expected.shape
     if not expected.size:
-        return Comparison(math.inf, 0.0, 0.0, 0, np.ones(shape, bool), (), "", "", 0.0, 0.0, 0, 0.0)
+        return _without_elements(shape)
     with np.errstate(invalid="ignore", divide="ignore"):
         errors = np.abs(claimed - expected)
         doubts = np.broadcast_to(np.asarray(doubt, np.float64), shape)
@@ -101,7 +101,7 @@ def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor:
     else:
         digits = _digits(arb(max(largest, float(doubts.max()))), arb(scale), bool(right.all()))
     limits = np.divide(allowed, sizes, out=np.zeros(shape), where=seen)
-    return Comparison(
+    return Agreement(
         digits=digits,
         limit=float(allowed.max()) / scale if scale > 0 else math.inf,
         limit_each=float(limits.max()),
@@ -114,6 +114,24 @@ def compare_floats(claimed: np.ndarray, expected: np.ndarray, doubt: Any, floor:
         allowed=float(allowed[at]),
         seen=int(np.sum(seen & (allowed < sizes))),
         allowed_most=float(allowed.max()),
+    )
+
+
+def _without_elements(shape: tuple[int, ...]) -> Agreement:
+    """Nothing to compare: everything agrees."""
+    return Agreement(
+        digits=math.inf,
+        limit=0.0,
+        limit_each=0.0,
+        zeros=0,
+        right=np.ones(shape, bool),
+        worst=(),
+        claimed="",
+        expected="",
+        error=0.0,
+        allowed=0.0,
+        seen=0,
+        allowed_most=0.0,
     )
 
 

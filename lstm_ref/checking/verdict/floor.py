@@ -174,7 +174,7 @@ def modelled_error(inputs: Collection[Any], gradients: Iterable[Any], cotangents
 
 
 def _largest(v: Any) -> float:
-    """Of the finite elements, the largest size; 0 of none."""
+    """The largest absolute value of the finite elements; 0 if there are none."""
     sizes = np.abs(np.asarray(v)).astype(np.float64, copy=False)
     found = float(sizes.max(initial=0.0))
     return found if np.isfinite(found) else float(sizes.max(initial=0.0, where=np.isfinite(sizes)))

@@ -14,7 +14,7 @@ from lstm_ref.arithmetic.balls import Balls, as_balls, is_balls, midpoints
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.checking.report import InputReport, OracleReport
 from lstm_ref.checking.truth.answers import Answer
-from lstm_ref.checking.verdict.compare import Comparison, compare, compare_floats
+from lstm_ref.checking.verdict.compare import Agreement, compare_in_balls, compare_in_floats
 from lstm_ref.checking.verdict.pattern import pattern_of
 from lstm_ref.oracles.balls import comparison_precision
 
@@ -165,7 +165,7 @@ def _judge(
     return Judged(report, pattern_mask), sight
 
 
-def _seen(before: _Sight, compared: Comparison, value: np.ndarray) -> _Sight:
+def _seen(before: _Sight, compared: Agreement, value: np.ndarray) -> _Sight:
     zero = compared.seen == 0 and compared.zeros == compared.right.size
     return _Sight(before.seen + compared.seen, before.zero or zero, max(before.allowed, compared.allowed_most))
 
@@ -191,7 +191,7 @@ def _floats(v: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(v), v, 0.0)
 
 
-def _limit_each(compared: Comparison, answer: Answer, value: np.ndarray, path: str) -> float:
+def _limit_each(compared: Agreement, answer: Answer, value: np.ndarray, path: str) -> float:
     """The detection limit of any one element, relative to its own size.
 
     Along a direction, at least half of an element's error shows, against the allowance of the whole sum; so the
@@ -206,7 +206,7 @@ def _limit_each(compared: Comparison, answer: Answer, value: np.ndarray, path: s
     return 2 * compared.limit * float(scale) / smallest if math.isfinite(smallest) and scale > 0 else math.inf
 
 
-def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) -> Comparison:
+def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) -> Agreement:
     """Compares in balls if either is one; otherwise in floats, where rounding the difference once is far below any
     floor."""
     expected = answer.gradients[path]
@@ -216,8 +216,8 @@ def _compare(claimed: Any, answer: Answer, path: str, doubt: Any, floor: Any) ->
         claimed = as_balls((as_balls(claimed)[None] * along).sum(axis=axes))
         floor = (np.abs(along) * np.broadcast_to(floor, along.shape[1:])).sum(axis=axes)
     elif not is_balls(claimed) and not is_balls(expected):
-        return compare_floats(claimed, expected, doubt, floor)
-    return compare(as_balls(claimed), as_balls(expected), doubt, floor)
+        return compare_in_floats(claimed, expected, doubt, floor)
+    return compare_in_balls(as_balls(claimed), as_balls(expected), doubt, floor)
 
 
 def _contradicts(oracle: OracleReport, report: InputReport) -> bool:

@@ -26,7 +26,7 @@ import numpy as np
 from lstm_ref.arithmetic.balls import bits_of_precision, radii
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.checking.problem import Problem
-from lstm_ref.checking.verdict.compare import compare_floats
+from lstm_ref.checking.verdict.compare import compare_in_floats
 from lstm_ref.checking.verdict.floor import LIBRARY_BITS, modelled
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.interop.vectors.cases import ROLES, Case, cases, given
@@ -177,7 +177,7 @@ def _row(array: str, v: np.ndarray, right: np.ndarray, ulps: float | None, bound
     unit = np.spacing(np.abs(expected)).astype(np.float64)
     allowed = unit * ulps if ulps is not None else bound[array] + unit if bound is not None else unit
     # With --ulps, compare with the correctly rounded value; with the derived bound, with the right value itself.
-    compared = compare_floats(v, expected if ulps is not None else right, 0.0, allowed)
+    compared = compare_in_floats(v, expected if ulps is not None else right, 0.0, allowed)
     errors = np.abs(v.astype(np.float64) - expected.astype(np.float64)) / unit
     largest = float(np.max(np.where(np.isnan(errors), np.inf, errors), initial=0.0))
     return Row(

@@ -18,7 +18,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.interop.vectors.cases import Case
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes.arrangement import arrange
-from lstm_ref.mistakes.conformance import conformity
+from lstm_ref.mistakes.conformance import match_cell
 from lstm_ref.padding import keep_of
 
 Named = Mapping[str, np.ndarray]
@@ -93,7 +93,7 @@ def _known_cell(case: Case, problem: Problem, outputs: Named) -> KnownCell | Non
     except BadInput:  # the cell's input consists of several arrays
         return None
     of_cell = Problem(**{**vars(problem), "cell": cell.name})
-    return KnownCell(of_cell, arrays, conformity(cell, arrays, outputs), bars)
+    return KnownCell(of_cell, arrays, match_cell(cell, arrays, outputs), bars)
 
 
 def _sentence(finding: Finding) -> str:

@@ -85,7 +85,7 @@ def sigmoid(x: Any) -> Any:
 
 
 def softmax(x: Any) -> Any:
-    """Of rows."""
+    """The softmax of each row."""
     e = np.exp(x - np.max(x, -1, keepdims=True))
     return e / np.sum(e, -1, keepdims=True)
 
@@ -105,7 +105,7 @@ NAMES: dict[str, Callable[[Any], Any]] = {
 
 
 def name_of(x: Any, y: Any) -> str:
-    """Of the function that gives y at x; empty if it is none of the known ones."""
+    """The name of the function that gives y at x; empty if no known function does."""
     with np.errstate(all="ignore"):
         for name, f in NAMES.items():
             if (np.ndim(x) or name != "softmax") and np.allclose(f(x), y, rtol=1e-12, atol=1e-14):

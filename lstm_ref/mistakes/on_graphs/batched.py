@@ -48,7 +48,7 @@ class Batched:
         self.matrices: dict[int, list[tuple[int, int, list[Any]]]] = edges.memory["matrices"]
 
     def _matrices(self) -> dict[int, list[tuple[int, int, list[Any]]]]:
-        """Of each equation, for each operand: (which, its variable, a matrix for each result)."""
+        """For each equation and each of its operands: (its position, its variable, a matrix for each result)."""
         found: dict[int, list[tuple[int, int, list[Any]]]] = {}
         values = self.graph.values
         with np.errstate(all="ignore"):
@@ -73,7 +73,7 @@ class Batched:
         return found
 
     def bars(self, rows: Sequence[dict[Where, Edit]]) -> list[Any]:
-        """Of every variable its adjoints, (rows or 1, size); None where there is none."""
+        """The adjoints of every variable, (rows or 1, size); None for a variable that no output depends on."""
         bars: list[Any] = [None] * len(self.graph.values)
         by_edge: dict[Where, list[tuple[int, Edit]]] = {}
         for row, edits in enumerate(rows):
@@ -123,7 +123,7 @@ class Batched:
             bar = given if e.kind.several else given[0]
             try:
                 new = edit(out[row].reshape(shape), Context(self.graph, n, k, bar, xs, ys, adjoint))
-            except ValueError:  # an edit that does not fit these shapes is none
+            except ValueError:  # edits that do not fit these shapes are skipped
                 new = np.nan
             out[row] = (
                 0.0 if new is None else np.ravel(new) if np.size(new) == out.shape[1] else np.nan
@@ -131,7 +131,7 @@ class Batched:
         return out
 
     def gradients(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:
-        """Of the inputs, flat, one row a sweep."""
+        """The gradients of the inputs, flat, one row for each sweep."""
         bars = self.bars(rows)
         parts = []
         for i in self.graph.inputs:

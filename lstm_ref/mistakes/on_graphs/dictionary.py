@@ -31,7 +31,7 @@ BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True)
 class Candidate:
-    """One mistake."""
+    """A mistake that may explain the claim: edits of the reverse sweep."""
 
     kind: str
     """A word for the edit."""
@@ -338,7 +338,7 @@ class Dictionary:
         return edit
 
     def values_read(self, group: Group) -> Iterator[Candidate]:
-        """Another value in the place of the other operand, or of the result: a neighbour's, or of another step."""
+        """The derivative reads a wrong value for the other operand or the result: a neighbour's, or another step's."""
         if not group.is_site:
             return
         n, k = group.visits[0][0]
@@ -505,7 +505,8 @@ class Dictionary:
         return len(own) > 1 and (own[1:] == line[:-1] or line[1:] == own[:-1])
 
     def residuals(self, group: Group) -> Iterator[Candidate]:
-        """Of a squared difference: one of the two is missing, has the wrong sign, or is of another step."""
+        """In the derivative of a squared difference, one of the two values is missing, has the wrong sign, or is
+        another step's."""
         if not group.is_site or self.graph.equations[group.visits[0][0][0]].primitive not in ("sub", "add"):
             return
         squares = []
@@ -583,7 +584,7 @@ class Dictionary:
         return self.edges.statement[group.visits[0][0]][-1:]
 
     def truncated(self, group: Group) -> Iterator[Candidate]:
-        """What each output sends back is followed through so many steps only."""
+        """The adjoint of each output is carried back through a limited number of steps."""
         n = len(group.visits)
         if n < 3:
             return
@@ -616,7 +617,7 @@ class Dictionary:
             yield self._candidate(f"cut after {k} steps", 3, group, none, parts=tuple(parts))
 
     def added(self, group: Group) -> Iterator[Candidate]:
-        """What reads the last value alone, fed in at every step; and a start that is not zero."""
+        """The adjoint from something that reads the last step alone is added at every step."""
         own = self.edges.origin[group.visits[0][0]]
         key = self.edges.made_at.get(own)
         if key is None or key[0][0] == "input" or own != self.edges.made[key[0]][-1]:
@@ -668,7 +669,7 @@ class Dictionary:
     # --------------------------------------------------------------------------------------------------- other adjoints
 
     def other_adjoints(self, group: Group) -> Iterator[Candidate]:
-        """Another value's adjoint in the place of the result's."""
+        """The derivative reads another value's adjoint instead of the result's."""
         if not group.is_site:
             return
         n, _ = group.visits[0][0]
@@ -713,7 +714,7 @@ class Dictionary:
                     yield row
 
     def _adjoint(self, at: Context, u: int | None) -> Any:
-        """Of any variable: as it is by now if that is all of it."""
+        """The adjoint of a variable: the edited sweep's if all of its readers have been visited, else the right one."""
         if u is None:
             return None
         complete = all(n > at.number for n, _ in self.edges.readers.get(self.edges._origin(u), ()))
@@ -731,7 +732,7 @@ class Dictionary:
         return edit
 
     def other_adjoints_of_values(self, group: Group) -> Iterator[Candidate]:
-        """Of a whole value: its adjoint is another's."""
+        """A value's whole adjoint is replaced by that of another value."""
         if not group.is_of_all_readers:
             return
         own = [self.graph.equations[min(v)[0]].operands[min(v)[1]] for v in group.visits]
@@ -966,7 +967,7 @@ def _multiplied(factor: Any) -> Edit:
 
 
 def _without(shape: tuple[int, ...]) -> Edit:
-    """What is handed back without the other factor, where that is possible."""
+    """The edit that drops the other factor: the result's adjoint itself, where its shape can be made to fit."""
 
     def edit(c: Any, at: Context) -> Any:
         bar = np.asarray(at.bar)

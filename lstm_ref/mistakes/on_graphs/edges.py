@@ -43,12 +43,12 @@ class Frame(NamedTuple):
         return linecache.getline(self.file, self.line).strip()
 
     def text_of(self, start: int, end: int) -> str:
-        """What stands between two columns."""
+        """The text of the line between two columns."""
         line = linecache.getline(self.file, self.line).encode()
         return line[start:end].decode(errors="replace").strip() or self.text
 
     def name_of(self, start: int, end: int) -> str:
-        """What the line assigns all of that to; the text itself, where it does not."""
+        """The name to which the line assigns the text between two columns; the text itself if it does not assign it."""
         text, before = self.text_of(start, end), linecache.getline(self.file, self.line).encode()[:start].decode()
         target = re.fullmatch(r"\s*(?:.*=\s*)?([\w.]+(?:\[[^=]*\])?)\s*=\s*", before)
         after = linecache.getline(self.file, self.line).encode()[end:].decode().split("#")[0].strip()
@@ -85,7 +85,7 @@ class Group:
 
 
 class Edges:
-    """Of one graph."""
+    """The edges of one graph, with the lines and names of the user's code."""
 
     def __init__(self, graph: Any) -> None:
         self.graph = with_cotangents(forwarded(graph))
@@ -113,7 +113,7 @@ class Edges:
 
     @cached_property
     def all_readers(self) -> dict[int, list[int]]:
-        """Of a variable the numbers of the equations that read it; -1 where it is an output."""
+        """For each variable, the numbers of the equations that read it; an output is also read by -1."""
         readers: dict[int, list[int]] = defaultdict(list)
         for n, e in enumerate(self.graph.equations):
             for i in e.operands:
@@ -157,13 +157,13 @@ class Edges:
         return () if n is None else self.stack(self.graph.equations[n].kind)
 
     def _whole(self, v: int) -> int:
-        """What a value is a view of."""
+        """The value that this one is a view of; itself if it is no view."""
         while (n := self.maker.get(v)) is not None and self.graph.equations[n].primitive in VIEWS:
             v = self.graph.equations[n].operands[0]
         return v
 
     def _arguments_of_calls(self) -> dict[Any, int]:
-        """Of every call, by the lines that led to it and the function's name: how many values of outside it reads."""
+        """How many values from outside each call reads, by the lines that led to the call and the function's name."""
         found: dict[Any, int] = {}
         running: dict[Any, set[int]] = {}
         by_equation: dict[int, list[int]] = defaultdict(list)
@@ -285,7 +285,7 @@ class Edges:
 
     @cached_property
     def _ancestors(self) -> list[int]:
-        """Of each variable those that it is computed from, and itself, as bits."""
+        """For each variable, the variables that it is computed from and itself, as bits of a number."""
         found = [1 << v for v in range(len(self.graph.values))]
         for e in self.graph.equations:
             behind = 0
@@ -392,6 +392,6 @@ def _place_of(kind: Kind) -> tuple[Stack, Columns]:
 
 
 def leaf_names(graph: Any) -> dict[int, str]:
-    """Of each input's variable its path: `layer.W`."""
+    """The path of each input, by its variable: `layer.W`."""
     paths = jax.tree_util.tree_flatten_with_path(jax.tree.unflatten(graph.input_tree, graph.inputs))[0]
     return {i: ".".join(str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in p) for p, i in paths}

@@ -49,7 +49,7 @@ def parts_of(shapes: Sequence[tuple[int, ...]], slices: Sequence[slice], size: i
 
 
 class Seen:
-    """What each entry of the dictionary changes, as one number for every part."""
+    """How much each entry of the dictionary changes each part of the gradient: one number for a part."""
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], slices: Sequence[slice], apart: np.ndarray) -> None:
         generator = np.random.default_rng(0)
@@ -65,7 +65,7 @@ class Seen:
         self.numbers.append(np.where(np.isfinite(changes), changes, 0) @ self.weights)
 
     def pairs(self) -> Iterator[list[tuple[Candidate, Candidate]]]:
-        """Those that add up to the claim, part by part; a part of more than one kind of pair first."""
+        """Pairs of entries whose changes add up to the claim's, found part by part."""
         numbers = np.concatenate(self.numbers)
         tiers = [c.tier for c in self.candidates]
         for part, target in enumerate(self.apart):

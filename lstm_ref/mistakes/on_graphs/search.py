@@ -105,7 +105,7 @@ class Search:
     def _swept(self, edits: dict[Where, Edit]) -> np.ndarray:
         try:
             bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
-        except (BadInput, ValueError):  # an edit that does not fit these shapes is none
+        except (BadInput, ValueError):  # edits that do not fit these shapes are skipped
             return np.full(self.claimed.shape, np.nan)
         inputs = self.edges.graph.inputs
         leaves = [

@@ -68,7 +68,7 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
         found[f"time/{name}-parallel"] = other_way(CELLS[name], "-parallel", mlstm_parallel.PARALLEL)
     found["time/mlstm-chunkwise"] = other_way(CELLS["mlstm"], "-chunkwise", in_pieces(4, mlstm_parallel.PARALLEL))
     found["time/lstm-checkpointed"] = other_way(CELLS["lstm"], "-checkpointed", in_scanned_pieces(4, 3))
-    found["time/lstm-fast"] = other_way(CELLS["lstm"], "-fast", fast_lstm.in_pieces(4))
+    found["time/lstm-fast"] = other_way(CELLS["lstm"], "-fast", fast_lstm.with_pieces_of(4))
     found["time/lstm-pieces"] = other_way(CELLS["lstm"], "-pieces", in_pieces(4))
     found["time/lstm-persistent"] = other_way(CELLS["lstm"], "-persistent", persistent.PERSISTENT)
     found["time/lstm-rtrl"] = real_time_recurrent_learning

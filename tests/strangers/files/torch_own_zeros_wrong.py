@@ -6,10 +6,10 @@ import lstm_ref
 class Net(torch.nn.Module):
     def __init__(self):
         super().__init__()
-        self.cell, self.out = torch.nn.LSTMCell(2, 3), torch.nn.Linear(3, 1)
+        self.cell, self.out = torch.nn.LSTMCell(1, 2), torch.nn.Linear(2, 1)
     def forward(self, xs):
-        h, c = torch.zeros(xs.shape[1], 3), torch.zeros(xs.shape[1], 3)
+        h, c = torch.zeros(xs.shape[1], 2), torch.zeros(xs.shape[1], 2)
         for x in xs: h, c = self.cell(x, (h.detach(), c))
         return self.out(h)
 torch.manual_seed(0)
-problem = lstm_ref.torch_function(Net(), torch.randn(4, 2, 2))
+problem = lstm_ref.torch_function(Net(), torch.randn(3, 2, 1))
