@@ -1,0 +1,20 @@
+"""TensorFlow's BlockLSTM with peepholes, differentiated by a GradientTape."""
+
+import tensorflow as tf
+
+layout = """w: w_x[igfo] d (g h), w_h[igfo] k (g h) on axis 0; b: b[igfo] (g h); f += 1
+            wci: p_i h; wcf: p_f h; wco: p_o h"""
+cell, dtypes = "peephole", ["float32"]
+
+
+def run(params, state, xs, cotangents):
+    h, c, x = (tf.constant(v) for v in (*state, xs))
+    params = {k: tf.constant(v) for k, v in params.items()}
+    with tf.GradientTape() as tape:
+        tape.watch((params, h, c, x))
+        options = {"seq_len_max": len(xs), "cell_clip": -1, "use_peephole": True}
+        made = tf.raw_ops.BlockLSTM(x=x, cs_prev=c, h_prev=h, **params, **options)
+        hs, final = made.h, (made.h[-1], made.cs[-1])
+        loss = sum(tf.reduce_sum(v * bar) for v, bar in zip((hs, *final), (cotangents.hs, *cotangents.final)))
+    params, h, c, x = tape.gradient(loss, (params, h, c, x))
+    return hs, final, {"params": params, "state": (h, c), "xs": x}
