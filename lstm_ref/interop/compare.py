@@ -97,6 +97,7 @@ def compare(
     autodiff: str | None = None,
     layers: int | None = None,
     both: bool | None = None,
+    zero_state: bool = False,
     dtypes: Sequence[str] = DTYPES,
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,
@@ -120,6 +121,8 @@ def compare(
         layers: Number of layers; params, state, final and their gradients are lists if there are several.
         both: Whether it runs in both directions, whose outputs are concatenated; then these are lists too: layer 0
             onward, layer 0 backward, layer 1 onward, ...
+        zero_state: Whether it has no initial state to be given, and starts at zeros. Then mistakes at the first step may
+            not show.
         dtypes: The dtypes that it computes in.
         sizes: Sizes other than T=6, B=2, D=3, H=5 that it needs.
         seed: Seed of all numbers.
@@ -148,7 +151,10 @@ def compare(
     sizes = dict(found.sizes) | dict(sizes or {})
     _require_options(dtypes, sizes)
     features = [_feature(layers, both, lengths) for lengths in (False, True)[: 1 + found.takes_lengths]]
-    asked = [_Asked(found, layout, problem(f, layout, dtype, seed, sizes)) for f in features for dtype in dtypes]
+    given = [problem(f, layout, dtype, seed, sizes) for f in features for dtype in dtypes]
+    if zero_state:
+        given = [one._replace(initial=jax.tree.map(np.zeros_like, one.initial)) for one in given]
+    asked = [_Asked(found, layout, one) for one in given]
     runs = [(one, one.run()) for one in asked]
     return Comparison(layout.name, layout.cell, tuple(run for _, run in runs), tuple(_findings(runs)))
 

@@ -101,7 +101,7 @@ def _right_rows(outputs: Named, right: Named, unit: float) -> np.ndarray:
 def _of_rows(rows: np.ndarray, outputs: Named, count: int) -> Finding:
     others = [k for k in range(count) if k not in rows]
     hs = outputs.get("hs")
-    zero = ", which stay zero" if hs is not None and not np.any(hs[:, others]) else ""
+    zero = f", which stay{'s' * (len(others) == 1)} zero" if hs is not None and not np.any(hs[:, others]) else ""
     of = lambda numbers: f"row{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"  # noqa: E731
     text = f"the forward is right in {of(rows)} of the batch, and wrong in {of(others)}{zero}"
     return Finding("forward", text, exact=True)

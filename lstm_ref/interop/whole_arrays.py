@@ -41,7 +41,8 @@ def begun(at_zero: Named, values: Named, unit: float) -> MixedUp | None:
     }
     if not found:
         return None
-    sentence = f"the gradient of {_listed([*found])} begins at the values of {_listed([*found])} instead of at zero"
+    gradient, begins = ("gradients", "begin") if len(found) > 1 else ("gradient", "begins")
+    sentence = f"the {gradient} of {', '.join(found)} {begins} at the arrays' own values, not at zero"
     finding = Finding("begun", sentence, exact=True)
     return MixedUp((finding,), lambda arrays: {k: v - found[k] if k in found else v for k, v in arrays.items()})
 
@@ -63,7 +64,3 @@ def handed_on(claimed: Named, wrong: list[str]) -> Iterator[MixedUp]:
 def _without(zero: list[str], swapped: tuple[str, ...], arrays: Named) -> Named:
     other = dict(zip(swapped, swapped[::-1], strict=True))
     return {k: arrays[other.get(k, k)] for k in arrays if k not in zero}
-
-
-def _listed(names: list[str]) -> str:
-    return " and of ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]

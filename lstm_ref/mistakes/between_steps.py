@@ -43,7 +43,7 @@ def _what_is_carried(T: int, state: Any) -> Iterator[Structural]:
         yield Structural("truncated", f"each output is propagated back through {steps} only", _truncated(k))
         yield _wrong(
             "truncated",
-            f"the loop runs back over the last {steps} only",
+            f"the loop runs back over the last {steps} only" + ", and does not come to the first" * (k == T - 1),
             step=lambda r, k=k: _last_steps_only(r, k),
         )
         if k > 1:
