@@ -1,4 +1,4 @@
-"""mlstm-kernels' parallel mLSTM with a backward pass of its own, `lstm-ref check`: what stands in for its Triton kernels."""
+"""mlstm-kernels' parallel mLSTM in torch with a backward pass of its own, for `lstm-ref check`."""
 
 import torch
 from mlstm_kernels.torch.parallel.native import mlstm_parallel__native_custbw

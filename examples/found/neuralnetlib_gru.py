@@ -2,7 +2,9 @@
 
 from neuralnetlib.layers import GRU
 
-layout = "; ".join(f"W{k}: w_x[{g}] d h; U{k}: w_h[{g}] k h; b{k}: b[{g}] 1 h" for k, g in zip("zrh", "zrn"))
+layout = "; ".join(
+    f"W{k}: w_x[{g}] d h; U{k}: w_h[{g}] k h; b{k}: b[{g}] 1 h" for k, g in zip("zrh", "zrn", strict=True)
+)
 cell = "gru_before_swapped"
 zero_state = True
 

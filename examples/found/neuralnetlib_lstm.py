@@ -2,7 +2,8 @@
 
 from neuralnetlib.layers import LSTM
 
-layout = "; ".join(f"W{k}: w_x[{g}] d h; U{k}: w_h[{g}] k h; b{k}: b[{g}] 1 h" for k, g in zip("fico", "figo"))
+words = "W{0}: w_x[{1}] d h; U{0}: w_h[{1}] k h; b{0}: b[{1}] 1 h"
+layout = "; ".join(words.format(*pair) for pair in zip("fico", "figo", strict=True))
 zero_state = True
 
 

@@ -16,4 +16,4 @@ def run(params, state, xs, cotangents):
     bars = cotangents.hs.copy()
     bars[-1] += cotangents.final.h
     xs_bar = layer.backward(bars.swapaxes(0, 1)).swapaxes(0, 1)
-    return hs, hs[-1], {"params": dict(zip(params, layer.grads)), "xs": xs_bar}
+    return hs, hs[-1], {"params": dict(zip(params, layer.grads, strict=True)), "xs": xs_bar}

@@ -1,6 +1,5 @@
 """onnxruntime-training's LSTMTraining and LSTMGrad."""
 
-
 import onnxruntime
 from onnx import parser
 from onnxruntime.capi._pybind_state import GradientGraphBuilder

@@ -15,6 +15,7 @@ def run(params, state, xs, cotangents):
         options = {"seq_len_max": len(xs), "cell_clip": -1, "use_peephole": True}
         made = tf.raw_ops.BlockLSTM(x=x, cs_prev=c, h_prev=h, **params, **options)
         hs, final = made.h, (made.h[-1], made.cs[-1])
-        loss = sum(tf.reduce_sum(v * bar) for v, bar in zip((hs, *final), (cotangents.hs, *cotangents.final)))
+        pairs = zip((hs, *final), (cotangents.hs, *cotangents.final), strict=True)
+        loss = tf.add_n([tf.reduce_sum(v * bar) for v, bar in pairs])
     params, h, c, x = tape.gradient(loss, (params, h, c, x))
     return hs, final, {"params": params, "state": (h, c), "xs": x}

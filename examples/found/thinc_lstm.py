@@ -1,4 +1,4 @@
-"""thinc's LSTM on NumpyOps, which is what spaCy's models compute with on a CPU. It has no final state to send back to."""
+"""thinc's LSTM on a CPU. It hands out no final state, and no gradient of the initial one."""
 
 import numpy as np
 from thinc.api import NumpyOps
