@@ -23,6 +23,7 @@ from lstm_ref.interop.conform.features import Answer, FeatureCase, arranged, our
 from lstm_ref.interop.layout import Layout, their_gradients
 from lstm_ref.interop.layout import ours as theirs_to_ours
 from lstm_ref.interop.other_forward import Answering, mended, outputs_by_path, what_it_is
+from lstm_ref.interop.own_forward import decided
 from lstm_ref.interop.whole_arrays import Edit, Named, begun, handed_on
 from lstm_ref.leaves import paths
 from lstm_ref.shapes import Outputs
@@ -56,7 +57,10 @@ def causes(given: FeatureCase, layout: Layout, weights: dict[str, Any], answer: 
     known = known_cell(claim, inputs, expected if forward_is_right else outputs, _of_outputs(given.bar))
     assert known is not None  # the layout names the cell
     if forward_is_right:
-        return tuple(_of_claim(_Claim(known, claimed, truth, unit), outputs))
+        of = _Claim(known, claimed, truth, unit)
+        wrong = {k: claimed[k] for k, v in of.wrong.items() if np.any(v) and np.all(np.isfinite(claimed[k]))}
+        decision = decided(given, weights, answer, wrong, truth) if wrong else None
+        return (*_of_claim(of, outputs), *((decision,) if decision else ()))
     found = known.found  # told by values, which need all digits of a double
     told = known.conformance().sentence if found else what_it_is(given, layout, weights, outputs, unit)
     if not told and given.dtype != np.float64:

@@ -121,7 +121,7 @@ def compare(
         layers: Number of layers; params, state, final and their gradients are lists if there are several.
         both: Whether it runs in both directions, whose outputs are concatenated; then these are lists too: layer 0
             onward, layer 0 backward, layer 1 onward, ...
-        zero_state: Whether it takes no initial state, and starts at zeros. Mistakes at the first step may then not show.
+        zero_state: Whether it takes no initial state, and starts at zeros: mistakes at the first step may not show.
         dtypes: The dtypes that it computes in.
         sizes: Sizes other than T=6, B=2, D=3, H=5 that it needs.
         seed: Seed of all numbers.

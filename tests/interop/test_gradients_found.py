@@ -1,4 +1,4 @@
-"""What is wrong with layers that ship is found and named, on imitations in NumPy; the page of findings has its files."""
+"""What is wrong with layers that ship is found and named, on imitations in NumPy; the page names its files."""
 
 import re
 from pathlib import Path
@@ -8,10 +8,15 @@ import pytest
 import shipped
 
 from lstm_ref import compare
+from lstm_ref.interop.conform.features import Feature, arranged, problem
+from lstm_ref.interop.layouts import LAYOUTS
+from lstm_ref.interop.own_forward import decided
+from lstm_ref.interop.theirs import answering
 from lstm_ref.interop.whole_arrays import begun
 
 ROOT = Path(__file__).parents[2]
 PAGE, FILES = (ROOT / "docs" / "found.md").read_text(), sorted((ROOT / "examples" / "found").glob("*.py"))
+DECIDED = "differences of the layer's own forward agree with our gradients, not with its own"
 SEPARATE, SINGLE = "torch.nn.LSTM", {"dtypes": ["float32"]}
 
 
@@ -44,7 +49,8 @@ def test_five_mistakes_of_one_layer_are_told_apart():
     assert told(found)[3].startswith(
         "h stands for h_prev in w_h_bar; and the loop runs back over the last 5 steps only"
     )
-    assert all(finding.exact for finding in found.findings)
+    assert told(found)[4:] == [DECIDED]
+    assert all(finding.exact for finding in found.findings[:4])
 
 
 def test_a_forward_that_fills_one_row_of_a_batch_is_told_by_its_rows():
@@ -52,7 +58,8 @@ def test_a_forward_that_fills_one_row_of_a_batch_is_told_by_its_rows():
     assert told(found) == [
         "the forward is right in row 0 of the batch, and wrong in rows 1, 2, which stay zero",
         "every wrong gradient is zero throughout: nothing reaches it "
-        "(params.bias_hh_l0, params.bias_ih_l0, params.weight_hh_l0, params.weight_ih_l0, xs)",
+        "(params.weight_ih_l0, params.weight_hh_l0, params.bias_ih_l0, params.bias_hh_l0, xs)",
+        DECIDED,
     ]
 
 
@@ -84,6 +91,21 @@ def test_what_is_not_zero_at_cotangents_of_zero_but_no_value_is_not_called_begun
         0,
         0,
     ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "sides"), [(1, "its own gradients, not with ours"), (0, "our gradients, not with its own")]
+)
+def test_whose_gradient_is_right_is_asked_of_the_layers_own_forward(ours, sides):
+    """Truth and claim stand in each other's place: then the differences side with the claim."""
+    layout, feature = LAYOUTS[SEPARATE], Feature("one layer")
+    given = problem(feature, layout, "float64", 0)
+    answer, weights = answering(shipped.separate).answer, arranged(layout, given)
+    right = {"xs": answer(given, weights).xs}
+    wrong = {"xs": right["xs"][::-1]}
+    found = decided(given, weights[0], answer, *((right, wrong) if ours else (wrong, right)))
+    assert found.sentence.endswith(sides)
+    assert decided(given, weights[0], answer, wrong, {"xs": 2 * right["xs"] - wrong["xs"]}) is None
 
 
 # ------------------------------------------------------------------------------------------- what a layer hands out
