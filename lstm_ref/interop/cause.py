@@ -28,6 +28,9 @@ from lstm_ref.interop.whole_arrays import Edit, Named, begun, handed_on
 from lstm_ref.leaves import paths
 from lstm_ref.shapes import Outputs
 
+MOST_WAYS = 4
+"""Ways in which arrays may be mixed up that are looked up with two mistakes besides, at a few seconds each."""
+
 
 def causes(given: FeatureCase, layout: Layout, weights: dict[str, Any], answer: Answering) -> tuple[Finding, ...]:
     """What is wrong with an answer for one layer in one direction without padding, the most precise finding first.
@@ -181,7 +184,8 @@ def _of_claim(claim: _Claim, outputs: Named) -> Iterator[Finding]:
 
 def _with_arrays_mixed_up(claim: _Claim, in_pairs: bool) -> Iterator[Finding]:
     """Whole arrays that are zero or in each other's place, and what explains the rest; nothing where nothing does."""
-    for mixed_up in handed_on(claim.claimed, [k for k, v in claim.wrong.items() if np.any(v)]):
+    ways = list(handed_on(claim.claimed, [k for k, v in claim.wrong.items() if np.any(v)]))
+    for mixed_up in ways if not in_pairs or len(ways) <= MOST_WAYS else ():
         rest = claim.edited(mixed_up.edit)
         found = [] if rest.is_right else rest.mistakes(in_pairs)
         if found or rest.is_right:

@@ -133,7 +133,7 @@ def test_what_a_layer_does_not_hand_out_is_not_asked_of_it():
 
 def test_the_page_names_every_file_and_every_name_is_a_file():
     named = re.findall(r"examples/found/(\w+\.py)", PAGE)
-    assert sorted(named) == [path.name for path in FILES]
+    assert sorted(set(named)) == [path.name for path in FILES]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
