@@ -2,9 +2,7 @@
 
 import tensorflow as tf
 
-layout = """w: w_x[igfo] d (g h), w_h[igfo] k (g h) on axis 0; b: b[igfo] (g h); f += 1
-            wci: p_i h; wcf: p_f h; wco: p_o h"""
-cell, dtypes = "peephole", ["float32"]
+layout, dtypes = "tensorflow.BlockLSTM(use_peephole)", ["float32"]
 
 
 def run(params, state, xs, cotangents):

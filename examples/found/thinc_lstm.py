@@ -3,7 +3,7 @@
 import numpy as np
 from thinc.api import NumpyOps
 
-layout = "Wx: w_x[fiog] (g h) d; bx: b[fiog] (g h); Wh: w_h[fiog] (g h) k; bh: b[fiog] (g h)"
+layout = "thinc.LSTM"
 dtypes, sizes = ["float32"], {"B": 1}  # it computes in float32; the initial state is the same for every row
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from thinc.backends.ops import Ops
 
-layout = "Wx: w_x[fiog] (g h) d; bx: b[fiog] (g h); Wh: w_h[fiog] (g h) k; bh: b[fiog] (g h)"
+layout = "thinc.LSTM"
 dtypes, zero_state = ["float32"], True  # its initial state is one for all rows of a batch
 
 

@@ -28,7 +28,8 @@ def told(found):
 
 
 def test_a_clip_that_the_backward_does_not_know_is_named_where_many_states_stand_at_the_bound():
-    found = compare(shipped.clipped_with_a_forget_bias, "tensorflow.BlockLSTM", cell="cell_clipped", **SINGLE)
+    run = shipped.clipped_with_a_forget_bias
+    found = compare(run, "tensorflow.BlockLSTM", cell="cell_clipped", seed=3, **SINGLE)  # four of the final c
     assert told(found)[0] == "v_bar is carried without the factor within(v, of_cell)"
 
 
