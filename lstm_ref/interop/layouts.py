@@ -341,8 +341,12 @@ _ALL = (
     ),
     _block_lstm("tensorflow.BlockLSTM", "igfo", f"{ADDED} cell_clip is 3 unless it is set.", "f += 1"),
     from_words(
-        "w: w_x[igfo] d (g h), w_h[igfo] k (g h) on axis 0;b: b[igfo] (g h); f += 1"
-        "; wci: p_i h; wcf: p_f h; wco: p_o h",
+        """
+        w: w_x[igfo] d (g h), w_h[igfo] k (g h) on axis 0
+        b: b[igfo] (g h)
+        wci: p_i h; wcf: p_f h; wco: p_o h
+        f += 1
+        """,
         "peephole",
         "tensorflow.BlockLSTM(use_peephole)",
         f"{ADDED} cell_clip is 3 unless it is set.",
