@@ -37,8 +37,8 @@ def conform(targets: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_
     that is not installed is skipped, with a line that says so.
 
     FILE is Python (.py). It defines `layout` (a name or words) and `run`, `forward` or `module`; besides, any of
-    `cell`, `autodiff`, `layers`, `both`, `dtypes`, `sizes`: the arguments of `lstm_ref.compare`. Where it is wrong, the
-    mistake is looked up in the dictionary of mistakes. What it prints goes to standard error.
+    `cell`, `autodiff`, `layers`, `both`, `zero_state`, `dtypes`, `sizes`: the arguments of `lstm_ref.compare`. Where it
+    is wrong, the mistake is looked up in the dictionary of mistakes. What it prints goes to standard error.
 
     Exit code: 0 all agree as far as their arithmetic allows, 1 some do not, 2 the comparison could not be made.
     """

@@ -1,44 +1,38 @@
 """Which mistake is in a framework's answer? Its arrays beside ours, looked up in the dictionary of mistakes.
 
 What is asked of `checking.diagnosis` for a derivation file is asked here for an answer in the framework's layout, which
-is the mapping. Besides, a binding may mix up whole arrays that the backward pass has made: hand on one as zero, or two
-in each other's place. With these told apart, what is left is looked up again.
+is the mapping. What `other_forward` and `whole_arrays` tell apart is left out, and the rest is looked up again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from itertools import combinations
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import named
 from lstm_ref.checking.diagnosis.known_cell import KnownCell, known_cell
 from lstm_ref.checking.diagnosis.symptoms import symptoms
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.checking.report import Finding
-from lstm_ref.errors import BadInput
-from lstm_ref.interop.conform.features import Answer, FeatureCase
-from lstm_ref.interop.layout import Layout, ours
-from lstm_ref.interop.layouts import LAYOUTS
+from lstm_ref.interop.conform.features import Answer, FeatureCase, arranged, ours
+from lstm_ref.interop.layout import Layout, their_gradients
+from lstm_ref.interop.layout import ours as theirs_to_ours
+from lstm_ref.interop.other_forward import Answering, mended, outputs_by_path, what_it_is
+from lstm_ref.interop.own_forward import decided
+from lstm_ref.interop.whole_arrays import Edit, Named, begun, handed_on
 from lstm_ref.leaves import paths
-from lstm_ref.mistakes.conformance import SAME
-from lstm_ref.sequence import loop
 from lstm_ref.shapes import Outputs
 
-Named = Mapping[str, np.ndarray]
-Answering = Callable[[FeatureCase, list[dict[str, Any]]], Answer]
+MOST_WAYS = 4
+"""Ways in which arrays may be mixed up that are looked up with two mistakes besides, at a few seconds each."""
 
 
-def causes(
-    given: FeatureCase, layout: Layout, weights: dict[str, Any], answer: Answering, right: Answer
-) -> tuple[Finding, ...]:
+def causes(given: FeatureCase, layout: Layout, weights: dict[str, Any], answer: Answering) -> tuple[Finding, ...]:
     """What is wrong with an answer for one layer in one direction without padding, the most precise finding first.
 
     Args:
@@ -46,33 +40,38 @@ def causes(
         layout: The layout of the answer.
         weights: The problem's parameters in that layout.
         answer: What answers, also at other cotangents.
-        right: Our answer, its gradients in that layout.
 
     Returns:
         Findings; none where nothing explains the answer.
     """
     inputs = {"params": weights, "state": given.initial[0]._asdict(), "xs": given.xs}
-    cotangents = _of_outputs(given.bar)
-    theirs = answer(given, [weights])
-    claim = _problem(given, layout, answer, inputs)
+    theirs, right = answer(given, [weights]), ours(given)
+    right = right._replace(params=arranged(layout, given, their_gradients, right.params))
     unit = 2.0 ** -bits(given.dtype)
     truth = paths(_of_gradients(right))
     claimed = {k: np.asarray(v, np.float64) for k, v in paths(_of_gradients(theirs)).items()}
-    outputs, expected = (paths(_of_outputs(v.outputs)) for v in (theirs, right))
+    outputs, expected = (outputs_by_path(v.outputs) for v in (theirs, right))
     if any(v.shape != (truth | expected)[k].shape for k, v in (claimed | outputs).items()):
         return ()
     forward_is_right = not any(np.any(v) for v in _far(outputs, expected, unit).values())
-    if not forward_is_right and given.dtype != np.float64:
-        return ()  # what a forward is instead is told by values, which need all digits of a double
-    known = known_cell(claim, inputs, expected if forward_is_right else outputs, cotangents)
+    if not forward_is_right and (rest := mended(given, weights, answer, unit)) is not None:
+        return (*rest.findings, *causes(rest.given, layout, weights, rest.answer))
+    claim = _problem(given, layout, answer, inputs)
+    known = known_cell(claim, inputs, expected if forward_is_right else outputs, _of_outputs(given.bar))
     assert known is not None  # the layout names the cell
-    if not forward_is_right:
-        told = known.conformance().sentence if known.found is not None else _what_it_is(given, layout, weights, outputs)
-        found = Finding("forward", told or known.conformance().sentence, exact=bool(told))
-        if known.found is None or known.found.variant is not None:
-            return (found,)
-        return (found, *_of_claim(_Claim(known, claimed, known.right_gradients(), unit), outputs))
-    return tuple(_of_claim(_Claim(known, claimed, truth, unit), outputs))
+    if forward_is_right:
+        of = _Claim(known, claimed, truth, unit)
+        wrong = {k: claimed[k] for k, v in of.wrong.items() if np.any(v) and np.all(np.isfinite(claimed[k]))}
+        decision = decided(given, weights, answer, wrong, truth) if wrong else None
+        return (*_of_claim(of, outputs), *((decision,) if decision else ()))
+    found = known.found  # told by values, which need all digits of a double
+    told = known.conformance().sentence if found else what_it_is(given, layout, weights, outputs, unit)
+    if not told and given.dtype != np.float64:
+        return ()
+    finding = Finding("forward", told or known.conformance().sentence, exact=bool(told))
+    if found is None or found.variant is not None:
+        return (finding,)
+    return (finding, *_of_claim(_Claim(known, claimed, known.right_gradients(), unit), outputs))
 
 
 # ------------------------------------------------------------------------------------------------- as a claim
@@ -90,7 +89,7 @@ def _problem(given: FeatureCase, layout: Layout, answer: Answering, inputs: Any)
         return answer(given._replace(initial=initial, xs=read["xs"], bar=bar), [weights])
 
     def mapping(inputs: Any) -> dict[str, Any]:
-        return {**named(ours(layout, inputs["params"])), **inputs["state"], "xs": inputs["xs"]}
+        return {**named(theirs_to_ours(layout, inputs["params"])), **inputs["state"], "xs": inputs["xs"]}
 
     return problem(
         inputs,
@@ -119,32 +118,6 @@ def _far(given: Named, right: Named, unit: float) -> dict[str, np.ndarray]:
     return {k: ~(np.abs(v - right[k]) <= unit**0.5 * np.max(np.abs(right[k]), initial=0.0)) for k, v in given.items()}
 
 
-# ------------------------------------------------------------------------------------------- another forward
-
-
-def _what_it_is(given: FeatureCase, layout: Layout, weights: dict[str, Any], outputs: Named) -> str:
-    """The cell with the same arrays, or the layout with arrays of the same shapes, that gives these outputs."""
-    read = lambda cell: (cell.params, cell.state, cell.x)  # noqa: E731
-    for cell in (cell for cell in CELLS.values() if read(cell) == read(given.cell)):
-        if _gives(given, cell, ours(layout, weights), outputs):
-            return f"the forward is not {layout.cell}, but {cell.name}: give cell={cell.name!r}"
-    for other in LAYOUTS.values():
-        names = {part.name.format(layer=0, back=""): None for part in other.parts}
-        if len(names) != len(weights) or CELLS[other.cell].state != given.cell.state:
-            continue
-        with suppress(BadInput):  # arrays of other shapes
-            params = ours(other, dict(zip(names, weights.values(), strict=True)))
-            if _gives(given, CELLS[other.cell], params, outputs):
-                return f"the forward is not that of the layout {layout.name}, but that of {other.name}"
-    return ""
-
-
-def _gives(given: FeatureCase, cell: Cell, params: Any, outputs: Named) -> bool:
-    found = loop(cell, params, given.initial[0], given.xs)[0]
-    expected = paths(_of_outputs(Outputs(found.hs, [found.final])))
-    return all(np.max(np.abs(v - expected[k])) <= SAME * np.max(np.abs(expected[k])) for k, v in outputs.items())
-
-
 # ---------------------------------------------------------------------------------------------------- what is wrong
 
 
@@ -169,16 +142,26 @@ class _Claim(NamedTuple):
         truth = {k: self.truth[k] for k in self.claimed}
         return list(self.known.mistakes(self.claimed, truth, self.wrong, self.unit, in_pairs))
 
-    def edited(self, edit: Callable[[Named], Named]) -> _Claim:
-        """The claim with whole arrays left out or moved, also at other cotangents."""
+    def edited(self, edit: Edit) -> _Claim:
+        """The claim with whole arrays left out, moved or changed, also at other cotangents."""
         problem = self.known.problem
         gradients = lambda *read: edit(paths(problem.gradients(*read)))  # noqa: E731
         known = self.known._replace(problem=replace(problem, gradients=gradients))
         return self._replace(known=known, claimed=edit(self.claimed))
 
+    def at_zero(self) -> Named:
+        """The gradients that are claimed where all cotangents are zero."""
+        inputs, bars = jax.tree.map(np.copy, (self.known.problem.inputs, self.known.bars))
+        return paths(self.known.problem.gradients(inputs, jax.tree.map(np.zeros_like, bars)))
+
 
 def _of_claim(claim: _Claim, outputs: Named) -> Iterator[Finding]:
     if claim.is_right or not all(np.isfinite(v).all() for v in claim.claimed.values()):
+        return
+    offset = begun(claim.at_zero(), paths(claim.known.problem.inputs), claim.unit)
+    if offset is not None:
+        yield from offset.findings
+        yield from _of_claim(claim.edited(offset.edit), outputs)
         return
     truth = {k: claim.truth[k] for k in claim.claimed}
     seen = list(symptoms(claim.known.problem, claim.claimed, truth, claim.wrong, outputs, claim.unit))
@@ -201,23 +184,11 @@ def _of_claim(claim: _Claim, outputs: Named) -> Iterator[Finding]:
 
 def _with_arrays_mixed_up(claim: _Claim, in_pairs: bool) -> Iterator[Finding]:
     """Whole arrays that are zero or in each other's place, and what explains the rest; nothing where nothing does."""
-    wrong = [k for k, v in claim.wrong.items() if np.any(v)]
-    zero = [k for k in wrong if not np.any(claim.claimed[k])]
-    alike = [(a, b) for a, b in combinations(wrong, 2) if claim.claimed[a].shape == claim.claimed[b].shape]
-    pairs = [pair for pair in alike if not set(pair) & set(zero)]
-    for swapped in ((), *pairs) if zero else pairs:
-        rest = claim.edited(partial(_without, zero, swapped))
+    ways = list(handed_on(claim.claimed, [k for k, v in claim.wrong.items() if np.any(v)]))
+    for mixed_up in ways if not in_pairs or len(ways) <= MOST_WAYS else ():
+        rest = claim.edited(mixed_up.edit)
         found = [] if rest.is_right else rest.mistakes(in_pairs)
         if found or rest.is_right:
-            if swapped:
-                sentence = f"the gradients of {swapped[0]} and {swapped[1]} are in each other's place"
-                yield Finding("exchanged", sentence, exact=True)
-            for path in zero:
-                yield Finding("scale", f"the gradient of {path} is zero throughout: nothing reaches it", exact=True)
+            yield from mixed_up.findings
             yield from found
             return
-
-
-def _without(zero: list[str], swapped: tuple[str, ...], arrays: Named) -> Named:
-    other = dict(zip(swapped, swapped[::-1], strict=True))
-    return {k: arrays[other.get(k, k)] for k in arrays if k not in zero}

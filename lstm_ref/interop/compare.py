@@ -8,18 +8,20 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.report import Finding
 from lstm_ref.errors import BadInput
 from lstm_ref.interop.cause import causes
-from lstm_ref.interop.conform.features import Feature, FeatureCase, arranged, ours, problem
+from lstm_ref.interop.conform.features import Feature, FeatureCase, arranged, problem
 from lstm_ref.interop.conform.table import Run, beside
-from lstm_ref.interop.layout import Layout, their_gradients
+from lstm_ref.interop.layout import Layout
 from lstm_ref.interop.layout_words import from_words, require_fit
 from lstm_ref.interop.layouts import LAYOUTS
 from lstm_ref.interop.theirs import Theirs, answering
+from lstm_ref.shapes import Outputs
 
 SCHEMA = 1
 DTYPES = ("float64", "float32")
@@ -95,6 +97,7 @@ def compare(
     autodiff: str | None = None,
     layers: int | None = None,
     both: bool | None = None,
+    zero_state: bool = False,
     dtypes: Sequence[str] = DTYPES,
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,
@@ -108,7 +111,8 @@ def compare(
             a torch module that is called as torch.nn.LSTM is.
             params is a dict of arrays by the layout's names, state is (h, c) or what the cell's state is, each (B, H),
             xs is (T, B, D). cotangents is (of the outputs (T, B, H), of the final state). gradients is a dict with
-            params, state and xs, or some of them. A function that takes `lengths` is compared with lengths (B,) too;
+            params, state and xs, or some of them. What a layer does not hand out, outputs, final or a field of it, is
+            None: then its cotangent is zero. A function that takes `lengths` is compared with lengths (B,) too;
             without, they are None.
         layout: A name in `lstm_ref.interop.layouts.LAYOUTS`, or the layout in words, or a `Layout`. Not needed for
             torch's own modules.
@@ -117,6 +121,7 @@ def compare(
         layers: Number of layers; params, state, final and their gradients are lists if there are several.
         both: Whether it runs in both directions, whose outputs are concatenated; then these are lists too: layer 0
             onward, layer 0 backward, layer 1 onward, ...
+        zero_state: Whether it takes no initial state, and starts at zeros: mistakes at the first step may not show.
         dtypes: The dtypes that it computes in.
         sizes: Sizes other than T=6, B=2, D=3, H=5 that it needs.
         seed: Seed of all numbers.
@@ -145,7 +150,10 @@ def compare(
     sizes = dict(found.sizes) | dict(sizes or {})
     _require_options(dtypes, sizes)
     features = [_feature(layers, both, lengths) for lengths in (False, True)[: 1 + found.takes_lengths]]
-    asked = [_Asked(found, layout, problem(f, layout, dtype, seed, sizes)) for f in features for dtype in dtypes]
+    given = [problem(f, layout, dtype, seed, sizes) for f in features for dtype in dtypes]
+    if zero_state:
+        given = [one._replace(initial=jax.tree.map(np.zeros_like, one.initial)) for one in given]
+    asked = [_Asked(found, layout, one) for one in given]
     runs = [(one, one.run()) for one in asked]
     return Comparison(layout.name, layout.cell, tuple(run for _, run in runs), tuple(_findings(runs)))
 
@@ -158,12 +166,24 @@ class _Asked:
         self.in_layout = partial(arranged, layout, given)
 
     def run(self) -> Run:
-        return beside(self.theirs.answer(self.given, self.in_layout()), self.given, self.in_layout, self.layout.name)
+        found = self.theirs.answer(self.given, self.in_layout())
+        bar = _of_what_was_given(self.given.bar, found.outputs)
+        if bar is not self.given.bar:
+            self.given = self.given._replace(bar=bar)
+            found = self.theirs.answer(self.given, self.in_layout())
+        return beside(found, self.given, self.in_layout, self.layout.name)
 
     def causes(self) -> tuple[Finding, ...]:
-        right = ours(self.given)
-        right = right._replace(params=self.in_layout(of=their_gradients, values=right.params))
-        return causes(self.given, self.layout, self.in_layout()[0], self.theirs.answer, right)
+        return causes(self.given, self.layout, self.in_layout()[0], self.theirs.answer)
+
+
+def _of_what_was_given(bar: Outputs, outputs: Outputs) -> Outputs:
+    """The cotangents, zero for what the layer does not hand out; themselves where it hands out everything."""
+    cotangents, tree = jax.tree.flatten(bar)
+    given = jax.tree.leaves(outputs, is_leaf=lambda v: v is None)
+    if all(v is not None for v in given):
+        return bar
+    return jax.tree.unflatten(tree, [b if v is not None else 0 * b for b, v in zip(cotangents, given, strict=True)])
 
 
 def _feature(layers: int, both: bool, lengths: bool) -> Feature:

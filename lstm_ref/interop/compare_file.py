@@ -12,7 +12,7 @@ from lstm_ref.interop.compare import Comparison, compare
 
 LAYERS = ("run", "module", "forward")
 """Under which name the layer stands: the first of these that the file has."""
-OPTIONS = ("layout", "cell", "autodiff", "layers", "both", "dtypes", "sizes")
+OPTIONS = ("layout", "cell", "autodiff", "layers", "both", "zero_state", "dtypes", "sizes")
 
 
 def compare_file(file: str, seed: int = 0) -> Comparison:

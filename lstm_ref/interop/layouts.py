@@ -2,8 +2,8 @@
 
 Sources: the documentation and code of torch 2.13, Keras 3.15, Flax 0.12, Equinox 0.13, Haiku 0.0.17, ONNX opset 14,
 TensorFlow 1.15 and 2.13 (raw ops), haste 0.4, xLSTM 2.0, FlashRNN 1.0, Paddle 2.5, MLX 0.31, Chainer 7, DyNet 2.1,
-MindSpore 2, MXNet 1.9 and tinygrad. `lstm-ref conform` compares the installed frameworks by computing with them. All
-others, from TensorFlow on, are compared only with their documented equations.
+MindSpore 2, MXNet 1.9, tinygrad and thinc 9. `lstm-ref conform` compares the installed frameworks by computing with
+them. All others, from TensorFlow on, are compared only with their documented equations.
 """
 
 from __future__ import annotations
@@ -340,6 +340,18 @@ _ALL = (
         source="https://github.com/NX-AI/flashrnn/blob/main/flashrnn/flashrnn/vanilla_fwbw/fw.py",
     ),
     _block_lstm("tensorflow.BlockLSTM", "igfo", f"{ADDED} cell_clip is 3 unless it is set.", "f += 1"),
+    from_words(
+        """
+        w: w_x[igfo] d (g h), w_h[igfo] k (g h) on axis 0
+        b: b[igfo] (g h)
+        wci: p_i h; wcf: p_f h; wco: p_o h
+        f += 1
+        """,
+        "peephole",
+        "tensorflow.BlockLSTM(use_peephole)",
+        f"{ADDED} cell_clip is 3 unless it is set.",
+        f"{TENSORFLOW}/BlockLSTM",
+    ),
     _block_lstm("tensorflow.BlockLSTMV2", "ifgo", "Other gates than in BlockLSTM; no forget bias, and no clip."),
     from_words(
         """
@@ -352,6 +364,13 @@ _ALL = (
         "tensorflow.GRUBlockCell",
         "Reset before the product.",
         f"{TENSORFLOW}/GRUBlockCell",
+    ),
+    from_words(
+        "Wx: w_x[fiog] (g h) d; bx: b[fiog] (g h); Wh: w_h[fiog] (g h) k; bh: b[fiog] (g h)",
+        "lstm",
+        "thinc.LSTM",
+        f"One flat array of Wx, bx, Wh, bh in this order. {TWO_BIASES}",
+        "https://thinc.ai/docs/api-layers#lstm",
     ),
     _torch("paddle.nn.LSTM", "lstm", "ifgo")._replace(source=f"{PADDLE}/LSTM_en.html"),
     _torch("paddle.nn.LSTMCell", "lstm", "ifgo", mark="")._replace(source=f"{PADDLE}/LSTMCell_en.html"),

@@ -150,10 +150,11 @@ def _listed(given: FeatureCase, what: str, values: Any) -> list[Any] | None:
 
 def _outputs(given: FeatureCase, outputs: Any, final: Any) -> Outputs:
     states = _listed(given, "final", final)
-    if states is None:
-        raise BadInput("final must be the state after the last step, got None")
-    pairs = zip(states, given.initial, strict=True)
-    return Outputs(_array(given, "outputs", outputs), [_state(given, "final", v, like) for v, like in pairs])
+    if states is None and outputs is None:
+        raise BadInput("outputs and final are both None: nothing can be compared")
+    pairs = zip(states or [(None,) * len(like) for like in given.initial], given.initial, strict=True)
+    found = [_state(given, "final", v, like) for v, like in pairs]
+    return Outputs(None if outputs is None else _array(given, "outputs", outputs), found)
 
 
 def _state(given: FeatureCase, what: str, state: Any, like: Any) -> Any:

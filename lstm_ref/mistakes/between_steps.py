@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import jax
@@ -43,7 +44,7 @@ def _what_is_carried(T: int, state: Any) -> Iterator[Structural]:
         yield Structural("truncated", f"each output is propagated back through {steps} only", _truncated(k))
         yield _wrong(
             "truncated",
-            f"the loop runs back over the last {steps} only",
+            f"the loop runs back over the last {steps} only" + ", and does not come to the first" * (k == T - 1),
             step=lambda r, k=k: _last_steps_only(r, k),
         )
         if k > 1:
@@ -72,6 +73,18 @@ def _what_is_carried(T: int, state: Any) -> Iterator[Structural]:
         "the cotangent of the final state is ignored",
         prepare=lambda r: replace(r, final_bar=zero(r.final_bar)),
     )
+    for one, two in combinations(state._fields, 2):
+        exchanged = {one: two, two: one}
+        for taken, sentence in (
+            (exchanged, f"the cotangents of the final {one} and {two} are in each other's place"),
+            ({two: one}, f"the cotangent of the final {one} is taken for that of the final {two} too"),
+            ({one: two}, f"the cotangent of the final {two} is taken for that of the final {one} too"),
+        ):
+            yield _wrong(
+                "final state mixed up",
+                sentence,
+                prepare=lambda r, taken=taken: replace(r, final_bar=_taken(r.final_bar, taken)),
+            )
     for bound in CLIPPING_BOUNDS:
         clip: Any = lambda bar, c=bound: jax.tree.map(lambda v: np.clip(v, -c, c), bar)  # noqa: E731
         yield _wrong(
@@ -127,6 +140,12 @@ def _what_is_read(state: Any) -> Iterator[Structural]:
         yield from _first_step(fields, ends)
     if len(state._fields) > 1:
         yield from _first_step(state._fields, ends)
+    for fields in dict.fromkeys((*((f,) for f in state._fields), state._fields)):
+        yield _wrong(
+            "previous state one step early",
+            f"the previous state is read one index too early: {', '.join(fields)} (the first step's wraps around)",
+            tapes=lambda r, tapes, fields=fields: _one_step_early(r, tapes, fields),
+        )
     yield _wrong("stale values", "every step reads the last step's values", tapes=lambda r, tapes: [tapes[-1]] * r.T)
     yield _wrong(
         "stale values",
@@ -152,6 +171,23 @@ def _first_step(fields: tuple[str, ...], ends: Any) -> Iterator[Structural]:
             return [tapes[0]._replace(prev=first._replace(**new)), *tapes[1:]]
 
         yield _wrong("first step", f"{sentence}: {', '.join(fields)}", tapes=tapes)
+
+
+def _taken(state: Any, taken: dict[str, str]) -> Any:
+    """The state with one field's array in another's place, where both have one shape."""
+    alike = {k: v for k, v in taken.items() if np.shape(getattr(state, k)) == np.shape(getattr(state, v))}
+    return state._replace(**{k: getattr(state, v) for k, v in alike.items()})
+
+
+def _one_step_early(r: Recurrence, tapes: list[Any], fields: tuple[str, ...]) -> list[Any]:
+    """The tapes, whose previous states are those of the step before."""
+    states, _ = run(r.cell, r.params, r.initial, r.xs)
+    last = jax.tree.map(lambda v: v[-1], states)
+    earlier = [last, *(tape.prev for tape in tapes[:-1])]
+    return [
+        tape._replace(prev=tape.prev._replace(**{f: getattr(prev, f) for f in fields}))
+        for tape, prev in zip(tapes, earlier, strict=True)
+    ]
 
 
 def _what_is_added_up() -> Iterator[Structural]:

@@ -180,13 +180,18 @@ def _edited(cell: Cell, changes: Mapping[str, str]) -> Cell:
 
 def _places(outputs: Mapping[str, np.ndarray], states: Any, initial: Any) -> dict[str, np.ndarray] | None:
     """For every output, the place of each of its elements in the flat trajectory; or None."""
-    known = _flat(_trajectory(states, initial))
+    through = _trajectory(states, initial)
+    known = _flat(through)
     # Where a value occurs twice (zero initial states), later steps come first: they are what outputs are made of.
     latest = np.argsort(known, kind="stable")
     ranked = known[latest]
     scale = max(float(np.max(np.abs(known), initial=0.0)), 1e-300)
     found = {}
     for path, value in outputs.items():
+        whole = _as_a_whole(value, through, SAME * scale)
+        if whole is not None:
+            found[path] = whole
+            continue
         flat = np.ravel(value)
         right = np.clip(np.searchsorted(ranked, flat), 1, len(ranked) - 1)
         nearest = np.where(np.abs(ranked[right] - flat) < np.abs(ranked[right - 1] - flat), right, right - 1)
@@ -194,6 +199,17 @@ def _places(outputs: Mapping[str, np.ndarray], states: Any, initial: Any) -> dic
             return None
         found[path] = latest[nearest].reshape(np.shape(value))
     return found
+
+
+def _as_a_whole(value: np.ndarray, through: Any, near: float) -> np.ndarray | None:
+    """The places of an output that is a field of the last state, or of all: its elements need not be told apart. Many
+    of a clipped state have one value, the bound."""
+    at = _like(through, np.arange(_flat(through).size))
+    for known, place in zip(jax.tree.leaves(through), jax.tree.leaves(at), strict=True):
+        for part in (np.s_[-1], np.s_[1:], np.s_[:]):
+            if known[part].shape == np.shape(value) and np.all(np.abs(known[part] - value) <= near):
+                return place[part]
+    return None
 
 
 def _trajectory(states: Any, initial: Any) -> Any:

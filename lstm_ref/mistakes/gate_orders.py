@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -53,14 +54,15 @@ class _Disordered:
         self._gated = re.compile(rf"(.* )?{len(order)}[A-Z]+").fullmatch
 
     def __call__(self, r: Recurrence) -> Adjoints:
-        return backward(r, r.tapes(), self._step)
+        return backward(r, r.tapes(), partial(self._step, r.cell))
 
-    def _step(self, p: Any, tape: Any, bar: Any) -> Any:
+    def _step(self, cell: Cell, p: Any, tape: Any, bar: Any) -> Any:
+        """The backward of the recurrence's own cell, whose equations may be edited besides."""
         if "gates" in self.changed:
             tape = tape._replace(nodes=self._nodes(tape.nodes))
         if "kernels" in self.changed:
             p = self._params(p, self._opposite)
-        given = self.cell.backward(p, tape, bar)
+        given = cell.backward(p, tape, bar)
         return given._replace(params=self._params(given.params, self.order)) if "gradients" in self.changed else given
 
     def _nodes(self, nodes: Any) -> Any:

@@ -125,7 +125,7 @@ def problem(
     merged = 2 * H if feature.both and feature.merge == "concat" else H
     width = [D if n < feature.directions else merged for n in each]
     params = [arrays(cell.parameter_shapes(width[n], H, **every), drawn) for n in each]
-    if without_place(layout):  # parameters that the framework cannot hold are zero
+    if without_place(layout) or layout.added:  # what the framework cannot hold is zero; b - 1 and b have the same bits
         params = [theirs_to_ours(layout, theirs(layout, p)) for p in params]
     shapes = cell.state_shapes(B, H, **every)
     initial, final_bar = ([arrays(shapes, drawn) for _ in each] for _ in "ab")

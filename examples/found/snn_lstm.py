@@ -1,0 +1,17 @@
+"""snn-samsit's LSTM."""
+
+from snn.layers.rnn import LSTM
+
+layout = "W: w_x[figo] d (g h); U: w_h[figo] k (g h); b: b[figo] 1 (g h)"
+zero_state, sizes = True, {"B": 4}
+
+
+def run(params, state, xs, cotangents):
+    layer = LSTM(state.h.shape[1], return_sequences=True)
+    layer.build((None, None, xs.shape[2]))
+    layer.W, layer.U, layer.b = params.values()
+    hs = layer.forward(xs.swapaxes(0, 1)).swapaxes(0, 1)  # it has the batch first
+    bars = cotangents.hs.copy()
+    bars[-1] += cotangents.final.h
+    xs_bar = layer.backward(bars.swapaxes(0, 1)).swapaxes(0, 1)
+    return hs, (hs[-1], None), {"params": layer.grads, "xs": xs_bar}

@@ -1,0 +1,19 @@
+"""TensorFlow's BlockLSTMV2, differentiated by a GradientTape."""
+
+import tensorflow as tf
+
+layout, dtypes = "tensorflow.BlockLSTMV2", ["float32"]
+clip = {}
+
+
+def run(params, state, xs, cotangents):
+    w, b, h, c, x = read = [tf.constant(v) for v in (params["w"], params["b"], *state, xs)]
+    no = dict.fromkeys(("wci", "wcf", "wco"), tf.zeros(h.shape[1]))  # peepholes
+    with tf.GradientTape() as tape:
+        tape.watch(read)
+        made = tf.raw_ops.BlockLSTMV2(seq_len_max=len(xs), x=x, cs_prev=c, h_prev=h, w=w, b=b, **no, **clip)
+        hs, final = made.h, (made.h[-1], made.cs[-1])
+        pairs = zip((hs, *final), (cotangents.hs, *cotangents.final), strict=True)
+        loss = tf.add_n([tf.reduce_sum(v * bar) for v, bar in pairs])
+    w, b, h, c, x = tape.gradient(loss, read)
+    return hs, final, {"params": {"w": w, "b": b}, "state": (h, c), "xs": x}
