@@ -193,9 +193,7 @@ def _recur(params: Params, initial: Any, xs: Any, lengths: Any, cell: Cell, thro
     return through.forward(cell, params.cell, initial, xs, lengths)
 
 
-def _recur_backward(
-    params: Params, tape: Tape, bar: Outputs, lengths: Any, cell: Cell, through: Through
-) -> Gradients:
+def _recur_backward(params: Params, tape: Tape, bar: Outputs, lengths: Any, cell: Cell, through: Through) -> Gradients:
     """Of what `_recur` read."""
     read = params.cell, tape.initial, tape.xs, tape.steps, bar, lengths
     if isinstance(params.cell, Both):
