@@ -42,10 +42,11 @@ class Settings(training.Settings):
     embedding: int = setting(64, "Size D of a symbol's embedding.", least=1)
     cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
     read: str = setting(
-        "end",
-        "What the classifier reads: the state at a text's true end; the outputs' mean, maximum, or mean weighted by "
-        "attention; the state after padding up to --length, as in the tutorials; or all outputs side by side (flat).",
-        choices=("end", "mean", "max", "attention", "padding", "flat"),
+        "max",
+        "What the classifier reads: of the outputs over a text's time the maximum, the mean, or a mean weighted by "
+        "attention; the state at the text's end; the state after padding up to --length, as in the tutorials; or all "
+        "outputs side by side (flat).",
+        choices=("max", "mean", "attention", "end", "padding", "flat"),
     )
     both: bool = setting(False, "Read in both directions, with --hidden units in each.")
     binary: bool = setting(False, "Use one output for two classes.")
@@ -119,11 +120,14 @@ def _texts(texts: list[str], vocabularies: dict[str, Vocabulary], settings: Sett
 
 
 def accuracies(said: np.ndarray, classes: np.ndarray) -> Scores:
-    """The share of texts whose class is right; and the mean of the shares within each class, which counts a rare class
-    as much as a frequent one. To say always the same is 1 / (number of classes) by the latter."""
+    """The share of texts whose class is right. Where some classes are rarer than others, also the mean of the shares
+    within each class; to say always the same is 1 / (number of classes) by that."""
     right = said == classes
-    of_each = [float(np.mean(right[classes == k])) for k in np.unique(classes)]
-    return {"accuracy": float(np.mean(right)), "balanced accuracy": sum(of_each) / len(of_each)}
+    numbers, texts = np.unique(classes, return_counts=True)
+    scores = {"accuracy": float(np.mean(right))}
+    if len(set(texts.tolist())) > 1:
+        scores["balanced accuracy"] = float(np.mean([np.mean(right[classes == k]) for k in numbers]))
+    return scores
 
 
 def simpler_models(train: Examples, units: str) -> Callable[[Examples], dict[str, Scores]]:
