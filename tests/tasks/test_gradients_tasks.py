@@ -18,7 +18,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 SIZES = {
     "char-lm": [{"sequence": 24}],
     "classifier": [
-        {"embedding": 8},
+        {"embedding": 8, "read": "end"},
         {"embedding": 8, "read": "flat", "length": 16},
         {"embedding": 8, "read": "attention", "both": True},
         {"units": "char", "length": 40, "read": "max"},
