@@ -55,6 +55,18 @@ def real_steps(owner: str, lengths: Any, T: int, B: int) -> Any:
     return keep_of(T, counted(lengths, T, B))
 
 
+def read_steps(owner: str, hs: Any, lengths: Any) -> Any:
+    """The steps that a mean or maximum over time reads, bools (T, B, 1): the real ones, or step 0 where there is none.
+
+    Raises BadInput unless hs are (T, B, H), T >= 1, and lengths fit.
+    """
+    if hs.ndim != 3 or hs.shape[0] == 0:
+        raise BadInput(f"{owner}: hs must be (T, B, H), T >= 1, got {tuple(hs.shape)}")
+    T, B = hs.shape[:2]
+    check_lengths(owner, lengths, T, B)
+    return keep_of(T, counted(lengths, T, B).clip(1))
+
+
 def check_numbers(what: str, numbers: Any, keep: Any, size: int) -> None:
     """Raises BadInput unless numbers are integers (T, B), in 0..size-1 at real steps. Traced ones show only dtype and
     shape."""

@@ -28,6 +28,7 @@ HOMES = {
         prefix: (f"{page}.md", [f"lstm_ref/layers/{page}.py"])
         for prefix, page in (("EM", "embedding"), ("AT", "attention"), ("CR", "crf"))
     },
+    "PO": ("pooling.md", [f"lstm_ref/layers/{kind}_over_time.py" for kind in ("mean", "max", "attention")]),
     "HM": ("hmm.md", ["lstm_ref/models/hmm.py"]),
     **{
         prefix: (f"{page}.md", [f"lstm_ref/through_time/{file}.py"])
@@ -73,7 +74,7 @@ def in_comments(prefix: str, source: str) -> set[str]:
 
 
 def test_no_two_pages_share_a_prefix():
-    assert len(HOMES) == len(PAGES) + 18
+    assert len(HOMES) == len(PAGES) + 19
 
 
 @pytest.mark.parametrize("prefix", HOMES)

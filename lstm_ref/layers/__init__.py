@@ -2,20 +2,26 @@
 
 from lstm_ref.layers import (
     attention,
+    attention_over_time,
     binary_cross_entropy,
     crf,
     dense,
     embedding,
+    max_over_time,
+    mean_over_time,
     mean_squared_error,
     softmax_cross_entropy,
 )
 
 __all__ = [
     "attention",
+    "attention_over_time",
     "binary_cross_entropy",
     "crf",
     "dense",
     "embedding",
+    "max_over_time",
+    "mean_over_time",
     "mean_squared_error",
     "softmax_cross_entropy",
 ]

@@ -19,10 +19,13 @@ from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking.problem import Problem
 from lstm_ref.layers import (
     attention,
+    attention_over_time,
     binary_cross_entropy,
     crf,
     dense,
     embedding,
+    max_over_time,
+    mean_over_time,
     mean_squared_error,
     softmax_cross_entropy,
 )
@@ -356,6 +359,9 @@ LAYERS: dict[str, tuple[Any, Callable[[], list[Callable[..., Problem]]]]] = {
         attention,
         lambda: [partial(builtin.attention_layer, kind) for kind in ("additive", "dot")],
     ),
+    "layers/mean_over_time": (mean_over_time, lambda: [partial(builtin.over_time_layer, "mean")]),
+    "layers/max_over_time": (max_over_time, lambda: [partial(builtin.over_time_layer, "max")]),
+    "layers/attention_over_time": (attention_over_time, lambda: [partial(builtin.over_time_layer, "attention")]),
     "layers/softmax_cross_entropy": (softmax_cross_entropy, lambda: _losses_of(softmax_cross_entropy)),
     "layers/binary_cross_entropy": (binary_cross_entropy, lambda: _losses_of(binary_cross_entropy)),
     "layers/mean_squared_error": (mean_squared_error, lambda: _losses_of(mean_squared_error)),

@@ -1,10 +1,11 @@
-"""The classifier: texts and classes from files, a stratified split, accuracy."""
+"""The classifier: texts and classes from files, a stratified split, accuracy, and what simpler models reach."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,7 +20,10 @@ from lstm_ref.data.vocabulary import Vocabulary, numbers, padded, split, vocabul
 from lstm_ref.errors import BadInput
 from lstm_ref.models import classifier
 from lstm_ref.models.classifier import Batch, Params, Tape
-from lstm_ref.tasks.common import HELD_OUT, by_length, digest, steps_of
+from lstm_ref.sequence import SCAN
+from lstm_ref.tasks import ngrams
+from lstm_ref.tasks.common import HELD_OUT, by_length, digest
+from lstm_ref.through_time.fast_lstm import FAST
 from lstm_ref.training import settings as training
 from lstm_ref.training.settings import setting
 from lstm_ref.training.task import Corpus, Prediction, Scores, Task
@@ -38,11 +42,13 @@ class Settings(training.Settings):
     embedding: int = setting(64, "Size D of a symbol's embedding.", least=1)
     cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
     read: str = setting(
-        "end",
-        "What the classifier reads: the state at a text's true end; the state after padding up to --length, as in the "
-        "tutorials; or all outputs side by side (flat).",
-        choices=("end", "padding", "flat"),
+        "max",
+        "What the classifier reads: of the outputs over a text's time the maximum, the mean, or a mean weighted by "
+        "attention; the state at the text's end; the state after padding up to --length, as in the tutorials; or all "
+        "outputs side by side (flat).",
+        choices=("max", "mean", "attention", "end", "padding", "flat"),
     )
+    both: bool = setting(False, "Read in both directions, with --hidden units in each.")
     binary: bool = setting(False, "Use one output for two classes.")
 
 
@@ -80,13 +86,12 @@ def prepare(paths: list[Path], settings: Settings) -> Corpus:
     symbols = vocabulary((split(row.text, settings.units) for row in train), settings.least)  # type: ignore[arg-type]
     vocabularies = {"symbols": symbols, "classes": classes}
     examples = _numbers(train, vocabularies, settings)
-    most = Counter(examples.classes.tolist()).most_common(1)[0][0]
     about = (
         f"{len(train):,} texts to learn from, {len(kept):,} held out; {len(symbols) - 2:,} {settings.units}s; "
         f"classes {', '.join(classes)}"
     )
     return Corpus(
-        *(vocabularies, examples, _numbers(kept, vocabularies, settings), partial(most_frequent, most)),
+        *(vocabularies, examples, _numbers(kept, vocabularies, settings), simpler_models(examples, settings.units)),
         *(digest(good), about, bad),
     )
 
@@ -114,16 +119,41 @@ def _texts(texts: list[str], vocabularies: dict[str, Vocabulary], settings: Sett
     return numbers(vocabularies["symbols"], cut)
 
 
-def most_frequent(most: int, examples: Examples) -> dict[str, Scores]:
-    """The score of always predicting the most frequent class."""
-    return {"the most frequent class": {"accuracy": float(np.mean(examples.classes == most))}}
+def accuracies(said: np.ndarray, classes: np.ndarray) -> Scores:
+    """The share of texts whose class is right. Where some classes are rarer than others, also the mean of the shares
+    within each class; to say always the same is 1 / (number of classes) by that."""
+    right = said == classes
+    numbers, texts = np.unique(classes, return_counts=True)
+    scores = {"accuracy": float(np.mean(right))}
+    if len(set(texts.tolist())) > 1:
+        scores["balanced accuracy"] = float(np.mean([np.mean(right[classes == k]) for k in numbers]))
+    return scores
+
+
+def simpler_models(train: Examples, units: str) -> Callable[[Examples], dict[str, Scores]]:
+    """The scores of always saying the most frequent class and, where scikit-learn is installed, of logistic regression
+    on n-grams, which is fitted when it is first asked."""
+    most = Counter(train.classes.tolist()).most_common(1)[0][0]
+    longest = ngrams.LONGEST[units]
+    fitted = cache(lambda: ngrams.fit(train.texts, train.classes, longest))
+
+    def scores(examples: Examples) -> dict[str, Scores]:
+        found = {"the most frequent class": accuracies(np.full_like(examples.classes, most), examples.classes)}
+        if ngrams.installed():
+            name = f"logistic regression on 1 to {longest} {units}s"
+            found[name] = accuracies(fitted()(examples.texts), examples.classes)
+        return found
+
+    return scores
 
 
 def _sizes(vocabularies: dict[str, Vocabulary], settings: Settings) -> tuple[Any, ...]:
-    """V, D, H, K, T and the cell, as `classifier.initial_parameters` takes them."""
+    """V, D, H, K, T, the cell, whether both directions, and A, as `classifier.initial_parameters` takes them."""
     K = 1 if settings.binary else len(vocabularies["classes"])
     T = settings.length if settings.read == "flat" else 1
-    return len(vocabularies["symbols"]), settings.embedding, settings.hidden, K, T, CELLS[settings.cell]
+    A = settings.hidden if settings.read == "attention" else 0
+    D, H = settings.embedding, settings.hidden
+    return len(vocabularies["symbols"]), D, H, K, T, CELLS[settings.cell], settings.both, A
 
 
 def initial(rng: np.random.Generator, vocabularies: dict[str, Vocabulary], settings: Settings) -> Params:
@@ -145,28 +175,42 @@ def batch(train: Examples, settings: Settings, step: int) -> Batch:
 
 def _batch(examples: Examples, settings: Settings, places: np.ndarray) -> Batch:
     """Texts padded to --length where the padding is read; otherwise only as far as needed."""
-    T = steps_of(examples.lengths[places]) if settings.read == "end" else settings.length
+    fixed = settings.read in ("padding", "flat")
+    T = settings.length if fixed else _steps(examples.lengths[places])
     return Batch(*padded([examples.texts[n] for n in places], T), examples.classes[places])
+
+
+def _steps(lengths: np.ndarray) -> int:
+    """Steps of a batch: 16, 32, 48, 64, 96, 128, 192, 256, 384 … Texts by characters have many lengths, and to compile
+    a length takes as long as forty steps of training."""
+    longest = int(np.max(lengths, initial=16))
+    unit = max(16, 2 ** ((longest - 1).bit_length() - 2))
+    return -(-longest // unit) * unit
 
 
 def forward(params: Params, batch: Batch, settings: Settings) -> tuple[Any, Tape]:
     """The loss and the tape."""
-    return classifier.forward(params, batch, settings.read, CELLS[settings.cell])  # type: ignore[arg-type]
+    return classifier.forward(params, batch, *_how(settings))
 
 
 def backward(params: Params, batch: Batch, tape: Tape, settings: Settings) -> Params:
     """The hand-written gradients."""
-    return classifier.backward(params, batch, tape, settings.read, CELLS[settings.cell])  # type: ignore[arg-type]
+    return classifier.backward(params, batch, tape, *_how(settings))
+
+
+def _how(settings: Settings) -> tuple[Any, ...]:
+    """What is read, the cell, and the way through time: the LSTM's own where it is one."""
+    return settings.read, CELLS[settings.cell], FAST if settings.cell == "lstm" else SCAN
 
 
 def score(params: Params, examples: Examples, settings: Settings) -> Scores:
-    """Loss per text, and the share of texts whose class is right."""
-    loss, right = 0.0, 0
+    """Loss per text, and `accuracies`."""
+    loss, said = 0.0, np.zeros_like(examples.classes)
     for places in by_length(examples.lengths):
         of_batch, p = _judged(params, _batch(examples, settings, places), settings)
         loss += float(of_batch) * len(places)
-        right += int(np.sum(np.asarray(p).argmax(1) == examples.classes[places]))
-    return {"loss": loss / len(examples.texts), "accuracy": right / len(examples.texts)}
+        said[places] = np.asarray(p).argmax(1)
+    return {"loss": loss / len(examples.texts), **accuracies(said, examples.classes)}
 
 
 @partial(jax.jit, static_argnames="settings")

@@ -11,6 +11,7 @@ import time
 import pytest
 from click.testing import CliRunner
 from jax.errors import JaxRuntimeError
+from safetensors.numpy import load_file
 
 from lstm_ref.commands import train as commands
 from lstm_ref.commands.predict import predict
@@ -418,6 +419,20 @@ def test_test_rows_of_what_was_not_learned_are_told(tmp_path):
 
 
 # -------------------------------------------------------------------------------------------------------- predict
+
+
+def test_a_classifier_that_reads_by_attention_in_both_directions_is_saved_and_predicts_as_such(tmp_path):
+    sizes = ["--hidden", 4, "--embedding", 3, "--units", "char", "--read", "attention", "--both", "--steps", 2]
+    result = command(*sizes, "--checkpoint", tmp_path / "c", model="classifier")
+    assert result.exit_code == 0, result.output
+    assert "attention 40" in result.output  # 2H·A + 2A, A = H = 4
+    assert "to beat, held out: the most frequent class: accuracy" in result.output
+    assert {"params.cell.onward.w_x", "params.cell.back.w_x", "params.attention.v"} <= set(load_file(tmp_path / "c"))
+    told = json.loads(command("--checkpoint", tmp_path / "c", "--json", "good", model="classifier", of=predict).output)
+    assert told["class"] in ("negative", "positive")
+    more = ("--resume", "--checkpoint", tmp_path / "c", "--steps", 3)
+    assert "read max contradicts the checkpoint's attention" in refusal(*more, "--read", "max", model="classifier")
+    assert command(*more, "--quiet", model="classifier").exit_code == 0
 
 
 def test_every_model_trains_is_saved_and_predicts(tmp_path):

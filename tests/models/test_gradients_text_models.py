@@ -21,7 +21,7 @@ def drawn(params, rng):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "slstm"])
-@pytest.mark.parametrize("read", ["end", "padding", "flat"])
+@pytest.mark.parametrize("read", ["end", "mean", "padding", "flat"])
 @pytest.mark.parametrize("outputs", [1, K])
 def test_the_classifiers_gradients_are_autodiffs(read, outputs, cell):
     rng, cell = np.random.default_rng(0), CELLS[cell]
@@ -34,6 +34,19 @@ def test_the_classifiers_gradients_are_autodiffs(read, outputs, cell):
         params = jax.tree.map(jax.numpy.asarray, params)
         hand = classifier.backward(params, batch, classifier.forward(params, batch, read, cell)[1], read, cell)
         autodiff = pullback(lambda p: classifier.forward(p, batch, read, cell)[0], params, np.ones(()))
+    assert_eleven_digits(hand, autodiff)
+
+
+@pytest.mark.parametrize("read", ["end", "max", "attention"])
+def test_the_classifiers_gradients_in_both_directions_are_autodiffs(read):
+    rng = np.random.default_rng(0)
+    A = 2 if read == "attention" else 0
+    params = drawn(classifier.initial_parameters(rng, V, D, H, K, both=True, A=A), rng)
+    batch = classifier.Batch(rng.integers(0, V, (T, B)), LENGTHS, rng.integers(0, K, B))
+    with x64():
+        params = jax.tree.map(jax.numpy.asarray, params)
+        hand = classifier.backward(params, batch, classifier.forward(params, batch, read)[1], read)
+        autodiff = pullback(lambda p: classifier.forward(p, batch, read)[0], params, np.ones(()))
     assert_eleven_digits(hand, autodiff)
 
 
@@ -106,7 +119,9 @@ def test_bad_input_is_said_at_once():
     rng = np.random.default_rng(0)
     params = classifier.initial_parameters(rng, V, D, H, 2)
     batch = classifier.Batch(np.full((T, B), V), LENGTHS, np.zeros(B, int))
-    with pytest.raises(BadInput, match="read must be one of end, padding, flat, got 'start'"):
+    with pytest.raises(BadInput, match="read must be one of end, mean, max, attention, padding, flat, got 'start'"):
         classifier.forward(params, batch, "start")
+    with pytest.raises(BadInput, match="the parameters have no score, which reading by attention needs"):
+        classifier.forward(params, batch._replace(ids=0 * batch.ids), "attention")
     with pytest.raises(BadInput, match=r"ids must lie in 0\.\.6"):
         classifier.forward(params, batch)

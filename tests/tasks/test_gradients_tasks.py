@@ -17,7 +17,12 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 
 SIZES = {
     "char-lm": [{"sequence": 24}],
-    "classifier": [{"embedding": 8}, {"embedding": 8, "read": "flat", "length": 16}, {"units": "char", "length": 40}],
+    "classifier": [
+        {"embedding": 8, "read": "end"},
+        {"embedding": 8, "read": "flat", "length": 16},
+        {"embedding": 8, "read": "attention", "both": True},
+        {"units": "char", "length": 40, "read": "max"},
+    ],
     "tagger": [{"embedding": 8, "characters": 4}, {"embedding": 8, "loss": "softmax"}],
     "translation": [{"embedding": 8}, {"embedding": 8, "attention": "dot"}],
 }

@@ -6,7 +6,15 @@ and initial state random and not zero, a random cotangent on every output and on
 
 from lstm_ref.selfcheck.builtin.common import LENGTHS, B, D, H, K, T, like, numpy_alone, recurrence
 from lstm_ref.selfcheck.builtin.every import problems
-from lstm_ref.selfcheck.builtin.layers import attention_layer, crf_layer, dense_layer, embedding_layer, losses
+from lstm_ref.selfcheck.builtin.layers import (
+    OVER_TIME,
+    attention_layer,
+    crf_layer,
+    dense_layer,
+    embedding_layer,
+    losses,
+    over_time_layer,
+)
 from lstm_ref.selfcheck.builtin.models import (
     READ,
     TAGGERS,
@@ -22,6 +30,7 @@ from lstm_ref.selfcheck.builtin.ways import both_directions, learned_initial_sta
 
 __all__ = [
     "LENGTHS",
+    "OVER_TIME",
     "READ",
     "TAGGERS",
     "B",
@@ -42,6 +51,7 @@ __all__ = [
     "like",
     "losses",
     "numpy_alone",
+    "over_time_layer",
     "problems",
     "real_time_recurrent_learning",
     "recurrence",

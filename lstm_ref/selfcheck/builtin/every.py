@@ -9,8 +9,17 @@ from typing import get_args
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.problem import Problem
 from lstm_ref.selfcheck.builtin.common import LENGTHS, Random
-from lstm_ref.selfcheck.builtin.layers import attention_layer, crf_layer, dense_layer, embedding_layer, losses
+from lstm_ref.selfcheck.builtin.layers import (
+    OVER_TIME,
+    attention_layer,
+    crf_layer,
+    dense_layer,
+    embedding_layer,
+    losses,
+    over_time_layer,
+)
 from lstm_ref.selfcheck.builtin.models import (
+    READ,
     TAGGERS,
     character_model,
     hidden_markov_model,
@@ -52,6 +61,8 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
         found[f"layer/crf-{reduction}"] = partial(crf_layer, reduction=reduction)
     for kind in ("additive", "dot"):
         found[f"layer/attention-{kind}"] = partial(attention_layer, kind)
+    for kind in OVER_TIME:
+        found[f"layer/{kind}-over-time"] = partial(over_time_layer, kind)
     found |= losses()
     for cell in CELLS.values():
         found[f"time/{cell.name}-lengths"] = partial(through_time, cell, lengths=LENGTHS, kind="-lengths")
@@ -78,7 +89,7 @@ def problems() -> dict[str, Callable[[Random], Problem]]:
     for name in ("rnn_tanh", "lstm"):
         found[f"second-order/{name}"] = partial(second_order, CELLS[name])
     found["models/char-lm"] = character_model
-    for kind in ("end", "padding", "flat", "binary"):
+    for kind in READ:
         found[f"models/classifier-{kind}"] = partial(text_classifier, kind)
     found["models/spelling"] = spelled_words
     for kind in TAGGERS:

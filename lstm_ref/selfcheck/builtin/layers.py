@@ -11,10 +11,13 @@ import numpy as np
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.layers import (
     attention,
+    attention_over_time,
     binary_cross_entropy,
     crf,
     dense,
     embedding,
+    max_over_time,
+    mean_over_time,
     mean_squared_error,
     softmax_cross_entropy,
 )
@@ -113,3 +116,29 @@ def attention_layer(kind: str, rng: Random, layer: Any = attention) -> Problem:
         return given | {"params": params_bar} if "params" in inputs else given
 
     return problem(inputs, forward=lambda inputs: forward(inputs)[0], backward=backward, name=f"layer/attention-{kind}")
+
+
+OVER_TIME = {"mean": mean_over_time, "max": max_over_time, "attention": attention_over_time}
+"""The layers that read a sequence over its real steps."""
+
+
+def over_time_layer(kind: str, rng: Random, layer: Any = None) -> Problem:
+    """Three sequences of several lengths, one of them without a step."""
+    ours = OVER_TIME[kind]
+    inputs, lengths = {"hs": rng.standard_normal((T, 3, H))}, np.array([T, 0, 3])
+    if kind == "attention":
+        inputs |= {"params": like(rng, attention_over_time.parameter_shapes(H, 2))}
+
+    def read(inputs: Any) -> tuple[Any, ...]:
+        return (inputs["params"], inputs["hs"]) if "params" in inputs else (inputs["hs"],)
+
+    def backward(inputs: Any, bar: Any) -> dict[str, Any]:
+        given = (layer or ours).backward(*read(inputs)[:-1], ours.forward(*read(inputs), lengths)[1], bar)
+        return {"params": given[0], "hs": given[1]} if "params" in inputs else {"hs": given}
+
+    return problem(
+        inputs,
+        forward=lambda inputs: ours.forward(*read(inputs), lengths)[0],
+        backward=backward,
+        name=f"layer/{kind}-over-time",
+    )

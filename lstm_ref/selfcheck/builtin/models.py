@@ -44,19 +44,25 @@ def through_of(params: Any) -> sequence.Through:
     return sequence.SCAN if on_jax(params) else sequence.LOOP
 
 
-READ: dict[str, tuple[classifier.Read, int]] = {
-    "end": ("end", 3),
-    "padding": ("padding", 3),
-    "flat": ("flat", 3),
-    "binary": ("end", 1),
+READ: dict[str, tuple[classifier.Read, int, bool]] = {
+    "end": ("end", 3, False),
+    "mean": ("mean", 3, False),
+    "max": ("max", 3, False),
+    "attention": ("attention", 3, False),
+    "padding": ("padding", 3, False),
+    "flat": ("flat", 3, False),
+    "binary": ("end", 1, False),
+    "both-end": ("end", 3, True),
+    "both-max": ("max", 3, True),
 }
-"""By kind of classifier: what is read of the recurrence, and the number of outputs."""
+"""By kind of classifier: what is read of the recurrence, the number of outputs, and whether in both directions."""
 
 
 def text_classifier(kind: str, rng: Random, layer: Any = classifier) -> Problem:
     """A classifier whole: embedding, LSTM, head and loss."""
-    read, K = READ[kind]
-    shapes = classifier.parameter_shapes(5, 3, 2, K, steps=4 if read == "flat" else 1)
+    read, K, both = READ[kind]
+    steps, A = 4 if read == "flat" else 1, 2 if read == "attention" else 0
+    shapes = classifier.parameter_shapes(5, 3, 2, K, steps, both=both, A=A)
     batch = classifier.Batch(IDS, TEXT_LENGTHS, rng.integers(0, max(K, 2), 3))
 
     def loss(inputs: Any) -> Any:
