@@ -56,6 +56,7 @@ FEATURES = {
         Feature("gru, reset before"),
         Feature("lstm, peepholes"),
         Feature("lstm, projected"),
+        Feature("slstm"),
         Feature("lstm, convolutional 1-D"),
         Feature("lstm, convolutional 2-D"),
         Feature("lstm, lengths", lengths=True),

@@ -47,11 +47,13 @@ class Adapter(NamedTuple):
     """The module of this folder that runs it."""
     packages: str
     """What to install."""
-    environ: Mapping[str, str] = {}
-    """Environment variables that it reads when it is imported. It then has a process of its own."""
+    environ: Mapping[str, str] | None = None
+    """Environment variables that it reads when it is imported. A framework that has them, even none, runs in a process
+    of its own, because its libraries do not bear with another's."""
 
 
 _KERAS = {backend: {"KERAS_BACKEND": backend} for backend in ("jax", "tensorflow", "torch")}
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 FRAMEWORKS = {
     "torch": Adapter("with_torch", "torch"),
@@ -61,21 +63,19 @@ FRAMEWORKS = {
     "haiku": Adapter("with_haiku", "dm-haiku"),
     "onnxruntime": Adapter("with_onnxruntime", "onnx onnxruntime"),
     "jax.experimental.rnn": Adapter("with_jax_rnn", "jax"),
-    "keras-tensorflow": Adapter("with_keras", "keras tensorflow-cpu", _KERAS["tensorflow"]),
-    "keras-torch": Adapter("with_keras", "keras torch", _KERAS["torch"]),
-    "tensorflow": Adapter("with_tensorflow", "tensorflow-cpu"),
-    "sonnet": Adapter("with_sonnet", "dm-sonnet tensorflow-cpu"),
-    "paddle": Adapter("with_paddle", "paddlepaddle"),
+    "keras-tensorflow": Adapter("with_keras", "keras tensorflow-cpu", _KERAS["tensorflow"] | _QUIET),
+    "keras-torch": Adapter("with_keras", "keras torch", _KERAS["torch"] | _QUIET),
+    "tensorflow": Adapter("with_tensorflow", "tensorflow-cpu", _QUIET),
+    "sonnet": Adapter("with_sonnet", "dm-sonnet tensorflow-cpu", _QUIET),
+    "paddle": Adapter("with_paddle", "paddlepaddle", {}),
+    "mindspore": Adapter("with_mindspore", "mindspore", {}),
     "mlx": Adapter("with_mlx", "'mlx[cpu]'"),
-    "tinygrad": Adapter("with_tinygrad", "tinygrad"),
+    "tinygrad": Adapter("with_tinygrad", "tinygrad", {}),
+    "openvino": Adapter("with_openvino", "openvino", {}),
+    "xlstm": Adapter("with_xlstm", "xlstm torch", {}),
+    "dynet": Adapter("with_dynet", "dynet38", {}),
     "autograd": Adapter("with_autograd", "autograd"),
     "pytensor": Adapter("with_pytensor", "pytensor", {"PYTENSOR_FLAGS": "cxx="}),
-    "openvino": Adapter("with_openvino", "openvino onnx"),
-    "xlstm": Adapter("with_xlstm", "xlstm torch"),
-    "mindspore": Adapter("with_mindspore", "mindspore"),
-    "mxnet": Adapter("with_mxnet", "mxnet"),
-    "chainer": Adapter("with_chainer", "chainer"),
-    "dynet": Adapter("with_dynet", "dynet38"),
 }
 """The frameworks by name, in the order of the table."""
 NO_LAYER = "no layer computes it"
@@ -201,10 +201,13 @@ def module_of(name: str) -> Any:
 
 
 def measured(name: str, seed: int = 0) -> Framework:
-    """Compares all features of a framework."""
+    """Compares all features of a framework, here or in a process of its own."""
+    environ = FRAMEWORKS[name].environ
+    return _here(name, seed) if environ is None else _apart(name, seed, environ)
+
+
+def _here(name: str, seed: int) -> Framework:
     adapter = FRAMEWORKS[name]
-    if any(os.environ.get(key) != value for key, value in adapter.environ.items()):
-        return _apart(name, seed)
     try:
         module = module_of(name)
     except ModuleNotFoundError:
@@ -228,15 +231,15 @@ def measured(name: str, seed: int = 0) -> Framework:
     return Framework(name, module.VERSION, "", runs, lacks, module.WITHOUT, traps)
 
 
-def _apart(name: str, seed: int) -> Framework:
-    """Compares a framework in a process of its own, whose environment is set before anything is imported."""
+def _apart(name: str, seed: int, environ: Mapping[str, str]) -> Framework:
+    """Compares in a new process, whose environment is set before anything is imported."""
     before = dict(os.environ)
-    os.environ.update(FRAMEWORKS[name].environ)
+    os.environ.update(environ)
     try:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            return pool.submit(measured, name, seed).result()
+            return pool.submit(_here, name, seed).result()
     except BrokenProcessPool:
-        return Framework(name, unusable="its process was ended by the system: the framework crashed")
+        return Framework(name, unusable="its process ended without an answer: the framework crashed")
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
+import numpy as np
 
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.interop.conform.features import FeatureCase, Forward, by_jax
@@ -17,16 +19,18 @@ from lstm_ref.shapes import Outputs
 BACKEND = keras.backend.backend()
 if BACKEND == "jax":
     answer: Any = by_jax
-elif BACKEND == "tensorflow":
-    from lstm_ref.interop.conform.with_tensorflow import answer
-elif BACKEND == "torch":
-    from lstm_ref.interop.conform.with_torch import answer
+elif BACKEND in ("tensorflow", "torch"):
+    answer = importlib.import_module(f"lstm_ref.interop.conform.with_{BACKEND}").answer
 else:
     raise CannotEvaluate(f"is not compared on its backend {BACKEND}: set KERAS_BACKEND=jax")
 
 VERSION = f"{keras.__version__} on {BACKEND}"
-DTYPES = ("float32",) if BACKEND == "jax" else ("float64", "float32")
-WITHOUT = "no float64: on JAX its tanh is computed in float32, whatever the layer's dtype" if BACKEND == "jax" else ""
+DTYPES = ("float64", "float32") if BACKEND == "tensorflow" else ("float32",)
+WITHOUT = {
+    "jax": "no float64: on JAX its tanh is computed in float32, whatever the layer's dtype",
+    "torch": "no float64: on torch the layers that loop in Python pass through float32, whatever their dtype",
+    "tensorflow": "",
+}[BACKEND]
 LACKS: dict[str, str] = {}
 TRAPS = (
     "in the padding the last output is repeated, unless zero_output_for_mask=True (Bidirectional sets it)",
@@ -41,16 +45,16 @@ MERGES = {"mean": "ave", "product": "mul"}
 def _layer(
     kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
 ) -> Any:
-    feature, final, each = given.feature, [], given.feature.directions
+    feature, dtype, final, each = given.feature, given.dtype.name, [], given.feature.directions
     xs = keras.ops.swapaxes(xs, 0, 1)
     options: dict[str, Any] = {}
     if given.lengths is not None:
-        options["mask"] = keras.ops.arange(xs.shape[1])[None] < keras.ops.array(given.lengths)[:, None]
+        options["mask"] = keras.ops.array(np.arange(xs.shape[1]) < given.lengths[:, None])
     for n in range(0, len(initial), each):
         whole = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True}
-        layer = kind(initial[n].h.shape[-1], dtype=given.dtype.name, **whole, **more)
+        layer = kind(initial[n].h.shape[-1], dtype=dtype, **whole, **more)
         if feature.both:
-            layer = keras.layers.Bidirectional(layer, merge_mode=MERGES.get(feature.merge, feature.merge))
+            layer = keras.layers.Bidirectional(layer, merge_mode=MERGES.get(feature.merge, feature.merge), dtype=dtype)
         layer.build(tuple(xs.shape))
         frozen = [v.value for v in layer.non_trainable_variables]
         start = [v for s in initial[n : n + each] for v in s]

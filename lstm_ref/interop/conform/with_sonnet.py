@@ -22,7 +22,10 @@ LACKS = {
     "lstm, both directions": "dynamic_unroll runs one direction",
     "lstm, two layers, both directions, lengths": "dynamic_unroll runs one direction",
 }
-TRAPS = ("forget_bias initialises b_f with 1", "in the padding the last output is repeated (here it is multiplied by a mask)")
+TRAPS = (
+    "forget_bias initialises b_f with 1",
+    "in the padding the last output is repeated (here it is multiplied by a mask)",
+)
 
 
 def _cores(

@@ -1,7 +1,7 @@
 """TensorFlow: the fused ops of `tf.raw_ops`, whose backward passes are ops too.
 
-Its GradientTape calls BlockLSTMGrad. The ops of the two cells have no gradient registered: as TensorFlow 1 did, theirs is
-made here from LSTMBlockCellGrad and GRUBlockCellGrad, and the products for the weights.
+Its GradientTape calls BlockLSTMGrad. The ops of the two cells have no gradient registered: as TensorFlow 1 did, theirs
+is made here from LSTMBlockCellGrad and GRUBlockCellGrad, and the products for the weights.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def _of_lstm(weights: dict[str, Any], state: Any) -> dict[str, Any]:
 
 def _sequence(given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Outputs:
     read = _of_lstm(weights[0], initial[0])
-    op = tf.raw_ops.BlockLSTM(
-        x=xs, seq_len_max=len(xs), cell_clip=-1.0, use_peephole="wci" in weights[0], **read
-    )
+    op = tf.raw_ops.BlockLSTM(x=xs, seq_len_max=len(xs), cell_clip=-1.0, use_peephole="wci" in weights[0], **read)
     return Outputs(op.h, [type(initial[0])(op.h[-1], op.cs[-1])])
 
 
