@@ -1,9 +1,10 @@
 """The parameter layouts of widely used frameworks, as data.
 
 Sources: the documentation and code of torch 2.13, Keras 3.15, Flax 0.12, Equinox 0.13, Haiku 0.0.17, ONNX opset 14,
-TensorFlow 1.15 and 2.13 (raw ops), haste 0.4, xLSTM 2.0, FlashRNN 1.0, Paddle 2.5, MLX 0.31, Chainer 7, DyNet 2.1,
-MindSpore 2, MXNet 1.9, tinygrad and thinc 9. `lstm-ref conform` compares the installed frameworks by computing with
-them. All others, from TensorFlow on, are compared only with their documented equations.
+TensorFlow 1.15 and 2.21 (raw ops), Sonnet 2.0, haste 0.4, xLSTM 2.0, FlashRNN 1.0, Paddle 3.3, MLX 0.32, Chainer 7,
+DyNet 2.1, MindSpore 2.10, MXNet 1.9, tinygrad 0.14, OpenVINO 2026.4 and thinc 9. `lstm-ref conform` compares the
+installed frameworks by computing with them (docs/frameworks.md). TensorFlow 1, haste, FlashRNN, Chainer, MXNet and
+thinc, and the cells of Paddle and MindSpore, are compared only with their documented equations.
 """
 
 from __future__ import annotations
