@@ -67,7 +67,7 @@ def test_a_forward_in_autograd_is_differentiated_by_autograd():
 
 def test_a_framework_whose_autodiff_is_not_installed_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "lstm_ref.interop.conform.with_pytensor", None)
-    with pytest.raises(BadInput, match="^autodiff = 'pytensor': pytensor is not installed"):
+    with pytest.raises(BadInput, match=r"^autodiff = 'pytensor': pytensor is not installed"):
         compare(lambda params, state, xs: None, FUSED, autodiff="pytensor")
 
 
