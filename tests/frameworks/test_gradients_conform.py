@@ -125,7 +125,7 @@ def every_package():
     """The packages that the extras install."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     named = [*project["dependencies"], *(v for one in project["optional-dependencies"].values() for v in one)]
-    return {text.split(">")[0].split("=")[0] for text in named}
+    return {text.split(">")[0].split("=")[0].lower() for text in named}
 
 
 PACKAGES = every_package()
