@@ -378,7 +378,6 @@ _ALL = (
         f"{TENSORFLOW}/BlockLSTM",
     ),
     _block_lstm("tensorflow.BlockLSTMV2", "ifgo", "Other gates than in BlockLSTM; no forget bias, and no clip."),
-    _block_lstm("tensorflow.BlockLSTM(use_peephole)", "igfo", ADDED, f"{PEEPHOLES}; f += 1", "peephole"),
     _block_lstm("tensorflow.LSTMBlockCell", "igfo", ADDED, "f += 1"),
     _block_lstm("tensorflow.LSTMBlockCell(use_peephole)", "igfo", ADDED, f"{PEEPHOLES}; f += 1", "peephole"),
     from_words(
