@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lstm_ref.interop.conform.table import Framework, Run
 
 DTYPES = ("float64", "float32")
+COLUMNS = 7
+"""Frameworks beside each other in one table."""
 DEFINITION = (
     "digits: -log10 of the largest error relative to the largest element of an array; the least over outputs, final "
     "states and all gradients (parameters in the framework's own layout, inputs, initial states); at most what the "
@@ -33,8 +35,9 @@ DEFINITION = (
 def conform(targets: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_color: bool) -> None:
     """Measure to how many digits the frameworks' outputs and gradients agree with this package.
 
-    FRAMEWORK is any of torch, keras, flax, equinox, haiku, onnxruntime, jax.experimental.rnn; default: all. A framework
-    that is not installed is skipped, with a line that says so.
+    FRAMEWORK is any of torch, keras, flax, equinox, haiku, onnxruntime, jax.experimental.rnn, keras-tensorflow,
+    keras-torch, tensorflow, sonnet, paddle, mindspore, mlx, tinygrad, openvino, xlstm, dynet, autograd, pytensor;
+    default: all. A framework that is not installed is skipped, with a line that says how to install it.
 
     FILE is Python (.py). It defines `layout` (a name or words) and `run`, `forward` or `module`; besides, any of
     `cell`, `autodiff`, `layers`, `both`, `zero_state`, `dtypes`, `sizes`: the arguments of `lstm_ref.compare`. Where it
@@ -57,8 +60,9 @@ def conform(targets: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_
         click.echo(json.dumps(as_dict(found, seed, environment()), ensure_ascii=False, allow_nan=False, indent=1))
     else:
         if compared and not quiet:
-            out.width = max(out.width, _width(len(compared)))
-            out.print(_table(compared))
+            out.width = max(out.width, _width(min(len(compared), COLUMNS)))
+            for first in range(0, len(compared), COLUMNS):
+                out.print(_table(compared[first : first + COLUMNS]), end="\n\n" if len(compared) > COLUMNS else "\n")
             out.print(f"[dim italic]{DEFINITION}[/]", soft_wrap=True)
         for colour, line in _lines(found, environment()["jax"], quiet):
             out.print(f"[{colour}]{escape(line)}[/]" if colour else escape(line), soft_wrap=True)

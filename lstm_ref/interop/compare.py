@@ -117,7 +117,8 @@ def compare(
         layout: A name in `lstm_ref.interop.layouts.LAYOUTS`, or the layout in words, or a `Layout`. Not needed for
             torch's own modules.
         cell: Name of the cell, where it is another one than the layout's; for a layout in words "lstm" by default.
-        autodiff: "jax" or "torch": whose autodiff differentiates a forward.
+        autodiff: Whose autodiff differentiates a forward: "jax", "torch", "tensorflow", "mlx", "tinygrad", "autograd"
+            or "pytensor". The arrays that the forward is given are then that framework's.
         layers: Number of layers; params, state, final and their gradients are lists if there are several.
         both: Whether it runs in both directions, whose outputs are concatenated; then these are lists too: layer 0
             onward, layer 0 backward, layer 1 onward, ...

@@ -11,9 +11,11 @@ gradient: the bias learns at twice the rate. Neither side makes a mistake.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
+from math import prod
 from typing import Any, NamedTuple
 
 from einops import EinopsError, rearrange
@@ -123,10 +125,11 @@ def ours(layout: Layout, arrays: Mapping[str, Any], layer: int = 0, back: bool =
         BadInput: An array is absent, or its shape does not fit.
     """
     found: ByGate = defaultdict(dict)
-    for name, parts in _by_name(layout, layer, back).items():
+    by_name = _by_name(layout, layer, back)
+    for name, parts in by_name.items():
         if name not in arrays:
             raise BadInput(f"{layout.name}: {name} is absent; there are {', '.join(arrays) or 'no arrays'}")
-        for part, array in zip(parts, _split(layout, parts, arrays[name]), strict=True):
+        for part, array in zip(parts, _split(layout, name, by_name, arrays), strict=True):
             target = part.of.split()[0]  # of a sum, the first parameter gets everything, the others zero
             for gate, v in _unpacked(layout, part, array).items():
                 found[target][gate] = found[target][gate] + v if gate in found[target] else v
@@ -335,25 +338,46 @@ def _letters(axes: str) -> list[str]:
     return axes.replace("(", " ").replace(")", " ").split()
 
 
-def _split(layout: Layout, parts: list[Part], array: Any) -> list[Any]:
+def _split(layout: Layout, name: str, by_name: Mapping[str, list[Part]], arrays: Mapping[str, Any]) -> list[Any]:
     """Splits an array into its parts along the axis where they follow each other.
 
-    A part has one row per gate. Beside a kernel, in any order, the state's has as many rows as the state has elements,
-    a bias has one, and the input's has the rest.
+    How far a part reaches is the product of the sizes on its axis. All but one of them are known, from this array's
+    other axes or from other arrays: the part with the last one, the input's beside the state's, gets what is left.
     """
+    array, parts = arrays[name], by_name[name]
     if len(parts) == 1:
         return [array]
-    axis = layout.joined[parts[0].name]
-    size = array.shape[axis]
-    if any(part.of == "w_x" for part in parts):
-        rows = {"w_h": array.shape[1 - axis] // (len(parts[0].gates) or 1), "b": 1}
-        rows["w_x"] = size - sum(rows[part.of] for part in parts if part.of != "w_x")
-        sizes = [rows[part.of] for part in parts]
-    else:
-        weights = [len(part.gates) or 1 for part in parts]
-        sizes = [size * weight // sum(weights) for weight in weights]
-    ends = [0, *accumulate(sizes)]
-    if ends[-1] != size or min(sizes) < 1:
+    axis, sizes = layout.joined[parts[0].name], _sizes(layout, by_name, arrays)
+    known = [prod(_size(part, letter, sizes) for letter in _groups(part)[axis]) for part in parts]
+    left = array.shape[axis] - sum(known)
+    ends = [0, *accumulate(size or left for size in known)]
+    if ends[-1] != array.shape[axis] or any(end <= start for start, end in pairwise(ends)):
         raise BadInput(f"{layout.name}: {parts[0].name} cannot be of shape {tuple(array.shape)}")
-    slices = (slice(start, end) for start, end in pairwise(ends))
-    return [array[part] if axis == 0 else array[:, part] for part in slices]
+    return [array[(slice(None),) * axis + (slice(start, end),)] for start, end in pairwise(ends)]
+
+
+def _sizes(layout: Layout, by_name: Mapping[str, list[Part]], arrays: Mapping[str, Any]) -> dict[str, int]:
+    """The sizes by letter, as far as axes that no parts share tell them."""
+    found: dict[str, int] = {}
+    for name, parts in by_name.items():
+        for part in parts if name in arrays else []:
+            for axis, group in enumerate(_groups(part)[: arrays[name].ndim]):
+                unknown = [letter for letter in group if letter not in "g1"]
+                if len(unknown) == 1 and (len(parts) == 1 or axis != layout.joined[part.name]):
+                    found.setdefault(
+                        unknown[0], arrays[name].shape[axis] // (_size(part, "g", {}) if "g" in group else 1)
+                    )
+    for one, other in ("hk", "kh"):  # a kernel reads as many elements of the state as it makes
+        if one in found:
+            found.setdefault(other, found[one])
+    return found
+
+
+def _size(part: Part, letter: str, sizes: Mapping[str, int]) -> int:
+    """The size of an axis; 0 where it is not known."""
+    return 1 if letter == "1" else len(part.gates) or 1 if letter == "g" else sizes.get(letter, 0)
+
+
+def _groups(part: Part) -> list[list[str]]:
+    """The letters on each axis of the array."""
+    return [group.strip("()").split() for group in re.findall(r"\([^)]*\)|\S+", part.axes)]

@@ -1,9 +1,10 @@
 """The parameter layouts of widely used frameworks, as data.
 
 Sources: the documentation and code of torch 2.13, Keras 3.15, Flax 0.12, Equinox 0.13, Haiku 0.0.17, ONNX opset 14,
-TensorFlow 1.15 and 2.13 (raw ops), haste 0.4, xLSTM 2.0, FlashRNN 1.0, Paddle 2.5, MLX 0.31, Chainer 7, DyNet 2.1,
-MindSpore 2, MXNet 1.9, tinygrad and thinc 9. `lstm-ref conform` compares the installed frameworks by computing with
-them. All others, from TensorFlow on, are compared only with their documented equations.
+TensorFlow 1.15 and 2.21 (raw ops), Sonnet 2.0, haste 0.4, xLSTM 2.0, FlashRNN 1.0, Paddle 3.3, MLX 0.32, Chainer 7,
+DyNet 2.1, MindSpore 2.10, MXNet 1.9, tinygrad 0.14, OpenVINO 2026.4 and thinc 9. `lstm-ref conform` compares the
+installed frameworks by computing with them (docs/frameworks.md). TensorFlow 1, haste, FlashRNN, Chainer, MXNet and
+thinc, and the cells of Paddle and MindSpore, are compared only with their documented equations.
 """
 
 from __future__ import annotations
@@ -122,13 +123,37 @@ TENSORFLOW = "https://www.tensorflow.org/api_docs/python/tf/raw_ops"
 PADDLE = "https://www.paddlepaddle.org.cn/documentation/docs/en/api/paddle/nn"
 MLX = "https://ml-explore.github.io/mlx/build/html/python/nn/layers.html"
 MINDSPORE = "https://www.mindspore.cn/docs/en/master/api_python/mindspore.nn.html"
+SONNET = "https://sonnet.readthedocs.io/en/latest/api.html#recurrent-modules"
+OPENVINO = "https://docs.openvino.ai/2026/documentation/openvino-ir-format/operation-sets.html"
 MXNET = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/rnn/index.html"
 
 
-def _block_lstm(name: str, gates: str, traps: str, added: str = "") -> Layout:
+PEEPHOLES = "wci: p_i h; wcf: p_f h; wco: p_o h"
+
+
+def _block_lstm(name: str, gates: str, traps: str, more: str = "", cell: str = "lstm") -> Layout:
     """TensorFlow's fused ops: one kernel of [x; h]."""
-    text = f"w: w_x[{gates}] d (g h), w_h[{gates}] k (g h) on axis 0; b: b[{gates}] (g h); {added}"
-    return from_words(text, "lstm", name, traps, f"{TENSORFLOW}/{name.rpartition('.')[2]}")
+    text = f"w: w_x[{gates}] d (g h), w_h[{gates}] k (g h) on axis 0; b: b[{gates}] (g h); {more}"
+    op, _, _ = name.rpartition(".")[2].partition("(")
+    return from_words(text, cell, name, traps, f"{TENSORFLOW}/{op}")
+
+
+def _sonnet(name: str, x: str, h: str, b: str, cell: str, gates: str, places: str = "") -> Layout:
+    """The attributes of a core."""
+    gated, order = ("(g h)", f"[{gates}]") if gates else ("h", "")
+    text = f"{x}: w_x{order} {places}d {gated}; {h}: w_h{order} {places}k {gated}; {b}: b{order} {gated}"
+    traps = "Reset before the product, and z writes where torch's z keeps." if cell == "gru_before_swapped" else ""
+    return from_words(text, cell, name, traps, SONNET)
+
+
+_SONNETS = ("_input_to_hidden.w", "_hidden_to_hidden.w")
+
+
+def _openvino(name: str, cell: str, gates: str) -> Layout:
+    """ONNX's arrays in another order of the gates, and one bias."""
+    gated, order = ("(g h)", f"[{gates}]") if gates else ("h", "")
+    text = f"W: w_x{order} 1 {gated} d; R: w_h{order} 1 {gated} k; B: b{order} 1 {gated}"
+    return from_words(text, cell, name, "Inputs and outputs are (B, T, …); the first axis is the direction.", OPENVINO)
 
 
 def _mxnet(name: str, cell: str, gates: str, second_bias: str = "b") -> Layout:
@@ -353,6 +378,8 @@ _ALL = (
         f"{TENSORFLOW}/BlockLSTM",
     ),
     _block_lstm("tensorflow.BlockLSTMV2", "ifgo", "Other gates than in BlockLSTM; no forget bias, and no clip."),
+    _block_lstm("tensorflow.LSTMBlockCell", "igfo", ADDED, "f += 1"),
+    _block_lstm("tensorflow.LSTMBlockCell(use_peephole)", "igfo", ADDED, f"{PEEPHOLES}; f += 1", "peephole"),
     from_words(
         """
         w_ru: w_x[rz] d (g h), w_h[rz] k (g h) on axis 0
@@ -375,7 +402,20 @@ _ALL = (
     _torch("paddle.nn.LSTM", "lstm", "ifgo")._replace(source=f"{PADDLE}/LSTM_en.html"),
     _torch("paddle.nn.LSTMCell", "lstm", "ifgo", mark="")._replace(source=f"{PADDLE}/LSTMCell_en.html"),
     _torch("paddle.nn.GRU", "gru", "rzn", "b_h")._replace(source=f"{PADDLE}/GRU_en.html"),
+    from_words(
+        """
+        weight_ih_l{layer}{back}: cell_w_x[ifgo] (g h) d
+        weight_hh_l{layer}{back}: cell_w_h[ifgo] (g h) p
+        bias_ih_l{layer}{back}: cell_b[ifgo] (g h)
+        bias_hh_l{layer}{back}: cell_b[ifgo] (g h)
+        {layer}.cell.weight_ho: w_p k p
+        gates = ifgo
+        back = _reverse
+        """,
+        *("lstmp", "paddle.nn.LSTM(proj_size)", TWO_BIASES, f"{PADDLE}/LSTM_en.html"),
+    ),
     _torch("paddle.nn.SimpleRNN", "rnn_tanh", "")._replace(source=f"{PADDLE}/SimpleRNN_en.html"),
+    _torch("paddle.nn.SimpleRNN(relu)", "rnn_relu", "")._replace(source=f"{PADDLE}/SimpleRNN_en.html"),
     from_words(
         "Wx: w_x[ifgo] (g h) d; Wh: w_h[ifgo] (g h) k; bias: b[ifgo] (g h)",
         *("lstm", "mlx.nn.LSTM", "Outputs are (B, T, …).", MLX),
@@ -385,6 +425,7 @@ _ALL = (
         *("gru", "mlx.nn.GRU", "One bias for r and z, two for the candidate.", MLX),
     ),
     from_words("Wxh: w_x h d; Whh: w_h h k; bias: b h", "rnn_tanh", "mlx.nn.RNN", source=MLX),
+    from_words("Wxh: w_x h d; Whh: w_h h k; bias: b h", "rnn_relu", "mlx.nn.RNN(relu)", source=MLX),
     from_words(
         "upward.W: w_x[gifo] (h g) d; upward.b: b[gifo] (h g); lateral.W: w_h[gifo] (h g) k",
         *("lstm", "chainer.links.LSTM", "The four gates of one unit are neighbours; c comes before h."),
@@ -397,10 +438,42 @@ _ALL = (
     ),
     _torch("mindspore.nn.LSTMCell", "lstm", "ifgo", mark="")._replace(source=MINDSPORE),
     _torch("mindspore.nn.GRUCell", "gru", "rzn", "b_h", mark="")._replace(source=MINDSPORE),
+    _torch("mindspore.nn.LSTM", "lstm", "ifgo")._replace(source=MINDSPORE),
+    _torch("mindspore.nn.GRU", "gru", "rzn", "b_h")._replace(source=MINDSPORE),
+    _torch("mindspore.nn.RNN", "rnn_tanh", "")._replace(source=MINDSPORE),
+    _torch("mindspore.nn.RNN(relu)", "rnn_relu", "")._replace(source=MINDSPORE),
     _mxnet("mxnet.gluon.rnn.LSTM", "lstm", "ifgo"),
     _mxnet("mxnet.gluon.rnn.GRU", "gru", "rzn", "b_h"),
     _mxnet("mxnet.gluon.rnn.RNN(tanh)", "rnn_tanh", ""),
     _torch("tinygrad.nn.LSTMCell", "lstm", "ifgo", mark="")._replace(source="https://docs.tinygrad.org/nn/"),
+    _sonnet("sonnet.LSTM", "_w_i", "_w_h", "b", "lstm", "ifgo"),
+    _sonnet("sonnet.GRU", "_w_i", "_w_h", "b", "gru_before_swapped", "zrn"),
+    _sonnet("sonnet.VanillaRNN", *_SONNETS, "_b", "rnn_tanh", ""),
+    _sonnet("sonnet.VanillaRNN(relu)", *_SONNETS, "_b", "rnn_relu", ""),
+    _sonnet("sonnet.Conv1DLSTM", *_SONNETS, "b", "conv_lstm_1d", "ifgo", "x "),
+    _sonnet("sonnet.Conv2DLSTM", *_SONNETS, "b", "conv_lstm_2d", "ifgo", "x y "),
+    _openvino("openvino.LSTMSequence", "lstm", "figo"),
+    _openvino("openvino.GRUSequence", "gru_before", "zrn"),
+    _openvino("openvino.RNNSequence", "rnn_tanh", ""),
+    _openvino("openvino.RNNSequence(relu)", "rnn_relu", ""),
+    from_words(
+        "W: w_x[zrn] 1 (g h) d; R: w_h[zrn] 1 (g h) k; B: b+b_h[zr] 1 (g h), b[n] 1 h, b_h[n] 1 h on axis 1",
+        *("gru", "openvino.GRUSequence(linear_before_reset)", "One bias for z and r, two for the candidate."),
+        OPENVINO,
+    ),
+    from_words(
+        "\n".join(
+            f"{name}: w_x[{gate}] d h, w_h[{gate}] k h, b[{gate}] 1 h on axis 0"
+            for name, gate in zip(("change", "forget", "ingate", "outgate"), "gfio", strict=True)
+        ),
+        *("lstm", "autograd.examples.lstm", "A matrix a gate, of [x; h; 1]."),
+        "https://github.com/HIPS/autograd/blob/master/examples/lstm.py",
+    ),
+    from_words(
+        "W: w_x[ifog] d (g h); U: w_h[ifog] k (g h); b: b[ifog] (g h)",
+        *("lstm", "theano.tutorial.lstm", "The tutorial's equations have a peephole to o, its code has none."),
+        "http://deeplearning.net/tutorial/lstm.html",
+    ),
 )
 
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}

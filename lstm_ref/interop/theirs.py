@@ -21,7 +21,8 @@ from lstm_ref.errors import BadInput
 from lstm_ref.interop.conform.features import Answer, FeatureCase, by_jax
 from lstm_ref.shapes import Outputs
 
-AUTODIFF = ("jax", "torch")
+AUTODIFF = ("jax", "torch", "tensorflow", "mlx", "tinygrad", "autograd", "pytensor")
+"""Whose autodiff `compare` can call."""
 Weights = list[dict[str, Any]]
 
 
@@ -44,7 +45,7 @@ def answering(theirs: Any, autodiff: str | None = None) -> Theirs:
     Args:
         theirs: `run(params, state, xs, cotangents) -> outputs, final, gradients`, or `forward(params, state, xs) ->
             outputs, final`, either with a further argument `lengths`; or a torch module.
-        autodiff: Whose autodiff gives the gradients of a forward, "jax" or "torch"; by default it has none.
+        autodiff: Whose autodiff gives the gradients of a forward, one of `AUTODIFF`; by default it has none.
 
     Returns:
         What `compare` asks.
@@ -53,7 +54,7 @@ def answering(theirs: Any, autodiff: str | None = None) -> Theirs:
         BadInput: It is neither, or takes other arguments.
     """
     if autodiff not in (None, *AUTODIFF):
-        raise BadInput(f"autodiff must be {' or '.join(map(repr, AUTODIFF))}, got {autodiff!r}")
+        raise BadInput(f"autodiff must be one of {', '.join(AUTODIFF)}, got {autodiff!r}")
     if _is_module(theirs):
         return _of_module(theirs)
     if not callable(theirs):
@@ -70,9 +71,16 @@ def answering(theirs: Any, autodiff: str | None = None) -> Theirs:
         raise BadInput(f"{_name(theirs)} must take {wanted}, and may take lengths; it takes ({', '.join(read)})")
     if autodiff is None:
         return Theirs(partial(_forward_alone, theirs, lengths), lengths)
-    answer = by_jax if autodiff == "jax" else importlib.import_module("lstm_ref.interop.conform.with_torch").answer
+    answer = by_jax if autodiff == "jax" else _answer_of(autodiff)
     forward = partial(_forward, theirs, lengths)
     return Theirs(lambda given, weights: answer(forward, given, weights), lengths)
+
+
+def _answer_of(framework: str) -> Callable[..., Answer]:
+    try:
+        return importlib.import_module(f"lstm_ref.interop.conform.with_{framework}").answer
+    except ModuleNotFoundError as error:
+        raise BadInput(f"autodiff = {framework!r}: {framework} is not installed ({error})") from None
 
 
 def _name(function: Any) -> str:

@@ -42,7 +42,8 @@ def test_a_table_of_digits_with_the_version_compared(torch):
     double, slash, single = rows["lstm, lengths"]
     assert (float(double) > 14, slash, float(single) > 5.5) == (True, "/", True)
     assert "-log10 of the largest error" in text
-    assert "lacks lstm, peepholes: no module has them" in text
+    assert "lacks gru, reset before: torch's GRU resets after the product" in text
+    assert any(line.startswith("  lacks ") and line.endswith(": no layer computes it") for line in text.splitlines())
     assert "trap: LSTM, LSTMCell: Two biases are added" in text
     assert text.splitlines()[-1] == f"6 comparisons agree: torch {torch.VERSION}; seed 0"
 
@@ -62,6 +63,17 @@ def test_json_has_every_array_and_every_version(torch):
     assert first["digits"] == min(v["digits"] for v in first["arrays"]) <= 53 * math.log10(2)
     assert all(v["agrees"] and v["digits"] >= v["bound"] > 10 for v in first["arrays"])
     assert found["frameworks"] != json.loads(run("torch", "--json")[1])["frameworks"]
+
+
+def test_more_frameworks_than_fit_are_tables_one_below_the_other(monkeypatch):
+    pytest.importorskip("autograd", reason="autograd is not installed")
+    monkeypatch.setattr("lstm_ref.commands.conform.COLUMNS", 1)
+    monkeypatch.setitem(table.FRAMEWORKS, "again", table.FRAMEWORKS["autograd"])
+    code, text = run("autograd", "again")
+    assert code == 0
+    assert text.count("lstm, projected ") == 2
+    assert text.index("autograd") < text.index("lstm, projected ") < text.index("again")
+    assert text.splitlines()[-1].startswith("4 comparisons agree: ")
 
 
 def test_quiet_is_the_verdict(torch):
@@ -113,19 +125,19 @@ def test_an_unknown_name_is_one_line():
 def test_a_framework_that_is_not_installed_is_a_line_and_no_error(torch, monkeypatch):
     real = table.importlib.import_module
 
-    def without_keras(name):
-        if name.endswith("with_keras"):
-            raise ModuleNotFoundError("No module named 'keras'")
+    def without_flax(name):
+        if name.endswith("with_flax"):
+            raise ModuleNotFoundError("No module named 'flax'")
         return real(name)
 
-    monkeypatch.setattr(table.importlib, "import_module", without_keras)
-    code, text = run("torch", "keras", "--quiet")
+    monkeypatch.setattr(table.importlib, "import_module", without_flax)
+    code, text = run("torch", "flax", "--quiet")
     assert code == 0
-    assert text.splitlines()[0] == "keras: not installed (pip install keras)"
-    code, text = run("keras")
-    assert (code, text.splitlines()[0]) == (2, "keras: not installed (pip install keras)")
-    found = json.loads(run("torch", "keras", "--json")[1])["frameworks"][1]
-    assert (found["name"], found["installed"], found["runs"]) == ("keras", False, [])
+    assert text.splitlines()[0] == "flax: not installed (pip install flax)"
+    code, text = run("flax")
+    assert (code, text.splitlines()[0]) == (2, "flax: not installed (pip install flax)")
+    found = json.loads(run("torch", "flax", "--json")[1])["frameworks"][1]
+    assert (found["name"], found["installed"], found["runs"]) == ("flax", False, [])
 
 
 def test_importing_the_command_imports_nothing_heavy():

@@ -1,19 +1,36 @@
-"""For every feature of every installed framework, outputs, final states and gradients equal ours."""
+"""For every feature of every installed framework, outputs, final states and gradients equal ours.
+
+Frameworks that have a process of their own take minutes together: they are compared where EVERY_FRAMEWORK is set, as
+the scheduled workflow sets it.
+"""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 from same import LENGTHS, assert_agrees, like
 
+from lstm_ref.commands.conform import conform
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.interop import cudnn
-from lstm_ref.interop.conform.features import FEATURES
-from lstm_ref.interop.conform.table import FRAMEWORKS, compared, module_of
+from lstm_ref.interop.conform.features import FEATURES, arranged, differentiated_by, problem
+from lstm_ref.interop.conform.table import FRAMEWORKS, compared, measured, module_of
 from lstm_ref.interop.layouts import LAYOUTS
+from lstm_ref.leaves import paths
+from lstm_ref.shapes import Outputs
+
+APART = [name for name, adapter in FRAMEWORKS.items() if adapter.environ is not None and name != "keras"]
+WRONG = {("paddle", "lstm, two layers, both directions, lengths")}
+"""What is wrong in a framework; docs/frameworks.md has the reason."""
 
 
 def installed():
-    """(name, module) of every framework; of one that is not installed, a skipped case."""
-    for name in FRAMEWORKS:
+    """(name, module) of every framework that shares this process; of one that is not installed, a skipped case."""
+    for name in (name for name in FRAMEWORKS if name not in APART):
         try:
             yield pytest.param(name, module_of(name), id=name)
         except (ModuleNotFoundError, CannotEvaluate) as error:
@@ -36,11 +53,82 @@ def test_a_framework_is_ours_in_outputs_and_gradients(module, feature, layout, d
     assert_agrees(compared(module, FEATURES[feature], layout, dtype), module.VERSION)
 
 
+@pytest.mark.skipif("EVERY_FRAMEWORK" not in os.environ, reason="minutes: EVERY_FRAMEWORK is not set")
+@pytest.mark.parametrize("name", APART)
+def test_a_framework_in_a_process_of_its_own_is_ours_in_outputs_and_gradients(name):
+    found = measured(name)
+    if found.unusable:
+        pytest.skip(f"{name}: {found.unusable}")
+    assert found.runs
+    assert not found.failed, f"{found.version}: {found.failed}"
+    assert {(name, run.feature) for run in found.wrong} == {(n, feature) for n, feature in WRONG if n == name}
+
+
 @pytest.mark.parametrize("name, module", EVERY)
-def test_every_feature_is_there_or_lacks_with_a_reason(name, module):
-    assert set(module.RUNS) | set(module.LACKS) == set(FEATURES)
+def test_a_reason_is_given_only_for_a_feature_that_is_lacking(name, module):
+    assert set(module.RUNS) | set(module.LACKS) <= set(FEATURES)
     assert not set(module.RUNS) & set(module.LACKS)
     assert all(module.LACKS.values())
+
+
+def test_a_process_of_its_own_has_its_environment_and_leaves_ours(monkeypatch):
+    pytest.importorskip("autograd", reason="autograd is not installed")
+    monkeypatch.setitem(FRAMEWORKS, "autograd", FRAMEWORKS["autograd"]._replace(environ={"SEEN": "there"}))
+    found = measured("autograd")
+    assert {run.dtype for run in found.runs if run.agrees} == {"float64", "float32"}
+    assert "lstm, projected" in dict(found.lacks)
+    assert "SEEN" not in os.environ
+
+
+def test_a_framework_that_crashes_is_a_line(monkeypatch, tmp_path):
+    (tmp_path / "autograd.py").write_text("import os; os._exit(int(os.environ['CODE']))")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(FRAMEWORKS, "autograd", FRAMEWORKS["autograd"]._replace(environ={"CODE": "3"}))
+    found = measured("autograd")
+    assert found.unusable == "its process ended without an answer: the framework crashed"
+    assert not found.runs
+
+
+def test_a_framework_that_cannot_be_imported_is_a_line(monkeypatch, tmp_path):
+    (tmp_path / "autograd.py").write_text("import numpy; numpy.no_such_name")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "autograd" or name.endswith("with_autograd")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert measured("autograd").unusable.startswith("cannot be imported: AttributeError: ")
+
+
+def test_every_gradient_of_a_framework_keeps_its_place():
+    """`differentiated_by` keeps names and places: a vjp that only counts gives every array its own number."""
+    given = problem(FEATURES["lstm"], LAYOUTS["torch.nn.LSTM"], np.float64, seed=0)
+    forward = lambda given, weights, initial, xs: Outputs(given.bar.hs, initial)  # noqa: E731
+    vjp = lambda function, arrays, bars: (function(*arrays), [v + n for n, v in enumerate(arrays)])  # noqa: E731
+    weights = arranged(LAYOUTS["torch.nn.LSTM"], given)
+    found = differentiated_by(vjp, np.array)(forward, given, weights)
+    moved = found.arrays()
+    assert len({round(float(np.max(moved[k] - v))) for k, v in flat_inputs(given, weights).items()}) == 7
+
+
+def flat_inputs(given, weights):
+    return paths({"d params": weights, "d initial": given.initial, "d xs": given.xs})
+
+
+def test_the_page_and_the_command_list_every_framework():
+    page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text()
+    words = set((conform.help or "").replace(",", " ").replace(";", " ").split())
+    for name, adapter in FRAMEWORKS.items():
+        assert f"| {name} |" in page
+        assert name in words
+        assert set(adapter.packages.replace("'", "").split()) <= PACKAGES, name
+
+
+def every_package():
+    """The packages that the extras install."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *(v for one in project["optional-dependencies"].values() for v in one)]
+    return {text.split(">")[0].split("=")[0].lower() for text in named}
+
+
+PACKAGES = every_package()
 
 
 @pytest.mark.parametrize("name, module", EVERY)

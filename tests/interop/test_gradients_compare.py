@@ -1,6 +1,7 @@
 """A layer of any framework is held against ours, and a mistake of a kind that was shipped is found and named."""
 
 import re
+import sys
 from pathlib import Path
 
 import jax
@@ -45,6 +46,29 @@ def test_a_right_layer_agrees_in_both_precisions(run, layout, options):
     assert found.runs[0].digits > 14
     assert found.findings == ()
     assert all(run.gradients and not run.missing for run in found.runs)
+
+
+def test_a_forward_in_autograd_is_differentiated_by_autograd():
+    np_ = pytest.importorskip("autograd.numpy", reason="autograd is not installed")
+
+    def forward(params, state, xs):
+        W, U, b = (params[name] for name in "WUb")
+        h, hs = state.h, []
+        for x in xs:
+            h = np_.tanh(np_.dot(x, W) + np_.dot(h, U) + b)
+            hs.append(h)
+        return np_.stack(hs), h
+
+    layout = "W: w_x d h; U: w_h k h; b: b h"
+    found = compare(forward, layout, cell="rnn_tanh", autodiff="autograd")
+    assert found.agrees, str(found)
+    assert all(run.gradients and not run.missing for run in found.runs)
+
+
+def test_a_framework_whose_autodiff_is_not_installed_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lstm_ref.interop.conform.with_pytensor", None)
+    with pytest.raises(BadInput, match=r"^autodiff = 'pytensor': pytensor is not installed"):
+        compare(lambda params, state, xs: None, FUSED, autodiff="pytensor")
 
 
 def test_a_layer_is_asked_with_copies_and_may_write_into_them():
@@ -305,7 +329,10 @@ def fused_but(change):
             lambda: compare(lambda a, b: None, FUSED),
             r"must take \(params, state, xs, cotangents\) or .*it takes \(a, b\)",
         ),
-        (lambda: compare(shipped.fused, FUSED, autodiff="tf"), "autodiff must be 'jax' or 'torch', got 'tf'"),
+        (
+            lambda: compare(shipped.fused, FUSED, autodiff="tf"),
+            "autodiff must be one of jax, torch, tensorflow, .*got 'tf'",
+        ),
         (lambda: compare(shipped.fused, FUSED, layers=0), "layers must be an integer from 1 on, got 0"),
         (lambda: compare(shipped.fused, FUSED, dtypes="float32"), "dtypes must be some of float64, float32"),
         (lambda: compare(shipped.fused, FUSED, sizes={"Q": 1}), "sizes must give some of T, B, D, H, P.*got Q=1"),

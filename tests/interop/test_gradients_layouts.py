@@ -9,7 +9,7 @@ import pytest
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
-from lstm_ref.cells.cell import arrays
+from lstm_ref.cells.cell import arrays, named
 from lstm_ref.errors import BadInput
 from lstm_ref.interop import layout as module
 from lstm_ref.interop.layout import (
@@ -25,6 +25,9 @@ from lstm_ref.interop.layout import (
 )
 from lstm_ref.interop.layout_words import from_words, in_words
 from lstm_ref.interop.layouts import LAYOUTS
+from lstm_ref.leaves import paths
+from lstm_ref.mistakes.arrangement import arrange
+from lstm_ref.mistakes.recurrence import Adjoints
 from lstm_ref.through_time.bidirectional import Both
 
 D, H = 3, 4
@@ -212,6 +215,7 @@ def rnn_in_rows(a, x, h):
         ("flashrnn.lstm", flashrnn),
         ("xlstm.sLSTMCell", xlstm),
         ("tensorflow.BlockLSTM", lambda a, x, h, c: tensorflow1({"kernel": a["w"], "bias": a["b"]}, x, h, c)),
+        ("tensorflow.LSTMBlockCell", lambda a, x, h, c: tensorflow1({"kernel": a["w"], "bias": a["b"]}, x, h, c)),
         ("tensorflow.BlockLSTMV2", block_lstm_v2),
         ("tensorflow.GRUBlockCell", gru_block),
         ("paddle.nn.LSTM", in_rows),
@@ -250,18 +254,26 @@ def test_every_layout_can_be_said_in_words(layout):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "cell"),
     [
-        "W: w_h[ifog] k (g h), w_x[ifog] d (g h) on axis 0; b: b[ifog] (g h)",
-        "W: b[ifog] 1 (g h), w_x[ifog] d (g h), w_h[ifog] k (g h) on axis 0",
-        "W: w_h[gifo] (h g) k, w_x[gifo] (h g) d on axis 1; b: b[gifo] (h g)",
-        "W: w_x[ifgo] d (g h); U: w_h[ifgo] k (g h)",
+        ("W: w_h[ifog] k (g h), w_x[ifog] d (g h) on axis 0; b: b[ifog] (g h)", "lstm"),
+        ("W: b[ifog] 1 (g h), w_x[ifog] d (g h), w_h[ifog] k (g h) on axis 0", "lstm"),
+        ("W: w_h[gifo] (h g) k, w_x[gifo] (h g) d on axis 1; b: b[gifo] (h g)", "lstm"),
+        ("W: w_x[ifgo] d (g h); U: w_h[ifgo] k (g h)", "lstm"),
+        ("W: w_h[ifgo] g k h, w_x[ifgo] g d h on axis 1; b: b[ifgo] g h", "lstm"),
+        (
+            "W: cell_w_h[ifgo] (g h) p, cell_w_x[ifgo] (g h) d on axis 1; b: cell_b[ifgo] (g h)"
+            "\nP: w_p p k\ngates = ifgo",
+            "lstmp",
+        ),
+        ("K: w_h[ifgo] x y k (g h), w_x[ifgo] x y d (g h) on axis 2; b: b[ifgo] (g h)", "conv_lstm_2d"),
+        ("W: w_h[rzn] k (g h), w_x[rzn] d (g h), b[rzn] 1 (g h) on axis 0; m: b_h[rzn] (g h)", "gru"),
     ],
 )
-def test_a_layout_in_words_is_read_back_bit_by_bit(words):
-    layout = from_words(words, "lstm")
+def test_a_layout_in_words_is_read_back_bit_by_bit(words, cell):
+    layout = from_words(words, cell)
     params = drawn(layout)
-    if ": b" not in words and " b[" not in words:
+    if "b[" not in words:
         params = params._replace(b=0 * params.b)  # no bias is a zero bias
     assert same(ours(layout, theirs(layout, params)), params)
 
@@ -291,6 +303,23 @@ def test_words_that_do_not_fit_are_one_clear_error(words, says):
     assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(BadInput, match="no cell is called 'lstn'"):
         from_words(words, "lstn")
+
+
+@pytest.mark.parametrize("name", [name for name, v in LAYOUTS.items() if v.added])
+def test_a_layout_with_an_added_constant_is_a_mapping(name):
+    """Read by a user's `mapping`: its numbers are ours, and gradients come back through it as its own."""
+    layout, cell = LAYOUTS[name], CELLS[LAYOUTS[name].cell]
+    params, bars = drawn(layout), drawn(layout, seed=1)
+    rng = np.random.default_rng(2)
+    state = arrays(cell.state_shapes(2, H), rng.standard_normal)
+    xs = rng.standard_normal((6, *cell.input_shapes(2, D, H=H)))
+    inputs = {"theirs": theirs(layout, params), **state._asdict(), "xs": xs}
+    mapping = lambda i: {**named(ours(layout, i["theirs"])), **{k: i[k] for k in state._fields}, "xs": i["xs"]}  # noqa: E731
+    found = arrange(cell, inputs, mapping, paths(inputs))
+    assert same(found.params, params)
+    back = found.gradients(Adjoints(params=bars, initial=state, xs=xs, nodes={}))
+    for array, v in their_gradients(layout, bars).items():
+        assert np.array_equal(back[f"theirs.{array}"], v)
 
 
 def test_layers_and_directions_have_names_of_their_own():

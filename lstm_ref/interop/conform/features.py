@@ -56,6 +56,7 @@ FEATURES = {
         Feature("gru, reset before"),
         Feature("lstm, peepholes"),
         Feature("lstm, projected"),
+        Feature("slstm"),
         Feature("lstm, convolutional 1-D"),
         Feature("lstm, convolutional 2-D"),
         Feature("lstm, lengths", lengths=True),
@@ -228,6 +229,59 @@ def by_jax(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) 
 def _with_vjp(function: Callable[..., Any], read: tuple[Any, ...], bar: Any) -> tuple[Any, Any]:
     outputs, vjp = jax.vjp(function, *read)
     return outputs, vjp(bar)
+
+
+Vjp = Callable[[Callable[..., list[Any]], list[Any], list[Any]], tuple[Any, Any]]
+"""(function, arrays, cotangents) -> outputs, gradients: a framework's automatic differentiation, on flat lists."""
+
+
+def differentiated_by(
+    vjp: Vjp, array: Callable[[np.ndarray], Any], numpy: Callable[[Any], np.ndarray] = np.asarray
+) -> Callable[[Forward, FeatureCase, list[dict[str, Any]]], Answer]:
+    """The `answer` of a framework that differentiates functions of its own arrays.
+
+    Args:
+        vjp: Runs a function of arrays, and takes the outputs' cotangents back to them.
+        array: Turns a NumPy array into one of the framework's.
+        numpy: Turns it back.
+    """
+
+    def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+        flat, structure = jax.tree.flatten((weights, given.initial, given.xs))
+        shown: list[Any] = []
+
+        def function(*arrays: Any) -> list[Any]:
+            outputs, of_outputs = jax.tree.flatten(forward(given, *jax.tree.unflatten(structure, arrays)))
+            shown[:] = [of_outputs]
+            return outputs
+
+        read, bars = ([array(v) for v in values] for values in (flat, jax.tree.leaves(given.bar)))
+        outputs, gradients = vjp(function, read, bars)
+        found = jax.tree.unflatten(shown[0], list(outputs)), *jax.tree.unflatten(structure, list(gradients))
+        return jax.tree.map(numpy, Answer(*found))
+
+    return answer
+
+
+def outputs_alone(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+    """The answer of a framework that has no gradients."""
+    return Answer(forward(given, weights, given.initial, given.xs))
+
+
+def step_by_step(step: Callable[[Any, Any], Any], state: Any, xs: Any, stack: Callable[[list[Any]], Any]) -> Outputs:
+    """The outputs of a cell that exists step by step.
+
+    Args:
+        step: `step(x, state)` -> next state, as a tuple of its fields.
+        state: The initial state.
+        xs: The inputs, (T, …).
+        stack: Puts a list of arrays into one array, along a new first axis.
+    """
+    hs = []
+    for x in xs:
+        state = type(state)(*step(x, state))
+        hs.append(state.h)
+    return Outputs(stack(hs), [state])
 
 
 CONVOLUTION_IN_A_SCAN = (

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from multiprocessing import get_context
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -35,16 +39,47 @@ from lstm_ref.interop.layouts import LAYOUTS
 
 SCHEMA = 1
 
+
+class Adapter(NamedTuple):
+    """How a framework is run."""
+
+    module: str
+    """The module of this folder that runs it."""
+    packages: str
+    """What to install."""
+    environ: Mapping[str, str] | None = None
+    """Environment variables that it reads when it is imported. A framework that has them, even none, runs in a process
+    of its own, because its libraries do not bear with another's."""
+
+
+_KERAS = {backend: {"KERAS_BACKEND": backend} for backend in ("jax", "tensorflow", "torch")}
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
 FRAMEWORKS = {
-    "torch": ("with_torch", "torch"),
-    "keras": ("with_keras", "keras"),
-    "flax": ("with_flax", "flax"),
-    "equinox": ("with_equinox", "equinox"),
-    "haiku": ("with_haiku", "dm-haiku"),
-    "onnxruntime": ("with_onnxruntime", "onnx onnxruntime"),
-    "jax.experimental.rnn": ("with_jax_rnn", "jax"),
+    "torch": Adapter("with_torch", "torch"),
+    "keras": Adapter("with_keras", "keras", _KERAS["jax"]),
+    "flax": Adapter("with_flax", "flax"),
+    "equinox": Adapter("with_equinox", "equinox"),
+    "haiku": Adapter("with_haiku", "dm-haiku"),
+    "onnxruntime": Adapter("with_onnxruntime", "onnx onnxruntime"),
+    "jax.experimental.rnn": Adapter("with_jax_rnn", "jax"),
+    "keras-tensorflow": Adapter("with_keras", "keras tensorflow-cpu", _KERAS["tensorflow"] | _QUIET),
+    "keras-torch": Adapter("with_keras", "keras torch", _KERAS["torch"] | _QUIET),
+    "tensorflow": Adapter("with_tensorflow", "tensorflow-cpu", _QUIET),
+    "sonnet": Adapter("with_sonnet", "dm-sonnet tensorflow-cpu", _QUIET),
+    "paddle": Adapter("with_paddle", "paddlepaddle", {}),
+    "mindspore": Adapter("with_mindspore", "mindspore", {}),
+    "mlx": Adapter("with_mlx", "'mlx[cpu]'"),
+    "tinygrad": Adapter("with_tinygrad", "tinygrad", {}),
+    "openvino": Adapter("with_openvino", "openvino", {}),
+    "xlstm": Adapter("with_xlstm", "xlstm torch", {}),
+    "dynet": Adapter("with_dynet", "dynet38", {}),
+    "autograd": Adapter("with_autograd", "autograd"),
+    "pytensor": Adapter("with_pytensor", "pytensor", {"PYTENSOR_FLAGS": "cxx="}),
 }
-"""By framework: the module that runs it, and the packages to install."""
+"""The frameworks by name, in the order of the table."""
+NO_LAYER = "no layer computes it"
+"""Why a framework lacks a feature for which its module gives no other reason."""
 
 
 @dataclass(frozen=True)
@@ -162,17 +197,25 @@ def chosen(names: Iterable[str]) -> list[str]:
 def module_of(name: str) -> Any:
     """The module that runs the framework. Raises ImportError where it is not installed, CannotEvaluate where it is
     unusable."""
-    return importlib.import_module(f"lstm_ref.interop.conform.{FRAMEWORKS[name][0]}")
+    return importlib.import_module(f"lstm_ref.interop.conform.{FRAMEWORKS[name].module}")
 
 
 def measured(name: str, seed: int = 0) -> Framework:
-    """Compares all features of a framework."""
+    """Compares all features of a framework, here or in a process of its own."""
+    environ = FRAMEWORKS[name].environ
+    return _here(name, seed) if environ is None else _apart(name, seed, environ)
+
+
+def _here(name: str, seed: int) -> Framework:
+    adapter = FRAMEWORKS[name]
     try:
         module = module_of(name)
     except ModuleNotFoundError:
-        return Framework(name, unusable=f"not installed (pip install {FRAMEWORKS[name][1]})")
+        return Framework(name, unusable=f"not installed (pip install {adapter.packages})")
     except CannotEvaluate as error:
         return Framework(name, unusable=str(error))
+    except Exception as error:  # a framework that does not fit what else is installed may raise anything
+        return Framework(name, unusable=f"cannot be imported: {_one_line(error)}")
     layouts = dict.fromkeys(layout for feature in module.RUNS.values() for layout in feature)
     bites: dict[str, list[str]] = {}
     for layout in layouts:
@@ -184,7 +227,22 @@ def measured(name: str, seed: int = 0) -> Framework:
         for layout in by_layout
         for dtype in module.DTYPES
     )
-    return Framework(name, module.VERSION, "", runs, tuple(module.LACKS.items()), module.WITHOUT, traps)
+    lacks = tuple((f, module.LACKS.get(f, NO_LAYER)) for f in FEATURES if f not in module.RUNS)
+    return Framework(name, module.VERSION, "", runs, lacks, module.WITHOUT, traps)
+
+
+def _apart(name: str, seed: int, environ: Mapping[str, str]) -> Framework:
+    """Compares in a new process, whose environment is set before anything is imported."""
+    before = dict(os.environ)
+    os.environ.update(environ)
+    try:
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            return pool.submit(_here, name, seed).result()
+    except BrokenProcessPool:
+        return Framework(name, unusable="its process ended without an answer: the framework crashed")
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def compared(
@@ -205,9 +263,12 @@ def compared(
                 again = run()
             found = replace(found, uncompiled=again.digits if again.agrees else None)
     except Exception as error:  # a framework of another version may raise anything
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        return Run(feature.name, layout, dtype, (), False, text)
+        return Run(feature.name, layout, dtype, (), False, _one_line(error))
     return found
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def beside(answer: Answer, given: FeatureCase, in_layout: Callable[..., Any], layout: str) -> Run:

@@ -15,21 +15,13 @@ VERSION = equinox.__version__
 DTYPES = ("float64", "float32")
 WITHOUT = ""
 _CELLS = "it has only cells: the loop through time, and everything built on it, is left to the user"
-LACKS = {
-    "rnn, tanh": "it has an LSTMCell and a GRUCell",
-    "rnn, relu": "it has an LSTMCell and a GRUCell",
-    "gru, reset before": "its GRUCell resets after the product",
-    "lstm, peepholes": "no cell has them",
-    "lstm, projected": "no cell projects",
-    "lstm, convolutional 1-D": "no convolutional recurrence",
-    "lstm, convolutional 2-D": "no convolutional recurrence",
-    "lstm, lengths": _CELLS,
-    "gru, lengths": _CELLS,
-    "lstm, both directions": _CELLS,
-    "lstm, two layers": _CELLS,
-    "gru, two layers": _CELLS,
-    "lstm, two layers, both directions, lengths": _CELLS,
-}
+LACKS = {"gru, reset before": "its GRUCell resets after the product"} | dict.fromkeys(
+    (
+        *("lstm, lengths", "gru, lengths", "lstm, both directions", "lstm, two layers", "gru, two layers"),
+        "lstm, two layers, both directions, lengths",
+    ),
+    _CELLS,
+)
 TRAPS = ("a cell computes one row: apply jax.vmap over the batch", "set parameters with equinox.tree_at")
 
 

@@ -9,7 +9,7 @@ import flax
 import jax
 from flax import linen, nnx
 
-from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax, nested
+from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax, nested, step_by_step
 from lstm_ref.shapes import Outputs
 
 VERSION = flax.__version__
@@ -17,8 +17,6 @@ DTYPES = ("float64", "float32")
 WITHOUT = ""
 LACKS = {
     "gru, reset before": "its GRUCell resets after the product",
-    "lstm, peepholes": "no cell has them",
-    "lstm, projected": "no cell projects",
 }
 TRAPS = (
     "a cell's carry is (c, h), c first",
@@ -60,14 +58,11 @@ def _linen(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial
 
 def _nnx(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
     """Runs a cell step by step."""
-    module, (state,), hs = cell(xs.shape[-1], initial[0].h.shape[-1], rngs=nnx.Rngs(0)), initial, []
+    module = cell(xs.shape[-1], initial[0].h.shape[-1], rngs=nnx.Rngs(0))
     for name, v in weights[0].items():
         of, kind = name.split(".")
         setattr(getattr(module, of), kind, nnx.Param(v))
-    for x in xs:
-        state = _state(state, module(_carry(state), x)[0])
-        hs.append(state.h)
-    return Outputs(jax.numpy.stack(hs), [state])
+    return step_by_step(lambda x, s: _state(s, module(_carry(s), x)[0]), initial[0], xs, jax.numpy.stack)
 
 
 def _of(how: Any, kind: Any, **more: Any) -> Forward:

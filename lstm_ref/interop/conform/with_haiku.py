@@ -17,8 +17,6 @@ _LENGTHS = "dynamic_unroll takes no lengths"
 LACKS = {
     "rnn, tanh": "its VanillaRNN is relu",
     "gru, reset after": "its GRU resets before the product",
-    "lstm, peepholes": "no core has them",
-    "lstm, projected": "no core projects",
     "lstm, lengths": _LENGTHS,
     "gru, lengths": _LENGTHS,
     "lstm, both directions": "dynamic_unroll runs one direction, forward or in reverse",

@@ -1,27 +1,37 @@
-"""Keras 3 on its JAX backend, one layer on top of another; differentiated by JAX."""
+"""Keras 3, one layer on top of another; differentiated by its backend: JAX, TensorFlow or torch."""
 
 from __future__ import annotations
 
+import importlib
 import os
 from functools import partial
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-import jax
 import keras
+import numpy as np
 
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.interop.conform.features import FeatureCase, Forward, by_jax
 from lstm_ref.shapes import Outputs
 
-if keras.backend.backend() != "jax":
-    raise CannotEvaluate(f"runs on its backend {keras.backend.backend()} here: set KERAS_BACKEND=jax")
+BACKEND = keras.backend.backend()
+if BACKEND == "jax":
+    answer: Any = by_jax
+elif BACKEND in ("tensorflow", "torch"):
+    answer = importlib.import_module(f"lstm_ref.interop.conform.with_{BACKEND}").answer
+else:
+    raise CannotEvaluate(f"is not compared on its backend {BACKEND}: set KERAS_BACKEND=jax")
 
-VERSION = keras.__version__
-DTYPES = ("float32",)
-WITHOUT = "no float64: on JAX its tanh is computed in float32, whatever the layer's dtype"
-LACKS = {"lstm, peepholes": "no layer has them", "lstm, projected": "no layer projects"}
+VERSION = f"{keras.__version__} on {BACKEND}"
+DTYPES = ("float64", "float32") if BACKEND == "tensorflow" else ("float32",)
+WITHOUT = {
+    "jax": "no float64: on JAX its tanh is computed in float32, whatever the layer's dtype",
+    "torch": "no float64: on torch the layers that loop in Python pass through float32, whatever their dtype",
+    "tensorflow": "",
+}[BACKEND]
+LACKS: dict[str, str] = {}
 TRAPS = (
     "in the padding the last output is repeated, unless zero_output_for_mask=True (Bidirectional sets it)",
     "outputs are (B, T, …)",
@@ -35,25 +45,24 @@ MERGES = {"mean": "ave", "product": "mul"}
 def _layer(
     kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any, **more: Any
 ) -> Any:
-    feature, final, each = given.feature, [], given.feature.directions
-    xs = xs.swapaxes(0, 1)
+    feature, dtype, final, each = given.feature, given.dtype.name, [], given.feature.directions
+    xs = keras.ops.swapaxes(xs, 0, 1)
     options: dict[str, Any] = {}
     if given.lengths is not None:
-        options["mask"] = jax.numpy.arange(xs.shape[1])[None] < given.lengths[:, None]
+        options["mask"] = keras.ops.array(np.arange(xs.shape[1]) < given.lengths[:, None])
     for n in range(0, len(initial), each):
-        layer = kind(
-            initial[n].h.shape[-1], return_sequences=True, return_state=True, zero_output_for_mask=True, **more
-        )
+        whole = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True}
+        layer = kind(initial[n].h.shape[-1], dtype=dtype, **whole, **more)
         if feature.both:
-            layer = keras.layers.Bidirectional(layer, merge_mode=MERGES.get(feature.merge, feature.merge))
-        layer.build(xs.shape)
+            layer = keras.layers.Bidirectional(layer, merge_mode=MERGES.get(feature.merge, feature.merge), dtype=dtype)
+        layer.build(tuple(xs.shape))
         frozen = [v.value for v in layer.non_trainable_variables]
         start = [v for s in initial[n : n + each] for v in s]
         of_layer = [v for one in weights[n : n + each] for v in map(one.get, ORDER)]
         (xs, *states), _ = layer.stateless_call(of_layer, frozen, xs, initial_state=start, **options)
         width = len(states) // each
         final += [type(s)(*states[k * width : (k + 1) * width]) for k, s in enumerate(initial[n : n + each])]
-    return Outputs(xs.swapaxes(0, 1), final)
+    return Outputs(keras.ops.swapaxes(xs, 0, 1), final)
 
 
 def _of(kind: Any, **more: Any) -> Forward:
@@ -78,4 +87,3 @@ RUNS = {
     "gru, two layers": _GRU,
     "lstm, two layers, both directions, lengths": _LSTM,
 }
-answer = by_jax

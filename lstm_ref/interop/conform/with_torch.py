@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import jax
 import torch
 
-from lstm_ref.interop.conform.features import Answer, FeatureCase, Forward
+from lstm_ref.interop.conform.features import FeatureCase, Forward, differentiated_by, step_by_step
 from lstm_ref.shapes import Outputs
 
 VERSION = torch.__version__
@@ -16,9 +15,6 @@ DTYPES = ("float64", "float32")
 WITHOUT = ""
 LACKS = {
     "gru, reset before": "torch's GRU resets after the product",
-    "lstm, peepholes": "no module has them",
-    "lstm, convolutional 1-D": "no convolutional recurrence",
-    "lstm, convolutional 2-D": "no convolutional recurrence",
 }
 TRAPS = (
     "pack_padded_sequence wants the lengths in descending order, or enforce_sorted=False",
@@ -57,12 +53,13 @@ def _cell(kind: Any, given: FeatureCase, weights: list[dict[str, Any]], initial:
 
 def stepped(module: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Outputs:
     """Calls a cell that exists step by step."""
-    module, (state,), hs = module.to(xs.dtype), initial, []
-    for x in xs:
+    module = module.to(xs.dtype)
+
+    def step(x: Any, state: Any) -> Any:
         new = torch.func.functional_call(module, weights[0], (x, tuple(state) if len(state) > 1 else state[0]))
-        state = type(state)(*(new if isinstance(new, tuple) else (new,)))
-        hs.append(state.h)
-    return Outputs(torch.stack(hs), [state])
+        return new if isinstance(new, tuple) else (new,)
+
+    return step_by_step(step, initial[0], xs, torch.stack)
 
 
 def _of(how: Any, kind: Any, **more: Any) -> Forward:
@@ -86,12 +83,10 @@ RUNS = {
 }
 
 
-def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
-    """The outputs and gradients."""
-    read = jax.tree.map(lambda v: torch.tensor(v).requires_grad_(), (weights, given.initial, given.xs))
-    outputs = forward(given, *read)
-    pairs = zip(jax.tree.leaves(outputs), jax.tree.leaves(given.bar), strict=True)
-    loss = sum((out * torch.tensor(bar)).sum() for out, bar in pairs)
-    flat, structure = jax.tree.flatten(read)
-    gradients = jax.tree.unflatten(structure, torch.autograd.grad(loss, flat))
-    return jax.tree.map(lambda v: v.detach().numpy(), Answer(outputs, *gradients))
+def _vjp(function: Any, arrays: list[Any], bars: list[Any]) -> Any:
+    read = [v.requires_grad_() for v in arrays]
+    outputs = function(*read)
+    return outputs, torch.autograd.grad(outputs, read, bars)
+
+
+answer = differentiated_by(_vjp, torch.tensor, lambda v: v.detach().numpy())
