@@ -17,7 +17,8 @@ from lstm_ref.written.judge import holds_in_floats, is_contribution, judged
 from lstm_ref.written.latex import Style, latex, style_of
 from lstm_ref.written.page import RELATION, pieces, place
 from lstm_ref.written.parser import Equation, expanded, parse, step_letter
-from lstm_ref.written.reading import NOW, Line, Reading, is_hidden, read
+from lstm_ref.written.read import read
+from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
 from lstm_ref.written.report import LineReport, Missing, PageReport
 from lstm_ref.written.shapes import Shapes, infer
 from lstm_ref.written.templates import sets_of, without_suffix

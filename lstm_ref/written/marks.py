@@ -1,0 +1,129 @@
+"""Adjoints by the signs that they are written with: ∂L/∂v, ∇, δv, dv, v̄; and the symbols δ that are open."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+from lstm_ref.written.brackets import each
+from lstm_ref.written.builder import script_symbol
+from lstm_ref.written.parser import Equation
+from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Name, Stack, Sym, Term, Transpose, symbols, walk
+
+LOSSES = ("L", "E", "J", r"\ell", r"\mathcal{L}", r"\mathcal{E}", r"\mathcal{J}", r"\mathrm{loss}", r"\mathrm{Loss}")
+DELTAS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", r"\partial")
+_PREFIXES = (r"\delta", r"\Delta", "d", r"\mathrm{d}")
+
+
+def with_adjoints(equations: list[Equation], step: str) -> list[Equation]:
+    """The equations with adjoints in the places of the signs for them.
+
+    Args:
+        equations: All of a page.
+        step: The letter that counts steps.
+    """
+    equations = each(equations, _prefixed)
+    losses = _loss_names(equations)
+    whole = any(
+        isinstance(t, Jacobian) and t.of.name in losses and (t.of.time is None or t.ordered)
+        for e in equations
+        for s in e.sides
+        for _, t in walk(s)
+    )
+    ordered = any(isinstance(t, Jacobian) and t.ordered for e in equations for s in e.sides for _, t in walk(s))
+
+    def derivative(term: Term) -> Term:
+        if not isinstance(term, Jacobian) or term.of.name not in losses:
+            return term
+        if ordered:
+            return Adj(term.by, "ordered" if term.ordered else "frac", "" if term.ordered else "step")
+        own = whole and term.of.time is not None and term.of.time.anchor == "t"
+        return Adj(term.by, "step" if own else "frac", _step_part(term) if own else "")
+
+    equations = each(equations, derivative)
+    if _bars_are_adjoints(equations):
+        equations = each(equations, _barred)
+    defined = _forward_names(equations)
+
+    def named(term: Term) -> Term:
+        """δ_{c_t} and δ_c^t, where c is a value, are adjoints, though it is open of which: the value or what it is
+        the activation of. Only a time in the label makes it certain that the label is a quantity."""
+        if isinstance(term, Sym) and term.name.letter in DELTAS and term.name.below and not term.name.above:
+            inner = script_symbol(term.name.below, step)
+            if inner is not None and inner.time is not None and term.time is None and inner.name in defined:
+                return Sym(replace(term.name, below=str(inner.name)), inner.time)
+        return term
+
+    return each(equations, named)
+
+
+def _step_part(term: Jacobian) -> str:
+    """ "step" for ∂L_t/∂h_t; "step-1" where the loss is of another step than the quantity."""
+    assert term.of.time is not None
+    apart = term.of.time.offset - (term.by.time.offset if term.by.time is not None else 0)
+    return "step" + (f"{apart:+d}" if apart else "")
+
+
+def _loss_names(equations: list[Equation]) -> set[Name]:
+    numerators = {t.of.name for e in equations for s in e.sides for _, t in walk(s) if isinstance(t, Jacobian)}
+    defined = _forward_names(equations)
+    return {n for n in numerators if n.letter in LOSSES or n not in defined}
+
+
+def _forward_names(equations: list[Equation]) -> set[Name]:
+    found: set[Name] = set()
+    for e in equations:
+        left = e.sides[0]
+        if isinstance(left, Sym):
+            found.add(left.name)
+        elif isinstance(left, Stack):
+            found |= {s.name for s in symbols(left)}
+        for side in e.sides[1:]:
+            if isinstance(side, Stack) and all(isinstance(x, Sym) for row in side.rows for x in row):
+                found |= {s.name for s in symbols(side)}
+    return found
+
+
+def _prefixed(term: Term) -> Term:
+    """`\\delta c^t`, `dc_t` as adjoints."""
+    if isinstance(term, Sym) and (found := re.fullmatch(r"\\mathrm\{d([A-Za-z])\}", term.name.letter)):
+        return Adj(Sym(replace(term.name, letter=found[1]), term.time), "d")
+    if not isinstance(term, (Dot, Had)):
+        return term
+    factors: list[Term] = []
+    for factor in term.factors:
+        before = factors[-1] if factors else None
+        inner, wrap = (factor.arg, Transpose) if isinstance(factor, Transpose) else (factor, lambda v: v)
+        is_mark = isinstance(before, Sym) and before.time is None and str(before.name) in _PREFIXES
+        if isinstance(term, Dot) and is_mark and isinstance(inner, Sym):
+            factors[-1] = wrap(Adj(inner, str(before.name)))  # type: ignore[union-attr]
+        else:
+            factors.append(factor)
+    return factors[0] if len(factors) == 1 else type(term)(tuple(factors))
+
+
+def _bars_are_adjoints(equations: list[Equation]) -> bool:
+    """Whether a bar means an adjoint: most barred symbols that are defined are defined from barred ones, and the page
+    has no other sign for an adjoint."""
+    verdicts: Counter[bool] = Counter()
+    for e in equations:
+        if any(isinstance(t, (Adj, Jacobian)) for s in e.sides for _, t in walk(s)):
+            return False
+        left = e.sides[0]
+        if isinstance(left, Sym) and left.name.accent == r"\bar":
+            verdicts[any(s.name.accent.startswith(r"\bar") for side in e.sides[1:] for s in symbols(side))] += 1
+    return verdicts[True] >= verdicts[False] and bool(verdicts)
+
+
+def _barred(term: Term) -> Term:
+    if isinstance(term, Sym) and term.name.accent.startswith(r"\bar"):
+        return Adj(Sym(replace(term.name, accent=term.name.accent.removeprefix(r"\bar")), term.time), "bar")
+    return term
+
+
+def is_backward(e: Equation) -> bool:
+    """Whether the equation belongs to the backward pass."""
+    if any(isinstance(t, (Adj, Jacobian)) for s in e.sides for _, t in walk(s)):
+        return True
+    return any(isinstance(s, Sym) and s.name.letter in DELTAS for s in symbols(e.sides[0])) or e.accumulates

@@ -1,0 +1,48 @@
+"""A page as mathematics, from its equations: which of them are the forward pass, and what is in each."""
+
+from __future__ import annotations
+
+from lstm_ref.errors import BadInput
+from lstm_ref.written.backward import read_backward
+from lstm_ref.written.brackets import each, flat, function_letters, resolved, with_times
+from lstm_ref.written.forward import read_forward
+from lstm_ref.written.marks import is_backward, with_adjoints
+from lstm_ref.written.parser import Equation
+from lstm_ref.written.reading import Reading
+from lstm_ref.written.terms import Had, Outer, Term, walk
+
+
+def read(equations: list[Equation], step: str = "t") -> Reading:
+    """The forward pass and the backward lines of a page.
+
+    Args:
+        equations: Those of displays and, marked inline, those of the text.
+        step: The letter that counts steps.
+
+    Raises:
+        BadInput: The page has no forward pass, or one that goes round in circles.
+    """
+    reading = Reading()
+    displayed = [e for e in equations if not e.piece.inline]
+    equations = with_times([e for e in equations if len(e.sides) > 1])
+    functions = function_letters(equations)
+    reading.functions = sorted(functions, key=str)
+    equations = [resolved(e, functions) for e in equations]
+    equations = with_adjoints(equations, step)
+    forward: list[Equation] = []
+    backward: list[Equation] = []
+    for e in equations:
+        (backward if is_backward(e) else forward).append(e)
+    if not any(not e.piece.inline for e in forward):
+        what = "no equation" if not displayed else "no forward pass"
+        raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}})$$")
+    if any(isinstance(t, Outer) for e in forward if not e.piece.inline for s in e.sides for _, t in walk(s)):
+        forward, backward = each(forward, _elementwise), each(backward, _elementwise)
+    read_forward(reading, forward, backward)
+    read_backward(reading, [e for e in backward if not e.piece.inline], [e for e in backward if e.piece.inline])
+    return reading
+
+
+def _elementwise(term: Term) -> Term:
+    """⊗ as ⊙, on a page whose forward pass multiplies gates with it."""
+    return flat(Had((term.left, term.right))) if isinstance(term, Outer) else term
