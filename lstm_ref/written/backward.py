@@ -9,7 +9,23 @@ from dataclasses import replace
 from lstm_ref.written.brackets import flat
 from lstm_ref.written.parser import Equation
 from lstm_ref.written.reading import NOW, Line, Reading
-from lstm_ref.written.terms import Add, Adj, Name, Sym, Term, mapped, symbols
+from lstm_ref.written.terms import (
+    Add,
+    Adj,
+    Dot,
+    Had,
+    Jacobian,
+    Name,
+    Neg,
+    Stack,
+    Sym,
+    Term,
+    Transpose,
+    mapped,
+    shifted,
+    symbols,
+    walk,
+)
 
 
 def read_backward(reading: Reading, shown: list[Equation], inline: list[Equation]) -> None:
@@ -32,20 +48,81 @@ def read_backward(reading: Reading, shown: list[Equation], inline: list[Equation
 
     shown = [replace(e, sides=tuple(mapped(s, with_now) for s in e.sides)) for e in shown]
     inline = [replace(e, sides=tuple(mapped(s, with_now) for s in e.sides)) for e in inline]
+    shown = _without_abbreviations(shown)
     opened: dict[Name, None] = {}
     for e in shown:
         for side in e.sides:
             for name in _open_names(side, reading):
                 opened[name] = None
         for right in e.sides[1:]:
-            _add_line(reading, Line(e, _opened(e.sides[0], reading), _opened(right, reading)))
+            _add_line(reading, _upright(Line(e, _opened(e.sides[0], reading), _opened(right, reading)), reading))
     defined = {line.left.name for line in reading.lines if isinstance(line.left, Sym)}
     for e in inline:
         left = _opened(e.sides[0], reading)
         if isinstance(left, Sym) and left.name in opened and left.name not in defined:
             defined.add(left.name)
             reading.lines.append(Line(e, left, _opened(e.sides[1], reading)))
+    reading.lines = _with_accumulated(reading.lines)
     reading.open = list(opened)
+
+
+def _without_abbreviations(equations: list[Equation]) -> list[Equation]:
+    """The equations with ΔC written out, where `ΔC = o ⊙ (1 - tanh²(C))` gives a name to a term of values alone and the
+    page has another sign for adjoints."""
+    short = {
+        e.sides[0]: e.sides[1]
+        for e in equations
+        if isinstance(e.sides[0], Adj)
+        and e.sides[0].mark == r"\Delta"
+        and not any(isinstance(t, (Adj, Jacobian)) for _, t in walk(e.sides[1]))
+    }
+    others = any(isinstance(t, Adj) and t.mark != r"\Delta" for e in equations for s in e.sides for _, t in walk(s))
+    if not short or not others:
+        return equations
+    write_out = lambda t: short.get(t, t) if isinstance(t, Adj) and t.mark == r"\Delta" else t  # noqa: E731
+    left = [e for e in equations if write_out(e.sides[0]) is e.sides[0]]
+    return [replace(e, sides=tuple(mapped(s, write_out) for s in e.sides)) for e in left]
+
+
+def _upright(line: Line, reading: Reading) -> Line:
+    """`δᵀ = …` as a line about δ; and `δz = [δa, δb]ᵀ`, on a page of columns, as the stack of columns that it means."""
+    if isinstance(line.left, Transpose) and isinstance(line.left.arg, (Adj, Sym)):
+        line = replace(line, left=line.left.arg, right=_transposed(line.right))
+    right = line.right
+    if not reading.rows and isinstance(right, Transpose) and isinstance(right.arg, Stack) and len(right.arg.rows) == 1:
+        line = replace(line, right=Stack(tuple((part,) for part in right.arg.rows[0])))
+    return line
+
+
+def _transposed(term: Term) -> Term:
+    """The transpose, brought to the factors. `aᵀ ⊙ b`, for aᵀ diag(b), is that of a ⊙ b."""
+    match term:
+        case Transpose():
+            return term.arg
+        case Add():
+            return Add(tuple(_transposed(t) for t in term.terms))
+        case Neg():
+            return Neg(_transposed(term.arg))
+        case Had() if isinstance(term.factors[0], Transpose):
+            return Had((term.factors[0].arg, *term.factors[1:]))
+        case Dot():
+            return Dot(tuple(_transposed(f) for f in reversed(term.factors)))
+    return Transpose(term)
+
+
+def _with_accumulated(lines: list[Line]) -> list[Line]:
+    """`A_{t-1} = X_t` beside `A_t += Y_t` is the one line A_t = X_{t+1} + Y_t."""
+    found = list(lines)
+    for line in lines:
+        if not line.equation.accumulates or not isinstance(line.left, Adj) or line.left.of.time is None:
+            continue
+        for other in found:
+            if isinstance(other.left, Adj) and other.left.of.name == line.left.of.name and other.left != line.left:
+                apart = line.left.of.time.offset - (other.left.of.time or NOW).offset
+                right = flat(Add((line.right, shifted(other.right, apart))))
+                found = [replace(line, right=right) if x is line else x for x in found if x is not other]
+                break
+    return found
 
 
 def _add_line(reading: Reading, line: Line) -> None:

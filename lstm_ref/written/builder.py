@@ -17,6 +17,7 @@ from lstm_ref.written.scripts import WRAPPER, Scripts, plain, read_scripts
 from lstm_ref.written.terms import (
     Adj,
     Div,
+    Dot,
     Fn,
     Group,
     Had,
@@ -44,13 +45,13 @@ def grammar() -> lark.Lark:
     return lark.Lark((Path(__file__).parent / "grammar.lark").read_text(), start="chain", parser="lalr")
 
 
-def sides_of(tree: lark.Tree[Any], step: str, star: bool = True) -> list[Term]:
+def sides_of(tree: lark.Tree[Any], step: str, star: str = "elementwise") -> list[Term]:
     """The sides of one equation as terms, from left to right.
 
     Args:
         tree: What the grammar makes of it.
         step: The letter that counts steps.
-        star: Whether `*` multiplies elementwise.
+        star: What `*` means: "elementwise", "matrix" product, or "convolution".
     """
     return _Builder(step, star).transform(tree)
 
@@ -58,7 +59,7 @@ def sides_of(tree: lark.Tree[Any], step: str, star: bool = True) -> list[Term]:
 class _Builder(lark.Transformer):
     """Builds terms from lark's tree, leaves first."""
 
-    def __init__(self, step: str, star: bool = True) -> None:
+    def __init__(self, step: str, star: str = "elementwise") -> None:
         super().__init__()
         self.step, self.star = step, star
 
@@ -194,9 +195,12 @@ class _Builder(lark.Transformer):
         return product(children, self.step)
 
     def had(self, children: list[Any]) -> Term:
-        if not self.star and any(isinstance(c, lark.Token) and c.type == "STAR" for c in children):
+        starred = any(isinstance(c, lark.Token) and c.type == "STAR" for c in children)
+        if starred and self.star == "convolution":
             raise BadInput(r"* beside \odot is a convolution, which is not in this notation")
         factors = [c for c in children if not isinstance(c, lark.Token)]
+        if starred and self.star == "matrix":
+            return Dot(tuple(factors))
         return factors[0] if len(factors) == 1 else Had(tuple(factors))
 
     def outer(self, children: list[Any]) -> Term:

@@ -13,21 +13,24 @@ from typing import Any
 
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.reading import Line
-from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Sym, Term, Transpose, mapped
+from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Name, Num, Sym, Term, Transpose, mapped
 
 
-def without_jacobians(term: Term, deriver: Deriver) -> Term:
+def without_jacobians(term: Term, deriver: Deriver, said: dict[Name, Sym]) -> Term:
     """The term with every chain of an adjoint and Jacobians replaced. What is no such chain stays.
 
     Args:
         term: A side of an equation.
         deriver: Of its page.
+        said: Symbols that the page says to be adjoints, with the quantity that each is the adjoint of.
     """
 
     def change(one: Term) -> Term:
         if not isinstance(one, (Dot, Had)) or not any(_jacobian(f) for f in one.factors):
             return one
-        factors = list(one.factors)
+        if any(_is_by_later(f) for f in one.factors):
+            return Num(0.0)
+        factors = [_as_adjoint(f, said) for f in one.factors]
         while (shorter := _once(factors, deriver)) is not None:
             factors = shorter
         return factors[0] if len(factors) == 1 else type(one)(tuple(factors))
@@ -56,6 +59,15 @@ def jacobian_line(line: Line, deriver: Deriver) -> Line | None:
     return replace(line, left=left, right=Dot((Transpose(line.right), sign)))
 
 
+def _as_adjoint(term: Term, said: dict[Name, Sym]) -> Term:
+    """δ_h as ∂L/∂h, where the page says so."""
+    if isinstance(term, Transpose):
+        return replace(term, arg=_as_adjoint(term.arg, said))
+    if isinstance(term, Sym) and term.name in said:
+        return Adj(replace(said[term.name], time=term.time), "?")
+    return term
+
+
 def _once(factors: list[Any], deriver: Deriver) -> list[Any] | None:
     """The factors with one Jacobian brought into the chain beside it."""
     for k, (left, right) in enumerate(itertools.pairwise(factors)):
@@ -80,6 +92,14 @@ class _Chain:
 
     def __init__(self, of: Sym, term: Term) -> None:
         self.of, self.term = of, term
+
+
+def _is_by_later(term: Term) -> bool:
+    """Whether it is a derivative by what comes in a later step: 0, as nothing depends on what comes later."""
+    jacobian = _jacobian(term)
+    times = [] if jacobian is None else [jacobian.of.time, jacobian.by.time]
+    of, by = times if len(times) == 2 else (None, None)
+    return of is not None and by is not None and of.anchor == by.anchor and of.offset < by.offset
 
 
 def _jacobian(term: Term) -> Jacobian | None:

@@ -12,17 +12,17 @@ from lstm_ref.written.chains import jacobian_line, without_jacobians
 from lstm_ref.written.conventions import Chosen, choose, without_dots
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.edits import Edit, Editor
-from lstm_ref.written.evaluate import CannotRead, Meaning
+from lstm_ref.written.evaluate import CannotRead, Kept, Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, judged
 from lstm_ref.written.latex import Style, latex, style_of
-from lstm_ref.written.page import RELATION, pieces, place
+from lstm_ref.written.page import RELATION, Piece, pieces, place
 from lstm_ref.written.parser import Equation, expanded, parse, step_letter
 from lstm_ref.written.read import read
 from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
 from lstm_ref.written.report import LineReport, Missing, PageReport
 from lstm_ref.written.shapes import Shapes, infer
 from lstm_ref.written.templates import sets_of, without_suffix
-from lstm_ref.written.terms import Add, Adj, Jacobian, Name, SumT, Sym, Term, added, symbols, walk
+from lstm_ref.written.terms import Add, Adj, Jacobian, Name, SumT, Sym, Term, added, distributed, symbols, walk
 from lstm_ref.written.truth import Scope, blank_world
 
 
@@ -104,7 +104,7 @@ def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list
     unread: list[LineReport] = []
     sets = sets_of(text)
     every = pieces(text, is_tex)
-    star = not any(re.search(r"\\odot|⊙", p.source) for p in every if not p.inline)
+    star = _star(text, every)
     for piece in every:
         if not RELATION.search(piece.source):
             continue
@@ -119,12 +119,24 @@ def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list
     return found, unread
 
 
+_MATRIX_STAR = re.compile(r"\$\s*(?:\*|\\ast)\s*\$[^.$]{0,40}?\bmatrix (?:product|multiplication)")
+
+
+def _star(text: str, every: list[Piece]) -> str:
+    """What `*` means: what a sentence of the page says, else a convolution beside ⊙, else the elementwise product."""
+    if _MATRIX_STAR.search(text):
+        return "matrix"
+    circled = any(re.search(r"\\odot|⊙", p.source) for p in every if not p.inline)
+    return "convolution" if circled else "elementwise"
+
+
 def _follow_chains(reading: Reading, shapes: Shapes) -> None:
     """Replaces Jacobians on the right sides."""
     sides = [side for line in reading.lines for side in (line.left, line.right)]
     if any(isinstance(t, Jacobian) for side in sides for _, t in walk(side)):
         deriver = Deriver(reading, blank_world(reading, shapes), Scope("step", ()), set(), {})
-        lines = [replace(x, right=without_jacobians(x.right, deriver)) for x in reading.lines]
+        said = {x.left.name: x.right.of for x in reading.lines if isinstance(x.left, Sym) and isinstance(x.right, Adj)}
+        lines = [replace(x, right=without_jacobians(x.right, deriver, said)) for x in reading.lines]
         reading.lines = [jacobian_line(x, deriver) or x for x in lines]
 
 
@@ -153,6 +165,10 @@ def _as_far_as_read(lines: list[LineReport], unread: list[LineReport]) -> list[L
 def _formulas(equations: list[Equation]) -> str:
     """The text of the formulas, for the page's habits."""
     return "\n".join(e.piece.source for e in equations)
+
+
+SLIPS = 3
+"""Terms of one line in which slips are looked for; where more are wrong, the whole right side is given."""
 
 
 class _Checker:
@@ -208,10 +224,9 @@ class _Checker:
     def _cause(self, line: Line) -> tuple[Line, Edit] | None:
         """The line of an auxiliary symbol, and the edit of it that makes its reader right."""
         meanings, summed = self.chosen.meanings, self._is_summed(line)
-        for name in {s.name for s in symbols(line.right)}:
-            meaning = meanings.get(name)
-            if meaning is None or meaning.line is None or meaning.line == line:
-                continue
+        for name in self._read_through(line):
+            meaning = meanings[name]
+            assert meaning.line is not None
             for edit in self.editor.edits(meaning.line.right, None):
                 changed = Meaning("auxiliary", line=replace(meaning.line, right=edit.right))
                 there = self.chosen.truth.under(meanings | {name: changed}, self.chosen.truth.balls.activated)
@@ -219,6 +234,18 @@ class _Checker:
                 if holds and judged(line, line.right, there, summed).verdict == "right":
                     return meaning.line, edit
         return None
+
+    def _read_through(self, line: Line) -> list[Name]:
+        """The auxiliary symbols that a line reads, directly or through one another."""
+        found: list[Name] = []
+        rest = [line]
+        while rest:
+            for name in dict.fromkeys(s.name for s in symbols(rest.pop().right)):
+                meaning = self.chosen.meanings.get(name)
+                if meaning is not None and meaning.line not in (None, line) and name not in found:
+                    found.append(name)
+                    rest.append(meaning.line)  # type: ignore[arg-type]
+        return found
 
     def line(self, line: Line) -> LineReport:
         """The verdict on one line, and what is wrong with it."""
@@ -252,6 +279,14 @@ class _Checker:
         derived = self._derived(line)
         if derived is not None and summed:
             derived = [t.arg if isinstance(t, SumT) else t for t in derived]
+        floats = self.chosen.truth.floats
+        floats.kept = Kept([line.left, line.right, *(derived or [])])
+        try:
+            return self._named(line, derived, summed)
+        finally:
+            floats.kept = None
+
+    def _named(self, line: Line, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
         for edit in self.editor.edits(line.right, derived):
             if not holds_in_floats(line, edit.right, self.chosen.truth, summed):
                 continue
@@ -275,6 +310,8 @@ class _Checker:
             else:
                 missing.remove(same)
                 kept.append(term)
+        if len(unmatched) > SLIPS:
+            return None, added(derived)
         for term in unmatched:
             for edit in self.editor.edits(term, None):
                 if (same := next((d for d in missing if equal(edit.right, d)), None)) is not None:
@@ -291,7 +328,8 @@ class _Checker:
     def _derived(self, line: Line) -> list[Term] | None:
         target = self._target(line)
         try:
-            return None if target is None else self.deriver.terms(target)
+            terms = None if target is None else self.deriver.terms(target)
+            return terms and [one for term in terms for one in distributed(term)]
         except CannotRead:
             return None
 
@@ -317,7 +355,7 @@ class _Checker:
     def conventions(self) -> list[str]:
         """How what the page leaves open was read."""
         found = []
-        outputs = ", ".join(self._named(n) for n in self.chosen.truth.scope.outputs)
+        outputs = ", ".join(self._shown(n) for n in self.chosen.truth.scope.outputs)
         if self.reading.loss is not None:
             found.append("the loss is the page's own, of every step")
         elif self.chosen.truth.scope.kind == "time":
@@ -340,7 +378,7 @@ class _Checker:
     def _sign(self, name: Name) -> str:
         return latex(Sym(name, NOW), self.style)
 
-    def _named(self, name: Name) -> str:
+    def _shown(self, name: Name) -> str:
         return latex(Sym(name, NOW if name in self.reading.values else None), self.style)
 
     def _meaning(self, meaning: object) -> str:
@@ -348,15 +386,15 @@ class _Checker:
         if kind == "auxiliary":
             return "what its own line says"
         if kind == "given":
-            return f"given: what reaches {self._named(of)} from outside of these equations"
+            return f"given: what reaches {self._shown(of)} from outside of these equations"
         if kind != "adjoint":
             return "nothing that the page defines"
         if is_hidden(of):
             value = next((n for n in self.reading.values if self.reading.preactivation(n) == of), None)
             if value is None:
                 return "the adjoint of the stack of all pre-activations"
-            return f"the adjoint of the pre-activation of {self._named(value)}"
-        return f"the adjoint of {self._named(of)}"
+            return f"the adjoint of the pre-activation of {self._shown(value)}"
+        return f"the adjoint of {self._shown(of)}"
 
     def missing(self) -> list[Missing]:
         """Parameters and inputs without a line, and a line for each."""

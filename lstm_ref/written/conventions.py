@@ -15,7 +15,7 @@ from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
 from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Adj, Apply, Hole, Name, SumT, Sym, mapped, symbols, walk
+from lstm_ref.written.terms import Adj, Apply, Fn, Hole, Name, SumT, Sym, mapped, symbols, walk
 from lstm_ref.written.truth import Scope, Truth, truth
 
 
@@ -73,7 +73,8 @@ def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
     """Where φ' is the slope: at its argument; or, if the page writes φ' of activated values alone, at what was
     activated."""
     yield {}
-    arguments = [t.arg for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order]
+    slopes = [t for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order]
+    arguments = [t.arg for t in slopes if t.arg != Apply(Fn(t.fn.name), getattr(t.arg, "arg", None))]
     inner = {t.name: reading.preactivation(t.name) for t in arguments if isinstance(t, Sym)}
     if arguments and len(inner) == len(set(map(str, arguments))) and all(inner.values()):
         yield {value: pre for value, pre in inner.items() if pre is not None}
@@ -171,7 +172,7 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
         yield step
     yield Scope("time", outputs)
     lefts = [line.left for line in reading.lines]
-    before = any(t.offset < 0 for left in lefts if isinstance(left, Adj) for t in times_of(left))
+    before = any(t.offset < 0 for left in lefts if isinstance(left, (Adj, Sym)) for t in times_of(left))
     last = any(t.anchor == "T" for left in lefts for t in times_of(left))
     if (before or last) and reading.loss is None:
         yield Scope("last", outputs)

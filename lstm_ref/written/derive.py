@@ -55,6 +55,7 @@ class Deriver:
         self, reading: Reading, world: World, scope: Scope, written: set[Name], outside: dict[Name, Name]
     ) -> None:
         self.reading, self.world, self.scope, self.written, self.outside = reading, world, scope, written, outside
+        self._underway: list[Name] = []
 
     def terms(self, target: Sym) -> list[Term] | None:
         """The terms whose sum is the adjoint of a quantity; None where a rule is missing.
@@ -176,7 +177,11 @@ class Deriver:
     def _sign(self, name: Name, depth: int) -> Term | None:
         if name in self.written:
             return Adj(Sym(name, NOW), "?")
+        if name in self._underway:  # it reaches itself in another step
+            return Adj(Sym(name, NOW), "?")
+        self._underway.append(name)
         terms = self._of_value(name, depth + 1)
+        self._underway.pop()
         if terms is None or not terms:
             return Adj(Sym(name, NOW), "?") if not is_hidden(name) else None
         return added(terms)

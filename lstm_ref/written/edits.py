@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,6 +122,9 @@ class Editor:
                 yield Edit(replaced(right, path, Dot((b, a))), "the factors stand in the wrong order")
                 turned = Dot((_transposed(b), _transposed(a)))
                 yield Edit(replaced(right, path, turned), f"{self.show(term)} should be transposed")
+            if isinstance(term, Dot) and len(term.factors) == 3:
+                for order in itertools.permutations(term.factors):
+                    yield Edit(replaced(right, path, Dot(order)), "the factors stand in the wrong order")
             if isinstance(term, Outer):
                 swapped = Outer(term.right, term.left)
                 yield Edit(replaced(right, path, swapped), "the factors of the outer product stand in the wrong order")

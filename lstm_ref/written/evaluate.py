@@ -21,6 +21,7 @@ from lstm_ref.written.terms import (
     Diag,
     Div,
     Dot,
+    Fn,
     Had,
     Jacobian,
     Name,
@@ -37,6 +38,7 @@ from lstm_ref.written.terms import (
     Term,
     Time,
     Transpose,
+    walk,
 )
 
 
@@ -79,6 +81,20 @@ class World:
     meanings: dict[Name, Meaning] = field(default_factory=dict)
     activated: dict[Name, Name] = field(default_factory=dict)
     """For pages that write slopes as functions of the activated value: by value, what was activated."""
+    kept: Kept | None = None
+    """Values of terms that are evaluated again and again."""
+
+
+class Kept:
+    """Values of the terms below `roots`, once they are known: where edits of a line are tried, most of it stays.
+
+    Args:
+        roots: The terms; they must outlive this.
+    """
+
+    def __init__(self, roots: Iterable[Term]) -> None:
+        self.known = {id(term) for root in roots for _, term in walk(root)}
+        self.values: dict[tuple[int, int], Any] = {}
 
 
 def step_of(time: Time, t: int, steps: int) -> int:
@@ -102,10 +118,16 @@ class _Evaluation:
         self.world, self.t = world, t
 
     def value(self, term: Term) -> Any:
+        kept, key = self.world.kept, (id(term), self.t)
+        if kept is not None and key in kept.values:
+            return kept.values[key]
         rule = _RULES.get(type(term))
         if rule is None:
             raise CannotRead(f"{type(term).__name__} is not read here")
-        return rule(self, term)
+        found = rule(self, term)
+        if kept is not None and key[0] in kept.known:
+            kept.values[key] = found
+        return found
 
     def number(self, term: Num) -> Any:
         return term.value
@@ -136,7 +158,8 @@ class _Evaluation:
         if meaning.line.equation.assigns:
             step += 1
         offset = left.time.offset if isinstance(left, Sym) and left.time is not None and left.time.anchor == "t" else 0
-        bare = replace(self.world, meanings={k: v for k, v in self.world.meanings.items() if k != left.name})
+        others = {k: v for k, v in self.world.meanings.items() if k != left.name}
+        bare = replace(self.world, meanings=others, kept=None)
         return evaluate(meaning.line.right, bare, step - offset)
 
     def _at(self, table: dict[tuple[Name, int], Any], name: Name, step: int) -> Any:
@@ -178,14 +201,21 @@ class _Evaluation:
         if term.fn.order > 1 or (term.fn.order == 1 and name not in _SLOPES):
             raise CannotRead(f"the derivative of order {term.fn.order} of {name} is not known here")
         inside = term.arg
-        if term.fn.order and isinstance(inside, Sym) and inside.name in self.world.activated:
-            inside = Sym(self.world.activated[inside.name], inside.time)
+        if term.fn.order and self.world.activated:
+            inside = self._squashed(term.fn, inside)
         argument = self.value(inside)
         if isinstance(argument, float):
             raise Misfit(f"{name} of a number")
         if name == "softmax":
             return arithmetic.softmax(argument, axis=1 if self.world.rows else 0)
         return (_SLOPES if term.fn.order else _FUNCTIONS)[name](argument)
+
+    def _squashed(self, fn: Fn, activated: Term) -> Term:
+        """What a function was applied to, of its value: its slope is taken there."""
+        if isinstance(activated, Sym) and activated.name in self.world.activated:
+            return Sym(self.world.activated[activated.name], activated.time)
+        is_value = isinstance(activated, Apply) and activated.fn == Fn(fn.name)
+        return activated.arg if is_value else activated
 
     def power(self, term: Pow) -> Any:
         base, found = self.value(term.base), 1.0

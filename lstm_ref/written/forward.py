@@ -56,7 +56,12 @@ def read_forward(reading: Reading, forward: list[Equation], backward: list[Equat
         elif isinstance(left, Sym):
             if left.time is not None and left.time.anchor != "t":
                 continue  # a boundary, as h_0 = 0
-            right = shifted(e.sides[1], -left.time.offset) if left.time else e.sides[1]
+            sides = [shifted(side, -left.time.offset) if left.time else side for side in e.sides[1:]]
+            parts = next((side for side in sides if _is_of_new_parts(side, defined_later)), None)
+            if parts is not None and len(sides) > 1:  # z = [a; b] = W x: W x is what z is, a and b are its parts
+                stacks.append((left.name, parts, e))
+                sides.remove(parts)
+            right = sides[0]
             names = _all_plain(right)
             if names is not None and left.name in found:
                 stacks.append((left.name, right, e))
@@ -68,7 +73,7 @@ def read_forward(reading: Reading, forward: list[Equation], backward: list[Equat
                 stacks.append((left.name, right, e))
             else:
                 found[left.name] = Definition(left.name, right, e)
-            for other in e.sides[2:]:
+            for other in sides[1:]:
                 _match(right, other, found, e, defined_later)
         elif isinstance(left, Stack):
             _split(left, e, found)
@@ -99,6 +104,12 @@ def _all_plain(term: Term) -> list[Sym] | None:
         return None
     parts = [x for row in term.rows for x in row]
     return parts if all(isinstance(p, Sym) for p in parts) else None
+
+
+def _is_of_new_parts(term: Term, defined: set[Name]) -> bool:
+    """Whether it is a stack of symbols that no equation defines."""
+    parts = _all_plain(term)
+    return parts is not None and all(p.time == NOW and p.name not in defined for p in parts)
 
 
 def _same(a: Term, b: Term) -> bool:

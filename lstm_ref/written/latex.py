@@ -43,6 +43,7 @@ class Style:
     """How a page writes what can be written in several ways."""
 
     step: str = "t"
+    last: str = "T"
     hadamard: str = r"\odot"
     transpose: str = r"\top"
     time: str = "_{%s}"
@@ -66,6 +67,7 @@ def style_of(text: str, reading: Reading, meanings: dict[Name, Meaning], step: s
     spoken = {a.of.name for line in reading.lines for side in (line.left, line.right) for a in adjoints(side)}
     return Style(
         step=step,
+        last=r"\tau" if r"\tau" in text and step != r"\tau" else "T",
         hadamard=max((r"\odot", r"\circ", "*"), key=text.count),
         transpose=r"\top" if r"\top" in text or "^T" not in text.replace("{", "") else "T",
         time="(%s)" if brackets > max(above, below) else raised if above > below else "_{%s}",
@@ -161,7 +163,7 @@ class _Writer:
         return f"{{{text}}}^{power}" if re.search(r"\^[^)]*$", text) else f"{text}^{power}"
 
     def moment(self, time: Time) -> str:
-        anchor = {"t": self.style.step, "T": "T", "": ""}[time.anchor]
+        anchor = {"t": self.style.step, "T": self.style.last, "": ""}[time.anchor]
         if not anchor:
             return str(time.offset)
         return anchor + (f"{time.offset:+d}" if time.offset else "")

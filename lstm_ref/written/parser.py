@@ -46,13 +46,13 @@ class Equation:
         return f"line {self.line}" + (f" ({self.piece.tag})" if self.piece.tag else "")
 
 
-def parse(piece: Piece, step: str = "t", star: bool = True) -> Equation:
+def parse(piece: Piece, step: str = "t", star: str = "elementwise") -> Equation:
     """The terms of one equation.
 
     Args:
         piece: Where it stands.
         step: The letter that counts steps.
-        star: Whether `*` multiplies elementwise. Where ⊙ does, it is a convolution.
+        star: What `*` means: "elementwise", "matrix" product, or a "convolution", which is not read.
 
     Raises:
         BadInput: This is not an equation in this notation; the message gives line, column and what was expected.

@@ -130,7 +130,7 @@ def _time(term: Term, step: str) -> Time | None:
     terms = term.terms if isinstance(term, Add) else (term,)
     if len(terms) > 2 or not isinstance(terms[0], Sym) or terms[0].time is not None:
         return None
-    anchor = {Name(step): "t", Name("T"): "T"}.get(terms[0].name)
+    anchor = {Name("T"): "T", Name(r"\tau"): "T", Name(step): "t"}.get(terms[0].name)
     if anchor is None:
         return None
     if len(terms) == 1:

@@ -86,10 +86,10 @@ def _labels(text: str) -> list[str]:
 
 def _put(script: Scripts, label: str, above: bool, step: str) -> None:
     bare = re.sub(r"^\\langle|\\rangle$|^[(<\[]|[)>\]]$", "", label).strip()
-    if found := re.fullmatch(rf"({re.escape(step)}|T)([+-]\d+)?", bare):
+    if found := re.fullmatch(rf"({re.escape(step)}|T|\\tau)([+-]\d+)?", bare):
         if script.time is not None:
             raise BadInput(f"two times at one symbol: {label}")
-        script.time = Time("T" if found[1] == "T" else "t", int(found[2] or 0), "^" if above else "_")
+        script.time = Time("t" if found[1] == step else "T", int(found[2] or 0), "^" if above else "_")
     elif bare == "prev":
         script.time = Time("t", -1)
     elif above and re.fullmatch(r"\d+", label):

@@ -285,6 +285,19 @@ def shifted(term: Term, steps: int) -> Term:
     return mapped(term, later) if steps else term
 
 
+def distributed(term: Term) -> list[Term]:
+    """(a + b) ⊙ c as a ⊙ c and b ⊙ c, where the sum is one of adjoints' terms; any other term as it stands."""
+    if isinstance(term, SumT):
+        return [replace(term, arg=one) for one in distributed(term.arg)]
+    if isinstance(term, Had):
+        for k, factor in enumerate(term.factors):
+            if isinstance(factor, Add) and any(True for _ in adjoints(factor)):
+                rest = (*term.factors[:k], *term.factors[k + 1 :])
+                parts = (one.factors if isinstance(one, Had) else (one,) for one in factor.terms)
+                return [one for part in parts for one in distributed(Had((*part, *rest)))]
+    return [term]
+
+
 def added(terms: list[Term]) -> Term:
     """A sum, flat, without an `Add` around a single term."""
     flat: list[Term] = []

@@ -40,8 +40,8 @@ def summed(term: Term, below: str, above: str, step: str, symbol: Callable[[str,
 def _bound(text: str, step: str) -> Time | None:
     if not text:
         return None
-    if found := re.fullmatch(r"T([+-]\d+)?", text):
-        return Time("T", int(found[1] or 0))
+    if (found := re.fullmatch(r"(T|\\tau)([+-]\d+)?", text)) and found[1] != step:
+        return Time("T", int(found[2] or 0))
     if re.fullmatch(r"\d+", text):
         return Time("", int(text))
     raise BadInput(f"expected a bound as 1, T or T-1, got {text}")
