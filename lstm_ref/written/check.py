@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written.chains import jacobian_line, without_jacobians
-from lstm_ref.written.conventions import Chosen, choose, without_dots
+from lstm_ref.written.conventions import Chosen, choose, of_squashed, without_dots
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.edits import Edit, Editor
 from lstm_ref.written.evaluate import CannotRead, Kept, Meaning
@@ -85,7 +85,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     shapes = infer(reading, batch=2 if sums_batch else 1)
     reading.lines = without_dots(reading)
     _follow_chains(reading, shapes)
-    chosen = choose(reading, shapes, seed)
+    reading, chosen = _best(reading, shapes, seed)
     checker = _Checker(_formulas(equations), reading, shapes, chosen, step)
     lines = _as_far_as_read(checker.lines(), unread) + unread
     return PageReport(
@@ -96,6 +96,16 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
         missing=tuple(checker.missing()),
         seconds=time.perf_counter() - start,
     )
+
+
+def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, Chosen]:
+    """The page, and its open points, read so that the most lines are right: δo and do may be the adjoints of o, or of
+    what it is the sigmoid of, where the page has no symbol for that."""
+    chosen = choose(reading, shapes, seed)
+    if all(chosen.is_right) or not (other := of_squashed(reading)):
+        return reading, chosen
+    again = choose(other, shapes, seed)
+    return (other, again) if again.wrong < chosen.wrong else (reading, chosen)
 
 
 def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list[LineReport]]:
@@ -244,7 +254,7 @@ class _Checker:
                 meaning = self.chosen.meanings.get(name)
                 if meaning is not None and meaning.line not in (None, line) and name not in found:
                     found.append(name)
-                    rest.append(meaning.line)  # type: ignore[arg-type]
+                    rest.append(meaning.line)
         return found
 
     def line(self, line: Line) -> LineReport:
@@ -368,6 +378,9 @@ class _Checker:
             found.append(f"{self._sign(name)} is {self._meaning(meaning)}")
         if self.chosen.truth.balls.activated:
             found.append("a slope φ'(v) of an activated value v is the slope at what was activated")
+        for value, inner in self.style.squashed.items():
+            sign = latex(Adj(Sym(value, NOW), self.style.mark), self.style)
+            found.append(f"{sign} is {self._meaning(Meaning('adjoint', inner))}")
         for name in self.reading.functions:
             found.append(f"{name} is some function; {self.chosen.truth.balls.functions[name]} stands for it")
         contributes = self.chosen.summed and any(is_contribution(line) for line in self.reading.lines)

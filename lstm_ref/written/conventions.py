@@ -15,7 +15,7 @@ from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
 from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Adj, Apply, Fn, Hole, Name, SumT, Sym, mapped, symbols, walk
+from lstm_ref.written.terms import Adj, Apply, Fn, Hole, Name, SumT, Sym, Term, mapped, symbols, walk
 from lstm_ref.written.truth import Scope, Truth, truth
 
 
@@ -28,6 +28,11 @@ class Chosen:
     """Lines for parameters say what one step contributes."""
     is_right: list[bool]
     """Whether each line holds, as far as floats see."""
+
+    @property
+    def wrong(self) -> int:
+        """How many lines do not hold."""
+        return sum(not ok for ok in self.is_right)
 
     @property
     def meanings(self) -> dict[Name, Meaning]:
@@ -49,16 +54,12 @@ def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> Chosen:
             here = truth(reading, shapes, scope, functions, seed)
             for activated in _slopes(reading):
                 found = _with_meanings(reading, here.under({}, activated))
-                if best is None or _wrong(found) < _wrong(best):
+                if best is None or found.wrong < best.wrong:
                     best = found
-            if best is not None and not _wrong(best):
+            if best is not None and not best.wrong:
                 return best
     assert best is not None
     return best
-
-
-def _wrong(chosen: Chosen) -> int:
-    return sum(not ok for ok in chosen.is_right)
 
 
 def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
@@ -130,6 +131,18 @@ def without_dots(reading: Reading) -> list[Line]:
     return found
 
 
+def of_squashed(reading: Reading) -> Reading | None:
+    """The page with δo and do read as the adjoints of what the gates squash; None where nothing is written so."""
+    inner = {v: pre for v in reading.values if (pre := reading.preactivation(v)) is not None and is_hidden(pre)}
+    other = lambda t: replace(t, of=Sym(inner[t.of.name], t.of.time)) if _is_of(t, inner) else t  # noqa: E731
+    lines = [replace(x, left=mapped(x.left, other), right=mapped(x.right, other)) for x in reading.lines]
+    return replace(reading, lines=lines) if lines != reading.lines else None
+
+
+def _is_of(term: Term, values: dict[Name, Name]) -> bool:
+    return isinstance(term, Adj) and term.mark in ("d", r"\delta") and not term.part and term.of.name in values
+
+
 def _may_be_given(name: Name) -> bool:
     """Whether a symbol without any definition may be what arrives from outside: a bare Δ, or an adjoint whose label
     says so. An adjoint with another label, as `kept`, is a part of something, of which the page does not say which."""
@@ -150,7 +163,8 @@ def _value_of(line: Line, reading: Reading) -> Name | None:
 def _base(name: Name, reading: Reading) -> Name | None:
     """The value below a label: c for c̄ with the label `next`."""
     for bare in (replace(name, accent=name.accent.removeprefix(r"\bar"), above=""),):
-        for one in (bare, replace(bare, letter=re.sub(r"^\\?[A-Za-z{}]+ ", "", bare.letter)), replace(bare, below="")):
+        unmarked = replace(bare, letter=re.sub(r"^\\?[A-Za-z{}]+ ", "", bare.letter))
+        for one in (bare, unmarked, replace(bare, below=""), replace(unmarked, below="")):
             if one != name and one in reading.values and (name.accent or name.above or " " in name.letter):
                 return one
     return None
@@ -210,7 +224,9 @@ def _plain_text(text: str) -> str:
 
 
 def _candidates(name: Name, reading: Reading, line: Line | None) -> list[Meaning]:
-    if line is not None and isinstance(line.right, Adj):  # \delta_t = \partial L / \partial z_t: a definition
+    if (
+        line is not None and isinstance(line.right, Adj) and not line.right.part
+    ):  # \delta_t = \partial L / \partial z_t: a definition
         return [Meaning("adjoint", line.right.of.name)]
     found: list[Name] = []
     is_mark = line is not None or name.letter in _DELTAS
@@ -234,6 +250,9 @@ def _with_meanings(reading: Reading, found: Truth) -> Chosen:
             options[name] = [Meaning("given", outside[name])]
         else:
             options[name] = _candidates(name, reading, defined.get(name)) or [Meaning("unknown")]
+    said = {some[0].of for some in options.values() if len(some) == 1 and some[0].kind == "adjoint"}
+    for name, some in options.items():  # what the page says to be one symbol's is no other's
+        options[name] = [m for m in some if len(some) == 1 or m.kind != "adjoint" or m.of not in said] or some
     parameter_lines = [line for line in reading.lines if _is_for_parameter(line, reading)]
     adds = [any(isinstance(t, SumT) for _, t in walk(line.right)) for line in parameter_lines]
     summed = not any(adds)
@@ -253,10 +272,20 @@ class _Search:
     def __init__(self, reading: Reading, found: Truth, summed: bool, options: dict[Name, list[Meaning]]) -> None:
         self.reading, self.truth, self.summed, self.options = reading, found, summed, options
         self.cache: dict[object, bool] = {}
-        self.reads = [
-            frozenset(s.name for side in (line.left, line.right) for s in symbols(side) if s.name in options)
-            for line in reading.lines
-        ]
+        self.reads = [self._reached(line) for line in reading.lines]
+
+    def _reached(self, line: Line) -> list[Name]:
+        """The open symbols that a line reads, directly or through the lines of auxiliary ones."""
+        defined = _defining(self.reading)
+        found: list[Name] = []
+        rest = [line]
+        while rest:
+            at = rest.pop()
+            for name in dict.fromkeys(s.name for side in (at.left, at.right) for s in symbols(side)):
+                if name in self.options and name not in found:
+                    found.append(name)
+                    rest += [defined[name]] if name in defined else []
+        return found
 
     def best(self) -> dict[Name, Meaning]:
         """The meanings with the lowest cost."""
@@ -291,16 +320,11 @@ class _Search:
         """Which lines hold, in floats."""
         found = []
         for k, line in enumerate(self.reading.lines):
-            key = k, tuple(sorted((str(n), meanings[n].kind, str(meanings[n].of)) for n in self.reads[k]))
-            if _has_auxiliary(self.reads[k], meanings):
-                key = k, tuple((str(n), m.kind, str(m.of)) for n, m in meanings.items())
+            key = k, tuple((meanings[n].kind, meanings[n].of) for n in self.reads[k])
             if key not in self.cache:
-                self.truth.floats.meanings = meanings
+                if self.truth.floats.meanings is not meanings:
+                    self.truth.floats.read_as(meanings)
                 summed = self.summed or line.equation.accumulates
                 self.cache[key] = holds_in_floats(line, line.right, self.truth, summed and is_contribution(line))
             found.append(self.cache[key])
         return found
-
-
-def _has_auxiliary(names: frozenset[Name], meanings: dict[Name, Meaning]) -> bool:
-    return any(meanings[n].kind == "auxiliary" for n in names)

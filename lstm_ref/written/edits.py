@@ -29,6 +29,7 @@ from lstm_ref.written.terms import (
     Time,
     Transpose,
     added,
+    mapped,
     replaced,
     shifted,
     walk,
@@ -160,6 +161,9 @@ class Editor:
                 yield Edit(replaced(right, path, Had((term.left, term.right))), "an elementwise product belongs there")
 
     def _sums(self, right: Term) -> Iterator[Edit]:
+        for path, term in walk(right):
+            if isinstance(term, (Had, Dot)) and len(term.factors) == 2:
+                yield Edit(replaced(right, path, Add(term.factors)), "a sum belongs where a product stands")
         if not isinstance(right, SumT):
             yield Edit(SumT(right), "the sum over time is missing")
         yield Edit(SumB(right), "the sum over the batch is missing")
@@ -174,6 +178,7 @@ class Editor:
     # --------------------------------------------------------------------------------------------- functions
 
     def _functions(self, right: Term) -> Iterator[Edit]:
+        yield from self._activated_twice(right)
         names = ("sigmoid", "tanh")
         for path, term in walk(right):
             if isinstance(term, Apply):
@@ -200,6 +205,15 @@ class Editor:
                     new = Add((Num(1.0), Neg(Pow(one, 2))))
                     yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
                 yield Edit(replaced(right, path, one), _belongs(self.show, term, one))
+
+    def _activated_twice(self, right: Term) -> Iterator[Edit]:
+        """σ(o) where o belongs, which is a σ already."""
+        for term in dict.fromkeys(t for _, t in walk(right) if isinstance(t, Apply) and isinstance(t.arg, Sym)):
+            made = self.reading.values.get(term.arg.name)
+            if made is not None and isinstance(made.right, Apply) and made.right.fn == term.fn:
+                yield Edit(
+                    mapped(right, _once(term)), f"{_belongs(self.show, term, term.arg)}, which is activated already"
+                )
 
     def _slopes(self, right: Term, path: tuple[Any, ...], term: Had) -> Iterator[Edit]:
         """v ⊙ (1 − v) where 1 − v² belongs."""
@@ -230,11 +244,13 @@ class Editor:
             yield from (Adj(Sym(name, term.time or NOW), "?") for name in self._alike(meaning.of))
 
     def _alike(self, name: Name) -> list[Name]:
-        """Other quantities of the same kind and shape."""
+        """Other quantities of the same kind: those of the same shape, then parameters of another."""
         kinds = (set(self.reading.parameters), {*self.reading.values, *self.reading.inputs, *self.reading.targets})
         kind = next((k for k in kinds if name in k), set())
-        alike = [n for n in self.sizes if n in kind and n != name and self.sizes[n] == self.sizes[name]]
-        return sorted(alike, key=is_hidden)
+        others = [n for n in self.sizes if n in kind and n != name]
+        alike = [n for n in others if self.sizes[n] == self.sizes[name]]
+        unlike = [n for n in others if n not in alike] if name in self.reading.parameters else []
+        return [*sorted(alike, key=is_hidden), *unlike]
 
     def _factors(self, right: Term) -> Iterator[Edit]:
         for path, term in walk(right):
@@ -275,6 +291,10 @@ class Editor:
                     yield Add((Num(1.0), Neg(Pow(Apply(Fn("tanh"), value), 2))))
         yield Num(2.0)
         yield Num(0.5)
+
+
+def _once(term: Apply) -> Callable[[Term], Term]:
+    return lambda other: term.arg if other == term else other
 
 
 def _belongs(show: Callable[[Term], str], old: Term, new: Term) -> str:

@@ -75,6 +75,8 @@ class World:
     adjoints: dict[tuple[Name, int], Any] = field(default_factory=dict)
     direct: dict[tuple[Name, int], Any] = field(default_factory=dict)
     parameter_adjoints: dict[Name, Any] = field(default_factory=dict)
+    contributions: dict[tuple[Name, int], Any] = field(default_factory=dict)
+    """What each step adds to the adjoint of a parameter, where the page speaks of it as ∂L/∂W_t."""
     given: dict[tuple[Name, int], Any] = field(default_factory=dict)
     lengths: dict[Name, int] = field(default_factory=dict)
     functions: dict[Name, str] = field(default_factory=dict)
@@ -83,6 +85,16 @@ class World:
     """For pages that write slopes as functions of the activated value: by value, what was activated."""
     kept: Kept | None = None
     """Values of terms that are evaluated again and again."""
+    opened: dict[tuple[Name, int], Any] = field(default_factory=dict, init=False)
+    """Values of auxiliary symbols, once they are known."""
+    without: dict[Name, World] = field(default_factory=dict, init=False)
+    """This world without one of its symbols, which the symbol's own line is evaluated in."""
+
+    def read_as(self, meanings: dict[Name, Meaning]) -> None:
+        """Reads the open symbols in another way."""
+        self.meanings = meanings
+        self.opened.clear()
+        self.without.clear()
 
 
 class Kept:
@@ -144,7 +156,9 @@ class _Evaluation:
             raise CannotRead(f"it reads {term.name}, which no equation of the page defines")
         if meaning is None:
             raise NotThen(f"{term.name}, which no equation defines")
-        return self._open(meaning, step)
+        if (term.name, step) not in world.opened:
+            world.opened[term.name, step] = self._open(meaning, step)
+        return world.opened[term.name, step]
 
     def _open(self, meaning: Meaning, step: int) -> Any:
         if meaning.kind == "adjoint":
@@ -158,9 +172,10 @@ class _Evaluation:
         if meaning.line.equation.assigns:
             step += 1
         offset = left.time.offset if isinstance(left, Sym) and left.time is not None and left.time.anchor == "t" else 0
-        others = {k: v for k, v in self.world.meanings.items() if k != left.name}
-        bare = replace(self.world, meanings=others, kept=None)
-        return evaluate(meaning.line.right, bare, step - offset)
+        if left.name not in self.world.without:
+            others = {k: v for k, v in self.world.meanings.items() if k != left.name}
+            self.world.without[left.name] = replace(self.world, meanings=others, kept=None)
+        return evaluate(meaning.line.right, self.world.without[left.name], step - offset)
 
     def _at(self, table: dict[tuple[Name, int], Any], name: Name, step: int) -> Any:
         if (name, step) in table:
@@ -176,7 +191,7 @@ class _Evaluation:
         world, name = self.world, term.of.name
         if name in world.parameters:
             if term.of.time is not None:
-                raise NotThen(f"{name} is the same at every step")
+                return self._at(world.contributions, name, step_of(term.of.time, self.t, world.steps))
             return world.parameter_adjoints[name]
         step = self.t if term.of.time is None else step_of(term.of.time, self.t, world.steps)
         if term.part == "step":

@@ -52,6 +52,8 @@ class Style:
     typefaces: dict[str, str] = field(default_factory=dict)
     symbols: dict[Name, Name] = field(default_factory=dict)
     """By value, the open symbol that is its adjoint."""
+    squashed: dict[Name, Name] = field(default_factory=dict)
+    """By value, what it is the activation of, where the sign for its adjoint means the adjoint of that."""
     written: set[Name] = field(default_factory=set)
     """Quantities whose adjoint the page has a sign for, or speaks of."""
 
@@ -75,8 +77,15 @@ def style_of(text: str, reading: Reading, meanings: dict[Name, Meaning], step: s
         timed=reading.timed,
         typefaces={m[2]: m[0] for m in re.finditer(r"\\(mathbf|boldsymbol|bm)\s*\{(\\?[A-Za-z]+)\}", text)},
         symbols=symbols,
+        squashed=_squashed(reading, spoken, marks),
         written=spoken | set(symbols),
     )
+
+
+def _squashed(reading: Reading, spoken: set[Name], marks: list[str]) -> dict[Name, Name]:
+    found = {v: reading.preactivation(v) for v in reading.values}
+    prefixed = {"d", r"\delta"} & set(marks)
+    return {v: pre for v, pre in found.items() if prefixed and pre in spoken and is_hidden(pre)}
 
 
 def latex(term: Term, style: Style) -> str:
@@ -202,7 +211,8 @@ class _Writer:
         if not term.part and name in self.style.symbols:
             return self.named(self.style.symbols[name], time)
         mark = term.mark if term.mark != "?" else self.style.mark
-        of = self.symbol(term.of)
+        value = next((v for v, inner in self.style.squashed.items() if inner == name), None)
+        of = self.symbol(term.of if value is None else replace(term.of, name=value))
         if term.part and mark not in ("frac", "step"):
             mark = "step"
         if mark == "bar" and not is_hidden(name):

@@ -53,7 +53,7 @@ class Truth:
     floats: World = field(init=False)
 
     def __post_init__(self) -> None:
-        names = ("values", "parameters", "adjoints", "direct", "parameter_adjoints", "given")
+        names = ("values", "parameters", "adjoints", "direct", "parameter_adjoints", "contributions", "given")
         tables: dict[str, Any] = {n: {k: midpoints(v) for k, v in getattr(self.balls, n).items()} for n in names}
         self.floats = replace(self.balls, **tables)
 
@@ -84,6 +84,7 @@ def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, 
         [world.parameters[n] for n in reading.parameters],
         _keyed(world.values),
         [np.zeros(shapes.sizes[n]) for _ in _steps(scope) for n in reading.values],
+        [np.zeros(shapes.sizes[n]) for _ in _steps(scope) for n in _counted(reading)],
     )
     try:
         program = trace(run, *theta)
@@ -163,20 +164,23 @@ def _shares(rng: np.random.Generator, shape: tuple[int, int], axis: int) -> np.n
 
 
 def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Name, int], Any]) -> Any:
-    """(parameters, inputs and earlier values, zeros) -> all values, the loss's gradients, those without recurrence."""
+    """(parameters, inputs and earlier values, zeros for values, and for parameters at each step) -> all values, the
+    loss's gradients, those without recurrence."""
     keys = {key: f"{key[0]}@{key[1]}" for key in world.values}
-    names = list(reading.values)
+    names, counted = list(reading.values), _counted(reading)
 
-    def run(parameters: Any, outside: Any, zeros: Any) -> Any:
+    def run(parameters: Any, outside: Any, zeros: Any, copies: Any) -> Any:
         def loss(moved: Any, detached: bool) -> tuple[Any, dict[str, Any]]:
-            parameters, outside, zeros = moved
+            parameters, outside, zeros, copies = moved
             here = replace(
                 world,
                 parameters=dict(zip(reading.parameters, parameters, strict=True)),
                 values={key: outside[text] for key, text in keys.items()},
             )
-            total, left = jnp.zeros(()), iter(zeros)
+            total, left, own = jnp.zeros(()), iter(zeros), iter(copies)
             for t in _steps(scope):
+                for name, parameter in zip(reading.parameters, parameters, strict=True):
+                    here.parameters[name] = parameter + next(own) if name in counted else parameter
                 for name in names:
                     reads = _detached(here, t, names) if detached else here
                     value = evaluate(reading.values[name].right, reads, t) + next(left)
@@ -188,7 +192,7 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
             computed = {f"{n}@{t}": here.values[n, t] for t in _steps(scope) for n in names}
             return total, computed
 
-        moved = (parameters, outside, zeros)
+        moved = (parameters, outside, zeros, copies)
         gradients, values = jax.grad(loss, has_aux=True)(moved, False)
         direct = jax.grad(loss, has_aux=True)(moved, True)[0] if _reads_direct(reading) else None
         return values, gradients, direct
@@ -206,9 +210,16 @@ def _reads_direct(reading: Reading) -> bool:
     return any(a.part == "step" for line in reading.lines for side in (line.left, line.right) for a in adjoints(side))
 
 
+def _counted(reading: Reading) -> list[Name]:
+    """Parameters of which the page speaks step by step."""
+    sides = [side for line in reading.lines for side in (line.left, line.right)]
+    spoken = {a.of.name for side in sides for a in adjoints(side) if a.of.time is not None}
+    return [name for name in reading.parameters if name in spoken]
+
+
 def _fill(balls: World, reading: Reading, world: World, scope: Scope, given: Any, results: Any) -> None:
     values, gradients, direct = results
-    parameters, outside, zeros = gradients
+    parameters, outside, zeros, copies = gradients
     for n, name in enumerate(reading.parameters):
         balls.parameters[name] = as_balls(world.parameters[name])
         balls.parameter_adjoints[name] = as_balls(parameters[n])
@@ -224,6 +235,8 @@ def _fill(balls: World, reading: Reading, world: World, scope: Scope, given: Any
         balls.adjoints[name, step] = as_balls(zeros[n])
         if direct is not None:
             balls.direct[name, step] = as_balls(direct[2][n])
+    of_steps = [(name, step) for step in _steps(scope) for name in _counted(reading)]
+    balls.contributions = {key: as_balls(copy) for key, copy in zip(of_steps, copies, strict=True)}
     for name in scope.outputs:
         for step in _steps(scope):
             balls.given[name, step] = as_balls(given.get((name, step), 0 * world.values[name, 0]))
