@@ -77,7 +77,7 @@ def function_letters(equations: list[Equation]) -> set[Name]:
 
 
 def _may_be_function(name: Name) -> bool:
-    return name.letter in ("f", "g", "h", "a", r"\phi", r"\varphi", r"\psi", r"\rho", "F", "G")
+    return name.letter in ("f", "g", "h", "a", "s", r"\phi", r"\theta", r"\varphi", r"\psi", r"\rho", "F", "G")
 
 
 def resolved(e: Equation, functions: set[Name]) -> Equation:

@@ -81,6 +81,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
         raise BadInput(f"{unread[0].finding}" if not equations else f"{error}; {unread[0].finding}") from None
     if in_sentences and not (reading.states and reading.timed):
         raise BadInput("no displayed equation was found, and the formulas of the sentences are no recurrent step")
+    unread += [_refused(e, reason) for e, reason in reading.refused if not e.piece.inline]
     sums_batch = bool(re.search(r"\\sum(?:\\limits)?_\{?[Bb]\}?(?![A-Za-z])", text))
     shapes = infer(reading, batch=2 if sums_batch else 1)
     reading.lines = without_dots(reading)
@@ -96,6 +97,11 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
         missing=tuple(checker.missing()),
         seconds=time.perf_counter() - start,
     )
+
+
+def _refused(e: Equation, reason: str) -> LineReport:
+    source = " ".join(e.piece.source.split())
+    return LineReport(e.line, e.piece.tag, source, "unchecked", None, f"{e.label}: {reason}")
 
 
 def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, Chosen]:
@@ -378,6 +384,8 @@ class _Checker:
             found.append(f"{self._sign(name)} is {self._meaning(meaning)}")
         if self.chosen.truth.balls.activated:
             found.append("a slope φ'(v) of an activated value v is the slope at what was activated")
+        if self.reading.indexed:
+            found.append("indices are those of vectors and matrices; corrections are written without them")
         for value, inner in self.style.squashed.items():
             sign = latex(Adj(Sym(value, NOW), self.style.mark), self.style)
             found.append(f"{sign} is {self._meaning(Meaning('adjoint', inner))}")

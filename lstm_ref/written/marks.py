@@ -122,8 +122,21 @@ def _barred(term: Term) -> Term:
     return term
 
 
-def is_backward(e: Equation) -> bool:
-    """Whether the equation belongs to the backward pass."""
+def said_to_be_adjoints(equations: list[Equation]) -> set[Name]:
+    """The symbols ζ that a line ζ = ∂L/∂s makes adjoints."""
+    pairs = ((e.sides[0], side) for e in equations for side in e.sides[1:])
+    return {left.name for left, side in pairs if isinstance(left, Sym) and isinstance(side, Adj)}
+
+
+def is_backward(e: Equation, said: set[Name]) -> bool:
+    """Whether the equation belongs to the backward pass.
+
+    Args:
+        e: The equation.
+        said: The symbols that the page says to be adjoints.
+    """
+    if any(s.name in said for side in e.sides for s in symbols(side)):
+        return True
     if any(isinstance(t, (Adj, Jacobian)) for s in e.sides for _, t in walk(s)):
         return True
     return any(isinstance(s, Sym) and s.name.letter in DELTAS for s in symbols(e.sides[0])) or e.accumulates

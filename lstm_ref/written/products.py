@@ -84,7 +84,12 @@ def product(items: list[Any], step: str) -> Term:
             applied = Diag(argument) if fn.name == "diag" else Apply(fn, argument)
             found.append(wrap(Pow(applied, item.exponent) if isinstance(item, Power) else applied))
             k += 1
-        elif isinstance(item, Sym) and item.name.letter.startswith(r"\mathrm{") and isinstance(after, (Group, Stack)):
+        elif (
+            isinstance(item, Sym)
+            and item.name.letter.startswith(r"\mathrm{")
+            and isinstance(after, (Group, Stack))
+            and (_bracketed_time(after, step) is None)
+        ):
             known = ", ".join(sorted(set(FUNCTIONS.values())))
             raise BadInput(f"expected a function of {known}, got {item.name}")
         elif isinstance(item, Sym) and item.time is None and (moment := _bracketed_time(after, step)):

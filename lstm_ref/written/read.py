@@ -6,10 +6,11 @@ from lstm_ref.errors import BadInput
 from lstm_ref.written.backward import read_backward
 from lstm_ref.written.brackets import each, flat, function_letters, resolved, with_times
 from lstm_ref.written.forward import read_forward
-from lstm_ref.written.marks import is_backward, with_adjoints
+from lstm_ref.written.indices import without_indices
+from lstm_ref.written.marks import is_backward, said_to_be_adjoints, with_adjoints
 from lstm_ref.written.parser import Equation
 from lstm_ref.written.reading import Reading
-from lstm_ref.written.terms import Had, Outer, Term, walk
+from lstm_ref.written.terms import Had, Outer, SumI, Term, walk
 
 
 def read(equations: list[Equation], step: str = "t") -> Reading:
@@ -28,11 +29,14 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     functions = function_letters(equations)
     reading.functions = sorted(functions, key=str)
     equations = [resolved(e, functions) for e in equations]
+    equations, reading.refused = without_indices(equations)
+    reading.indexed = any(isinstance(t, SumI) for e in displayed for s in e.sides for _, t in walk(s))
     equations = with_adjoints(equations, step)
+    said = said_to_be_adjoints(equations)
     forward: list[Equation] = []
     backward: list[Equation] = []
     for e in equations:
-        (backward if is_backward(e) else forward).append(e)
+        (backward if is_backward(e, said) else forward).append(e)
     if not any(not e.piece.inline for e in forward):
         what = "no equation" if not displayed else "no forward pass"
         raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}})$$")

@@ -63,7 +63,10 @@ class Reading:
     """Vectors are rows: the page multiplies x W."""
     timed: bool = True
     """The page writes t."""
-    notes: list[str] = field(default_factory=list)
+    indexed: bool = False
+    """The page writes elements, w_ij x_j, for vectors and matrices."""
+    refused: list[tuple[Equation, str]] = field(default_factory=list)
+    """Equations in indices that have no form in vectors and matrices, with the reason."""
 
     @property
     def known(self) -> set[Name]:

@@ -168,6 +168,14 @@ class SumT:
 
 
 @dataclass(frozen=True)
+class SumI:
+    """A sum over an index of units, as in Σ_j w_ij x_j; `indices` writes it as a product."""
+
+    arg: Term
+    index: str
+
+
+@dataclass(frozen=True)
 class SumB:
     """A sum over the batch."""
 

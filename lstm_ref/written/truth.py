@@ -94,7 +94,7 @@ def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, 
         results = program(*theta)
     balls = replace(world, values={}, adjoints={}, direct={}, parameters={}, parameter_adjoints={})
     with precision(DIGITS):
-        _fill(balls, reading, world, scope, given, results)
+        _fill(balls, reading, shapes, world, scope, given, results)
     return Truth(scope, balls)
 
 
@@ -134,7 +134,7 @@ def _random_world(
             shape = shapes.sizes[name]
             drawn = _shares(rng, shape, axis) if name in distributions else rng.standard_normal(shape)
             world.values[name, step] = drawn
-    for name in reading.values:
+    for name in reading.states:  # nothing but a state has a value before the first step
         for step in (-1, 0):
             world.values[name, step] = rng.standard_normal(shapes.sizes[name]) / 2
     given = {}
@@ -217,7 +217,7 @@ def _counted(reading: Reading) -> list[Name]:
     return [name for name in reading.parameters if name in spoken]
 
 
-def _fill(balls: World, reading: Reading, world: World, scope: Scope, given: Any, results: Any) -> None:
+def _fill(balls: World, reading: Reading, shapes: Shapes, world: World, scope: Scope, given: Any, results: Any) -> None:
     values, gradients, direct = results
     parameters, outside, zeros, copies = gradients
     for n, name in enumerate(reading.parameters):
@@ -239,4 +239,4 @@ def _fill(balls: World, reading: Reading, world: World, scope: Scope, given: Any
     balls.contributions = {key: as_balls(copy) for key, copy in zip(of_steps, copies, strict=True)}
     for name in scope.outputs:
         for step in _steps(scope):
-            balls.given[name, step] = as_balls(given.get((name, step), 0 * world.values[name, 0]))
+            balls.given[name, step] = as_balls(given.get((name, step), np.zeros(shapes.sizes[name])))
