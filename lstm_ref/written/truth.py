@@ -134,7 +134,7 @@ def _random_world(
             shape = shapes.sizes[name]
             drawn = _shares(rng, shape, axis) if name in distributions else rng.standard_normal(shape)
             world.values[name, step] = drawn
-    for name in reading.states:  # nothing but a state has a value before the first step
+    for name in reading.values if scope.kind == "step" else reading.states:  # through time only states begin before 1
         for step in (-1, 0):
             world.values[name, step] = rng.standard_normal(shapes.sizes[name]) / 2
     given = {}
