@@ -102,7 +102,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
 
 def _refused(e: Equation, reason: str) -> LineReport:
     source = " ".join(e.piece.source.split())
-    return LineReport(e.line, e.piece.tag, source, "unchecked", None, f"{e.label}: {reason}")
+    return LineReport(e.line, e.piece.tag, source, "unchecked", None, reason)
 
 
 def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, Chosen]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written.brackets import flat
+from lstm_ref.written.page import place
 from lstm_ref.written.parser import Equation
 from lstm_ref.written.terms import (
     Add,
@@ -48,7 +49,8 @@ class _Array:
 
 
 def without_indices(equations: list[Equation]) -> tuple[list[Equation], list[tuple[Equation, str]]]:
-    """The equations in vectors and matrices, and those that have no such form, with the reason.
+    """The equations in vectors and matrices, and those that have no such form, with place and
+    reason.
 
     Args:
         equations: All of a page; where none of them has a sum over an index they stay as they are.
@@ -63,7 +65,8 @@ def without_indices(equations: list[Equation]) -> tuple[list[Equation], list[tup
         try:
             found.append(reader.equation(e))
         except BadInput as error:
-            refused.append((e, str(error)))
+            line, column = place(e.piece.text, e.piece.start)
+            refused.append((e, f"line {line}, column {column}: {error}"))
     return found, refused
 
 

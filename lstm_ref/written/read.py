@@ -38,6 +38,8 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     for e in equations:
         (backward if is_backward(e, said) else forward).append(e)
     if not any(not e.piece.inline for e in forward):
+        if reading.refused:
+            raise BadInput(reading.refused[0][1])
         what = "no equation" if not displayed else "no forward pass"
         raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}})$$")
     if any(isinstance(t, Outer) for e in forward if not e.piece.inline for s in e.sides for _, t in walk(s)):

@@ -66,7 +66,7 @@ class Reading:
     indexed: bool = False
     """The page writes elements, w_ij x_j, for vectors and matrices."""
     refused: list[tuple[Equation, str]] = field(default_factory=list)
-    """Equations in indices that have no form in vectors and matrices, with the reason."""
+    """Equations in indices that have no form in vectors and matrices, with place and reason."""
 
     @property
     def known(self) -> set[Name]:

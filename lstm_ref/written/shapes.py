@@ -195,6 +195,9 @@ class _Unifier:
     def _product(self, a: Shape, b: Shape) -> Shape:
         if a is None or b is None:
             return b if a is None else a
+        for one, other in ((a, b), (b, a)):
+            if self.reading.indexed and _root(one[0]) == _root(one[1]) == 1:  # a single number
+                return other
         outer = 1 if not self.reading.rows else "B"
         axis = 0 if self.reading.rows else 1
         are_vectors = _root(a[axis]) == outer and _root(b[axis]) == outer

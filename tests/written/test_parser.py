@@ -62,7 +62,10 @@ def test_how_an_adjoint_is_written_does_not_make_it_another():
         (r"h_t = \foo(x_t)", r"line 3, column 9: .*\\\\foo.*is not a command that is known here"),
         (r"h_t = \sin(x_t)", r"line 3, column 3: expected a function of .*, got \\sin"),
         (r"h_t = W^{-1} x_t", r"line 3, column 3: an inverse"),
-        (r"h_t = \sum_j W x_t", r"line 3, column 3: expected a sum over t or over the batch B, got one over j"),
+        (
+            r"h_t = \sum_j W x_t",
+            r"line 3, column 3: expected a matrix and a vector, or two vectors, below the sum over j",
+        ),
         (r"h_t = \mathrm{conv}(x_t)", r"line 3, column 3: expected a function of .*, got \\mathrm\{conv\}"),
     ],
 )

@@ -167,3 +167,64 @@ def test_the_dot_of_a_slope_is_what_the_gate_squashes():
     assert check_text(forward + line).verdict == "right"
     slipped = check_text(forward + line.replace(r"\sigma'", r"\tanh'"))
     assert [x.verdict for x in slipped.lines] == ["wrong", "right"]
+
+
+def test_one_chain_rule_may_stand_for_several_gates():
+    forward = r"""$$i_t = \sigma(W_i x_t + U_i h_{t-1})$$ $$g_t = \tanh(W_g x_t + U_g h_{t-1})$$
+    $$c_t = i_t \odot g_t + h_{t-1}$$ $$h_t = \tanh(c_t)$$"""
+    line = (
+        r"$$\frac{\partial L}{\partial k_t} = \frac{\partial L}{\partial c_t} \frac{\partial c_t}{\partial k_t}"
+        r" \quad (k = i, g)$$"
+    )
+    assert [x.verdict for x in check_text(forward + line).lines] == ["right", "right"]
+    slipped = check_text(
+        forward + line.replace(r"\frac{\partial L}{\partial c_t} ", r"-\frac{\partial L}{\partial c_t} ")
+    )
+    assert [x.verdict for x in slipped.lines] == ["wrong", "wrong"]
+
+
+LSTM = r"""$$i_t = \sigma(W_i x_t + U_i h_{t-1})$$ $$g_t = \tanh(W_g x_t + U_g h_{t-1})$$
+$$c_t = c_{t-1} + i_t \odot g_t$$ $$h_t = \tanh(c_t)$$"""
+
+
+def test_a_sentence_says_that_the_star_is_the_matrix_product():
+    page = r"""$$h_t = \tanh(x_t * W + h_{t-1} * U)$$
+    $$\delta h_{t-1} = (\delta h_t \cdot (1 - h_t^2)) * U^T$$"""
+    said = check_text(r"Here $*$ is the matrix product." + page)
+    assert (said.verdict, said.shapes["W"]) == ("right", "D×H")
+    assert check_text(page).shapes["W"] != "D×H"
+
+
+def test_a_row_of_factors_is_read_as_the_column_that_it_transposes():
+    right = r"$$\nabla_{i_t} L^T = \nabla_{c_t} L^T \odot g_t$$"
+    open_ = right.replace(r"\nabla_{i_t} L^T", r"\delta_{i,t}^T").replace(r"\nabla_{c_t} L^T", r"\delta_{c,t}^T")
+    page = (
+        LSTM
+        + open_
+        + r"$$\delta_{i,t} = \frac{\partial L}{\partial i_t}, \quad \delta_{c,t} = \frac{\partial L}{\partial c_t}$$"
+    )
+    assert check_text(page).verdict == "right"
+    assert check_text(page.replace(r"\odot g_t$$$$\delta", r"\odot i_t$$$$\delta")).verdict == "wrong"
+
+
+def test_dv_may_be_the_adjoint_of_what_a_gate_squashes():
+    forward = LSTM
+    lines = r"""$$di_t = dc_t \odot g_t \odot i_t \odot (1 - i_t)$$ $$dg_t = dc_t \odot i_t \odot (1 - g_t^2)$$
+    $$dW_i = di_t x_t^T$$"""
+    report = check_text(forward + lines)
+    assert report.verdict == "right"
+    assert "d i_t is the adjoint of the pre-activation of i_t" in report.conventions
+
+
+def test_what_one_step_adds_to_a_parameter_has_a_line_of_its_own():
+    lines = r"""$$\delta a_t = \delta h_t \odot (1 - h_t^2)$$ $$\delta U_t = \delta a_t h_{t-1}^T$$
+    $$\delta U = \sum_t \delta U_t$$"""
+    assert check_text(RNN + lines).verdict == "right"
+    slipped = check_text(RNN + lines.replace(r"h_{t-1}^T", r"h_t^T"))
+    assert [x.verdict for x in slipped.lines] == ["right", "wrong", "right"]
+
+
+def test_a_derivative_by_a_later_value_is_nothing():
+    line = r"$$\nabla_{h_t} L = \frac{\partial h_t}{\partial h_{t+1}}^T \nabla_{h_{t+1}} L + \nabla_{h_t} L_t$$"
+    [wrong] = check_text(RNN + line).lines
+    assert wrong.verdict == "wrong"
