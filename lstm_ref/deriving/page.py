@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward
@@ -215,15 +215,14 @@ class _Page:
         outs = [Leaf(o.shape, "bar" if len(f.outputs) == 1 else f"bar_{k}") for k, o in enumerate(f.outputs)]
         first = [f"{o.name} = bars[0][{k}]" for k, o in enumerate(outs)]
         seeds = ", ".join(f"${name(f'{n}_next{BAR}')}$" for n in b.states)
-        self._say(
-            f"{', '.join(f'${name(o.name)}$' for o in outs)}: the adjoint of the result."
-            + (
-                f" {seeds}: from the next step; after the last step "
-                + ("zero, or what comes from after the loop." if b.last else "zero.")
-                if seeds
-                else ""
-            )
-        )
+        self._say(self._notation())
+        result = "the adjoint of the loss, 1 for its gradient." if f.is_loss else "the adjoint of the result."
+        parts = [f"{', '.join(f'${name(o.name)}$' for o in outs)}: {result}"]
+        if seeds:
+            later = "zero, or what comes from after the loop." if set(b.last) - set(b.sums) else "zero."
+            parts.append(f"{seeds}: from the next step; after the last step {later}")
+        parts += [f"${name(f'{n}_out{BAR}')}$: this step's part of it for ${name(n)}$." for n in b.from_outputs]
+        self._say(" ".join(parts))
         self._block(first)
         for a in b.after:
             self._adjoint(a)
@@ -240,6 +239,32 @@ class _Page:
             self._say("**Before the loop.** What all steps give back is added up." if f.step else "")
             for a in b.before:
                 self._adjoint(a)
+
+    def _notation(self) -> str:
+        """What the formulas' signs mean, as far as this page has them."""
+        f = self.f
+        said = [*(e.expression for e in self.equations.values()), *(a.expression for a in self._lines())]
+        signs = [
+            "Batches are rows. $\\bar{v}$ is the adjoint of $v$, in its shape: the derivative of the result with"
+            " respect to $v$, through all that reads $v$ later. A line tagged (1*) is what equation (1) gives back."
+        ]
+        counts = {latex(c): c for e in said for c in _parts(e) if isinstance(c, Call) and c.function == "count"}
+        for text, c in counts.items():
+            (axes,) = c.settings
+            of = c.arguments[0]
+            n = (
+                "elements"
+                if len(axes) == len(of.shape)
+                else "rows"
+                if axes == (0,)
+                else "elements along its summed axes"
+            )
+            signs.append(f"${text}$ is the number of {n} of ${latex(of)}$.")
+        if any(isinstance(c, Call) and c.function == "reshape" and 1 not in c.shape for e in said for c in _parts(e)):
+            signs.append("A change of shape alone is in the Python, not in the formula.")
+        if any(r"\textstyle\sum_{a" in latex(e) or r"\right]_{" in latex(e) for e in said):
+            signs.append("Letters below brackets are axes; the sum is over those that the result lacks.")
+        return " ".join(signs) if f.step or f.before else ""
 
     def _is_given_back(self, a: Adjoint) -> bool:
         """Whether it is the adjoint of what the step reads from outside or from the step before."""
@@ -340,9 +365,13 @@ class _Page:
             if len(readers) > 1
             else f"Read by {readers[0]}"
         )
-        rules = dict.fromkeys(
-            rule for r in a.readers if r in self.equations and (rule := _how(self._inner(r, a.of), a.of))
+        own = [r for r in a.readers if r in self.equations]
+        rules = _together(
+            [(str(self.tag[r]), rule) for r in own for rule in _how(self._inner(r, a.of), a.of)], len(own) == 1
         )
+        summed = any(isinstance(c, Call) and c.function == "sum" for c in _parts(a.expression))
+        if summed and len(own) == 1 and a.expression.shape != self.equations[own[0]].expression.shape:
+            rules.append("what is repeated along an axis is added up over it")
         return head + ("; " + "; ".join(rules) if rules else "") + "."
 
     def _inner(self, reader: str, of: str) -> Expression:
@@ -394,47 +423,91 @@ def _with(e: Expression, part: Expression, new: Expression) -> Expression:
     return kept(e, lambda c: new if c == part else None)
 
 
+def _parts(e: Expression) -> Iterator[Expression]:
+    """The expression, and all within it."""
+    yield e
+    for c in ex.children(e):
+        yield from _parts(c)
+
+
 def _md(text: str) -> str:
     return text.replace("_", r"\_")
 
 
-OTHER = "the other factor, "
-
-
-def _how(e: Expression, of: str) -> str:
-    """How an equation hands an adjoint back to one value that it reads."""
+def _slope(e: Expression, of: str) -> Expression | None:
+    """The factor of a value in an expression that is linear in it, element by element; None if it is not."""
+    if not ex.count(e)[of]:
+        return ex.number(0)
     match e:
         case Leaf():
-            return ""
+            return ex.number(1)
         case Sum():
-            for _, t in e.terms:
-                if ex.count(t)[of]:
-                    return _how(t, of)
-        case Dot():
-            left, right = ex.count(e.left)[of], ex.count(e.right)[of]
-            if left or right:
-                other = e.right if left else e.left
-                return (
-                    f"a product with ${latex(other)}$ gives back its transpose"
-                    if max(map(len, e.letters[:2])) == 2
-                    else (f"a product gives back the other factor, ${latex(other)}$")
-                )
+            slopes = [(k, _slope(t, of)) for k, t in e.terms if ex.count(t)[of]]
+            found = [(k, s) for k, s in slopes if s is not None]
+            return ex.plus(*found) if len(found) == len(slopes) else None
         case Product():
             mine = [(f, p) for f, p in e.factors if ex.count(f)[of]]
-            if len(mine) == 1 and mine[0][1] < 0:
-                return f"a quotient gives back minus itself over ${latex(mine[0][0])}$"
-            others = [f for f, p in e.factors if not ex.count(f)[of]]
-            if others and mine:
-                inner = _how(mine[0][0], of)
-                own = f"${latex(ex.times(*others))}$"
-                if inner.startswith(OTHER):
-                    return f"the other factors, {own} and {inner.removeprefix(OTHER)}"
-                return f"{OTHER}{own}" + (f", and {inner}" if inner else "")
-            if mine and mine[0][1] == 2:
-                return "a square gives twice the value"
+            inner = _slope(mine[0][0], of) if len(mine) == 1 and mine[0][1] == 1 else None
+            if inner is not None:
+                others = (ex.power(f, p) for f, p in e.factors if not ex.count(f)[of])
+                return ex.times(ex.number(e.number), *others, inner)
+    return None
+
+
+def _how(e: Expression, of: str) -> list[str]:
+    """How an equation hands an adjoint back to one value that it reads."""
+    if not ex.count(e)[of]:
+        return []
+    factor = _slope(e, of)
+    if factor is not None:
+        return [] if ex.number_of(factor) in (1, -1) else [f"{FACTOR}${latex(factor)}$"]
+    match e:
+        case Sum():
+            mine = [ex.times(ex.number(k), t) for k, t in e.terms if ex.count(t)[of]]
+            return [rule for t in mine for rule in _how(t, of)]
+        case Dot():
+            if bool(left := ex.count(e.left)[of]) == bool(ex.count(e.right)[of]):
+                return []
+            other, axes = (e.right, e.letters[1]) if left else (e.left, e.letters[0])
+            transposed = len(axes) == 2 or max(map(len, e.letters[:2])) == 2
+            return [f"{TRANSPOSED if transposed else FACTOR}${latex(other)}$"]
+        case Product():
+            reading = [(f, p) for f, p in e.factors if ex.count(f)[of]]
+            if len(reading) != 1:
+                return []
+            ((own, p),) = reading
+            if p < 0:
+                return [f"a quotient gives back minus itself over ${latex(own)}$"]
+            rest = ex.times(ex.number(e.number), *(ex.power(f, q) for f, q in e.factors if not ex.count(f)[of]))
+            rules = [] if ex.number_of(rest) in (1, -1) else [f"{FACTOR}${latex(rest)}$"]
+            return [*rules, *(["a square gives twice the value"] if p == 2 else []), *_how(own, of)]
+        case Call() if e.function in ("reshape", "expand", "spread"):
+            return _how(e.arguments[0], of)
         case Call():
-            return _rule_of(e)
-    return ""
+            rule = _rule_of(e)
+            inner = _how(e.arguments[0], of) if e.function == "sum" else []
+            return [*([rule] if rule else []), *inner]
+    return []
+
+
+FACTOR = "the factor is "
+TRANSPOSED = "gives back the transpose of "
+
+
+def _together(rules: list[tuple[str, str]], alone: bool) -> list[str]:
+    """The rules of a line, each with the number of its equation; equal kinds said once."""
+    out = []
+    for tag, rule in dict.fromkeys(rules):
+        if rule.startswith(FACTOR):
+            out.append(rule if alone else f"the factor in ({tag}) is {rule.removeprefix(FACTOR)}")
+        elif not rule.startswith(TRANSPOSED) and rule not in out:
+            out.append(rule)
+    by = list(dict.fromkeys(rule.removeprefix(TRANSPOSED) for _, rule in rules if rule.startswith(TRANSPOSED)))
+    if len(by) == 1:
+        out.append(f"a product with {by[0]} gives back its transpose")
+    elif by:
+        out.append(f"products with {', '.join(by[:-1])} and {by[-1]} give back their transposes")
+    return out
 
 
 def _rule_of(e: Expression) -> str:
