@@ -324,6 +324,11 @@ class _Differentiation:
             case "sum":
                 leading = all(n == 1 for n in bar.shape) or e.settings[0] == tuple(range(len(e.settings[0])))
                 self._push(x, bar if leading else ex.expand(full, e.settings[0]), None)
+            case "max":
+                axes, largest = e.settings[0], value if value is not None else self._value(e)
+                many = len(axes) < len(x.shape)
+                is_it = ex.call("eq", self._value(x), ex.expand(largest, axes) if many else largest)
+                self._push(x, ex.times(ex.expand(full, axes) if many else bar, is_it), None)
             case "expand":
                 kept = ex.reshaped(full, x.shape)
                 self._push(x, kept, None)

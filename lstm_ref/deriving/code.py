@@ -40,10 +40,17 @@ class _Code:
         what = "gradients" if f.is_loss else "backward"
         expressions = [e.expression for e in (*f.before, *f.step, *f.after)]
         expressions += [a.expression for a in (*self.b.before, *self.b.step, *self.b.after)]
+        fixed = self._fixed(expressions)
+        rows = [
+            f"{n} = np.eye({size})[{list(of)}]  # the element that each step reads"
+            for n, (size, of) in f.rows.items()
+            if n in fixed
+        ]
         head = [
             f'"""The gradient of `{name}` in {f.origin}; {f.title}.md derives each line under its number."""',
             "",
-            *_users_lines(f.source, [*self._fixed(expressions), "inputs"]),
+            *_users_lines(f.source, [*(n for n in fixed if n not in f.rows), "inputs"]),
+            *(["", *rows] if rows else []),
         ]
         for helper in used(expressions):
             head += ["", "", HELPERS[helper]]

@@ -72,6 +72,8 @@ class Forward:
     """Of every name; of values of a step without a time axis."""
     fixed: dict[str, Any]
     """Values of the module that are held fixed, by name."""
+    rows: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    """Of what is held fixed, the arrays that no line of the file makes: an identity's size, and which rows of it."""
     before: list[Equation] = field(default_factory=list)
     step: list[Equation] = field(default_factory=list)
     after: list[Equation] = field(default_factory=list)
@@ -133,7 +135,9 @@ class _Folding:
         self.outputs = outputs
         self.raised, self.inputs, self.fixed, self.loops = raised, inputs, fixed, loops
         graph = raised.graph
-        self.shape = lambda v: np.shape(graph.values[v])
+        self.rows: dict[int, tuple[int, tuple[int, ...]]] = {}
+        """What steps choose by a number of their own: by a variable below zero, rows of an identity."""
+        self.shape = lambda v: np.shape(graph.values[v]) if v >= 0 else np.shape(self.fixed[v][1])
         given = {*inputs, *fixed}
         self.named = {v: marks for v, marks in sorted(raised.named().items()) if v not in given}
         self.loop_line = self._time_loop()
@@ -222,6 +226,7 @@ class _Folding:
             {self.text[v]: path for v, (_, path) in self.inputs.items()},
             shapes,
             {self.text[v]: value for v, (_, value) in self.fixed.items()},
+            rows={self.text[v]: rows for v, rows in self.rows.items()},
             T=self.T,
             loop=self.loops.get(self.loop_line, ""),
             is_loss=is_loss,
@@ -279,7 +284,8 @@ class _Folding:
     def _equal_steps(self, template: list[int]) -> dict[Key, Expression]:
         """The expressions of the step, of which all steps but the first are instances."""
         expected = {self.key[v] for v in template}
-        steps = {self.key[v]: self._relative(self.raised.expression(v), self.time[v]) for v in template}  # type: ignore[arg-type]
+        self._choose(template)
+        steps = {self.key[v]: self._of_step(self.key[v], min(1, self.T - 1)) for v in template}
         mine = {t: {self.key[v]: v for v in self.named if self.time[v] == t} for t in range(self.T)}
         for t in range(self.T):
             missing = expected ^ set(mine[t])
@@ -289,19 +295,59 @@ class _Folding:
             for t in range(2, self.T):
                 if key not in mine[t]:
                     continue
-                other = self._relative(self.raised.expression(mine[t][key]), t)
+                other = self._of_step(key, t)
                 e = _timed(e, other, t) if t == 2 else e
                 if _at(e, t) != other:
+                    masks = any(isinstance(c.arguments[0], ex.Constant) for c in _calls(other, "where"))
                     raise BadInput(
                         f"line {key[1]}: `{key[0]}` is not computed in the same way in every step, which is not derived"
+                        + ("; what NumPy code chooses by a comparison is not; jax.numpy.where is" if masks else "")
                     )
             steps[key] = e
         return steps
 
+    def _of_step(self, key: Key, t: int) -> Expression:
+        """A value's expression in step t, with a row of an identity where the step chooses by a number of its own."""
+        e = self._relative(self.raised.expression(self.by_key[key, t]), t)
+
+        def change(c: Expression) -> Expression | None:
+            v = self._chosen.get((key, *_choice(c)[:-1])) if _choice(c) else None
+            if v is None:
+                return None
+            assert isinstance(c, Call)
+            (x,), (axis, _) = c.arguments, c.settings
+            letters = "abcdefgh"[: len(x.shape)]
+            row = Call((x.shape[axis],), "index", (Leaf(self.shape(v), ("out", v)),), (0, t))
+            return ex.dot(x, row, (letters, letters[axis], letters[:axis] + letters[axis + 1 :]))
+
+        return ex.kept(e, change) if self._chosen else e
+
+    def _choose(self, template: list[int]) -> None:
+        """Find what is read in every step at a number of the step's own, such as a symbol of a text."""
+        self._chosen: dict[Any, int] = {}
+        found: dict[Any, tuple[int, tuple[int, ...]]] = {}
+        for key in (self.key[v] for v in template) if self.T > 2 else ():
+            read: dict[Any, list[tuple[int, int]]] = {}
+            for t in range(self.T):
+                if (key, t) in self.by_key:
+                    e = self._relative(self.raised.expression(self.by_key[key, t]), t)
+                    for *place, k in dict.fromkeys(map(_choice, _calls(e, "index"))):
+                        read.setdefault(tuple(place), []).append((t, k))
+            for (axis, x), which in read.items():
+                ks = tuple(k for _, k in which)
+                once = [t for t, _ in which] == list(range(self.T))
+                if once and len(set(ks)) > 1 and ks != tuple(range(self.T)):
+                    found[key, axis, x] = (x.shape[axis], ks)
+        for place, rows in found.items():
+            v = next((v for v, known in self.rows.items() if known == rows), -1 - len(self.rows))
+            self.rows[v] = rows
+            self.fixed[v] = ("chosen", np.eye(rows[0])[list(rows[1])])
+            self._chosen[place] = v
+
     def _state(self, key: Key, steps: dict[Key, Expression]) -> State:
         found: dict[Key, Expression] = {}
         for other, e in steps.items():
-            first = self._relative(self.raised.expression(self.by_key[other, 0]), 0)
+            first = self._of_step(other, 0)
             if not _matches(_at(e, 0), first, found):
                 v = self.by_key[other, 0]
                 raise BadInput(f"{self._line(v)}: `{other[0]}` of the first step differs from the later ones")
@@ -456,6 +502,11 @@ def _calls(e: Expression, function: str) -> Iterator[Call]:
         yield e
     for c in ex.children(e):
         yield from _calls(c, function)
+
+
+def _choice(c: Expression) -> tuple[Any, ...]:
+    """Of an index: the axis, what it is taken from, and the number; empty for anything else."""
+    return (c.settings[0], c.arguments[0], c.settings[1]) if isinstance(c, Call) and c.function == "index" else ()
 
 
 def _whole_leaves(e: Expression) -> Iterator[Leaf]:

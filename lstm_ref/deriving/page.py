@@ -70,7 +70,11 @@ class _Page:
                 f"${name(n)} = {_shown(f.fixed[n])}$" if not hasattr(f.fixed[n], "shape") else f"${name(n)}$"
                 for n in held
             ]
-            self._say(f"Held fixed: {', '.join(numbers)}.")
+            rows = [
+                f" ${name(n)}$: of the identity of size {size} the rows {', '.join(map(str, of))}, one for each step."
+                for n, (size, of) in f.rows.items()
+            ]
+            self._say(f"Held fixed: {', '.join(numbers)}.{''.join(rows)}")
         self._block(self._forward_code())
 
     def _read_names(self) -> set[str]:

@@ -24,6 +24,8 @@ from lstm_ref.errors import BadInput, described
 CLOSE = 1e-9
 """Relative difference of the values of one function, written twice, in float64: rounding is 1e-16 an operation. Another
 choice, branch or term moves a value by about its own size."""
+CLOSE_IN_FLOAT32 = 1e-5
+"""The same where the user's file keeps values in float32."""
 
 
 def prove(path: Path, source: str, texts: dict[str, str], seed: int = 0, digits: int = 80) -> Iterator[Report]:
@@ -56,7 +58,9 @@ def prove(path: Path, source: str, texts: dict[str, str], seed: int = 0, digits:
                 claim = problem(inputs, name=name, forward=forward.forward, backward=derived.backward)
             report = check(claim, seed=seed, digits=digits)
             if k:
-                report = replace(report, notes=(*report.notes, _same_values(user, derived, inputs, is_loss)))
+                report = replace(
+                    report, notes=(*report.notes, _same_values(user, derived, inputs, is_loss, _close(source)))
+                )
             yield report
 
 
@@ -77,7 +81,7 @@ def require_same_forward(path: Path, source: str, text: str, seed: int = 0) -> N
             for a, b in zip(theirs, ours, strict=True):
                 a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
                 known = np.isfinite(a)
-                if a.shape != b.shape or not _apart(a[known], b[known]) <= CLOSE:
+                if a.shape != b.shape or not _apart(a[known], b[known]) <= _close(source):
                     raise BadInput(
                         "the code chooses otherwise at other inputs (a comparison, an order, a mask), and what NumPy "
                         "code chooses is not derived; np.maximum, np.abs and jax.numpy.where are"
@@ -93,15 +97,19 @@ def _elsewhere(v: Any, rng: np.random.Generator) -> Any:
     return moved.astype(np.asarray(v).dtype) if np.ndim(v) else type(v)(moved)
 
 
-def _same_values(user: Any, derived: Any, inputs: Any, is_loss: bool) -> str:
+def _same_values(user: Any, derived: Any, inputs: Any, is_loss: bool, close: float) -> str:
     """That the other file computes what the user's file does. Raises BadInput where it does not."""
     name = "loss" if is_loss else "forward"
     with x64():
         theirs, ours = (jax.tree.leaves(getattr(m, name)(inputs)) for m in (user, derived))
     off = max(_apart(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in zip(theirs, ours, strict=True))
-    if not off <= CLOSE:
+    if not off <= close:
         raise BadInput(f"the derived forward differs from the file's own by {off:.1e}")
     return f"its own forward gives the file's values to {off:.0e}"
+
+
+def _close(source: str) -> float:
+    return CLOSE_IN_FLOAT32 if "float32" in source else CLOSE
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:

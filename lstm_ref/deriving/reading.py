@@ -110,23 +110,23 @@ def read_cell(cell: Cell) -> Forward:
     drawn = lambda shapes: arrays(shapes, lambda s: rng.standard_normal(s) / 2)  # noqa: E731
     p = drawn(cell.parameter_shapes(D, H))
     state = in_domain(cell, drawn(cell.state_shapes(B, H, D=D)))
-    if not isinstance(cell.x, str):
-        raise BadInput(f"{cell.name}: its input is a record of arrays, which is not derived")
     xs = [drawn(cell.input_shapes(B, D, H=H)) for _ in range(T)]
+    alone = isinstance(cell.x, str)
+    read_at = {"x": np.stack(xs)} if alone else named(jax.tree.map(lambda *v: np.stack(v), *xs))
     inputs = {
         **named(p),
         **{f"{k}0": v for k, v in named(state).items()},
-        "x": np.stack(xs),
+        **read_at,
     }
-    trees = jax.tree.structure(p), jax.tree.structure(state)
-    n = len(jax.tree.leaves(p))
+    trees = jax.tree.structure(p), jax.tree.structure(state), jax.tree.structure(xs[0])
+    n, m = len(jax.tree.leaves(p)), len(jax.tree.leaves(state))
 
     def forward(given: Any) -> Any:
         values = list(given.values())
-        params, now = jax.tree.unflatten(trees[0], values[:n]), jax.tree.unflatten(trees[1], values[n:-1])
+        params, now = jax.tree.unflatten(trees[0], values[:n]), jax.tree.unflatten(trees[1], values[n : n + m])
         out, seen = [], []
         for t in steps_of(range(T)):
-            x = marked(given["x"][t], "x")
+            x = jax.tree.unflatten(trees[2], [marked(given[name][t], name) for name in read_at])
             now, tape = cell.forward(params, now, x)
             for name, v in named(tape.nodes).items():
                 seen.append(marked(v, name))
@@ -134,7 +134,7 @@ def read_cell(cell: Cell) -> Forward:
             out.append(now.h)
         return (jax.numpy.stack(out), now), seen
 
-    outputs = 1 + len(jax.tree.leaves(state))
+    outputs = 1 + m
     return read(forward, inputs, cell.name, cell.name, Named(None, "", {}), False, outputs)
 
 
