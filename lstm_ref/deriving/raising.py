@@ -93,7 +93,10 @@ class Raised:
         return {
             v: marks
             for v, marks in self.marks.items()
-            if v not in self._inside and self.graph.is_active[v] and any(m.kind != "passed" for m in marks)
+            if v not in self._inside
+            and self.graph.is_active[v]
+            and self._is_float(v)
+            and any(m.kind != "passed" for m in marks)
         }
 
     def expression(self, v: int) -> Expression:
@@ -128,15 +131,19 @@ class Raised:
 
     def condition(self, v: int) -> Expression:
         """A comparison, or a fixed mask."""
+        v = self.root_of(v)
         if v not in self.maker or not self._compares(v):
             return ex.constant(np.asarray(self.graph.values[v], dtype=float))
         e = self.maker[v]
+        if e.primitive == "ne" and self._compares(e.operands[0]):  # a mask, asked whether it is not False
+            return self.condition(e.operands[0])
         if e.primitive in COMPARISONS:
             return ex.call(e.primitive, *map(self._read, e.operands))
         return ex.call(e.primitive, *map(self.condition, e.operands))
 
     def _compares(self, v: int) -> bool:
         """Whether it comes, by and / or / not, from comparisons of numbers."""
+        v = self.root_of(v)
         if v not in self.maker:
             return False
         e = self.maker[v]

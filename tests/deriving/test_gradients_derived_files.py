@@ -20,7 +20,8 @@ from lstm_ref.errors import BadInput
 
 FILES = Path(__file__).parents[1] / "graph" / "cells"
 NOT_DERIVED = {
-    "phased_lstm": "line 26: `k` is not computed in the same way in every step",
+    "phased_lstm": "line 26: `k` is not computed in the same way in every step, which is not derived; what NumPy code "
+    "chooses by a comparison is not; jax.numpy.where is"
 }
 DERIVED = sorted(p.stem for p in FILES.glob("*.py") if p.stem not in NOT_DERIVED)
 
@@ -108,6 +109,20 @@ def test_a_wrong_rule_is_seen_by_the_page(monkeypatch, tmp_path):
 def test_what_is_not_derived_is_named_by_its_line(name, told):
     with pytest.raises(BadInput, match=re.escape(told)):
         derive(FILES / f"{name}.py")
+
+
+def test_the_phased_lstm_is_derived_where_jax_chooses(tmp_path):
+    """The same file in JAX: its masks have names, and are kept in the graph."""
+    head, body = (FILES / "phased_lstm.py").read_text().split("def gradients")[0].split("def sigm")
+    path = tmp_path / "phased_jax.py"
+    path.write_text(head + "import jax.numpy as jnp\n\n\ndef sigm" + body.replace("np.", "jnp."))
+    d = derive(path)
+    ours = loaded(d.forward.title, d.numpy, path)
+    report = check_gradients(inputs_of(ours), loss=ours.loss, gradients=ours.gradients, oracles=["vjp"])
+    assert report.right, report
+    truth = loaded("phased_lstm", (FILES / "phased_lstm.py").read_text(), path).gradients(inputs_of(ours))
+    for key, value in ours.gradients(inputs_of(ours)).items():
+        np.testing.assert_allclose(value, truth[key], rtol=1e-10, atol=1e-12)
 
 
 LSTM = """
