@@ -20,7 +20,14 @@ root_doc = "docs/index"
 language = "en"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "commands"]
-include_patterns = ["docs/**.md", "derivations/*.md", "benchmarks/README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+include_patterns = [
+    "docs/**.md",
+    "derivations/*.md",
+    "derivations/papers/*.md",
+    "benchmarks/README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+]
 exclude_patterns = [
     "docs/README.md",  # for readers on a code host; docs/index.md is the same for the site
     "**/.*",
