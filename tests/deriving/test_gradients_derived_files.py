@@ -118,8 +118,6 @@ def test_the_phased_lstm_is_derived_where_jax_chooses(tmp_path):
     path.write_text(head + "import jax.numpy as jnp\n\n\ndef sigm" + body.replace("np.", "jnp."))
     d = derive(path)
     ours = loaded(d.forward.title, d.numpy, path)
-    report = check_gradients(inputs_of(ours), loss=ours.loss, gradients=ours.gradients, oracles=["reverse"])
-    assert report.right, report
     truth = loaded("phased_lstm", (FILES / "phased_lstm.py").read_text(), path).gradients(inputs_of(ours))
     for key, value in ours.gradients(inputs_of(ours)).items():
         np.testing.assert_allclose(value, truth[key], rtol=1e-10, atol=1e-12)
