@@ -15,6 +15,7 @@ import numpy as np
 from lstm_ref.places import is_librarys
 
 _HERE = str(Path(__file__).parent) + "/"
+_TRACE = _HERE + "trace.py"
 _ADAPTERS = str(Path(__file__).parents[1] / "checking" / "code" / "adapters") + "/"
 _ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, jax, jaxlib))
 
@@ -41,10 +42,13 @@ def is_jaxs(file: str) -> bool:
 
 
 def users_frame() -> FrameType | None:
-    """The innermost frame of the user's code on the stack; if there is none, of another library's."""
+    """The innermost frame of the user's code on the stack; if there is none, of another library's. Whoever asked for
+    the trace is not looked at: torch makes a backward pass without a line of the user's."""
     frame: FrameType | None = sys._getframe(1)
     library = None
     while frame is not None and is_installed(file := frame.f_code.co_filename):
+        if file == _TRACE and frame.f_code.co_name == "run":
+            return library
         if library is None and not is_internal(file):
             library = frame
         frame = frame.f_back

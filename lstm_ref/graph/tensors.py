@@ -114,6 +114,13 @@ class _Tracer(TorchDispatchMode):
         name = func._schema.name.partition("::")[2]
         if not any(map(self._is_traced, (*args, *kwargs.values()))):
             return func(*args, **kwargs)
+        dtype = kwargs.get("dtype")
+        if name in _COMPLEX or (dtype is not None and dtype.is_complex):
+            session().refuse("a traced number, made complex,")
+        if _has_no_tensors(func) and name not in LEAVES:
+            return func(*args, **kwargs)
+        if dtype is not None and not dtype.is_floating_point and name.startswith("new_") | name.endswith("_like"):
+            return func(*args, **kwargs)  # whole numbers in the shape of a tensor
         if name in LEAVES:
             if args[0].dtype.is_floating_point:
                 session().refuse(f"a number of a tensor ({LEAVES[name]})")
@@ -144,7 +151,7 @@ class _Tracer(TorchDispatchMode):
     def _look(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
         """A view: torch makes it, NumPy too."""
         made = func(*args, **kwargs)
-        if args[0].dtype != torch.float64:
+        if args[0].dtype != torch.float64 or (isinstance(made, torch.Tensor) and made.dtype != torch.float64):
             return made
         x = self.array_of(args[0])
         seen = VIEWS[name](x, *args[1:], **kwargs)
@@ -197,6 +204,7 @@ class _Tracer(TorchDispatchMode):
 
 
 _OF_MEMORY = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "generator"}
+_COMPLEX = {"complex", "polar", "view_as_complex"}
 _CONSTANTS = {"uniform_", "normal_", "bernoulli_", "exponential_", "random_"}
 
 
@@ -222,6 +230,12 @@ def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
             value = args[k] if k < len(args) else kwargs.get(argument.name)
             found += [value] if isinstance(value, torch.Tensor) else list(value or ())
     return found
+
+
+def _has_no_tensors(func: Any) -> bool:
+    """Whether the operation only answers a question, such as whether two tensors are alike."""
+    returns = func._schema.returns
+    return bool(returns) and not any("Tensor" in str(r.type) for r in returns)
 
 
 def _is_view(func: Any) -> bool:

@@ -97,7 +97,7 @@ def trace(function: Function, inputs: Any) -> Graph:
         ['tanh', 'mul']
     """
     if hasattr(function, "torch"):  # written in a lower precision, it runs in float64 on arrays of float64
-        inputs = jax.tree.map(lambda v: np.asarray(v, np.float64) if _is_float(v) else v, inputs)
+        inputs = jax.tree.map(lambda v: np.asarray(v, np.float64) if _is_real(v) else v, inputs)
     try:
         return _of_numpy(function, inputs)
     except UsesJax:
@@ -183,6 +183,11 @@ def _of_jax(function: Function, inputs: Any) -> Graph:
 
 def _is_float(v: Any) -> bool:
     return np.asarray(v).dtype.kind == "f"
+
+
+def _is_real(v: Any) -> bool:
+    """Whether these are floats, NumPy's own or bfloat16."""
+    return bool(jax.numpy.issubdtype(np.asarray(v).dtype, np.floating))
 
 
 # ------------------------------------------------------------------------------------------------------- NumPy code

@@ -75,11 +75,14 @@ def _measure_bits(function: Callable[..., Any], inputs: Any, *others: Any) -> in
     return 53 if worst <= FLOAT64 else FLOAT32_BITS if worst <= FLOAT32 else FLOAT16_BITS
 
 
-def bits_of_program(function: Callable[..., Any], inputs: Any) -> int:
-    """Significant bits of the least precise float in a JAX function's jaxpr; 53 for code that is not JAX. The jaxpr
-    shows what values may not: XLA may compile away a cast to float32 and back, while autodiff still computes in
-    float32 there."""
-    if not is_traceable(function, inputs):
+def bits_of_program(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
+    """Significant bits of the least precise float in a program, where values may not show it; 53 where they do. XLA may
+    compile away a cast to float32 and back in a JAX function's jaxpr, while autodiff still computes in float32 there.
+    Code in bfloat16, which torch's operations tell, looks like a function that jumps."""
+    if hasattr(function, "least_bits"):
+        found: int = function.least_bits(inputs, *others)
+        return found if found < FLOAT16_BITS else 53
+    if others or not is_traceable(function, inputs):
         return 53
     with x64():
         return _least_bits(jax.make_jaxpr(function)(inputs).jaxpr)

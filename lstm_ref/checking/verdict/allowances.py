@@ -191,7 +191,8 @@ def _attempts(
     yield replace(found, excluded=frozenset(excluded))
     if PRECISION not in causes:
         return
-    inside = bits_inside(problem.gradients, problem.inputs, setting.cotangents)
+    both = problem.inputs, setting.cotangents
+    inside = min(bits_inside(problem.gradients, *both), bits_of_program(problem.gradients, *both))
     forward = min(bits_inside(problem.function, problem.inputs), bits_of_program(problem.function, problem.inputs))
     if min(inside, forward) >= float_bits:
         yield replace(found, excluded=frozenset((PRECISION,)))

@@ -151,7 +151,9 @@ class _Hit:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        return -self.leaves, -int(self.fixed.sum()), not self.is_clean, self.candidate.tier
+        # Where a value is multiplied by itself, one factor's gradient with the wrong sign leaves nothing either.
+        is_negated = self.candidate.kind == "negated"
+        return -self.leaves, -int(self.fixed.sum()), not self.is_clean, self.candidate.tier, is_negated
 
 
 class Explained(NamedTuple):

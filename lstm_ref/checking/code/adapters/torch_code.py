@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +75,7 @@ def torch_function(
         definition=definition,
     )
     made.gradients.torch = code.pulled_back  # type: ignore[attr-defined]
+    made.gradients.least_bits = lambda *both: code.least_bits(code.backward, *both)  # type: ignore[attr-defined]
     return replace(made, remarks=tuple(code.remarks))
 
 
@@ -124,44 +126,61 @@ class _Judged:
         def in_double(tensors: dict[str, Any]) -> Any:
             if self.no_double:
                 raise CannotEvaluate(f"the code does not run in float64: {self.no_double}")
-            return _unwrap_single(self._outputs(tensors, double=True))
+            return _unwrap_single(self._outputs({n: v.requires_grad_() for n, v in tensors.items()}, double=True))
 
         forward.torch = in_double  # type: ignore[attr-defined]
+        forward.least_bits = lambda values: self.least_bits(forward, values)  # type: ignore[attr-defined]
         return forward
+
+    def least_bits(self, function: Callable[..., Any], *arguments: Any) -> int:
+        """Significant bits of the least precise float in a run of the code."""
+        from lstm_ref.checking.code.adapters.dtypes_seen import least_bits
+
+        return least_bits(lambda: function(*arguments))
 
     def backward(self, values: Any, bars: Any) -> Any:
         """The claim: the gradients of torch's backward pass. A gradient that is None counts as zero, as in torch."""
         from lstm_ref.checking.code.adapters.in_double import one_thread
 
         tensors, double = self._tensors(values)
-        outputs = self._outputs(tensors, double)
-        bars = bars if len(outputs) > 1 else dict.fromkeys(outputs, bars)
-        reached = [(v, _to_torch(self.torch, bars[k]).to(v)) for k, v in outputs.items() if v.requires_grad]
+        bars = {k: _to_torch(self.torch, v) for k, v in bars.items()} if len(self.kept) > 1 else bars
         try:
             with one_thread():
-                found = self.torch.autograd.grad(
-                    [v for v, _ in reached], list(tensors.values()), [b for _, b in reached], allow_unused=True
-                )
+                found = self._pull(tensors, bars if len(self.kept) > 1 else _to_torch(self.torch, bars), double)
+        except BadInput:
+            raise
         except Exception as error:
             raise BadInput(f"{self.called}: its backward pass fails: {one_line(error)}") from error
-        return {
-            n: np.zeros_like(values[n]) if g is None else _to_numpy(self.torch, g)
-            for n, g in zip(tensors, found, strict=True)
-        }
+        return {n: np.zeros_like(values[n]) if g is None else _to_numpy(self.torch, g) for n, g in found.items()}
+
+    def _pull(self, tensors: dict[str, Any], bars: Any, double: bool) -> dict[str, Any]:
+        """The gradients of torch's backward pass, None where it gives none."""
+
+        def run(stack: ExitStack) -> tuple[list[Any], list[Any]]:
+            outputs = self._outputs(tensors, double, stack)
+            given = bars if len(outputs) > 1 else dict.fromkeys(outputs, bars)
+            reached = [k for k, v in outputs.items() if v.requires_grad]
+            return [outputs[k] for k in reached], [given[k].to(outputs[k]) for k in reached]
+
+        leaves = list(tensors.values())
+        with ExitStack() as stack:
+            outputs, given = run(stack)
+            try:
+                found = self.torch.autograd.grad(outputs, leaves, given, allow_unused=True)
+            except RuntimeError as error:
+                if "use_reentrant" not in str(error):
+                    raise
+                # Reentrant checkpointing takes no part in `grad`, but in `backward`.
+                self.torch.autograd.backward(*run(stack))
+                found = [v.grad for v in leaves]
+        return dict(zip(tensors, found, strict=True))
 
     def pulled_back(self, tensors: dict[str, Any], bars: Any) -> dict[str, Any]:
         """The claim as a function of float64 tensors."""
         if self.no_double:
             raise CannotEvaluate(f"the code does not run in float64: {self.no_double}")
-        outputs = self._outputs({n: v.requires_grad_() for n, v in tensors.items()}, double=True)
-        bars = bars if len(outputs) > 1 else dict.fromkeys(outputs, bars)
-        reached = {k: v for k, v in outputs.items() if v.requires_grad}
-        found = self.torch.autograd.grad(
-            list(reached.values()), list(tensors.values()), [bars[k] for k in reached], allow_unused=True
-        )
-        return {
-            n: self.torch.zeros_like(v) if g is None else g for (n, v), g in zip(tensors.items(), found, strict=True)
-        }
+        found = self._pull({n: v.requires_grad_() for n, v in tensors.items()}, bars, double=True)
+        return {n: self.torch.zeros_like(tensors[n]) if g is None else g for n, g in found.items()}
 
     def _is_own(self, values: Any) -> bool:
         return all(np.asarray(values[n]).dtype == dtype for n, dtype in self._dtypes.items())
@@ -181,18 +200,18 @@ class _Judged:
         inputs = self.code.inputs
         return inputs[name if name in inputs else name.rpartition(".")[0]].device
 
-    def _outputs(self, tensors: dict[str, Any], double: bool) -> dict[str, Any]:
-        outputs = _split_complex(self._run(tensors, double))
+    def _outputs(self, tensors: dict[str, Any], double: bool, stack: ExitStack | None = None) -> dict[str, Any]:
+        outputs = _split_complex(self._run(tensors, double, stack))
         for k in self.kept:
             if k not in outputs:
                 raise BadInput(f"{self.called}: its output {k} is missing in some calls")
         return {k: outputs[k] for k in self.kept}
 
-    def _run(self, tensors: dict[str, Any], double: bool) -> dict[str, Any]:
+    def _run(self, tensors: dict[str, Any], double: bool, stack: ExitStack | None = None) -> dict[str, Any]:
         whole = {n: v for n, v in tensors.items() if n in self.code.inputs}
         whole |= {n: self.torch.complex(tensors[f"{n}.real"], tensors[f"{n}.imag"]) for n in self.complex}
         try:
-            return self.code.run(whole, double=double)
+            return self.code.run(whole, double=double, stack=stack)
         except LstmRefError:
             raise
         except Exception as error:

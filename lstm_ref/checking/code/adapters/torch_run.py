@@ -10,11 +10,12 @@ import dataclasses
 import functools
 import types
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import jax
 import torch
+from torch.nn.utils.stateless import _reparametrize_module
 
 from lstm_ref.checking.code.adapters.copies import duplicate, fingerprint, fresh
 from lstm_ref.checking.code.adapters.in_double import Watch, in_double, one_thread
@@ -47,6 +48,8 @@ class Code:
             self._leaves |= dict(zip(paths, (v for _, v in flat), strict=True))
         floating = {n: v for n, v in self._leaves.items() if is_number(v)}
         self.inputs: dict[str, Any] = {**self.parameters, **floating}
+        self._hooks = {n: list(v._backward_hooks.values()) for n, v in self.inputs.items() if v._backward_hooks}
+        """By input, the functions that the user registered to change its gradient."""
         # Copies made now, without autograd history: later changes by the user, or a state that hangs on the graph of a
         # training step, must not matter.
         memo: dict[int, Any] = {}
@@ -64,10 +67,18 @@ class Code:
         """Whether a run in float64 was seen to ask for no lower precision."""
         self.held = [*closed, *(n for n, v in self._leaves.items() if isinstance(v, torch.nn.Module))]
 
-    def run(self, tensors: Mapping[str, Any], *, double: bool) -> dict[str, Any]:
-        """The outputs by path, including those that are not tensors; none of the user's objects is modified."""
+    def run(self, tensors: Mapping[str, Any], *, double: bool, stack: ExitStack | None = None) -> dict[str, Any]:
+        """The outputs by path, including those that are not tensors; none of the user's objects is modified.
+
+        A backward pass may run parts of the forward again (checkpointing). Until the `stack` is left, a module has the
+        tensors in place of its parameters.
+        """
+        if stack is None:
+            with ExitStack() as stack:
+                return self.run(tensors, double=double, stack=stack)
         memo: dict[int, Any] = {}
         before = None
+        stack.callback(lambda: self._keep_if_unchanged(double, function, before))
         if self.module is None:
             function = fresh(self._function, memo, [])
         elif double in self._unchanged:
@@ -81,37 +92,45 @@ class Code:
         watched = in_double(not self._asks_for_none) if double else nullcontext(Watch(acted=True))
         try:
             with one_thread(), torch.enable_grad(), watched as seen:
-                found = self._call(function, tensors, memo)
+                found = self._call(function, tensors, memo, stack)
         except Exception:
             if not (double and self._asks_for_none):
                 raise
             self._asks_for_none = False  # it does at these numbers
-            return self.run(tensors, double=double)
+            return self.run(tensors, double=double, stack=stack)
         self._asks_for_none = self._asks_for_none or not seen.acted
+        return found
+
+    def _keep_if_unchanged(self, double: bool, function: Any, before: Any) -> None:
         if self.module is not None and before == fingerprint(function):
             self._unchanged[double] = function, before
         else:
             self._unchanged.pop(double, None)
-        return found
 
-    def _call(self, function: Any, tensors: Mapping[str, Any], memo: dict[int, Any]) -> dict[str, Any]:
+    def _call(
+        self, function: Any, tensors: Mapping[str, Any], memo: dict[int, Any], stack: ExitStack
+    ) -> dict[str, Any]:
         # Clones, because code that writes into its argument must not write into a leaf of the autograd graph.
         leaves = {n: tensors[n].clone() if n in tensors else duplicate(v, memo) for n, v in self._leaves.items()}
+        own = {n: tensors[n].view_as(tensors[n]) if n in self._hooks else tensors[n] for n in self.parameters}
+        for n, hooks in self._hooks.items():
+            for hook in hooks:
+                (own if n in own else leaves)[n].register_hook(fresh(hook, memo, []))
         given = [jax.tree.unflatten(tree, [leaves[path] for path in paths]) for tree, paths in self._trees]
         if self.module is None:
             return dict(_flat(function(*given)))
-        own = {n: tensors[n] for n in self.parameters}
         own |= {n: _with_fixed_row(own[n], k, self.inputs[n]) for n, k in self.padding.items()}
         if isinstance(function, torch.jit.ScriptModule):
-            for path, tensor in own.items():  # functional_call does not take these
+            for path, tensor in own.items():  # which takes no others for a while
                 *parents, leaf = path.split(".")
                 setattr(functools.reduce(getattr, parents, function), leaf, tensor)
             return dict(_flat(getattr(function, self._method)(*given)))
-        if self._method == "__call__":
-            return dict(_flat(torch.func.functional_call(function, own, tuple(given))))
-        caller = _Caller(function, self._method)
-        own = {f"module.{n}": v for n, v in own.items()}
-        return dict(_flat(torch.func.functional_call(caller, own, tuple(given))))
+        if self._method != "__call__":
+            function = _Caller(function, self._method)
+            own = {f"module.{n}": v for n, v in own.items()}
+        # As torch.func.functional_call, which puts the parameters back before the backward pass.
+        stack.enter_context(_reparametrize_module(function, own, tie_weights=True))
+        return dict(_flat(function(*given)))
 
 
 class _Caller(torch.nn.Module):
