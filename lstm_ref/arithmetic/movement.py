@@ -176,7 +176,7 @@ def _by_number(eqn: Any) -> Step:
             with x64():
                 maps[key] = np.asarray(eqn.primitive.bind(*stand_ins, **params))
         pool = np.concatenate([*(operands[i].ravel() for i in data), filler.ravel()])
-        return pool[maps[key]]
+        return boxed(pool[maps[key]])
 
     return step
 

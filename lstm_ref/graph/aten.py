@@ -179,7 +179,8 @@ def _sliced(x: Any, dim: int = 0, start: int | None = None, end: int | None = No
 
 
 def _selected(x: Any, dim: int, index: int) -> Any:
-    return x[(slice(None),) * (dim % x.ndim) + (index,)]
+    """With an ellipsis, because a number out of a vector is a view too."""
+    return x[(slice(None),) * (dim % x.ndim) + (index, ...)]
 
 
 def _squeezed(x: Any, dim: Any = None) -> Any:

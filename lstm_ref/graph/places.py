@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 from types import FrameType
@@ -58,4 +59,6 @@ def users_frame() -> FrameType | None:
 def users_line() -> str:
     """The innermost line of the user's code on the stack, as "file:line (function)"."""
     frame = users_frame()
+    if frame and f"{os.sep}torch{os.sep}" in frame.f_code.co_filename:  # all of its backward pass
+        return "a line of torch's own"
     return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else "an unknown line"

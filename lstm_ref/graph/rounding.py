@@ -62,12 +62,14 @@ def amount(adjoints: Adjoints, with_inputs: bool = False) -> float:
             if e.primitive in EXACT and not with_inputs:
                 continue
             for r, size in zip(e.results, _sizes(graph, e), strict=True):
-                if bars[r] is not None:
-                    total += float(np.sum(np.abs(bars[r]) * size))
+                if bars[r] is not None:  # what is infinite, such as a mask before a softmax, is not rounded
+                    counts = (bars[r] != 0) & np.isfinite(graph.values[r])
+                    total += float(np.sum(np.abs(bars[r]) * size, where=counts))
         if with_inputs:
             total += sum(float(np.sum(np.abs(bars[i] * graph.values[i]))) for i in graph.inputs if bars[i] is not None)
         for i in graph.outputs:
-            total += float(np.sum(np.abs(np.asarray(graph.values[i], dtype=np.float64))))
+            value = np.asarray(graph.values[i], dtype=np.float64)
+            total += float(np.sum(np.abs(value), where=np.isfinite(value)))
     return total
 
 

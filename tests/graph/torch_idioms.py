@@ -57,6 +57,26 @@ def _swapped_in_place(x, y, v, i):
     return z
 
 
+def _written_elements(x, y, v, i):
+    z = v * 1
+    z[0] += x[0, 0]
+    z[1].mul_(3.0)
+    third = z[2]
+    third *= 2
+    return z
+
+
+def _causal_attention(x, y, v, i):
+    hidden = ~torch.ones(3, 3, dtype=torch.bool).tril()
+    return (x @ x.t()).masked_fill(hidden, float("-inf")).softmax(-1) @ x
+
+
+def _hook_that_looks(x, y, v, i):
+    z = x * v
+    z.register_hook(lambda bar: None)
+    return torch.tanh(z)
+
+
 def _no_grad_mask(x, y, v, i):
     with torch.no_grad():
         keep = x > 0.1
@@ -72,6 +92,13 @@ FOLLOWED = {
     "transposed views": _twice_transposed,
     "rows swapped in place": _swapped_in_place,
     "a mask made without gradients": _no_grad_mask,
+    "elements written": _written_elements,
+    "a mask of minus infinity": _causal_attention,
+    "a hook that looks": _hook_that_looks,
+    "whole numbers like a tensor": lambda x, y, v, i: (
+        x * ~torch.zeros_like(x, dtype=torch.bool) + v[x.new_ones(3, dtype=torch.long)][:, None]
+    ),
+    "the bits of a tensor": lambda x, y, v, i: x * (x.view(torch.int64) > 0),
     "einsum": lambda x, y, v, i: torch.einsum("ab,bc,b->ac", x, y, v),
     "addmm": lambda x, y, v, i: torch.addmm(v[:3], x, y, beta=0.5, alpha=2.0),
     "baddbmm": lambda x, y, v, i: torch.baddbmm(x[:, :3, None], x[:, None, :].expand(3, 3, 4), y.expand(3, 4, 3)),
@@ -155,6 +182,7 @@ REFUSED = {
     "convolution": (lambda x, y, v, i: F.conv1d(x[None], y.t()[None, :, :2].reshape(1, 3, 2)), "convolution"),
     "bilinear": (lambda x, y, v, i: F.bilinear(x, x, torch.ones(2, 4, 4, dtype=x.dtype)), "_trilinear"),
     "complex": (lambda x, y, v, i: torch.fft.rfft(v).abs(), ""),
+    "made complex": (lambda x, y, v, i: torch.polar(v, v).abs(), "made complex"),
     "linear solve": (lambda x, y, v, i: torch.linalg.inv(x @ y), ""),
 }
 """Each is refused with a reason that has these words."""

@@ -814,6 +814,8 @@ class Dictionary:
             if len(line) != len(xs) or line == xs or not shape or np.shape(self.values[line[0]]) != shape:
                 continue
             edits: dict[Where, Edit] = {}
+            if any(np.size(self.values[r.x]) != np.size(self.values[u]) for r, u in zip(visits, line, strict=True)):
+                continue  # repeated on its way to the activation
             for region, u in zip(visits, line, strict=True):
                 slope = derivative_at(self.edges, region, np.reshape(self.values[u], np.shape(self.values[region.x])))
                 edits[region.edges[0]] = self._by(region, slope)
