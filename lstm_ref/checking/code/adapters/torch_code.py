@@ -166,7 +166,7 @@ class _Judged:
         with ExitStack() as stack:
             outputs, given = run(stack)
             try:
-                found = self.torch.autograd.grad(outputs, leaves, given, allow_unused=True)
+                found: Any = self.torch.autograd.grad(outputs, leaves, given, allow_unused=True)
             except RuntimeError as error:
                 if "use_reentrant" not in str(error):
                     raise
