@@ -38,9 +38,12 @@ class _Lifted:
         self._graph: tuple[Graph, Program] | None = None
 
     @property
-    def function(self) -> Callable[..., Any]:
-        """The function that is evaluated: the user's, or its graph as JAX code."""
-        return self._function if self._graph is None else self._graph[0].as_jax
+    def jax_code(self) -> Callable[..., Any]:
+        """Its graph as JAX code. Raises CannotEvaluate where the code runs unchanged: JAX, if it could trace it, would
+        make another function of it."""
+        if self._graph is None:
+            raise CannotEvaluate("NumPy code is not JAX code")
+        return self._graph[0].as_jax
 
     def __call__(self, *arguments: Any) -> Any:
         if self._graph is None:

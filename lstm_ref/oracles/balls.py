@@ -80,7 +80,7 @@ def balls(function: Function, inputs: Any, cotangent: Any, digits: int = 80) -> 
             for v in _move_elements(leaf, step)
         ]
         try:
-            values = _batches(getattr(evaluate, "function", function), tree, cotangent, points)
+            values = _batches(getattr(evaluate, "jax_code", function), tree, cotangent, points)
         # NumPy code, or a comparison undecided only in a branch that no single point takes
         except (Exception, SystemExit):
             values = [phi(point) for point in points]
