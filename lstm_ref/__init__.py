@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lstm_ref.interop.compare import Comparison, compare
     from lstm_ref.testing import UndecidedGradient, WrongGradient, assert_gradients
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "BadInput": "lstm_ref.errors",

@@ -20,7 +20,7 @@ REPOSITORY = PROJECT["urls"]["Repository"]
 def test_the_version_is_one_version():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert PROJECT["version"] == lstm_ref.__version__ == cited["version"]
-    assert re.search(rf"^## {re.escape(PROJECT['version'])} ", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert re.search(rf"^## {re.escape(PROJECT['version'])}( |$)", (ROOT / "CHANGELOG.md").read_text(), re.M)
 
 
 def test_the_links_of_the_long_description_work_on_the_index():
