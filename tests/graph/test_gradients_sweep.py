@@ -157,6 +157,7 @@ def test_every_rule_is_asked():
         "eq",
         "ne",
         "ge",
+        "output",
     }
     assert set(RULES) - asked - elsewhere == set()
 

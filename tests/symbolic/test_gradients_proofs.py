@@ -205,6 +205,6 @@ def test_a_report_of_verify_carries_it_to_json_and_back():
 
 
 def test_the_mutation_run_asks_terms_of_mutants():
-    answers = mutation._part(("cells/rnn_tanh", 0), parts=8, every=1, peers=False, symbolic=True)
+    answers = mutation.judge_part("cells/rnn_tanh", 0, every=1, peers=False, symbolic=True)
     assert len(answers) >= 4
     assert all(found[mutation.BY_TERMS] for _, found in answers)

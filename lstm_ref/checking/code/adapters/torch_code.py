@@ -126,7 +126,11 @@ class _Judged:
         def in_double(tensors: dict[str, Any]) -> Any:
             if self.no_double:
                 raise CannotEvaluate(f"the code does not run in float64: {self.no_double}")
-            return _unwrap_single(self._outputs({n: v.requires_grad_() for n, v in tensors.items()}, double=True))
+            if (
+                self.torch.autograd.forward_ad._current_level < 0
+            ):  # in forward mode, TorchScript drops the tangents of such
+                tensors = {n: v.requires_grad_() for n, v in tensors.items()}
+            return _unwrap_single(self._outputs(tensors, double=True))
 
         forward.torch = in_double  # type: ignore[attr-defined]
         forward.least_bits = lambda values: self.least_bits(forward, values)  # type: ignore[attr-defined]
