@@ -11,6 +11,7 @@ from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.trace import graph_at
 
 MANY_ELEMENTS = 1000
+"""Elements above which oracles that evaluate once per element are asked along directions."""
 MANY_OF_TORCH = 100
 """The same for torch code that can be traced: one evaluation takes half a millisecond, and torch's autograd and the
 sweep of the graph see every element."""
@@ -36,7 +37,7 @@ def is_very_large(problem: Problem, traced: bool = True) -> bool:
 
 
 def has_graph(problem: Problem) -> bool:
-    """Whether the function is NumPy code that can be traced."""
+    """Whether the function is NumPy or torch code that can be traced."""
     try:
         graph_at(problem.function, problem.inputs)
     except CannotEvaluate:

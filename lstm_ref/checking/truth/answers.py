@@ -195,19 +195,24 @@ def _along(function: Callable[[Any], Any], inputs: Any, directions: dict[str, np
     """The function of the step lengths t[path] (DIRECTIONS,) along the directions, in any arithmetic."""
     places = {id(leaf): path for path, leaf in paths(inputs).items()}
 
-    def moved(t: dict[str, Any], start: Any = np.asarray, run: Callable[[Any], Any] = function) -> Any:
+    def at(t: dict[str, Any], array: Callable[[Any], Any]) -> Any:
+        """The inputs moved by t, as arrays or tensors."""
+
         def step(leaf: Any) -> Any:
             path = places[id(leaf)]
             if path not in directions:
-                return start(leaf)
-            return start(leaf) + sum(t[path][k] * start(directions[path][k]) for k in range(DIRECTIONS))
+                return array(leaf)
+            return array(leaf) + sum(t[path][k] * array(directions[path][k]) for k in range(DIRECTIONS))
 
-        return run(jax.tree.map(step, inputs))
+        return jax.tree.map(step, inputs)
+
+    def moved(t: dict[str, Any]) -> Any:
+        return function(at(t, np.asarray))
 
     if hasattr(function, "torch"):
         from torch import tensor
 
-        moved.torch = lambda t: moved(t, tensor, function.torch)  # type: ignore[attr-defined]
+        moved.torch = lambda t: function.torch(at(t, tensor))  # type: ignore[attr-defined]
     return moved
 
 
