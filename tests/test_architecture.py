@@ -39,8 +39,8 @@ HOUSES = {
 
 LOOKS_AT_EQUATIONS = {
     "arithmetic/movement.py": "is the function inside a scatter an addition?",
-    "checking/code/named_values.py": "which values are named, has a rule of the user's?",
-    "checking/code/precision.py": "what is the least precise float?",
+    "checking/function/rerun.py": "which values are named, has a rule of the user's?",
+    "checking/function/bits.py": "what is the least precise float?",
     "reporting/graph.py": "in which order are named values computed?",
 }
 """Modules other than the walk that read the equations of a jaxpr, and the question they ask; they compute no value."""

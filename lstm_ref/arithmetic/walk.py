@@ -4,7 +4,7 @@
 
 - `jaxpr.Prepared`: places in a list of values, so that balls or floats run through the same jaxpr many times;
 - `graph.flatten`: numbers of the variables of a graph, whose values are computed on the way;
-- `pages.probes` and `checking.code.named_values`: values under JAX's own tracing, with zeros added to some of them.
+- `pages.probes` and `checking.function.rerun`: values under JAX's own tracing, with zeros added to some of them.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
+from lstm_ref.checking.function.user_function import UserFunction
 from lstm_ref.errors import BadInput
 from lstm_ref.leaves import places
 
@@ -55,6 +57,15 @@ class Problem:
     """inputs -> the outputs of the derivative rule's own forward pass, which must equal those of `function`."""
     remarks: tuple[str, ...] = ()
     """Sentences for the report's notes on inputs and outputs that the problem leaves out or holds fixed, and why."""
+
+    @cached_property
+    def forward(self) -> UserFunction:
+        """The function at the inputs."""
+        return UserFunction(self.function, self.inputs)
+
+    def backward(self, cotangents: Any) -> UserFunction:
+        """The claim at the inputs and these cotangents."""
+        return UserFunction(self.gradients, self.inputs, cotangents)
 
 
 def problem(

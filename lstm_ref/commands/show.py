@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from lstm_ref.reporting.graph import Graph
+    from lstm_ref.reporting.graph import Diagram
 
 PICTURES = ("final_gate", "bptt")
 
@@ -65,7 +65,7 @@ def _print_equations(name: str) -> None:
     click.echo(f"\nderived in derivations/{cell.page}.md\n")
 
 
-def _print_edges(graph: Graph) -> None:
+def _print_edges(graph: Diagram) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

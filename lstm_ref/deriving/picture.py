@@ -16,13 +16,13 @@ from lstm_ref.deriving.as_latex import name as in_latex
 from lstm_ref.deriving.as_numpy import HELPERS, numpy
 from lstm_ref.deriving.expressions import Call, Expression
 from lstm_ref.deriving.folding import Forward
-from lstm_ref.reporting.graph import _NUMBERS, Edge, Graph, Vertex, graph_of
+from lstm_ref.reporting.graph import _NUMBERS, Edge, Diagram, Vertex, graph_of
 
 SIZED = ("index", "put", "slice", "place", "spread", "reshape", "roll", "head", "tail")
 """Functions that are written with sizes: their arrays cannot have one element each."""
 
 
-def picture_of(f: Forward, b: Backward) -> Graph:
+def picture_of(f: Forward, b: Backward) -> Diagram:
     """The graph of one step; of a forward without a loop, of all of it.
 
     With one element in each array, every edge carries that element and its adjoint, as in this package's own pictures.
@@ -73,7 +73,7 @@ def _value(e: Expression, scope: dict[str, Any]) -> Any:
     return eval(numpy(e), scope)
 
 
-def _with_norms(f: Forward, equations: Any, read: Any, held: Any, outside: Any, parameters: Any) -> Graph:
+def _with_norms(f: Forward, equations: Any, read: Any, held: Any, outside: Any, parameters: Any) -> Diagram:
     rng = np.random.default_rng(0)
     with x64():
         given = {n: jnp.asarray(0.2 + 0.6 * rng.random(f.shapes[n])) for n in (*read, *held)}
@@ -102,7 +102,7 @@ def _with_norms(f: Forward, equations: Any, read: Any, held: Any, outside: Any, 
     vertices = [Vertex(n, in_latex(n), kinds.get(n, "node"), _norm(scope[n]), _norm(bars[n])) for n in order]
     rank = {v: k for k, v in enumerate([*order, *(v.name for v in ends)])}
     edges.sort(key=lambda e: (rank[e.source], rank[e.target]))
-    return Graph(f"{f.title}: one step, norms of arrays", (*vertices, *ends), tuple(edges))
+    return Diagram(f"{f.title}: one step, norms of arrays", (*vertices, *ends), tuple(edges))
 
 
 def _norm(v: Any) -> float:

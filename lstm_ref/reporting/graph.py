@@ -61,7 +61,7 @@ class Edge(NamedTuple):
     """The target's adjoint times `partial`, which flows back along this edge."""
 
 
-class Graph(NamedTuple):
+class Diagram(NamedTuple):
     """The data of a picture."""
 
     title: str
@@ -69,7 +69,7 @@ class Graph(NamedTuple):
     edges: tuple[Edge, ...]
 
     def __repr__(self) -> str:
-        return f"<Graph {self.title!r}: {len(self.vertices)} vertices, {len(self.edges)} edges>"
+        return f"<Diagram {self.title!r}: {len(self.vertices)} vertices, {len(self.edges)} edges>"
 
     def _repr_html_(self) -> str:
         return display.html(self)
@@ -88,7 +88,7 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------ the pictures
 
 
-def graph_of_step(cell: Cell) -> Graph:
+def graph_of_step(cell: Cell) -> Diagram:
     """One step of a cell for B = D = H = 1. Its next state has cotangents from outside."""
     numbers = itertools.cycle(_NUMBERS)
     ones = dict.fromkeys([*dict(cell.sizes), "D"], 1)
@@ -115,7 +115,7 @@ def graph_of_step(cell: Cell) -> Graph:
     )
 
 
-def graph_of_final_gate() -> Graph:
+def graph_of_final_gate() -> Diagram:
     """Dense, log-softmax and cross-entropy on one hidden unit and three classes, targets 0.7, 0.2, 0.1."""
     numbers = itertools.cycle(_NUMBERS)
     h, w, b = (_deal(numbers, shape) for shape in ((1, 1), (1, 3), (3,)))
@@ -131,7 +131,7 @@ def graph_of_final_gate() -> Graph:
     )
 
 
-def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ()) -> Graph:
+def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ()) -> Diagram:
     """The state of a cell through T steps, B = D = H = 1; outputs and final state have cotangents from outside.
 
     Inputs are held fixed, and so are all parameters except those named. Each element of a named parameter is one
@@ -158,7 +158,7 @@ def graph_through_time(cell: Cell, T: int = 3, parameters: tuple[str, ...] = ())
     return graph_of(title, steps, {**start, **chosen}, from_outside, parameters)
 
 
-PICTURES: dict[str, Callable[[], Graph]] = {
+PICTURES: dict[str, Callable[[], Diagram]] = {
     **{name: (lambda cell=cell: graph_of_step(cell)) for name, cell in CELLS.items()},  # type: ignore[misc]
     "final_gate": graph_of_final_gate,
     "rnn_through_time": lambda: graph_through_time(CELLS["rnn_tanh"], parameters=("w_h",)),
@@ -191,7 +191,7 @@ def graph_of(
     inputs: Mapping[str, Any],
     cotangents: Mapping[str, Any],
     parameters: tuple[str, ...] = (),
-) -> Graph:
+) -> Diagram:
     """The graph of `function` between its named inputs and the named values it returns, in float64.
 
     If two names stand for one value, they share a vertex, under the first name. `cotangents` come from outside, by
@@ -228,7 +228,7 @@ def graph_of(
             vertices.append(Vertex(outside, "", "outside", float(flat[name][k]), float(bar)))
             edges.append(Edge(called[name, k], outside, float(flat[name][k]), 1.0, float(bar)))
     order = {v.name: n for n, v in enumerate(vertices)}
-    return Graph(title, tuple(vertices), tuple(sorted(edges, key=lambda e: (order[e.source], order[e.target]))))
+    return Diagram(title, tuple(vertices), tuple(sorted(edges, key=lambda e: (order[e.source], order[e.target]))))
 
 
 def _contract(

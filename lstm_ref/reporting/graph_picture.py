@@ -1,4 +1,4 @@
-"""Draws a `Graph` as SVG or PNG: values above the edges in a dark colour, adjoints below them in one accent colour.
+"""Draws a `Diagram` as SVG or PNG: values above the edges in a dark colour, adjoints below them in one accent colour.
 
 What is drawn is determined once, as shapes in inches; `svg` writes them as text, and matplotlib draws them for a PNG.
 """
@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 import latex2mathml.converter
 
 from lstm_ref.errors import BadInput
-from lstm_ref.reporting.graph import Graph, Vertex
+from lstm_ref.reporting.graph import Diagram, Vertex
 from lstm_ref.reporting.graph_placement import CURVE, LABEL_WIDTH, VERTEX_WIDTH, Placement, place
 from lstm_ref.writing import target, write_whole
 
@@ -54,7 +54,7 @@ def require_drawable(path: str | Path) -> None:
             raise BadInput('a PNG needs matplotlib: pip install "lstm_ref[plots]", or name the picture *.svg') from None
 
 
-def draw(graph: Graph, path: str | Path) -> None:
+def draw(graph: Diagram, path: str | Path) -> None:
     """Writes the picture in the format of the suffix, .svg or .png. The same graph gives the same file.
 
     Raises as `require_drawable` does.
@@ -99,7 +99,7 @@ class Text(NamedTuple):
     """italic, or math for TeX."""
 
 
-def _shapes(graph: Graph, plan: Placement, height: float) -> Iterator[Curve | Disc | Text]:
+def _shapes(graph: Diagram, plan: Placement, height: float) -> Iterator[Curve | Disc | Text]:
     """Everything, from back to front, with the origin at the lower left."""
     top = height - _MARGIN - 0.3
     yield Text((0, top), graph.title, size=11, across="start")
@@ -154,7 +154,7 @@ def _size(plan: Placement) -> Point:
 # ------------------------------------------------------------------------------------------------------- as SVG
 
 
-def svg(graph: Graph) -> str:
+def svg(graph: Diagram) -> str:
     """The picture as an SVG element, which needs no library and no network. It carries the graph as JSON."""
     plan = place(graph)
     width, height = _size(plan)
@@ -248,7 +248,7 @@ def _pieces(element: Element, level: int) -> Iterator[_Piece]:
 # ------------------------------------------------------------------------------------------------------- as PNG
 
 
-def _png(graph: Graph) -> bytes:
+def _png(graph: Diagram) -> bytes:
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_ref.reporting.graph import Edge, Graph
+from lstm_ref.reporting.graph import Edge, Diagram
 
 # Inches.
 VERTEX_WIDTH, LABEL_WIDTH, CURVE = 0.56, 0.62, 0.42
@@ -39,7 +39,7 @@ class _Place(NamedTuple):
     height: float
 
 
-def place(graph: Graph) -> Placement:
+def place(graph: Diagram) -> Placement:
     """Coordinates in inches, with the origin at the lower left."""
     depth = _depths(graph)
     places = [_Place(2 * depth[v.name], _VERTEX_HEIGHT) for v in graph.vertices]
@@ -64,7 +64,7 @@ def place(graph: Graph) -> Placement:
     )
 
 
-def _depths(graph: Graph) -> dict[str, int]:
+def _depths(graph: Diagram) -> dict[str, int]:
     """The column of each vertex: as far left as its sources allow. Inputs stand just before their first reader.
 
     An input that meets parameters at its reader stands one column before them, so that it does not cross them.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.report import NodeReport, Report
-from lstm_ref.reporting.graph import Graph, graph_of_step
+from lstm_ref.reporting.graph import Diagram, graph_of_step
 from lstm_ref.reporting.graph_placement import Placement, place
 from lstm_ref.reporting.html_mark import Mark, mark
 
@@ -55,11 +55,11 @@ def graph(report: Report) -> Picture | None:
 
 
 @cache
-def _step(cell: str) -> tuple[Graph, Placement]:
+def _step(cell: str) -> tuple[Diagram, Placement]:
     """One step of the cell, without its parameters and without outside vertices."""
     whole = graph_of_step(CELLS[cell])
     kept = {v.name for v in whole.vertices if v.kind in ("input", "node")}
-    drawn = Graph(
+    drawn = Diagram(
         whole.title,
         tuple(v for v in whole.vertices if v.name in kept),
         tuple(e for e in whole.edges if {e.source, e.target} <= kept),
@@ -67,7 +67,7 @@ def _step(cell: str) -> tuple[Graph, Placement]:
     return drawn, place(drawn)
 
 
-def _of_cell(report: Report, by_name: dict[str, NodeReport], drawn: Graph, plan: Placement) -> Picture:
+def _of_cell(report: Report, by_name: dict[str, NodeReport], drawn: Diagram, plan: Placement) -> Picture:
     def at(point: tuple[float, float]) -> tuple[float, float]:
         return float(point[0]) * _X + 10, float(plan.height - point[1]) * _Y
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from lstm_ref.cells import Cell
 from lstm_ref.cells.described import equations, parameters, source, states
 from lstm_ref.checking.report import Report
-from lstm_ref.reporting.graph import Graph, graph_of_step
+from lstm_ref.reporting.graph import Diagram, graph_of_step
 from lstm_ref.reporting.graph_picture import svg
 from lstm_ref.reporting.html import as_fragment
 from lstm_ref.reporting.terminal import as_text
@@ -34,7 +34,7 @@ def _(report: Report) -> str:
 
 
 @html.register
-def _(graph: Graph) -> str:
+def _(graph: Diagram) -> str:
     return svg(graph)
 
 

@@ -9,7 +9,7 @@ import pytest
 from jax.experimental import pallas
 
 from lstm_ref.arithmetic.walk import between, by_jax, called, inner_jaxprs, needed, unrolled, walk
-from lstm_ref.checking.code.named_values import without_custom_rules
+from lstm_ref.checking.function.rerun import without_custom_rules
 
 X = np.array([0.5, -1.5, 2.0], np.float32)
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from lstm_ref import BadInput, WrongGradient, assert_gradients, check_gradients
+from lstm_ref.arithmetic import traceable
 from lstm_ref.arithmetic.balls import as_balls, is_balls
+from lstm_ref.arithmetic.memory import kinds_of
 from lstm_ref.cells import lstm
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.problem import Problem, problem
@@ -419,3 +421,24 @@ def test_inputs_may_be_drawn_as_in_a_derivation_file():
 
     assert check_at(0).right
     assert not check_at(1).right
+
+
+@pytest.mark.parametrize("library", [np, jnp], ids=["numpy", "jax"])
+def test_a_check_traces_each_function_of_the_users_once_in_each_dtype(library, monkeypatch):
+    traced = []
+    original = traceable._why_untraceable
+    monkeypatch.setattr(
+        traceable, "_why_untraceable", lambda f, given: traced.append((f, kinds_of(given))) or original(f, given)
+    )
+
+    def forward(inputs):
+        return library.tanh(inputs["w"] @ inputs["x"])
+
+    def backward(inputs, bar):
+        a_bar = bar * (1 - forward(inputs) ** 2)
+        return {"w": library.outer(a_bar, inputs["x"]), "x": inputs["w"].T @ a_bar}
+
+    given = problem({"w": np.full((3, 2), 0.5), "x": np.arange(2.0)}, forward=forward, backward=backward)
+    assert check(given).verdict == "exact gradient"
+    assert {given.function, given.gradients} <= {f for f, _ in traced}
+    assert len(set(traced)) == len(traced)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import check_gradients
-from lstm_ref.checking.code.precision import bits_inside
+from lstm_ref.checking.function.bits import bits_inside
 from lstm_ref.oracles.noise import FLOAT64, noise_of, staircase_of
 from lstm_ref.oracles.noise import noise as measured
 

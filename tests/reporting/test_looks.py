@@ -93,7 +93,7 @@ def test_a_cell_shows_its_equations_and_its_graph():
 def test_a_graph_shows_its_picture():
     graph = graph_of_step(CELLS["rnn_tanh"])
     assert graph._repr_html_() == svg(graph)
-    assert repr(graph) == "<Graph 'rnn_tanh: one step, B = D = H = 1': 8 vertices, 7 edges>"
+    assert repr(graph) == "<Diagram 'rnn_tanh: one step, B = D = H = 1': 8 vertices, 7 edges>"
 
 
 def test_of_other_things_nothing_is_known():

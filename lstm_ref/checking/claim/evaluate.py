@@ -12,7 +12,8 @@ import numpy as np
 from lstm_ref.arithmetic.balls import Balls, as_balls
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.checking.code.as_written import AGAIN
-from lstm_ref.checking.code.run import TOO_MANY_TO_TRY, as_it_runs, eagerly, in_own_arithmetic, is_jax
+from lstm_ref.checking.function.run import TOO_MANY_TO_TRY, eagerly
+from lstm_ref.checking.function.user_function import UserFunction
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import BadInput, CannotEvaluate, described
 from lstm_ref.graph.lift import lift
@@ -28,8 +29,7 @@ COTANGENT_SCALE = 100.0
 def cotangents_of(problem: Problem, seed: int) -> Any:
     """1 for a loss; otherwise random cotangents for every output (ones would hide terms that cancel in a sum)."""
     what = "loss" if problem.is_loss else "forward"
-    pure = is_jax(problem.function, problem.inputs)  # JAX code gives the same values at every call
-    call = as_it_runs(problem.function, pure)
+    pure, call = problem.forward.is_jax, problem.forward.run  # JAX code gives the same values at every call
     try:
         outputs = call(_for(pure, problem.inputs))
         again = outputs if pure else call(_for(pure, problem.inputs))
@@ -103,7 +103,8 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
     jitted.
     """
     what = "gradients(inputs)" if problem.is_loss else "backward(inputs, cotangents)"
-    pure = is_jax(problem.gradients, problem.inputs, cotangents)
+    backward = problem.backward(cotangents)
+    pure = backward.is_jax
     faults: list[str] = []
     known = paths(problem.inputs)
 
@@ -135,10 +136,10 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
                         faults.append(fault)
         return paths(result)
 
-    first = once(as_it_runs(problem.gradients, pure), not pure)
+    first = once(backward.run, not pure)
     second = first
     if not pure:
-        second = once(as_it_runs(problem.gradients, False), True)
+        second = once(backward.run, True)
     elif not stateless and sum(map(np.size, first.values())) <= TOO_MANY_TO_TRY:
         second = once(eagerly(problem.gradients), False)
     for path, value in first.items():
@@ -188,10 +189,7 @@ def faults_of_rule(problem: Problem) -> tuple[str, ...]:
     """The outputs, in words, at which a derivative rule's own forward pass differs from the function."""
     if problem.rule_outputs is None:
         return ()
-    plain, ruled = (
-        paths(in_own_arithmetic(f, problem.inputs)(jax.tree.map(np.copy, problem.inputs)))
-        for f in (problem.function, problem.rule_outputs)
-    )
+    plain, ruled = problem.forward.outputs(), UserFunction(problem.rule_outputs, problem.inputs).outputs()
     found = []
     for path, value in plain.items():
         if path not in ruled or not alike(value, ruled[path]):

@@ -5,10 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.checking.problem import Problem
-from lstm_ref.errors import CannotEvaluate
-from lstm_ref.graph.trace import graph_at
 
 MANY_ELEMENTS = 1000
 """Elements above which oracles that evaluate once per element are asked along directions."""
@@ -33,16 +30,7 @@ def is_very_large(problem: Problem, traced: bool = True) -> bool:
     is_too_large = size > VERY_MANY_ELEMENTS or (size > MANY_ELEMENTS and len(leaves) > MANY_DIRECTED)
     if not is_too_large or problem.definition is not None:
         return False
-    return not traced or is_traceable(problem.function, problem.inputs) or has_graph(problem)
-
-
-def has_graph(problem: Problem) -> bool:
-    """Whether the function is NumPy or torch code that can be traced."""
-    try:
-        graph_at(problem.function, problem.inputs)
-    except CannotEvaluate:
-        return False
-    return True
+    return not traced or problem.forward.is_traceable or problem.forward.has_graph
 
 
 def is_large(problem: Problem) -> bool:
@@ -50,4 +38,4 @@ def is_large(problem: Problem) -> bool:
     size = sum(int(np.size(v)) for v in jax.tree.leaves(problem.inputs))
     if size <= MANY_OF_TORCH or size > MANY_ELEMENTS:
         return size > MANY_ELEMENTS
-    return hasattr(problem.function, "torch") and problem.definition is None and has_graph(problem)
+    return problem.forward.is_torch and problem.definition is None and problem.forward.has_graph

@@ -17,11 +17,11 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.diagnosis.easier import Check, when_right
 from lstm_ref.checking.diagnosis.known_cell import known_cell
 from lstm_ref.checking.diagnosis.on_graph import mistakes_on_graph
 from lstm_ref.checking.diagnosis.symptoms import symptoms
+from lstm_ref.checking.function.user_function import UserFunction
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
 from lstm_ref.errors import LstmRefError, defect, described, is_defect
@@ -72,7 +72,7 @@ def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
     """
     problem = evidence.problem
     inputs = jax.tree.map(lambda v: np.array(v, dtype=np.float64), problem.inputs)
-    outputs = paths(in_own_arithmetic(problem.function, inputs)(jax.tree.map(np.copy, inputs)))
+    outputs = UserFunction(problem.function, inputs).outputs()
     unit = 2.0 ** -min(bits(np.result_type(v)) for v in paths(problem.inputs).values())
     known = known_cell(problem, inputs, outputs, evidence.cotangents)
     conformance = None if known is None else known.conformance()

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import WRONG, Finding, Report
 from lstm_ref.errors import LstmRefError
@@ -150,7 +149,7 @@ def _ends(problem: Problem, name: str, time: int) -> dict[str, int]:
     steps, others = leaf.shape[time], [a for a in range(leaf.ndim) if a != time]
     if steps * sum(leaf.shape[a] for a in others) > MANY_SLICES:
         return {}
-    run = in_own_arithmetic(problem.function, problem.inputs)
+    run = problem.forward.run
 
     def outputs(v: np.ndarray) -> list[np.ndarray]:
         return list(paths(run(jax.tree.map(np.copy, _with(problem.inputs, name, v)))).values())
@@ -313,7 +312,7 @@ def _paths_of(tree: Any) -> list[str]:
 
 def _outputs(problem: Problem) -> Named | None:
     try:
-        return paths(in_own_arithmetic(problem.function, problem.inputs)(jax.tree.map(np.copy, problem.inputs)))
+        return problem.forward.outputs()
     except (Exception, SystemExit):
         return None
 

@@ -49,7 +49,7 @@ def mistakes_on_graph(
         yield Finding("not searched", f"the lines of the forward were not searched, for {size} elements, {TOO_LARGE}")
         return
     try:
-        if hasattr(problem.gradients, "torch"):  # in float64, whatever precision it is written in
+        if problem.backward(cotangents).is_torch:  # in float64, whatever precision it is written in
             claimed = paths(graph_at(problem.gradients, inputs, cotangents).result)
         floats = {path: np.asarray(v, np.float64) for path, v in claimed.items() if path in paths(inputs)}
         named = explain_claim_on_graph(problem.function, inputs, cotangents, floats, is_wrong)

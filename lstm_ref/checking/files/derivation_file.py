@@ -7,6 +7,7 @@ with its place.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
@@ -16,7 +17,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -64,7 +64,7 @@ def _problems(path: Path, name: str, module: ModuleType, home: Home, seed: int) 
         return [_problem(f"{path.stem}::{name}", path, namespace, home, seed)]
     made = getattr(module, "problem", None)
     if isinstance(made, Problem):
-        return [_at_home(replace(made, name=path.stem), home)]
+        return [_at_home(dataclasses.replace(made, name=path.stem), home)]
     if hasattr(module, "inputs"):
         return [_problem(path.stem, path, module, home, seed)]
     classes = [
@@ -139,11 +139,11 @@ def _draw_inputs(name: str, path: Path, inputs: Callable[[np.random.Generator], 
 
 def _at_home(found: Problem, home: Home) -> Problem:
     """The problem, with functions that find the file's neighbouring modules whenever they are called."""
-    functions = {key: getattr(found, key, None) for key in ("function", *FUNCTIONS)}
-    changes: dict[str, Any] = {key: home.at_home(f) for key, f in functions.items() if callable(f)}
+    values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    changes: dict[str, Any] = {key: home.at_home(v) for key, v in values.items() if callable(v)}
     if found.other_convention is not None:
         changes["other_convention"] = _at_home(found.other_convention, home)
-    return replace(found, **changes)
+    return dataclasses.replace(found, **changes)
 
 
 # ------------------------------------------------------------------------------------------------- what went wrong

@@ -9,10 +9,8 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, is_balls, midpoints
-from lstm_ref.arithmetic.traceable import is_traceable
-from lstm_ref.arithmetic.x64 import x64
-from lstm_ref.checking.code.named_values import has_own_rules, without_custom_rules
 from lstm_ref.checking.code.size import MANY_DIRECTED, MANY_ELEMENTS, VERY_MANY_ELEMENTS, is_large, is_very_large
+from lstm_ref.checking.function.rerun import without_custom_rules
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError, defect, described, is_defect
 from lstm_ref.graph.lift import lift
@@ -41,12 +39,12 @@ def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tup
         raise BadInput(f"no oracle named: there are {', '.join(ORACLES)}")
     if oracles is not None:
         return names, []
-    is_jax = is_traceable(problem.function, problem.inputs)
+    is_jax = problem.forward.is_traceable
     if is_very_large(problem):
         few = len(jax.tree.leaves(problem.inputs)) <= MANY_DIRECTED
         # The tracer is our own code, so it does not judge alone if values can be checked along a few directions.
         asked: tuple[str, ...] = ("reverse",) if is_jax else ("trace", "differences") if few else ("trace",)
-        if hasattr(problem.function, "torch"):
+        if problem.forward.is_torch:
             asked = (*asked, "torch")
         why = (
             f"over {VERY_MANY_ELEMENTS} elements, or {MANY_ELEMENTS} in over {MANY_DIRECTED} inputs, only "
@@ -164,7 +162,7 @@ def _answer_of(
         raise CannotEvaluate("JAX can trace the function only in float32")
     function = problem.function
     inputs = jax.tree.map(lambda v: np.asarray(v, np.float32 if problem.single else np.float64), problem.inputs)
-    if judges and name in BY_RULES and has_rules_of_its_own(problem):
+    if judges and name in BY_RULES and problem.forward.has_own_rules:
         function = without_custom_rules(function, but_jaxs_own=True)
     if not (is_large(problem) and name in BY_ELEMENT):
         return _answer(oracle(function, inputs, cotangents, **extra))
@@ -173,14 +171,6 @@ def _answer_of(
     return _answer(oracle(_along(function, inputs, directions), at, cotangents, **extra))._replace(
         directions=directions
     )
-
-
-def has_rules_of_its_own(problem: Problem) -> bool:
-    """Whether the function is JAX code that contains derivative rules of the user's, or a stop_gradient."""
-    if not is_traceable(problem.function, problem.inputs):
-        return False
-    with x64():
-        return has_own_rules(jax.make_jaxpr(problem.function)(problem.inputs).jaxpr)
 
 
 def directions_of(problem: Problem, seed: int, wanted: list[str]) -> dict[str, np.ndarray]:

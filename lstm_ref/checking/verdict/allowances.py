@@ -29,8 +29,7 @@ import numpy as np
 from lstm_ref.arithmetic.balls import as_balls, ball, magnitudes, midpoints, precision
 from lstm_ref.arithmetic.constants import ROWS, Constants, noted
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.checking.code.precision import bits_inside, bits_of_program, name_of, says_inside
-from lstm_ref.checking.code.run import in_own_arithmetic
+from lstm_ref.checking.function.bits import name_of, says_inside
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import InputReport
 from lstm_ref.checking.truth.answers import Answer, ask, directions_of, is_large
@@ -191,9 +190,7 @@ def _attempts(
     yield replace(found, excluded=frozenset(excluded))
     if PRECISION not in causes:
         return
-    both = problem.inputs, setting.cotangents
-    inside = min(bits_inside(problem.gradients, *both), bits_of_program(problem.gradients, *both))
-    forward = min(bits_inside(problem.function, problem.inputs), bits_of_program(problem.function, problem.inputs))
+    inside, forward = problem.backward(setting.cotangents).bits, problem.forward.bits
     if min(inside, forward) >= float_bits:
         yield replace(found, excluded=frozenset((PRECISION,)))
     else:
@@ -264,7 +261,7 @@ def _settle_zeros(setting: Setting, verdicts: Verdicts) -> Verdicts:
     if not in_doubt:
         return verdicts
     problem, rng = setting.problem, np.random.default_rng(setting.seed)
-    call = in_own_arithmetic(problem.gradients, problem.inputs, setting.cotangents)
+    call = problem.backward(setting.cotangents).run
     changes = dict.fromkeys(in_doubt, 0.0)
     for _ in range(3):
         moved = jax.tree.map(

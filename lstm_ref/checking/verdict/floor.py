@@ -47,7 +47,6 @@ import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, radii
 from lstm_ref.arithmetic.dtypes import bits
-from lstm_ref.checking.code.run import in_own_arithmetic
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.lift import lift
@@ -133,7 +132,7 @@ def measured(
 ) -> dict[str, np.ndarray]:
     """Way 3, of code that computes with so many bits. As often as it takes to see SAMPLES changes of elements."""
     rng = np.random.default_rng(0)
-    call = in_own_arithmetic(problem.gradients, problem.inputs, cotangents)
+    call = problem.backward(cotangents).run
 
     def moved(v: Any) -> Any:
         v = np.asarray(v)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lstm_ref.checking.code.precision import bits_inside, says_inside
+from lstm_ref.checking.function.bits import says_inside
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import InputReport
 from lstm_ref.checking.verdict.allowances import Verdicts
@@ -47,7 +47,7 @@ def _on_precision(problem: Problem, decisive: set[str], verdicts: Verdicts) -> t
     """A note if only values decide and they are less precise than their dtype: this limits the digits."""
     if "differences" not in decisive or verdicts.remarks:
         return ()
-    inside = bits_inside(problem.function, problem.inputs)
+    inside = problem.forward.bits_inside
     return (says_inside("forward", problem.function, inside),) if inside < least_bits(problem) else ()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.code.adapters.signature import argument_names, name_of
-from lstm_ref.checking.code.named_values import without_custom_rules
+from lstm_ref.checking.function.rerun import without_custom_rules
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.errors import BadInput, described
 

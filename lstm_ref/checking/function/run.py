@@ -54,17 +54,12 @@ def _refuses_objects(function: Callable[..., Any], arguments: Any) -> bool:
     return not all(isinstance(v, np.ndarray) for v in jax.tree.leaves(given))
 
 
-def in_own_arithmetic(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    """The function as it runs: JAX code jitted with float64 switched on, NumPy code unchanged.
+def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
+    """The function as its author runs it: JAX code (`pure`) jitted with float64 switched on, NumPy code unchanged.
 
     Code that uses only operators counts as NumPy code and gets NumPy arrays: there `x += y` writes into its argument.
     Results are NumPy arrays.
     """
-    return as_it_runs(function, is_jax(function, *arguments))
-
-
-def as_it_runs(function: Callable[..., Any], pure: bool) -> Callable[..., Any]:
-    """`in_own_arithmetic` for a function that is known to be JAX code (`pure`), or known not to be."""
     if not pure:
         return lambda *given: jax.tree.map(np.asarray, function(*given))
 
