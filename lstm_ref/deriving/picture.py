@@ -16,7 +16,7 @@ from lstm_ref.deriving.as_latex import name as in_latex
 from lstm_ref.deriving.as_numpy import HELPERS, numpy
 from lstm_ref.deriving.expressions import Call, Expression
 from lstm_ref.deriving.folding import Forward
-from lstm_ref.reporting.graph import _NUMBERS, Edge, Diagram, Vertex, graph_of
+from lstm_ref.reporting.graph import _NUMBERS, Diagram, Edge, Vertex, graph_of
 
 SIZED = ("index", "put", "slice", "place", "spread", "reshape", "roll", "head", "tail")
 """Functions that are written with sizes: their arrays cannot have one element each."""

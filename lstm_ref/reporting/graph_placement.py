@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_ref.reporting.graph import Edge, Diagram
+from lstm_ref.reporting.graph import Diagram, Edge
 
 # Inches.
 VERTEX_WIDTH, LABEL_WIDTH, CURVE = 0.56, 0.62, 0.42

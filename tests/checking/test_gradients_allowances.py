@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from lstm_ref import check_gradients
 from lstm_ref.arithmetic.balls import as_balls, is_balls
+from lstm_ref.checking.checker import check
+from lstm_ref.checking.problem import problem
 from lstm_ref.checking.verdict import allowances
 from lstm_ref.leaves import paths
 from lstm_ref.oracles import ORACLES
@@ -190,3 +192,30 @@ def test_a_defect_of_ours_is_not_hidden_as_the_authors_error(monkeypatch):
     report = check_gradients(FEW, **mean_of(np))
     assert report.verdict == "wrong"
     assert any(note.startswith("this is a defect of lstm_ref, please report it: TypeError") for note in report.notes)
+
+
+MOST_RUNS = 30
+"""Runs of a claim for its verdict; to measure its precision alone takes 135."""
+
+
+def test_the_precision_of_a_claim_whose_equations_are_wrong_is_not_measured():
+    runs = []
+
+    def gradients(i: Any) -> Any:
+        runs.append(1)
+        return {"x": np.cos(i["x"]) * i["x"]}
+
+    claim = problem(FEW, loss=lambda i: np.sin(i["x"]).sum(), gradients=gradients)
+    report = check(claim, explain=False)
+    assert report.verdict == "wrong"
+    assert len(runs) < MOST_RUNS
+
+
+def test_float32_inside_excuses_no_equation_that_is_wrong_beside_it():
+    def gradients(i: Any) -> Any:
+        half = jnp.cos(i["x"]).astype(jnp.float32).astype(i["x"].dtype)
+        return {"x": half, "y": 2 * i["y"]}
+
+    both = {"x": X, "y": X}
+    report = check_gradients(both, loss=lambda i: jnp.sin(i["x"]).sum() + (i["y"] ** 3).sum(), gradients=gradients)
+    assert {one.name: one.right for one in report.inputs} == {"x": True, "y": False}

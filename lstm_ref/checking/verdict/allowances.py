@@ -171,13 +171,14 @@ def _attempts(
         wide = _widened(floors, strict.floor, measured(problem, floats, setting.cotangents, float_bits))
         how = "measured: twice the change by one unit in the last place"
     allowed = Allowed(wide, strict.oracle)
-    yield Verdicts(_judge(setting, allowed), how)
+    best = _judge(setting, allowed)
+    yield Verdicts(best, how)
     wrong = [path for path, judged in found.by_input.items() if _is_wrong(judged)]
     is_small = _may_be_constants(setting, wrong)
     constants = _constants_explain(setting) if is_small and CONSTANTS in causes else None
     if constants is not None:
-        moved = _judge(setting, Allowed(wide, strict.oracle, constants))
-        yield Verdicts({p: _by_constants(j, constants[p]) for p, j in moved.items()}, how)
+        best = _judge(setting, Allowed(wide, strict.oracle, constants))
+        yield Verdicts({p: _by_constants(j, constants[p]) for p, j in best.items()}, how)
     stopping = _tolerances_explain(setting, wide, wrong) if TOLERANCES in causes else None
     if stopping is not None:
         by_tolerance = _judge(setting, Allowed(wide, strict.oracle, stopping))
@@ -188,8 +189,8 @@ def _attempts(
         *((TOLERANCES,) if stopping is None else ()),
     }
     yield replace(found, excluded=frozenset(excluded))
-    if PRECISION not in causes:
-        return
+    if PRECISION not in causes or all(j.is_refuted for j in best.values() if _is_wrong(j)):
+        return  # a low precision is no cause of what differs in balls; to measure it takes some 270 evaluations
     inside, forward = problem.backward(setting.cotangents).bits, problem.forward.bits
     if min(inside, forward) >= float_bits:
         yield replace(found, excluded=frozenset((PRECISION,)))

@@ -53,6 +53,8 @@ class Judged(NamedTuple):
     """The mask of wrong elements."""
     may_be_zero: bool = False
     """Whether the input is undecided only because both truth and claim may be zero but for rounding."""
+    is_refuted: bool = False
+    """Whether claim and truth differ in balls, where no arithmetic of floats plays a part: its equations are wrong."""
 
 
 def judge_all(
@@ -68,7 +70,10 @@ def judge_all(
     sizes = (float(np.max(np.abs(v), initial=0.0)) for v in map(_floats, claimed.floats.values()))
     largest = max(ZERO_BESIDE * cotangent, max(sizes, default=0.0))
     is_proven = claimed.balls is not None and "balls" in answers
-    return {path: _undecided(one, largest, claimed.floats[path], is_proven) for path, one in found.items()}
+    return {
+        path: _undecided(judged, sight, largest, claimed.floats[path], is_proven)
+        for path, (judged, sight) in found.items()
+    }
 
 
 class _Sight(NamedTuple):
@@ -94,7 +99,7 @@ def _judge(
     zeros = 0
     digits_floats = cap
     sight = _Sight()
-    vetoed = False
+    vetoed = is_refuted = False
     whole = {name for name in decisive if answers[name].directions is None}
     for name, answer in answers.items():
         with comparison_precision(digits):
@@ -123,6 +128,7 @@ def _judge(
                 if one is not None:
                     sight = _seen(sight, one, value)
             if proven is not None:
+                is_refuted = not proven.right.all()
                 digits_balls = min(proven.digits, float(digits))
                 limit_balls = _limit_each(proven, answer, value, path)
         elif name == "differences" and "complex" in decisive and not agrees and not along:
@@ -162,7 +168,7 @@ def _judge(
     )
     if not right and not pattern_mask.any():
         pattern_mask = np.ones(value.shape, bool)
-    return Judged(report, pattern_mask), sight
+    return Judged(report, pattern_mask, is_refuted=is_refuted), sight
 
 
 def _seen(before: _Sight, compared: Agreement, value: np.ndarray) -> _Sight:
@@ -170,13 +176,13 @@ def _seen(before: _Sight, compared: Agreement, value: np.ndarray) -> _Sight:
     return _Sight(before.seen + compared.seen, before.zero or zero, max(before.allowed, compared.allowed_most))
 
 
-def _undecided(judged: tuple[Judged, _Sight], largest: float, value: np.ndarray, is_proven: bool) -> Judged:
+def _undecided(judged: Judged, sight: _Sight, largest: float, value: np.ndarray, is_proven: bool) -> Judged:
     """Changes a right verdict to undecided if no error could have shown: the allowance is as large as the gradient in
     every element, or not one digit agrees. A gradient of zero stays decided if the claim is zero too and other
     gradients are far larger than the allowance."""
-    (report, wrong, _), sight = judged
+    report, wrong = judged.report, judged.wrong
     if not report.right or not report.elements:
-        return Judged(report, wrong)
+        return judged
     if sight.seen:
         digits = report.digits_in_floats if report.digits_in_balls is None else report.digits_in_balls
         return Judged(report if digits >= 1 else replace(report, right=False, undecided=True), wrong)
