@@ -51,6 +51,21 @@ def torch_function(
 
     Raises:
         BadInput: torch is not installed, or the code fails; the message quotes torch.
+
+    Example:
+        >>> import lstm_ref, torch
+        >>> class Square(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x * x
+        ...
+        ...     @staticmethod
+        ...     def backward(ctx, y_bar):
+        ...         return 3 * ctx.saved_tensors[0] * y_bar
+        >>> report = lstm_ref.check_gradients(lstm_ref.torch_function(Square.apply, torch.tensor([1.0, 2.0])))
+        >>> report.verdict, report.findings[0].sentence
+        ('wrong', 'the gradient of x is 1.5 times what it should be')
     """
     if importlib.util.find_spec("torch") is None:
         raise BadInput("torch code cannot be checked: torch is not installed")
