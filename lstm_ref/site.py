@@ -11,6 +11,11 @@ def page(path: str) -> str:
     return SITE + path.removesuffix(".md") + ".html"
 
 
+def picture(name: str) -> str:
+    """The address of a graph's picture, by the name of its file."""
+    return f"{SITE}_images/{name}"
+
+
 def equation(place: str, tag: str | None = None) -> str:
     """The address of an equation on its page.
 

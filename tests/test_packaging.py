@@ -67,11 +67,11 @@ def test_every_place_names_the_same_repository():
 
 def written():
     """The files of the repository in which somebody may have written an address."""
+    kinds = {".cff", ".ipynb", ".jinja", ".json", ".md", ".py", ".toml", ".yaml", ".yml"}
     folders = (".github", "docs", "lstm_ref", "examples", "derivations")
     for path in [*ROOT.iterdir(), *(p for folder in folders for p in (ROOT / folder).rglob("*"))]:
-        if path.suffix in {".cff", ".ipynb", ".jinja", ".json", ".md", ".py", ".toml", ".yaml", ".yml"}:
-            if "_build" not in path.parts:
-                yield path
+        if path.suffix in kinds and "_build" not in path.parts:
+            yield path
 
 
 def test_the_python_versions_are_those_that_ci_tests():

@@ -53,8 +53,8 @@ def named_line(file: Path, sentences: Sequence[str]) -> tuple[Path, int] | None:
 
 
 def beside(file: Path, name: str, line: str) -> tuple[Path, int] | None:
-    """The place in the file, in a file of that name beside it, or in the one file of that name in the checkout, which is
-    the working folder; None if there is no such file."""
+    """The place in the file, in a file of that name beside it, or in the only one of that name below the working
+    folder, which is the checkout; None if there is no such file."""
     path = file.with_name(name) if name else file
     if path.is_file():
         return path, int(line)

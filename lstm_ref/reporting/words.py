@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from lstm_ref.checking.report import UNDECIDED, Finding, InputReport, OracleReport, Report
 from lstm_ref.errors import shown
 
-
 SEE = "  see     "
 """The label of an address."""
 
