@@ -28,8 +28,13 @@ def worst_kind(reports: Iterable[Report]) -> str:
 def facts(report: Report) -> str:
     """Elements, digits and seconds."""
     balls = report.digits_in_balls
-    agreeing = "equations not provable in balls" if balls is None else f"{balls:.0f} digits in balls"
-    return f"{report.elements} elements, {agreeing}, {report.digits_in_floats:.1f} in floats, {report.seconds:.1f} s"
+    agreeing = "equations not provable in balls" if balls is None else f"{counted(round(balls), 'digit')} in balls"
+    return f"{counted(report.elements, 'element')}, {agreeing}, {report.digits_in_floats:.1f} in floats, {report.seconds:.1f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """The number and the noun: 1 digit, 2 digits."""
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def where_time_went(reports: Iterable[Report]) -> str:
@@ -166,8 +171,8 @@ def title(finding: Finding) -> str:
 
 
 def where(finding: Finding) -> str:
-    """The edges, and the line of the derivation."""
-    return ", ".join([*finding.tags, *([finding.place] if finding.place else [])])
+    """The edges of the derivation."""
+    return ", ".join(finding.tags)
 
 
 def diagnosis(report: Report) -> list[tuple[str, str]]:

@@ -66,7 +66,7 @@ def test_verdict_and_mistake_are_the_first_things_on_the_page(show, wrong):
     page = show(wrong)
     lines = text(page).splitlines()
     assert lines[0] == "cubes: ✗ wrong"
-    assert lines[2].startswith("The mistake: the term next_c_bar is missing from c_bar. L4*, derivations/lstm.md:71")
+    assert lines[2].startswith("The mistake: the term next_c_bar is missing from c_bar. L4*")
     assert one(page, ".verdict").is_displayed()
     assert one(page, ".answer.main").rect["y"] < 200
     assert one(page, ".answer.main a").get_attribute("href") == wrong.findings[0].url

@@ -61,7 +61,6 @@ def test_a_notebook_shows_what_the_terminal_says(wrong):
     for sentence in (
         "cubes : ✗ wrong",
         "The mistake: the term next_c_bar is missing from c_bar.",
-        "derivations/lstm.md:71",
         "First wrong adjoint on the way back: the adjoint of c at step 2 of 0..3",
         "Conformance: the forward is lstm, to all digits.",
         "✗ WRONG: 5 of 6",
@@ -71,6 +70,7 @@ def test_a_notebook_shows_what_the_terminal_says(wrong):
     ):
         assert sentence in shown
     assert "<math" in wrong._repr_html_()
+    assert f'href="{wrong.findings[0].url}">L4*</a>' in wrong._repr_html_()
 
 
 def test_a_notebook_gets_no_style_of_its_own_and_no_markup_of_a_user(hostile, wrong):

@@ -18,7 +18,7 @@ def test_the_mistake_comes_first_with_its_place_and_both_terms(wrong):
     lines = as_text(wrong).splitlines()
     assert lines[0].startswith("cubes: wrong  (7 elements, ")
     assert lines[1:5] == [
-        "The mistake: the term next_c_bar is missing from c_bar (L4*, derivations/lstm.md:71)",
+        "The mistake: the term next_c_bar is missing from c_bar (L4*)",
         r"  derived  \bar c = \bar c^{\,next} + \bar u \odot (1 - u \odot u)",
         r"  found    \bar c = \bar u \odot (1 - u \odot u)",
         "  see      https://lstm-ref.github.io/lstm_ref/derivations/lstm.html#L4*",
