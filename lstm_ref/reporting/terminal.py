@@ -53,9 +53,10 @@ def escape(text: str) -> str:
 
 
 def as_text(report: Report, width: int = 110) -> str:
-    """The report as plain text."""
+    """The report as plain text; in a notebook too, where rich would show it and leave no text."""
     text = io.StringIO()
-    Console(width=width, color_system=None, emoji=False, highlight=False, file=text).print(render(report))
+    out = Console(width=width, color_system=None, emoji=False, highlight=False, file=text, force_jupyter=False)
+    out.print(render(report))
     return text.getvalue()
 
 
