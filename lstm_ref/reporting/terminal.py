@@ -23,6 +23,8 @@ MANY_ROWS, FEW_ROWS = 300, 20
 """Number of inputs above which only some of those that are right are shown, and how many are."""
 UNBROKEN = 10_000
 """Number of columns where there is no width."""
+WIDEST = 60
+"""Number of columns for a list of names, which ends in an ellipsis if it is longer."""
 NARROWEST = 20
 """Minimum number of columns. A terminal that reports fewer (COLUMNS=0) does not know its width."""
 
@@ -167,7 +169,8 @@ def summary(reports: Iterable[Report]) -> Table:
         ("verdict", "left"),
         ("gradients", "left"),
     ):
-        table.add_column(title, justify=justify, no_wrap=title != "gradients")  # type: ignore[arg-type]
+        last = title == "gradients"
+        table.add_column(title, justify=justify, no_wrap=not last, max_width=WIDEST if last else None)  # type: ignore[arg-type]
     for report in reports:
         balls = report.digits_in_balls
         table.add_row(

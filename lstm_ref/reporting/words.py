@@ -29,7 +29,8 @@ def facts(report: Report) -> str:
     """Elements, digits and seconds."""
     balls = report.digits_in_balls
     agreeing = "equations not provable in balls" if balls is None else f"{counted(round(balls), 'digit')} in balls"
-    return f"{counted(report.elements, 'element')}, {agreeing}, {report.digits_in_floats:.1f} in floats, {report.seconds:.1f} s"
+    in_floats = f"{report.digits_in_floats:.1f} in floats"
+    return f"{counted(report.elements, 'element')}, {agreeing}, {in_floats}, {report.seconds:.1f} s"
 
 
 def counted(number: int, noun: str) -> str:

@@ -164,6 +164,13 @@ def test_where_there_is_no_width_no_line_is_broken(monkeypatch, capsys, wrong, c
     assert f"note: {'word ' * 100}end\n" in capsys.readouterr().out
 
 
+def test_a_table_is_not_as_wide_as_its_longest_list_of_names(right):
+    many = replace(right, inputs=tuple(replace(right.inputs[0], name=f"parameter_{k}") for k in range(100)))
+    out = io.StringIO()
+    Console(file=out, width=10_000).print(summary([many]))
+    assert max(map(len, out.getvalue().splitlines())) < 150
+
+
 def test_an_address_is_a_link_where_the_terminal_has_links_and_text_where_not(wrong):
     """A terminal of 40 columns breaks the address over two lines; both halves lead to it."""
     out = io.StringIO()
