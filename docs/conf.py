@@ -19,7 +19,7 @@ release = version = lstm_ref.__version__
 root_doc = "docs/index"
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "commands"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "commands", "pictures"]
 include_patterns = [
     "docs/**.md",
     "derivations/*.md",

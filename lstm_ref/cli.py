@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from lstm_ref import site
 from lstm_ref.commands.running import silence_stdout
 from lstm_ref.errors import LstmRefError, defect, shown
 
@@ -58,7 +59,7 @@ class _ReaderGone(Exception):
     """Carries a BrokenPipeError through click, which would otherwise exit with 1, the code of a wrong gradient."""
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=f"Documentation: {site.SITE}")
 @click.version_option(None, "-V", "--version", package_name="lstm_ref")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
@@ -69,7 +70,7 @@ def app(ctx: click.Context, debug: bool) -> None:
     checked and is wrong. An error that calls itself a defect is a bug in lstm_ref: please report it, with the output of
     `lstm-ref --debug …`.
 
-    Completion in bash, with the line in ~/.bashrc (zsh: zsh_source, fish: see docs/command_line.md):
+    Completion of commands and options in bash is this line in ~/.bashrc (zsh: zsh_source for bash_source):
 
     \b
       eval "$(_LSTM_REF_COMPLETE=bash_source lstm-ref)"

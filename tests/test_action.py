@@ -14,7 +14,7 @@ import pytest
 import yaml
 from processes import environment
 
-from lstm_ref.reporting.annotations import annotation, of_error
+from lstm_ref.reporting.annotations import annotation, named_line, of_error
 
 ROOT = Path(__file__).parents[1]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -98,6 +98,14 @@ def test_what_the_files_import_is_installed_beside_the_package(job, inputs, aske
     assert not (job / "owned").exists()
 
 
+def test_what_cannot_be_installed_is_2_and_says_so(job):
+    """pip ends with 1, which would mean a wrong gradient."""
+    (job / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
+    printed, code, _ = run_step("Install lstm_ref and what the files import", job, install="no-such-package")
+    assert code == 2
+    assert printed.startswith("::error::lstm_ref: pip could not install")
+
+
 @pytest.mark.parametrize(("files", "code"), [("lstm.py\nbroken.py wrong.py none.py", 1), ("$(>owned)", 2)])
 def test_wrong_is_1_and_what_cannot_be_checked_is_2(job, files, code):
     printed, given, outputs = run_step("Check the gradients", job, files=files, digits="30")
@@ -131,6 +139,18 @@ def test_the_users_own_wrong_line_is_marked(job):
     assert line.startswith(
         f"::error file=cells/rnn.py,line={number},title=lstm_ref%3A wrong gradient::rnn: what h hands"
     )
+
+
+@pytest.mark.parametrize(("twice", "marked"), [(False, "mine/layers.py,line=7"), (True, "derivations/x.py,line=1")])
+def test_a_line_of_the_users_package_is_marked_there_if_one_file_has_that_name(job, monkeypatch, twice, marked):
+    """What is installed in the checkout, as a virtual environment, is not the user's."""
+    monkeypatch.chdir(job)
+    for folder in ["mine", ".venv/lib/site-packages/other", "derivations", *["build/lib/mine"] * twice]:
+        (job / folder).mkdir(parents=True)
+        (job / folder / ("x.py" if folder == "derivations" else "layers.py")).write_text("pass\n")
+    place = named_line(Path("derivations/x.py"), ["another activation's derivative, in layers.py:7  y = tanh(a)"])
+    file, line = place or (Path("derivations/x.py"), 1)
+    assert f"{file},line={line}" == marked
 
 
 def test_an_error_in_a_neighbour_is_marked_there(job):

@@ -83,6 +83,7 @@ def test_the_hook_refuses_a_wrong_file_among_several(repository, files, code):
     done = run(["bash", "-c", f"{hook['entry']} {' '.join(files)}"], repository)
     assert done.returncode == code, done.stdout + done.stderr
     assert bool(re.search(r"wrong\S*: wrong", done.stdout)) == (code == 1)
+    assert ("The mistake: " in done.stdout) == (code == 1)
 
 
 @pytest.mark.parametrize("name", ["derivation_lstm.py", "cells/derivation_gru.py", "lstm.py", "test_derivation_x.py"])

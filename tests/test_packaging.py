@@ -12,6 +12,7 @@ import yaml
 from pages import ROOT
 
 import lstm_ref
+from lstm_ref.site import SITE
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REPOSITORY = PROJECT["urls"]["Repository"]
@@ -48,14 +49,29 @@ def test_a_relative_link_leads_to_a_file_and_a_heading(page):
 
 
 def test_every_place_names_the_same_repository():
-    name = REPOSITORY.removeprefix("https://github.com/")
-    for path in ("README.md", "README.zh-CN.md", "docs/ci.md", "docs/conf.py", "SECURITY.md", "CITATION.cff"):
-        text = (ROOT / path).read_text()
+    """`project.urls` says where it is; no workflow, form, page or line of code says otherwise."""
+    owner, name = REPOSITORY.removeprefix("https://github.com/").split("/")
+    assert PROJECT["urls"]["Documentation"] == SITE == f"https://{owner}.github.io/{name}/"
+    naming = set()
+    for path in written():
+        text = path.read_text(errors="ignore")
         found = {
             *re.findall(r"github\.com/([\w-]+/lstm_ref)\b", text),
             *re.findall(r"uses: ([\w-]+/lstm_ref)@", text),
+            *(f"{o}/{n}" for o, n in re.findall(r"https://([\w-]+)\.github\.io/(lstm_ref)\b", text)),
         }
-        assert found == {name}, path
+        assert found <= {f"{owner}/{name}"}, path
+        naming |= {path.name} if found else set()
+    assert {"README.md", "README.zh-CN.md", "ci.md", "conf.py", "SECURITY.md", "config.yml", "CITATION.cff"} <= naming
+
+
+def written():
+    """The files of the repository in which somebody may have written an address."""
+    kinds = {".cff", ".ipynb", ".jinja", ".json", ".md", ".py", ".toml", ".yaml", ".yml"}
+    folders = (".github", "docs", "lstm_ref", "examples", "derivations")
+    for path in [*ROOT.iterdir(), *(p for folder in folders for p in (ROOT / folder).rglob("*"))]:
+        if path.suffix in kinds and "_build" not in path.parts:
+            yield path
 
 
 def test_the_python_versions_are_those_that_ci_tests():

@@ -12,6 +12,8 @@ import zlib
 import pytest
 from pages import ROOT
 
+from lstm_ref.site import SITE, picture
+
 for package in ("sphinx", "myst_parser", "furo"):
     pytest.importorskip(package, reason='the site needs pip install -e ".[docs]"')
 
@@ -55,8 +57,18 @@ def test_every_equation_is_drawn(site):
         assert page.count('<div class="math">') == text.count("$$") // 2, source.name
         for tag in re.findall(r"\\tag\{(.*?)\}", text):
             assert f'<span class="number">({tag})</span>' in page, (source.name, tag)
+            assert f'<span id="{tag}"></span>' in page, (source.name, tag)  # reports link to it
         drawn += page.count("<math ")
     assert drawn > 1000
+
+
+def test_a_graph_is_a_link_to_its_full_size(site):
+    """At the width of a page its numbers cannot be read. A worksheet links to the same file."""
+    for source in (ROOT / "derivations").glob("*.md"):
+        page = (site / "derivations" / source.name).with_suffix(".html").read_text()
+        for name in re.findall(r"!\[.*?\]\(graphs/(.*?)\)", source.read_text()):
+            assert re.search(rf'<a [^>]*href="\.\./_images/{name}"><img', page), (source.name, name)
+            assert (site / picture(name).removeprefix(SITE)).is_file()
 
 
 PACKAGES = ("lstm_ref", "lstm_ref.arithmetic", "lstm_ref.cells", "lstm_ref.checking", "lstm_ref.graph")

@@ -52,12 +52,13 @@ def inline(writer: Any, node: nodes.Element) -> None:
 
 
 def block(writer: Any, node: nodes.Element) -> None:
-    """Writes an equation on its own line, with its number."""
+    """Writes an equation on its own line, with its number, which is its anchor too: reports link to `lstm.html#L4*`."""
     latex = node.astext()
     numbers = ", ".join(TAG.findall(latex))
     drawn = _write(writer, node, TAG.sub("", latex).strip(), "block")
     number = f'<span class="number">({html.escape(numbers)})</span>' if numbers else ""
-    writer.body.append(f'<div class="math">{drawn}{number}</div>')
+    anchors = "".join(f'<span id="{html.escape(tag)}"></span>' for tag in TAG.findall(latex))
+    writer.body.append(f'<div class="math">{anchors}{drawn}{number}</div>')
     raise nodes.SkipNode
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lstm_ref import display
+from lstm_ref import display, site
 from lstm_ref.errors import shown
 
 SCHEMA = 3
@@ -113,6 +113,11 @@ class Finding:
     place: str | None = None
     """Where the term is derived, as "derivations/lstm.md:93"."""
 
+    @property
+    def url(self) -> str | None:
+        """The address where the term's derivation is read."""
+        return site.equation(self.place, next(iter(self.tags), None)) if self.place else None
+
 
 @dataclass(frozen=True)
 class Conformance:
@@ -201,6 +206,8 @@ class Report:
         data = _plain(asdict(self))
         data["elements"], data["right"] = self.elements, self.right
         data["digits_in_balls"], data["digits_in_floats"] = _plain(self.digits_in_balls), _plain(self.digits_in_floats)
+        for found, finding in zip(data["findings"], self.findings, strict=True):
+            found["url"] = finding.url
         return data
 
     def as_json(self) -> str:
@@ -226,12 +233,16 @@ def from_dict(data: dict[str, Any]) -> Report:
         errors = tuple(math.inf if e is None else e for e in values["errors"])
         return NodeReport(values["name"], errors, tuple(values["wrong"]))
 
+    def finding(values: dict[str, Any]) -> Finding:
+        values = {k: v for k, v in values.items() if k != "url"}
+        return Finding(**values | {"tags": tuple(values["tags"])})
+
     fields = {k: v for k, v in data.items() if k not in ("elements", "right", "digits_in_balls", "digits_in_floats")}
     fields |= {k: tuple(fields[k]) for k in ("inherited", "unchecked", "notes", "undecided")}
     fields["skipped"] = tuple((name, why) for name, why in data["skipped"])
     fields["inputs"] = tuple(map(one, data["inputs"]))
     fields["nodes"] = tuple(map(node, data["nodes"]))
-    fields["findings"] = tuple(Finding(**f | {"tags": tuple(f["tags"])}) for f in data["findings"])
+    fields["findings"] = tuple(map(finding, data["findings"]))
     for name, kind in (("first_wrong", FirstWrong), ("conformance", Conformance)):
         fields[name] = None if data[name] is None else kind(**data[name])
     return Report(**fields)

@@ -44,7 +44,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@analyse.command()
+@analyse.command(short_help="Jacobians of the last state, by distance.")
 @click.option("--data", type=click.Path(), help="UTF-8 text to read; default: the package's short story.")
 @click.option("--steps", type=click.IntRange(2), default=104, show_default=True, help="Characters to read, T.")
 @_options
@@ -54,7 +54,10 @@ def vanishing(data: str | None, steps: int, hidden: int, seed: int, plot: Path |
     The first T characters of a text are read as one-hot vectors. The table shows, for states T - t steps apart, the
     spectral norms of ∂h_T/∂h_t and ∂c_T/∂c_t along all paths, and of the carousel alone, which is the product Π f of
     the forget gates. Next to them stand the factor per step (the geometric mean over all steps), and 0.5^n for
-    comparison. derivations/vanishing.md derives these quantities.
+    comparison.
+
+    \b
+    Derived in https://lstm-ref.github.io/lstm_ref/derivations/vanishing.html
     """
     from lstm_ref.data.characters import read_text
     from lstm_ref.errors import BadInput
@@ -79,7 +82,7 @@ def vanishing(data: str | None, steps: int, hidden: int, seed: int, plot: Path |
     _say_written(plot)
 
 
-@analyse.command()
+@analyse.command(short_help="What padding leaves of a gradient.")
 @click.option("--text", default=SENTENCE, show_default=True, help="What the classifier reads.")
 @_options
 def padding(text: str, hidden: int, seed: int, plot: Path | None, as_json: bool) -> None:

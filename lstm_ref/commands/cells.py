@@ -20,6 +20,7 @@ def cells(input_size: int, hidden_size: int, sources: bool, as_json: bool) -> No
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from lstm_ref import site
     from lstm_ref.cells import CELLS
     from lstm_ref.cells.cell import named
     from lstm_ref.cells.described import number_of_parameters, parameters, source, states
@@ -42,6 +43,7 @@ def cells(input_size: int, hidden_size: int, sources: bool, as_json: bool) -> No
     if sources:
         for row in rows:
             click.echo(f"{row['name']} ({row['page']}): {row['source']}")
+        click.echo(f"\nThe pages are read on {site.page('derivations/README.md')}")
         return
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="bold")
     for column in ("cell", "parameters", "number", "state"):

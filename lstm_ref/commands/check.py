@@ -43,10 +43,11 @@ def check(
 ) -> None:
     """Check the hand-written gradients of derivation files.
 
-    FILE is Python, in NumPy or JAX. It defines `inputs` (a dict of named float arrays, or a function of a NumPy
+    FILE is Python, in NumPy, JAX or torch. It defines `inputs` (a dict of named float arrays, or a function of a NumPy
     generator that returns one), and either loss(inputs) with gradients(inputs), or forward(inputs) with
     backward(inputs, cotangents). Gradients are a dict whose keys are a subset of the inputs' keys. NAME is a class in
-    the file that holds these definitions. Optional definitions:
+    the file that holds these definitions. Or it defines `problem`, made by lstm_ref.torch_function or
+    lstm_ref.custom_vjp. Optional definitions:
 
     `nodes`, a list of inputs that are zeros added at named values: the report then names the first wrong one.
 

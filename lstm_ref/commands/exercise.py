@@ -34,8 +34,8 @@ def exercise(what: str, level: int, seed: int | None, out: Path | None, hint: st
     could not be graded. --hint symptom says which gradients are wrong, --hint place which equations to look at, --hint
     term what is wrong there. Hints are found from the file as it is now.
 
-    With a PAGE (the name of a file in derivations/) and --worksheet: the page as Markdown, with boxes in place of the
-    right sides of its backward equations, and its code left open at the same places.
+    With a PAGE (a derivation page by its name: lstm, bptt, crf …) and --worksheet: the page as Markdown, with boxes in
+    place of the right sides of its backward equations, and its code left open at the same places.
     """
     if worksheet:
         _print_worksheet(what, out)

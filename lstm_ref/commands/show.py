@@ -52,6 +52,7 @@ def show(name: str, out: Path | None, as_svg: bool) -> None:
 
 
 def _print_equations(name: str) -> None:
+    from lstm_ref import site
     from lstm_ref.cells import CELLS
     from lstm_ref.cells.described import equations, parameters, source, states
 
@@ -62,7 +63,7 @@ def _print_equations(name: str) -> None:
         click.echo(side)
         for line in lines:
             click.echo(f"  {line.tag:4} {line.code}" + (f"   ({line.comment})" if line.comment else ""))
-    click.echo(f"\nderived in derivations/{cell.page}.md\n")
+    click.echo(f"\nderived in {site.page(f'derivations/{cell.page}.md')}\n")
 
 
 def _print_edges(graph: Diagram) -> None:

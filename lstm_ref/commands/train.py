@@ -41,7 +41,7 @@ FILES = (
     click.option("--curve", metavar="FILE", help="Write the loss of every step, as JSON lines."),
     click.option("--plot", metavar="FILE", help="Draw the curves, as .png or .svg."),
     click.option("--quiet", is_flag=True, help="Print only the final scores."),
-    click.option("--no-color", is_flag=True),
+    click.option("--no-color", is_flag=True, help="No colours."),
 )
 
 

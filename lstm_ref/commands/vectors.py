@@ -19,7 +19,7 @@ def vectors() -> None:
     """Conformance vectors: correct values of every cell and layer, in files that any language can read."""
 
 
-@vectors.command()
+@vectors.command(short_help="Write correct values to a folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1)
 def write(folder: Path, names: tuple[str, ...]) -> None:
@@ -75,8 +75,11 @@ def check(folder: Path, results: Path, problem: str | None, ulps: float | None, 
     """Check results against the vectors in a folder.
 
     Prints for every array the largest error in units in the last place (ulps) of its dtype, the digits of agreement,
-    and the worst element. Without --ulps, an element is right within what rounding may lose in its dtype
-    (docs/vectors.md). Exit code: 0 all right, 1 some wrong, 2 the check could not be made.
+    and the worst element. Without --ulps, an element is right within what rounding may lose in its dtype. Exit
+    code: 0 all right, 1 some wrong, 2 the check could not be made.
+
+    \b
+    The files and the bounds: https://lstm-ref.github.io/lstm_ref/docs/vectors.html
     """
     from lstm_ref.interop.vectors import files
     from lstm_ref.interop.vectors.against import against

@@ -47,8 +47,11 @@ def verify(
     NAMES select derivations: the name of a cell (lstm) selects the derivations of that cell, any other part of a name
     (layer/, parallel, gru) selects all derivations whose name contains it. Without NAMES, all are proven. Random
     problems are proven in balls; a model's batch of text is compared with autodiff in float64. The column "terms" says
-    whether the equations of a cell, and of BPTT through it, are proven for all values and all sizes
-    (docs/proofs.md). Exit code: 0 all right, 1 some wrong, 2 some undecided, or the check could not be made.
+    whether the equations of a cell, and of BPTT through it, are proven for all values and all sizes. Exit
+    code: 0 all right, 1 some wrong, 2 some undecided, or the check could not be made.
+
+    \b
+    What is proven how: https://lstm-ref.github.io/lstm_ref/docs/proofs.html
     """
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *quick_to_compile()])
     from rich.console import Console

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lstm_ref.checking.report import Report, from_dict
+from lstm_ref.places import is_librarys
 from lstm_ref.reporting import words
 
 CLAIMS = ("backward", "gradients")
@@ -29,7 +30,9 @@ def of_reports(file: Path, reports: Sequence[Report]) -> Iterator[str]:
         found += [*(line for one in report.inputs if (line := words.worst(one))), *report.undecided, *report.notes]
         kind = "wrong gradient" if words.kind(report) == "wrong" else "undecided gradient"
         place = named_line(file, found) or (file, claim_line(file))
-        yield annotation(*place, f"lstm_ref: {kind}", f"{report.name}: " + "\n".join(found[:3] or [report.verdict]))
+        found = found[:3] or [report.verdict]
+        found += [finding.url for finding in report.findings[:1] if finding.url]
+        yield annotation(*place, f"lstm_ref: {kind}", f"{report.name}: " + "\n".join(found))
 
 
 def of_error(file: Path, output: str) -> Iterator[str]:
@@ -50,9 +53,13 @@ def named_line(file: Path, sentences: Sequence[str]) -> tuple[Path, int] | None:
 
 
 def beside(file: Path, name: str, line: str) -> tuple[Path, int] | None:
-    """The place in the file, or in a file of that name beside it; None if there is no such file."""
+    """The place in the file, in a file of that name beside it, or in the only one of that name below the working
+    folder, which is the checkout; None if there is no such file."""
     path = file.with_name(name) if name else file
-    return (path, int(line)) if path.is_file() else None
+    if path.is_file():
+        return path, int(line)
+    found = [p for p in Path().rglob(name) if p.is_file() and not is_librarys(str(p.absolute()))]
+    return (found[0], int(line)) if len(found) == 1 else None
 
 
 def claim_line(file: Path) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape as escape_markup
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +21,10 @@ from lstm_ref.reporting import words
 COLOURS = {"right": "green", "wrong": "red", "undecided": "yellow"}
 MANY_ROWS, FEW_ROWS = 300, 20
 """Number of inputs above which only some of those that are right are shown, and how many are."""
+UNBROKEN = 10_000
+"""Number of columns where there is no width."""
+WIDEST = 60
+"""Number of columns for a list of names, which ends in an ellipsis if it is longer."""
 NARROWEST = 20
 """Minimum number of columns. A terminal that reports fewer (COLUMNS=0) does not know its width."""
 
@@ -31,8 +37,13 @@ class _Console(Console):
 
 
 def console(no_color: bool = False) -> Console:
-    """Standard output, without rich's emoji, which would turn the `:100:` of a source line into a picture."""
+    """Standard output, without rich's emoji, which would turn the `:100:` of a source line into a picture.
+
+    A file, a pipe and the log of a CI have no width: a line there is broken only where COLUMNS asks for it.
+    """
     out = _Console(no_color=no_color, emoji=False, highlight=False)
+    if not (out.is_terminal or os.environ.get("COLUMNS", "").isdigit()):
+        out.width = UNBROKEN
     if out.width < NARROWEST:
         out.width = 80
     return out
@@ -44,16 +55,23 @@ def escape(text: str) -> str:
 
 
 def as_text(report: Report, width: int = 110) -> str:
-    """The report as plain text."""
+    """The report as plain text; in a notebook too, where rich would show it and leave no text."""
     text = io.StringIO()
-    Console(width=width, color_system=None, emoji=False, highlight=False, file=text).print(render(report))
+    out = Console(width=width, color_system=None, emoji=False, highlight=False, file=text, force_jupyter=False)
+    out.print(render(report))
     return text.getvalue()
 
 
 def render(report: Report) -> RenderableType:
     """One complete check: verdict, what is wrong and where, digits by input and oracle, what was skipped."""
-    diagnosis = (f"[bold]{label}[/] {escape(text)}" for label, text in words.diagnosis(report))
+    diagnosis = (_told(label, text) for label, text in words.diagnosis(report))
     return Group(_headline(report), *diagnosis, _inputs(report), _caption(report), *_findings(report))
+
+
+def _told(label: str, text: str) -> Text:
+    """A line of the diagnosis. An address stays a link where the terminal breaks it over two lines."""
+    text = shown(text)
+    return Text.assemble((label, "bold"), " ", (text, Style(link=text) if label == words.SEE else ""))
 
 
 def _headline(report: Report) -> str:
@@ -151,7 +169,8 @@ def summary(reports: Iterable[Report]) -> Table:
         ("verdict", "left"),
         ("gradients", "left"),
     ):
-        table.add_column(title, justify=justify, no_wrap=title != "gradients")  # type: ignore[arg-type]
+        last = title == "gradients"
+        table.add_column(title, justify=justify, no_wrap=not last, max_width=WIDEST if last else None)  # type: ignore[arg-type]
     for report in reports:
         balls = report.digits_in_balls
         table.add_row(

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from lstm_ref.checking.report import UNDECIDED, Finding, InputReport, OracleReport, Report
 from lstm_ref.errors import shown
 
+SEE = "  see     "
+"""The label of an address."""
+
 
 def kind(one: Report | InputReport) -> str:
     """right, wrong or undecided; it determines colours and signs."""
@@ -25,8 +28,14 @@ def worst_kind(reports: Iterable[Report]) -> str:
 def facts(report: Report) -> str:
     """Elements, digits and seconds."""
     balls = report.digits_in_balls
-    agreeing = "equations not provable in balls" if balls is None else f"{balls:.0f} digits in balls"
-    return f"{report.elements} elements, {agreeing}, {report.digits_in_floats:.1f} in floats, {report.seconds:.1f} s"
+    agreeing = "equations not provable in balls" if balls is None else f"{counted(round(balls), 'digit')} in balls"
+    in_floats = f"{report.digits_in_floats:.1f} in floats"
+    return f"{counted(report.elements, 'element')}, {agreeing}, {in_floats}, {report.seconds:.1f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """The number and the noun: 1 digit, 2 digits."""
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def where_time_went(reports: Iterable[Report]) -> str:
@@ -163,8 +172,8 @@ def title(finding: Finding) -> str:
 
 
 def where(finding: Finding) -> str:
-    """The edges, and the line of the derivation."""
-    return ", ".join([*finding.tags, *([finding.place] if finding.place else [])])
+    """The edges of the derivation."""
+    return ", ".join(finding.tags)
 
 
 def diagnosis(report: Report) -> list[tuple[str, str]]:
@@ -175,6 +184,8 @@ def diagnosis(report: Report) -> list[tuple[str, str]]:
         lines.append((title(finding), finding.sentence + place))
         if finding.right is not None:
             lines += [("  derived ", finding.right), ("  found   ", finding.wrong or "nothing")]
+        if finding.url:
+            lines.append((SEE, finding.url))
     first = first_wrong(report)
     lines += [("first wrong on the way back:", first)] if first else []
     return lines + ([("conformance:", report.conformance.sentence)] if report.conformance else [])

@@ -40,7 +40,7 @@ class Settings(training.Settings):
     length: int = setting(200, "Number of words or characters after which a text is cut.", least=1)
     least: int = setting(2, "Occurrences that a word or character needs to have its own number.", least=1)
     embedding: int = setting(64, "Size D of a symbol's embedding.", least=1)
-    cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
+    cell: str = setting("lstm", "Recurrence that reads.", choices=("lstm", "gru", "rnn_tanh"))
     read: str = setting(
         "max",
         "What the classifier reads: of the outputs over a text's time the maximum, the mean, or a mean weighted by "

@@ -44,7 +44,7 @@ class Settings(training.Settings):
     least: int = setting(2, "Occurrences that a word needs to have its own number.", least=1)
     embedding: int = setting(64, "Size D of a word's embedding.", least=1)
     characters: int = setting(0, "Size C of a character's embedding; 0: words are not read by characters.", least=0)
-    cell: str = setting("lstm", "", choices=("lstm", "gru", "rnn_tanh"))
+    cell: str = setting("lstm", "Recurrence that reads.", choices=("lstm", "gru", "rnn_tanh"))
     loss: str = setting("crf", "Score pairs of tags, or each step on its own.", choices=("crf", "softmax"))
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from lstm_ref import site
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.files.derivation_file import naming_lines
@@ -203,4 +204,4 @@ def _shown(equation: Equation, grade: Grade) -> str:
 
 
 def _where(equation: Equation, page: str) -> str:
-    return f"  {equation.tag}, {place_of(equation.tag, page)}"
+    return f"  {equation.tag}, {site.equation(place_of(equation.tag, page), equation.tag)}"

@@ -7,11 +7,13 @@ assertions that do not tell the answer stay, so a filled worksheet checks itself
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lstm_ref import site
 from lstm_ref.errors import BadInput
 from lstm_ref.pages.home import folder
 
@@ -21,6 +23,7 @@ _BACKWARD = re.compile(r"(.*)\\tag\{([A-Z]+\d+\*)\}(.*)", re.S)
 _BLOCK = re.compile(r"^( *)```python\n(.*?)^ *```", re.S | re.M)
 _MISTAKES = re.compile(r"^## What goes wrong here\n.*?(?=^## |\Z)", re.S | re.M)
 _TAG = re.compile(r"#.*\b[A-Z]{1,2}\d+\*")
+_LINK = re.compile(r"\]\((?!https?:)(?:([\w./]+\.md)|graphs/(\w+\.svg))")
 _NOTE = (
     "*A worksheet. Fill in the boxes and the lines that end in `...`; the assertions then tell whether they are right.*"
 )
@@ -44,8 +47,15 @@ def worksheet(page: str) -> str:
     text = _MISTAKES.sub("", text)
     text = _DISPLAYED.sub(lambda m: f"$${_blank(m[1])}$$", text)
     text = _BLOCK.sub(lambda m: f"{m[1]}```python\n{_blank_code(m[2])}{m[1]}```", text)
+    text = _LINK.sub(_elsewhere, text)
     title, _, rest = text.partition("\n")
     return f"{title}\n\n{_NOTE}\n{rest}"
+
+
+def _elsewhere(link: re.Match[str]) -> str:
+    """The link with the address of its page or picture, which do not lie beside the worksheet."""
+    page, drawn = link.groups()
+    return f"]({site.page(posixpath.normpath(f'derivations/{page}')) if page else site.picture(drawn)}"
 
 
 def pages() -> list[str]:

@@ -39,7 +39,7 @@ class Settings:
 
     hidden: int = setting(64, "Size H of the hidden state.", least=1)
     batch: int = setting(32, "Sequences in a batch.", least=1)
-    optimizer: str = setting("adam", "", choices=OPTIMIZERS)
+    optimizer: str = setting("adam", "Rule of the updates.", choices=OPTIMIZERS)
     learning_rate: float = setting(RATES["adam"], "Default by optimizer: sgd 0.5, momentum 0.1, adam 0.002.")
     clip: str = setting(
         "norm",

@@ -25,7 +25,8 @@ def test_a_failure_reads_as_a_sentence_and_says_what_is_wrong(wrong):
     assert failure.attrib["message"] == "WRONG: 5 of 6"
     lines = failure.text.splitlines()
     assert lines[0].startswith("worst at w[1, 0]: claimed 8.00, expected 24.0 (balls)")
-    assert lines[1] == "The mistake: the term next_c_bar is missing from c_bar (L4*, derivations/lstm.md:71)"
+    assert lines[1] == "The mistake: the term next_c_bar is missing from c_bar (L4*)"
+    assert wrong.findings[0].url in failure.text
     assert "cubes: wrong" in read(wrong).find(".//system-out").text
 
 

@@ -61,7 +61,6 @@ def test_a_notebook_shows_what_the_terminal_says(wrong):
     for sentence in (
         "cubes : ✗ wrong",
         "The mistake: the term next_c_bar is missing from c_bar.",
-        "derivations/lstm.md:71",
         "First wrong adjoint on the way back: the adjoint of c at step 2 of 0..3",
         "Conformance: the forward is lstm, to all digits.",
         "✗ WRONG: 5 of 6",
@@ -71,6 +70,7 @@ def test_a_notebook_shows_what_the_terminal_says(wrong):
     ):
         assert sentence in shown
     assert "<math" in wrong._repr_html_()
+    assert f'href="{wrong.findings[0].url}">L4*</a>' in wrong._repr_html_()
 
 
 def test_a_notebook_gets_no_style_of_its_own_and_no_markup_of_a_user(hostile, wrong):
@@ -130,3 +130,26 @@ def test_a_curve_without_matplotlib_or_without_steps_is_its_text(trained, monkey
 def test_a_curve_that_is_not_there_is_one_line(tmp_path):
     with pytest.raises(BadInput, match=r"none.jsonl: cannot be read: No such file"):
         curve.read(tmp_path / "none.jsonl")
+
+
+def test_in_a_notebook_the_text_is_text(wrong, monkeypatch):
+    """There rich shows what it prints, whatever file it is given: the text, and the message of a test, were empty."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert str(wrong).startswith("cubes: wrong")
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#111111"])
+def test_a_notebooks_colours_can_be_read_on_white_and_on_black(wrong, right, page):
+    """WCAG's ratio of luminances: 4.5 is asked of small text, 3 of bold text beside a sign."""
+    shown = wrong._repr_html_() + right._repr_html_()
+    colours = set(re.findall(r"color: (#[0-9a-f]{6})", shown))
+    assert len(colours) == 2
+    for colour in colours:
+        darker, lighter = sorted((luminance(colour), luminance(page)))
+        assert (lighter + 0.05) / (darker + 0.05) >= 4
+
+
+def luminance(colour):
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -17,12 +17,13 @@ from lstm_ref.reporting.terminal import as_text, console, render, summary
 def test_the_mistake_comes_first_with_its_place_and_both_terms(wrong):
     lines = as_text(wrong).splitlines()
     assert lines[0].startswith("cubes: wrong  (7 elements, ")
-    assert lines[1:4] == [
-        "The mistake: the term next_c_bar is missing from c_bar (L4*, derivations/lstm.md:71)",
+    assert lines[1:5] == [
+        "The mistake: the term next_c_bar is missing from c_bar (L4*)",
         r"  derived  \bar c = \bar c^{\,next} + \bar u \odot (1 - u \odot u)",
         r"  found    \bar c = \bar u \odot (1 - u \odot u)",
+        "  see      https://lstm-ref.github.io/lstm_ref/derivations/lstm.html#L4*",
     ]
-    assert lines[4] == "A hint: right for one time step, wrong from two on"
+    assert lines[5] == "A hint: right for one time step, wrong from two on"
 
 
 def test_what_is_inherited_is_said_in_runs_of_steps(wrong):
@@ -146,10 +147,36 @@ def test_what_a_terminal_would_obey_is_shown(wrong, width):
     assert r"\x1b]0;owned\x07\x1b[2J\r\x9b31m\u202egnp.exe" in "".join(as_text(report, width).split())
 
 
-@pytest.mark.parametrize(("columns", "width"), [("0", 80), ("1", 80), ("40", 40), ("x", 80)])
+@pytest.mark.parametrize(("columns", "width"), [("0", 80), ("1", 80), ("40", 40)])
 def test_a_width_that_no_terminal_has_is_not_believed(monkeypatch, columns, width):
     monkeypatch.setenv("COLUMNS", columns)
     assert console().width == width
+
+
+@pytest.mark.parametrize("columns", [None, "x"])
+def test_where_there_is_no_width_no_line_is_broken(monkeypatch, capsys, wrong, columns):
+    """In the log of a CI, in a file and in a pipe: a path or a sentence in two halves cannot be searched for."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    long = replace(wrong, notes=("word " * 100 + "end",))
+    console().print(render(long))
+    assert f"note: {'word ' * 100}end\n" in capsys.readouterr().out
+
+
+def test_a_table_is_not_as_wide_as_its_longest_list_of_names(right):
+    many = replace(right, inputs=tuple(replace(right.inputs[0], name=f"parameter_{k}") for k in range(100)))
+    out = io.StringIO()
+    Console(file=out, width=10_000).print(summary([many]))
+    assert max(map(len, out.getvalue().splitlines())) < 150
+
+
+def test_an_address_is_a_link_where_the_terminal_has_links_and_text_where_not(wrong):
+    """A terminal of 40 columns breaks the address over two lines; both halves lead to it."""
+    out = io.StringIO()
+    Console(file=out, width=40, force_terminal=True, color_system="standard").print(render(wrong))
+    assert out.getvalue().count(f";{wrong.findings[0].url}\x1b\\") >= 2
+    assert "\x1b" not in as_text(wrong)
 
 
 def test_a_closed_pipe_is_not_the_end_with_the_exit_code_of_a_wrong_gradient(monkeypatch):

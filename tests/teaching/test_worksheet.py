@@ -8,6 +8,7 @@ import re
 import pytest
 
 from lstm_ref.pages.home import folder
+from lstm_ref.site import SITE
 from lstm_ref.teaching.worksheet import BLANK, pages, worksheet
 
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.S)
@@ -88,3 +89,9 @@ def test_the_command_prints_it_or_writes_a_new_file(tmp_path):
     file = tmp_path / "gru.md"
     CliRunner().invoke(app, ["exercise", "gru", "--worksheet", "--out", str(file)])
     assert file.read_text() == worksheet("gru")
+
+
+@pytest.mark.parametrize("name", pages())
+def test_its_links_lead_somewhere_from_wherever_it_lies(name):
+    targets = re.findall(r"\]\(([^()\s]+\.(?:md|svg|html)\S*?)\)", worksheet(name))
+    assert all(target.startswith(SITE) and ".md" not in target for target in targets), targets

@@ -97,5 +97,5 @@ def _known_cell(case: Case, problem: Problem, outputs: Named) -> KnownCell | Non
 
 
 def _sentence(finding: Finding) -> str:
-    tags = ", ".join(filter(None, (" ".join(finding.tags), finding.place)))
+    tags = ", ".join(filter(None, (" ".join(finding.tags), finding.url)))
     return finding.sentence + (f" ({tags})" if tags else "")
