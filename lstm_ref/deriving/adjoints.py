@@ -17,6 +17,7 @@ import numpy as np
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Call, Dot, Expression, Leaf, Product, Sum
 from lstm_ref.deriving.folding import Equation, Forward, State
+from lstm_ref.deriving.patches import back_through
 from lstm_ref.errors import BadInput
 
 BAR = "_bar"
@@ -350,6 +351,12 @@ class _Differentiation:
                 self._push(x, ex.call("roll", full, settings=((-shift) % x.shape[axis], axis)), None)
             case "concatenate" | "stack":
                 self._push_joined(e, full)
+            case "place":
+                self._push(x, ex.call("slice", full, settings=(e.settings[0],)), None)
+            case "flip":
+                self._push(x, ex.call("flip", full, settings=e.settings), None)
+            case "patches":
+                self._push(x, back_through(e, full), None)
             case "where":
                 condition, a, b = e.arguments
                 zero = ex.number(0)

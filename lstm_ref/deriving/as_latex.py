@@ -157,6 +157,13 @@ def _power(f: Expression, p: int) -> str:
 
 def _dot(e: Dot) -> tuple[str, int]:
     la, lb, lo = e.letters
+    for (seen, ls), (other, lk) in (((e.left, la), (e.right, lb)), ((e.right, lb), (e.left, la))):
+        if isinstance(seen, Call) and seen.function == "patches":
+            taps = ls[len(ls) - len(seen.settings[1]) :]
+            if set(taps) <= set(lk) and not set(taps) & set(lo):
+                return rf"{_inside(seen.arguments[0], PRODUCT + 1)} \ast {_inside(other, PRODUCT + 1)}", PRODUCT
+            if set(taps) <= set(lo) and not set(taps) & set(lk):
+                return rf"{latex(seen)}^\top\, {_inside(other, PRODUCT + 1)}", PRODUCT
     shared = [s for s in la if s in lb and s not in lo]
     batch = [s for s in la if s in lb and s in lo]
     if not batch and max(len(la), len(lb)) <= 2 and len(shared) <= 1:
@@ -212,6 +219,12 @@ def _call(e: Call) -> tuple[str, int]:
             return rf"[0, {latex(x)}, 0]", ATOM
         case "roll":
             return rf"\mathrm{{roll}}_{{{e.settings[0]}}}({latex(x)})", ATOM
+        case "patches":
+            return rf"\mathrm{{patches}}({latex(x)})", ATOM
+        case "overlap":
+            return rf"\mathrm{{patches}}^\top({latex(x)})", ATOM
+        case "flip":
+            return rf"\overleftarrow{{{latex(x)}}}", ATOM
         case "count":
             return rf"n_{{{latex(x)}}}", ATOM
         case "sqrt":

@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Call, Constant, Dot, Expression, Leaf, Number, Product, Sum
+from lstm_ref.deriving.patches import same
 
 SUM, PRODUCT, DOT, POWER, ATOM = 1, 2, 2, 4, 9
 """How tightly an operation binds."""
@@ -23,6 +24,24 @@ HELPERS = {
     "softmax": (
         "def softmax(a, axis=-1):\n    e = np.exp(a - a.max(axis=axis, keepdims=True))\n"
         "    return e / e.sum(axis=axis, keepdims=True)"
+    ),
+    "patches": (
+        "def patches(x, axes, widths, pads=None):\n"
+        '    """For every place the elements under a kernel, zeros beyond the border; the kernel\'s axes come last."""\n'
+        "    for axis, width, (low, high) in zip(axes, widths, pads or [((w - 1) // 2, w // 2) for w in widths]):\n"
+        "        x = np.pad(x, [(low, high) if k == axis else (0, 0) for k in range(x.ndim)])\n"
+        "        n = x.shape[axis] - width + 1\n"
+        "        x = np.stack([x[(slice(None),) * axis + (slice(k, k + n),)] for k in range(width)], axis=-1)\n"
+        "    return x"
+    ),
+    "overlap": (
+        "def overlap(seen, axes, widths, pads, shape):\n"
+        '    """The transpose of `patches`: each element of a patch is added where it was read."""\n'
+        "    for axis, width, (low, _) in reversed(list(zip(axes, widths, pads))):\n"
+        "        ends = lambda k: [(k, width - 1 - k) if a == axis else (0, 0) for a in range(seen.ndim - 1)]\n"
+        "        total = sum(np.pad(seen[..., k], ends(k)) for k in range(width))\n"
+        "        seen = total[(slice(None),) * axis + (slice(low, low + shape[axis]),)]\n"
+        "    return seen"
     ),
 }
 """Functions that the written code defines, where it calls them."""
@@ -203,6 +222,14 @@ class _Text:
                 n = x.shape[axis]
                 along = "" if len(x.shape) == 1 else f", axis={axis}"
                 return f"np.roll({first()}, {shift if shift <= n // 2 else shift - n}{along})", ATOM
+            case "patches":
+                axes, widths, pads = e.settings
+                border = "" if pads == same(widths) else f", {pads}"
+                return f"patches({first()}, {axes}, {widths}{border})", ATOM
+            case "overlap":
+                return f"overlap({first()}, {', '.join(map(str, e.settings))})", ATOM
+            case "flip":
+                return f"np.flip({first()}, {e.settings[0]})", ATOM
             case "count":
                 axes = e.settings[0]
                 if len(axes) == len(x.shape):

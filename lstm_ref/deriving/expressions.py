@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 Shape = tuple[int, ...]
+Pads = tuple[tuple[int, int], ...]
+"""How many zeros stand before and behind an array along each axis of a kernel."""
 ONE = Fraction(1)
 
 
@@ -368,7 +370,18 @@ SHAPE_OF: dict[str, Callable[..., Shape]] = {
     "put": lambda _, axis, k, shape: shape,
     "roll": lambda x, shift, axis: x,
     "count": lambda x, axes: (),
+    "patches": lambda x, axes, widths, pads: (*_slid(x, axes, widths, pads), *widths),
+    "overlap": lambda _, axes, widths, pads, shape: shape,
+    "flip": lambda x, axes: x,
 }
+
+
+def _slid(shape: Shape, axes: tuple[int, ...], widths: tuple[int, ...], pads: Pads) -> Shape:
+    """How many places a kernel has along each axis."""
+    out = list(shape)
+    for axis, width, (low, high) in zip(axes, widths, pads, strict=True):
+        out[axis] += low + high - width + 1
+    return tuple(out)
 
 
 def _with_ones(shape: Shape, axes: tuple[int, ...]) -> Shape:
@@ -400,7 +413,7 @@ def call(function: str, *arguments: Expression, settings: tuple[Any, ...] = ()) 
     return _simple(made)
 
 
-LINEAR = ("expand", "transpose", "reshape", "spread", "slice", "index", "put", "place", "roll")
+LINEAR = ("expand", "transpose", "reshape", "spread", "slice", "index", "put", "place", "roll", "patches", "flip")
 """Functions that only move elements: numbers stand before them."""
 
 
@@ -441,8 +454,19 @@ def _simple(e: Call) -> Expression:
             return first
         case "slice" if e.shape == first.shape:
             return first
+        case "place" if inner is not None and inner.function == "place":
+            (outer, shape), (window, _) = e.settings, inner.settings
+            both = tuple((a + low, b + low) for (low, _), (a, b) in zip(outer, window, strict=True))
+            return call("place", inner.arguments[0], settings=(both, shape))
         case "roll" if e.settings[0] == 0:
             return first
+        case "patches" if inner is not None and inner.function == "patches":
+            rank, lists = len(inner.arguments[0].shape), list(zip(inner.settings, e.settings, strict=True))
+            axes, widths, pads = (a + b for a, b in lists)
+            if len(set(axes)) == len(axes) and max(axes) < rank:
+                return call("patches", inner.arguments[0], settings=(axes, widths, pads))
+        case "flip" if inner is not None and inner == replace(e, arguments=inner.arguments):
+            return inner.arguments[0]
         case "count" if inner is not None and inner.function == "sum":
             kept = [a for a in range(len(inner.arguments[0].shape)) if a not in inner.settings[0]]
             return call("count", inner.arguments[0], settings=(tuple(kept[a] for a in e.settings[0]),))

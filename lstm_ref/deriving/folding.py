@@ -22,7 +22,7 @@ from lstm_ref.deriving.naming import Mark, _singular
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput
 
-HELPERS = ("sigmoid", "softplus", "relu", "softmax")
+HELPERS = ("sigmoid", "softplus", "relu", "softmax", "patches", "overlap")
 RESERVED = {"np", "jnp", "jax", "p", "t", "tape", "bar", "steps", "inputs", *HELPERS, *keyword.kwlist}
 """Names that the written code needs for itself."""
 Key = tuple[Any, ...]
@@ -149,6 +149,7 @@ class _Folding:
         self.key = self._keys()
         self.by_key = {(k, self.time[v]): v for v, k in self.key.items()}
         self._reads: dict[tuple[int, int], str] = {}
+        self._helpers = self._parameters_of_helpers()
         self.text: dict[Any, str] = {}
         """The name of every value: by variable outside of the loop, by ("now" or "prev", key) inside."""
 
@@ -177,9 +178,19 @@ class _Folding:
             if len(mine) == 1 and v not in map(self.raised.root_of, self.outputs):
                 theirs = self.named.get(mine[0])
                 a, b = self._first(marks), self._first(theirs) if theirs else None
-                if b is not None and a.name == b.name and a.loops == b.loops and a.line != b.line and a.name:
+                again = b is not None and a.loops == b.loops and a.line != b.line
+                if b is not None and a.name == b.name and a.name and (again or self._adds(a, b, v, mine[0])):
                     del self.named[v]
                     self.cuts.discard(v)
+
+    def _adds(self, a: Mark, b: Mark, v: int, reader: int) -> bool:
+        """Whether the reader is the value plus one more term: a sum that an inner loop adds up."""
+        if self._time_of(a) != self._time_of(b) or (self._time_of(a) is None and self.loop_line in (a.loops or ((0,),))[0]):
+            return False
+        e = self.raised.expression(reader)
+        return isinstance(e, ex.Sum) and len(b.loops) > (self._time_of(b) is not None) and any(
+            k == 1 and isinstance(t, Leaf) and t.name == v for k, t in e.terms
+        )
 
     def _keys(self) -> dict[int, Key]:
         """What a value is within its step: its name, its line, the passes of inner loops, and which of them."""
@@ -484,9 +495,22 @@ class _Folding:
                 before = f"{self.text['now', key]}_prev"
             self.text["prev", key] = self._free(before)
 
+    def _parameters_of_helpers(self) -> set[tuple[str, int]]:
+        """Names under which a function gets several values in one step: they are the function's, not the values'."""
+        passed: dict[Any, set[int]] = {}
+        for v, marks in self.raised.marks.items():
+            for m in marks:
+                if m.kind == "passed":
+                    passed.setdefault((m.name, m.line, self._time_of(m)), set()).add(v)
+        return {(name, line) for (name, line, _), of in passed.items() if len(of) > 1}
+
     def _said(self, v: int, t: int) -> str:
         """What the user calls a value in step t, or called it last."""
-        names = [m.name for m in self.named[v] if m.name and self._time_of(m) == t]
+        names = [
+            m.name
+            for m in self.named[v]
+            if m.name and self._time_of(m) == t and (m.kind != "passed" or (m.name, m.line) not in self._helpers)
+        ]
         names = names or [m.name for m in self.named[v][1:] if m.name and m.kind == "value"]
         return names[-1] if names else ""
 

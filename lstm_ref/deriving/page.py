@@ -115,8 +115,11 @@ class _Page:
             "from lstm_ref.arithmetic.x64 import x64",
         ]
         lines += [f"from {f.title} import {', '.join([*fixed, 'inputs'])}", ""]
-        if helpers:
-            lines.insert(3, f"from lstm_ref.arithmetic import {', '.join(sorted(helpers))}")
+        sliding = [h for h in helpers if h in ("overlap", "patches")]
+        if sliding:
+            lines.insert(3, f"from lstm_ref.arithmetic.sliding import {', '.join(sorted(sliding))}")
+        if elementary := [h for h in helpers if h not in sliding]:
+            lines.insert(3, f"from lstm_ref.arithmetic import {', '.join(sorted(elementary))}")
         lines += ["rng = np.random.default_rng(0)", "p = inputs(rng)" if f.draws else "p = inputs"]
         path = {n: text + self._cut(n) for n, text in path.items()}
         pairs = ", ".join(f'"{n}": {path[n]}' for n in given)

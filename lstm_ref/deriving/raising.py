@@ -14,6 +14,7 @@ import numpy as np
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Expression, Leaf
 from lstm_ref.deriving.naming import Mark, mark_of
+from lstm_ref.deriving.patches import convolved, patches
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.on_graphs.activations import name_of
 
@@ -94,14 +95,40 @@ class Raised:
             v: marks
             for v, marks in self.marks.items()
             if v not in self._inside
+            and not self._is_border(v)
             and self.graph.is_active[v]
             and self._is_float(v)
             and any(m.kind != "passed" for m in marks)
         }
 
+    def _is_border(self, v: int) -> bool:
+        """Whether it is an array with zeros around it, which a derivation leaves to its convolution."""
+        e = self.maker.get(v)
+        if e is not None and e.primitive == "concatenate":
+            ends = (e.operands[0], e.operands[-1])
+            return len(e.operands) == 3 and all(not self.graph.is_active[i] and self._is_zero(i) for i in ends)
+        return e is not None and (part := self.zeros_around(e)) is not None and self.graph.is_active[part]
+
+    def zeros_around(self, e: Any) -> int | None:
+        """The variable that an equation puts among zeros; None where it does anything else. A row that is written into
+        a buffer, as a step's state, is no border."""
+        if e.primitive == "pad":
+            return e.operands[0] if self._is_zero(e.operands[1]) else None
+        if e.primitive != "dynamic_update_slice" or self.graph.is_active[e.operands[0]]:
+            return None
+        around, part = np.array(self.graph.values[e.operands[0]]), np.shape(self.graph.values[e.operands[1]])
+        if sum(n != m for n, m in zip(around.shape, part, strict=True)) == 1 and 1 in part:
+            return None
+        starts = [int(self.graph.values[i]) for i in e.operands[2:]]
+        around[tuple(slice(s, s + n) for s, n in zip(starts, part, strict=True))] = 0  # its own numbers do not count
+        return None if np.any(around) else e.operands[1]
+
+    def _is_zero(self, v: int) -> bool:
+        return not np.any(self.graph.values[v])
+
     def expression(self, v: int) -> Expression:
         """How a variable is computed, from values with names. Leaves are numbers of variables."""
-        return self._made(self.root_of(v))
+        return convolved(self._made(self.root_of(v)))
 
     def _read(self, v: int) -> Expression:
         v = self.root_of(v)
@@ -229,9 +256,15 @@ def _reshape(g: Raised, e: Any, _: int) -> Expression:
 
 def _with_ones_moved(x: Expression, to: Any) -> Expression:
     """An axis of length one that is indexed away, or a new one; leading new ones are left to broadcasting."""
-    if isinstance(x, ex.Call) and x.function == "slice" and len(to) == len(x.shape) - 1:
+    if isinstance(x, ex.Call) and x.function == "slice" and len(to) < len(x.shape):
         (window,) = x.settings
         one = [k for k, (a, b) in enumerate(window) if b - a == 1 and (a or x.arguments[0].shape[k] > 1)]
+        if len(one) > 1 and to == tuple(n for k, n in enumerate(x.shape) if k not in one):
+            rest = tuple((0, n) if k in one else w for k, (w, n) in enumerate(zip(window, x.arguments[0].shape)))
+            taken = ex.call("slice", x.arguments[0], settings=(rest,))
+            for k in reversed(one):
+                taken = ex.call("index", taken, settings=(k, window[k][0]))
+            return taken
         if len(one) == 1 and to == x.shape[: one[0]] + x.shape[one[0] + 1 :]:
             (k,) = one
             rest = tuple(
@@ -331,10 +364,66 @@ def _update(g: Raised, e: Any, _: int) -> Expression:
         at = int(g.graph.values[maker.operands[2 + axes[0]]])
         pieces.setdefault(at, _shaped(g, maker.operands[1]))
         v = g.root_of(maker.operands[0])
+    if (bordered := _border(g, e)) is not None:
+        return bordered
     if len(found) != 1 or len(pieces) != shape[(axis := found.pop())]:
         raise BadInput(f"{_place(e)}: a buffer that is read as a whole, but not filled step by step, is not derived")
     inner = (*shape[:axis], *shape[axis + 1 :])
     return ex.call("stack", *(ex.reshaped(pieces[k], inner) for k in range(shape[axis])), settings=(axis,))
+
+
+def _border(g: Raised, e: Any) -> Expression | None:
+    """An array written into zeros."""
+    if g.zeros_around(e) is None:
+        return None
+    part = _shaped(g, e.operands[1])
+    starts = [int(g.graph.values[i]) for i in e.operands[2:]]
+    window = tuple((s, s + n) for s, n in zip(starts, part.shape, strict=True))
+    return ex.call("place", part, settings=(window, e.kind.result_shapes[0]))
+
+
+def _pad(g: Raised, e: Any, _: int) -> Expression:
+    x, (of, value) = _shaped(g, e.operands[0]), e.operands
+    widths = e.params["padding_config"]
+    if np.any(g.graph.values[value]) or any(low < 0 or high < 0 or inner for low, high, inner in widths):
+        raise BadInput(f"{_place(e)}: this padding is not derived; zeros at the ends are")
+    window = tuple((low, low + n) for n, (low, _, _) in zip(x.shape, widths, strict=True))
+    return ex.call("place", x, settings=(window, e.kind.result_shapes[0]))
+
+
+def _rev(g: Raised, e: Any, _: int) -> Expression:
+    return ex.call("flip", _shaped(g, e.operands[0]), settings=(tuple(e.params["dimensions"]),))
+
+
+def _convolution(g: Raised, e: Any, _: int) -> Expression:
+    """A kernel over the patches of x; a kernel for each channel, where there are as many groups as channels."""
+    p, x, w = e.params, _shaped(g, e.operands[0]), _shaped(g, e.operands[1])
+    lhs, rhs, out = p["dimension_numbers"]
+    groups = p["feature_group_count"]
+    own = groups > 1 and groups == x.shape[lhs[1]] == w.shape[rhs[0]]
+    spread = [*p["window_strides"], *p["lhs_dilation"], *p["rhs_dilation"], p["batch_group_count"]]
+    if any(n != 1 for n in spread) or min(map(min, p["padding"])) < 0 or (groups > 1 and not own):
+        raise BadInput(f"{_place(e)}: a convolution with strides, dilation or groups is not derived")
+    rank = len(lhs) - 2
+    places, taps = "nmpq"[:rank], "klij"[:rank]
+    of_x, of_w, of_out = ([""] * (rank + 2) for _ in range(3))
+    for spec, text, letters in (
+        (lhs, of_x, "bc" + places), (rhs, of_w, ("c" if own else "o") + "c" + taps),
+        (out, of_out, ("bc" if own else "bo") + places),
+    ):  # fmt: skip
+        for at, letter in zip(spec, letters, strict=True):
+            text[at] = letter
+    if own:
+        w = ex.call("index", w, settings=(rhs[1], 0))
+        del of_w[rhs[1]]
+    axes, widths = tuple(lhs[2:]), tuple(e.kind.shapes[1][k] for k in rhs[2:])
+    alone = isinstance(x, ex.Call) and x.function == "expand" and x.settings == ((lhs[0],),)
+    if alone:  # one image needs no axis of its own
+        x, axes = x.arguments[0], tuple(a - (a > lhs[0]) for a in axes)
+        del of_x[lhs[0]], of_out[out[0]]
+    seen = patches(x, axes, widths, tuple(map(tuple, p["padding"])))
+    made = ex.dot(seen, w, ("".join(of_x) + taps, "".join(of_w), "".join(of_out)))
+    return ex.expand(made, (out[0],)) if alone else made
 
 
 def _select(g: Raised, e: Any, _: int) -> Expression:
@@ -360,6 +449,12 @@ def _gather(g: Raised, e: Any, _: int) -> Expression:
                 return ex.call("roll", x, settings=(k, axis))
             if np.array_equal(moved, np.take(numbers, k, axis)):
                 return ex.call("index", x, settings=(axis, k))
+    if len(moved.shape) == len(x.shape) and moved.size:
+        low = np.unravel_index(int(moved.flat[0]), x.shape)
+        window = tuple((int(a), int(a) + n) for a, n in zip(low, moved.shape, strict=True))
+        part = numbers[tuple(slice(a, b) for a, b in window)]
+        if part.shape == moved.shape and np.array_equal(part, moved):
+            return ex.call("slice", x, settings=(window,))
     raise BadInput(f"{_place(e)}: an index of this kind is not derived")
 
 
@@ -398,6 +493,9 @@ RULES: dict[str, Rule] = {
     "reduce_sum": _reduce("sum"),
     "reduce_max": _reduce("max"),
     "dot_general": _dot,
+    "conv_general_dilated": _convolution,
+    "pad": _pad,
+    "rev": _rev,
     "slice": _slice,
     "dynamic_slice": _dynamic_slice,
     "split": _split,

@@ -16,7 +16,7 @@ from lstm_ref.checking.files.home import Home
 from lstm_ref.deriving.folding import Forward, fold
 from lstm_ref.deriving.naming import Named, load_named, load_text, marked, sizes_as, steps_of
 from lstm_ref.deriving.raising import Raised
-from lstm_ref.errors import BadInput, CannotEvaluate
+from lstm_ref.errors import BadInput, CannotEvaluate, LeavesTheGraph
 from lstm_ref.graph import trace
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded
 
@@ -45,6 +45,9 @@ def read_file(path: Path, seed: int = 0) -> Forward:
         sys.modules[module.__name__] = module
         try:
             return _read_module(path, user, seed)
+        except LeavesTheGraph as error:
+            remedy = "what is written with NumPy's own functions, or with jax, is derived"
+            raise BadInput(f"{path}: {error}; {remedy}") from error
         except (BadInput, CannotEvaluate) as error:
             raise BadInput(f"{path}: {error}") from error
         finally:

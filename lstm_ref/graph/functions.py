@@ -714,19 +714,51 @@ for _name in ("inv", "solve", "det"):
     _by_jax(getattr(np.linalg, _name), getattr(jnp.linalg, _name))
 
 
-@_implements("convolve")
-def convolve(a: Any, b: Any, mode: str = "full") -> Any:
-    """Convolution, as the sum of the products of all pairs."""
-    a, b = array(a), array(b)
+def _sum_over_taps(value: Any, a: Any, b: Any, mode: str, backwards: bool) -> Any:
+    """Σ_k a[j − k] b[k] for the places j of the mode, one term for each k; with b backwards, the correlation."""
     n, m = len(value_of(a)), len(value_of(b))
-    out = wrapped(np.zeros(n + m - 1))
-    for k in range(m):
-        out[k : k + n] += a * b[k]
-    if mode == "full":
-        return out
-    short = min(n, m)
-    start = short - 1 if mode == "valid" else (short - 1) // 2
-    return out[start : start + (max(n, m) - short + 1 if mode == "valid" else max(n, m))]
+    first = {"full": 0, "same": (min(n, m) - 1) // 2, "valid": min(n, m) - 1}[mode] + m - 1
+    order = range(m)[::-1] if backwards else range(m)
+
+    def build(p: Any, q: Any) -> Any:
+        wide = lax.pad(p, 0.0, [(m - 1, m - 1, 0)])
+        return sum(wide[first - k : first - k + len(value)] * q[at] for k, at in enumerate(order))
+
+    return made(value, build, a, b)
+
+
+@_implements("convolve")
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """Convolution, as the sum of the products of all pairs."""
+    a, v = array(a), array(v)
+    return _sum_over_taps(np.convolve(value_of(a), value_of(v), mode), a, v, mode, False)  # type: ignore[call-overload]
+
+
+@_implements("correlate")
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """The same with the second array from behind."""
+    a, v = array(a), array(v)
+    if len(value_of(a)) < len(value_of(v)):
+        session().refuse("np.correlate with a longer second array")
+    return _sum_over_taps(np.correlate(value_of(a), value_of(v), mode), a, v, mode, True)  # type: ignore[call-overload]
+
+
+@_implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **options: Any) -> Any:
+    """For every place, what stands in a window."""
+    if options.get("writeable"):
+        session().refuse("a writeable sliding_window_view")
+    value = np.lib.stride_tricks.sliding_window_view(value_of(x), window_shape, axis)
+    widths = np.atleast_1d(window_shape)
+    axes = range(np.ndim(value_of(x))) if axis is None else np.atleast_1d(axis) % np.ndim(value_of(x))
+
+    def build(p: Any) -> Any:
+        for along, width in zip(axes, widths, strict=True):
+            n = p.shape[along] - width + 1
+            p = jnp.stack([lax.slice_in_dim(p, k, k + n, axis=int(along)) for k in range(width)], axis=-1)
+        return p
+
+    return made(value, build, x)
 
 
 # ------------------------------------------------------------------------------------------------- chosen elements
