@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lstm_ref.deriving.adjoints import Backward, differentiate
 from lstm_ref.deriving.code import as_code
-from lstm_ref.deriving.folding import Forward
+from lstm_ref.deriving.folding import Chosen, Forward
 from lstm_ref.deriving.page import as_page
 from lstm_ref.deriving.picture import picture_of
 from lstm_ref.deriving.proof import require_same_forward
@@ -54,14 +54,24 @@ def derive(path: Path | str, seed: int = 0) -> Derivation:
         BadInput: Something in the file is not derived; the message names its line.
     """
     path = Path(path)
-    forward = read_file(path, seed)
+    try:
+        return _derived(path, seed, False)
+    except Chosen as error:
+        try:  # what NumPy chooses by a comparison is a number in the graph; jax.numpy keeps the comparison
+            return _derived(path, seed, True)
+        except Exception:
+            raise error from None
+
+
+def _derived(path: Path, seed: int, in_jax: bool) -> Derivation:
+    forward = read_file(path, seed, in_jax)
     try:
         backward = differentiate(forward)
         numpy, jax = as_code(forward, backward), as_code(forward, backward, jax=True)
         page = as_page(forward, backward, f"{forward.title}.svg")
         require_same_forward(path, forward.source, numpy, seed)
     except BadInput as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
     return Derivation(path, forward, backward, numpy, jax, page)
 
 

@@ -124,7 +124,7 @@ def plus(*terms: tuple[float | Fraction, Expression]) -> Expression:
     for k, e in _flat(terms):
         if (v := number_of(e)) is not None:
             ones += k * v
-        else:
+        elif not (isinstance(e, Constant) and not e.value.any()):
             key = frozenset(e.factors) if isinstance(e, Product) else e
             collected[key] = (collected.get(key, (Fraction(0), e))[0] + k, collected.get(key, (k, e))[1])
     kept = [(k, e) for k, e in collected.values() if k]
@@ -460,6 +460,18 @@ def _simple(e: Call) -> Expression:
             return call("place", inner.arguments[0], settings=(both, shape))
         case "roll" if e.settings[0] == 0:
             return first
+        case "patches" if inner is not None and inner.function == "place":
+            (axes, widths, pads), (window, shape) = e.settings, inner.settings
+            if any(w != (0, n) for k, (w, n) in enumerate(zip(window, shape, strict=True)) if k in axes):
+                x = inner.arguments[0]
+                more = tuple(
+                    (low + window[a][0], high + shape[a] - window[a][1])
+                    for a, (low, high) in zip(axes, pads, strict=True)
+                )
+                rest = tuple((0, x.shape[k]) if k in axes else w for k, w in enumerate(window))
+                to = tuple(x.shape[k] if k in axes else n for k, n in enumerate(shape))
+                x = x if to == x.shape else call("place", x, settings=(rest, to))
+                return call("patches", x, settings=(axes, widths, more))
         case "patches" if inner is not None and inner.function == "patches":
             rank, lists = len(inner.arguments[0].shape), list(zip(inner.settings, e.settings, strict=True))
             axes, widths, pads = (a + b for a, b in lists)

@@ -130,6 +130,10 @@ def fold(
     )
 
 
+class Chosen(BadInput):
+    """NumPy code chose by a comparison, whose outcome alone is in the graph."""
+
+
 class _Folding:
     def __init__(self, raised: Raised, inputs: Any, fixed: Any, loops: dict[int, str], outputs: list[int]) -> None:
         self.outputs = outputs
@@ -174,6 +178,11 @@ class _Folding:
             for name in set(ex.count(self.raised.expression(v))):
                 readers.setdefault(name, []).append(v)
         for v, marks in list(self.named.items()):
+            e = self.raised.expression(v)
+            if isinstance(e, Call) and e.function == "patches" and v not in map(self.raised.root_of, self.outputs):
+                del self.named[v]  # what lies under a kernel is left to the convolution
+                self.cuts.discard(v)
+                continue
             mine = readers.get(v, [])
             if len(mine) == 1 and v not in map(self.raised.root_of, self.outputs):
                 theirs = self.named.get(mine[0])
@@ -310,10 +319,10 @@ class _Folding:
                 e = _timed(e, other, t) if t == 2 else e
                 if _at(e, t) != other:
                     masks = any(isinstance(c.arguments[0], ex.Constant) for c in _calls(other, "where"))
-                    raise BadInput(
-                        f"line {key[1]}: `{key[0]}` is not computed in the same way in every step, which is not derived"
-                        + ("; what NumPy code chooses by a comparison is not; jax.numpy.where is" if masks else "")
-                    )
+                    said = f"line {key[1]}: `{key[0]}` is not computed in the same way in every step, which is not derived"
+                    if masks:
+                        raise Chosen(f"{said}; what NumPy code chooses by a comparison is not; jax.numpy.where is")
+                    raise BadInput(said)
             steps[key] = e
         return steps
 

@@ -151,6 +151,7 @@ def _picked(e: Expression) -> tuple[Expression, tuple[tuple[int, int], ...]]:
 
 def _whole(taps: list[_Tap]) -> Expression | None:
     """The convolution of which these are all terms; None where one is missing, or stands elsewhere."""
+    taps = _with_fixed(taps)
     first = taps[0]
     axes = [axis for axis, _ in first.picked]
     sizes = [first.kernel.shape[a] for a in axes]
@@ -180,8 +181,8 @@ def _whole(taps: list[_Tap]) -> Expression | None:
     for a, n, sign in zip(along, sizes, signs, strict=True):
         low = -origin[a] if sign == 1 else n - 1 - origin[a]
         pads.append((low, first.shape[a] + n - 1 - low - first.x.shape[a]))
-    others = [k for k in range(len(origin)) if k not in along]
-    if min(min(p) for p in pads) < 0 or any(origin[k] or first.shape[k] != first.x.shape[k] for k in others):
+    x = _among_zeros(convolved(first.x), along, origin, first.shape)
+    if min(min(p) for p in pads) < 0 or x is None:
         return None
     turned = tuple(a for a, sign in zip(axes, signs, strict=True) if sign == -1)
     kernel = ex.call("flip", first.kernel, settings=(turned,)) if turned else first.kernel
@@ -189,16 +190,46 @@ def _whole(taps: list[_Tap]) -> Expression | None:
     fresh = [c for c in "klmnopqrstuvwxyz" if c not in lp + lk + lo][: len(axes)]
     whole = iter(lk)
     taps_in_kernel = [fresh[axes.index(a)] if a in axes else next(whole) for a in range(len(first.kernel.shape))]
-    seen = patches(convolved(first.x), tuple(along), tuple(sizes), tuple(pads))
+    seen = patches(x, tuple(along), tuple(sizes), tuple(pads))
     return ex.dot(seen, kernel, (lp + "".join(fresh), "".join(taps_in_kernel), lo))
+
+
+def _with_fixed(taps: list[_Tap]) -> list[_Tap]:
+    """The taps of a part of the kernel, where all of them have an index in common: W[2] of W[2][k]."""
+    first = taps[0]
+    fixed = [j for j, at in enumerate(first.picked) if len(taps) > 1 and all(t.picked[j] == at for t in taps)]
+    fixed = [j for j in fixed if first.kernel.shape[first.picked[j][0]] > 1]
+    if not fixed:
+        return taps
+    kernel = first.kernel
+    gone = sorted((first.picked[j] for j in fixed), reverse=True)
+    for axis, k in gone:
+        kernel = ex.call("index", kernel, settings=(axis, k))
+    axes = [axis for axis, _ in gone]
+    return [
+        t._replace(
+            kernel=kernel,
+            picked=tuple((a - sum(g < a for g in axes), k) for j, (a, k) in enumerate(t.picked) if j not in fixed),
+        )
+        for t in taps
+    ]
+
+
+def _among_zeros(x: Expression, along: list[int], starts: tuple[int, ...], shape: Shape) -> Expression | None:
+    """x with the zeros that parts of it have along axes which the kernel does not go along."""
+    to = tuple(n if k in along else shape[k] for k, n in enumerate(x.shape))
+    window = tuple((0, n) if k in along else (-starts[k], n - starts[k]) for k, n in enumerate(x.shape))
+    if any(low < 0 or high > n for (low, high), n in zip(window, to, strict=True)):
+        return None
+    return x if to == x.shape else ex.call("place", x, settings=(window, to))
 
 
 def _in_stack(e: Call) -> Expression | None:
     """Slices that begin one further each, stacked behind each other: patches."""
     parts = [_part(convolved(a)) for a in e.arguments]
     x, origin, shape = parts[0]
-    rank = len(shape)
-    if e.settings != (rank,) or len(parts) < 2:
+    rank, (at,) = len(shape), e.settings
+    if len(parts) < 2:
         return None
     for axis in range(rank):
         if all(
@@ -207,7 +238,8 @@ def _in_stack(e: Call) -> Expression | None:
         ):
             low, n = -origin[axis], len(parts)
             high = shape[axis] + n - 1 - low - x.shape[axis]
-            others = [a for a in range(rank) if a != axis]
-            if min(low, high) >= 0 and all(shape[a] == x.shape[a] and not origin[a] for a in others):
-                return patches(convolved(x), (axis,), (n,), ((low, high),))
+            inner = _among_zeros(x, [axis], origin, shape)
+            if min(low, high) >= 0 and inner is not None:
+                order = (*range(at), rank, *range(at, rank))
+                return ex.call("transpose", patches(inner, (axis,), (n,), ((low, high),)), settings=(order,))
     return None

@@ -367,7 +367,10 @@ def _update(g: Raised, e: Any, _: int) -> Expression:
     if (bordered := _border(g, e)) is not None:
         return bordered
     if len(found) != 1 or len(pieces) != shape[(axis := found.pop())]:
-        raise BadInput(f"{_place(e)}: a buffer that is read as a whole, but not filled step by step, is not derived")
+        raise BadInput(
+            f"{_place(e)}: a buffer that is read as a whole, but not filled step by step along one axis, is not derived; "
+            "slices of whole arrays, stacked or added up, are"
+        )
     inner = (*shape[:axis], *shape[axis + 1 :])
     return ex.call("stack", *(ex.reshaped(pieces[k], inner) for k in range(shape[axis])), settings=(axis,))
 
@@ -428,7 +431,10 @@ def _convolution(g: Raised, e: Any, _: int) -> Expression:
 
 def _select(g: Raised, e: Any, _: int) -> Expression:
     which, no, yes = e.operands
-    return ex.call("where", g.condition(which), g._read(yes), g._read(no))
+    a, b = g._read(yes), g._read(no)
+    if isinstance(b, ex.Call) and b.function == "mod" and a == ex.plus((1, b), (1, b.arguments[1])):
+        return b  # a remainder of the divisor's sign, as NumPy's is
+    return ex.call("where", g.condition(which), a, b)
 
 
 def _max(g: Raised, e: Any, _: int) -> Expression:

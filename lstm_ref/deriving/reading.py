@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_ref.cells.cell import Cell, arrays, in_domain, named
 from lstm_ref.checking.files.home import Home
-from lstm_ref.deriving.folding import Forward, fold
+from lstm_ref.deriving.folding import Chosen, Forward, fold
 from lstm_ref.deriving.naming import Named, load_named, load_text, marked, sizes_as, steps_of
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput, CannotEvaluate, LeavesTheGraph
@@ -26,13 +26,14 @@ T = 4
 """Steps of a forward that is made of one step."""
 
 
-def read_file(path: Path, seed: int = 0) -> Forward:
+def read_file(path: Path, seed: int = 0, in_jax: bool = False) -> Forward:
     """The folded forward of a file.
 
     Args:
         path: A Python file, NumPy or JAX, that defines `inputs`, and `loss(inputs)` or `forward(inputs)`; or
             `step(params, state, x)`, with `inputs` of the keys params, state and xs.
         seed: Seed of the inputs, where they are drawn.
+        in_jax: Whether `jax.numpy` stands in for the file's `numpy`, which keeps what is chosen by a comparison.
 
     Raises:
         BadInput: The file cannot be derived; the message names the line.
@@ -44,17 +45,17 @@ def read_file(path: Path, seed: int = 0) -> Forward:
         module: Any = user.module
         sys.modules[module.__name__] = module
         try:
-            return _read_module(path, user, seed)
+            return _read_module(path, user, seed, in_jax)
         except LeavesTheGraph as error:
             remedy = "what is written with NumPy's own functions, or with jax, is derived"
             raise BadInput(f"{path}: {error}; {remedy}") from error
         except (BadInput, CannotEvaluate) as error:
-            raise BadInput(f"{path}: {error}") from error
+            raise (Chosen if isinstance(error, Chosen) else BadInput)(f"{path}: {error}") from error
         finally:
             del sys.modules[module.__name__]
 
 
-def _read_module(path: Path, user: Named, seed: int) -> Forward:
+def _read_module(path: Path, user: Named, seed: int, in_jax: bool) -> Forward:
     module: Any = user.module
     if not hasattr(module, "inputs"):
         raise BadInput("defines no `inputs`")
@@ -74,7 +75,13 @@ def _read_module(path: Path, user: Named, seed: int) -> Forward:
         user = load_text(path, f"{user.source.rstrip()}\n\n\n{driver}", module.__name__)
         again: Any = user.module
         function = again.forward
-    found = read(function, inputs, f"{path.stem}_derived", path.name, user, is_loss)
+    scope = vars(user.module)
+    before = {name: v for name, v in scope.items() if v is np}
+    scope.update(dict.fromkeys(before, jax.numpy) if in_jax else {})
+    try:
+        found = read(function, inputs, f"{path.stem}_derived", path.name, user, is_loss)
+    finally:
+        scope.update(before)
     found.draws = callable(module.inputs)
     return found
 
