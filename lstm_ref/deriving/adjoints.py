@@ -121,7 +121,7 @@ class _Differentiation:
                 if bar is not None:
                     self._push(s.initial, bar, None)
         self._sweep(f.before)
-        for name in (*f.inputs, *(r.array for r in f.reads)):
+        for name in dict.fromkeys((*f.inputs, *(r.array for r in f.reads))):
             if name in f.inputs:
                 self._finish(name)
         b.before = self.lines
@@ -441,7 +441,7 @@ class _Differentiation:
             return e
         name = self._free(_called(e, self.reader) or hint or f"{self.reader}_part")
         self.f.shapes[name] = e.shape
-        at = next((k for k, q in enumerate(self.section) if _holds(q.expression, e)), None)
+        at = next((k for k, q in enumerate(self.section) if holds(q.expression, e)), None)
         if at is None:
             return e
         leaf = Leaf(e.shape, name)
@@ -449,6 +449,8 @@ class _Differentiation:
             new = ex.rebuilt(q.expression, lambda c: leaf if c == e else None)
             self.section[k] = Equation(q.name, new, q.line)
         self.section.insert(at, Equation(name, e, self.section[at].line))
+        for n, part in self.b.arguments.items():
+            self.b.arguments[n] = ex.rebuilt(part, lambda c: leaf if c == e else None)
         return leaf
 
     def _free(self, name: str) -> str:
@@ -500,8 +502,9 @@ def _is_heavy(e: Expression) -> bool:
     return isinstance(e, Dot) or (isinstance(e, Call) and e.function in HEAVY) or any(map(_is_heavy, ex.children(e)))
 
 
-def _holds(e: Expression, part: Expression) -> bool:
-    return e == part or any(_holds(c, part) for c in ex.children(e))
+def holds(e: Expression, part: Expression) -> bool:
+    """Whether a part stands in an expression."""
+    return e == part or any(holds(c, part) for c in ex.children(e))
 
 
 def _called(e: Expression, reader: str) -> str:

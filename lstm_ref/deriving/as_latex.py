@@ -35,6 +35,8 @@ def name(text: str) -> str:
     text = text.removesuffix(BAR) if text != "bar" else ""
     if not text:
         return r"\overline{\mathrm{out}}"
+    if found := re.fullmatch(r"bar_(\d+)", text):
+        return rf"\overline{{\mathrm{{out}}}}_{{{found[1]}}}"
     pieces = text.split("_")
     top = [ENDINGS[p] for p in pieces[1:] if p in ENDINGS]
     below = ["t-1" if p == "prev" else p for p in pieces[1:] if p not in ENDINGS and p]

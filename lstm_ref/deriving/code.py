@@ -322,6 +322,9 @@ def _wrapped(line: str) -> list[str]:
     if value.startswith("(") and " for " in value:
         return [*out, f"{head}{equals}(", f"{indent}    {value[1:-1]}", f"{indent})"]
     pieces = _pieces(value)
+    for depth in (2, 3, 4):
+        if max(map(len, pieces)) > WIDTH - len(indent) - 4:
+            pieces = _pieces(value, depth)
     lines, now = [], ""
     for piece in pieces:
         joined = f"{now}{'' if piece.startswith(' ') or not now else ' '}{piece}"
@@ -336,12 +339,12 @@ def _wrapped(line: str) -> list[str]:
     return [*out, first, *(f"{indent}    {part}" for part in lines), last]
 
 
-def _pieces(text: str) -> list[str]:
-    """Where a line may be broken: after a comma of the outermost brackets, before a + or − outside of all brackets."""
+def _pieces(text: str, within: int = 1) -> list[str]:
+    """Where a line may be broken: after a comma within so many brackets, before a + or − outside of all brackets."""
     pieces, depth, start = [], 0, 0
     for k, c in enumerate(text):
         depth += (c in "([{") - (c in ")]}")
-        if (c == "," and depth <= 1 and text[k + 1 : k + 2] == " ") or (
+        if (c == "," and depth <= within and text[k + 1 : k + 2] == " ") or (
             depth == 0 and text[k + 1 : k + 4] in (" + ", " - ")
         ):
             pieces.append(text[start : k + 1])

@@ -247,7 +247,7 @@ def times(*factors: Expression) -> Expression:
     """
     shape = np.broadcast_shapes(*(f.shape for f in factors))
     k, powers = ONE, dict[Expression, int]()
-    for f in factors:
+    for _, f in _unspread([(ONE, f) for f in factors], shape):
         if (v := number_of(f)) is not None:
             k *= v
             continue
@@ -441,6 +441,12 @@ def _simple(e: Call) -> Expression:
             return first
         case "transpose" if inner is not None and inner.function == "transpose":
             return call("transpose", inner.arguments[0], settings=(tuple(inner.settings[0][k] for k in e.settings[0]),))
+        case "index" if inner is not None and inner.function == "transpose":
+            (axis, k), (order,) = e.settings, inner.settings
+            rest = [a - (a > order[axis]) for n, a in enumerate(order) if n != axis]
+            return call(
+                "transpose", call("index", inner.arguments[0], settings=(order[axis], k)), settings=(tuple(rest),)
+            )
         case "reshape" | "expand" if (
             inner is not None and inner.function in ("reshape", "expand") and inner.arguments[0].shape == e.shape
         ):

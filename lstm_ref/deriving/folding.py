@@ -21,6 +21,7 @@ from lstm_ref.deriving.expressions import Call, Expression, Leaf
 from lstm_ref.deriving.naming import Mark, _singular
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput
+from lstm_ref.mistakes.on_graphs.forwarded import MOVES
 
 HELPERS = ("sigmoid", "softplus", "relu", "softmax", "patches", "overlap")
 RESERVED = {"np", "jnp", "jax", "p", "t", "tape", "bar", "steps", "inputs", *HELPERS, *keyword.kwlist}
@@ -148,6 +149,7 @@ class _Folding:
         self.cuts = set(self.named) | given
         raised.cuts = self.cuts
         self._inline_rebound()
+        self._name_shared()
         self.time: dict[int, int | None] = {v: self._time_of(self._first(m)) for v, m in self.named.items()}
         self.T = 1 + max((t for t in self.time.values() if t is not None), default=-1)
         self.key = self._keys()
@@ -191,6 +193,38 @@ class _Folding:
                 if b is not None and a.name == b.name and a.name and (again or self._adds(a, b, v, mine[0])):
                     del self.named[v]
                     self.cuts.discard(v)
+
+    def _name_shared(self) -> None:
+        """A pre-activation that several values read has a name, though the author passed it on without one."""
+        graph, root = self.raised.graph, self.raised.root_of
+        taken = {name for name, _ in self.inputs.values()}
+        readers: dict[int, list[Any]] = {}
+        for e in graph.equations:
+            if root(e.results[0]) == e.results[0] and e.primitive not in MOVES:
+                for v in {root(u) for u in self.raised.read_by(e)}:
+                    readers.setdefault(v, []).append(e)
+        for v in sorted(readers):
+            several = sum(len(e.results) for e in readers[v]) > 1
+            if several and v not in self.cuts and self.raised.is_value(v) and _has_product(self.raised.expression(v)):
+                loops = self._loops_of_readers(v, readers)
+                said = [m for m in self.raised.marks.get(v, ()) if m.name and m.name not in taken]
+                mark = said[0] if said else Mark("value", "a", 0, loops, -1)
+                self.named[v] = [mark._replace(kind="value", loops=loops)]
+                self.cuts.add(v)
+        self.named = dict(sorted(self.named.items()))
+
+    def _loops_of_readers(self, v: int, readers: dict[int, list[Any]]) -> tuple[tuple[int, int], ...]:
+        """The passes of loops in which all values are computed that read this one."""
+        found, waiting, seen = set(), [v], set()
+        while waiting:
+            for e in readers.get(waiting.pop(), []):
+                for r in map(self.raised.root_of, e.results):
+                    if r in self.named:
+                        found.add(self._first(self.named[r]).loops)
+                    elif r not in seen:
+                        seen.add(r)
+                        waiting.append(r)
+        return found.pop() if len(found) == 1 else ()
 
     def _adds(self, a: Mark, b: Mark, v: int, reader: int) -> bool:
         """Whether the reader is the value plus one more term: a sum that an inner loop adds up."""
@@ -256,6 +290,10 @@ class _Folding:
         f.step = [e for v in template for e in self._step_equation(v, steps[self.key[v]], f)]
         self._forward = f
         for v in outside:
+            e = raised.expression(v)
+            if isinstance(e, Call) and e.function == "stack" and (whole := self._whole_of(e)) not in (None, *f.stacked.values()):
+                f.stacked[self.text[v]] = whole  # the author's name of all steps
+                continue
             equation = Equation(self.text[v], self._outside(raised.expression(v)), self._first(self.named[v]).line)
             (f.after if v in self._after else f.before).append(equation)
         for v in self.outputs:
@@ -416,9 +454,9 @@ class _Folding:
                 name = named.get((v, axis)) or self._alias(v) or (f"{own}_t" if v in self.fixed else own)
                 if (v, axis) not in named:
                     name = named[v, axis] = self._free(_singular(name) if name == own else name)
+                self._reads[v, axis] = name
                 if v not in self.text and v in given:
                     self.text[v] = self._free(own if own != name else f"{own}s")
-                self._reads[v, axis] = name
 
     def _alias(self, array: int) -> str:
         """What the loop's header calls an element of the array: x for `for x in p["X"]`."""
@@ -450,6 +488,11 @@ class _Folding:
         return ex.rebuilt(e, change)
 
     def _all(self, c: Call) -> Expression | None:
+        whole = self._whole_of(c)
+        return whole and Leaf(c.shape, self._after_name(self._forward.stacked, whole, "s", c.shape))
+
+    def _whole_of(self, c: Call) -> tuple[str, int] | None:
+        """The value whose every step is stacked, and the axis of time."""
         if len(c.arguments) != self.T or not all(isinstance(a, Leaf) for a in c.arguments):
             return None
         keys = {self.key.get(a.name) for a in c.arguments}  # type: ignore[attr-defined]
@@ -457,8 +500,7 @@ class _Folding:
         if len(keys) != 1 or times != list(range(self.T)):
             return None
         (key,) = keys
-        whole = (self.text["now", key], c.settings[0])
-        return Leaf(c.shape, self._after_name(self._forward.stacked, whole, "s", c.shape))
+        return self.text["now", key], c.settings[0]
 
     def _after_name(self, known: dict[str, Any], what: Any, ending: str, shape: tuple[int, ...]) -> str:
         """The name after the loop of a value of the loop."""
@@ -522,6 +564,11 @@ class _Folding:
         ]
         names = names or [m.name for m in self.named[v][1:] if m.name and m.kind == "value"]
         return names[-1] if names else ""
+
+
+def _has_product(e: Expression) -> bool:
+    """Whether it is a product of matrices, or a sum with one."""
+    return isinstance(e, ex.Dot) or (isinstance(e, ex.Sum) and any(isinstance(t, ex.Dot) for _, t in e.terms))
 
 
 def _array(e: Call) -> int:

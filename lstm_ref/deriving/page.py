@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from lstm_ref.deriving import expressions as ex
-from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward
+from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward, holds
 from lstm_ref.deriving.as_latex import latex, name
 from lstm_ref.deriving.as_numpy import numpy, used
 from lstm_ref.deriving.code import WIDTH, _filled, _wrapped, counted, tags
@@ -195,8 +195,11 @@ class _Page:
         return f"    {e.name} = {numpy(Sum(value.shape, ((ex.ONE, value), (ex.ONE, zero))))}  # ({self.tag[e.name]})"
 
     def _owner(self, argument: str) -> str:
-        """The value in whose equation an argument stands."""
-        return next(a.argument_of for a in self._lines() if a.of == argument and a.argument_of)
+        """The value in whose equation an argument stands; a part of it may have got a name of its own."""
+        own = next(a.argument_of for a in self._lines() if a.of == argument and a.argument_of)
+        part = self.b.arguments[argument]
+        holding = [e.name for e in self.equations.values() if holds(e.expression, part)]
+        return own if own in holding or not holding else holding[0]
 
     def _lines(self) -> list[Adjoint]:
         return [*self.b.after, *self.b.step, *self.b.before]
@@ -267,6 +270,16 @@ class _Page:
                 else "elements along its summed axes"
             )
             signs.append(f"${text}$ is the number of {n} of ${latex(of)}$.")
+        slides = {c.function for e in said for c in _parts(e) if isinstance(c, Call)} & {"patches", "overlap", "flip"}
+        if "patches" in slides:
+            signs.append(
+                r"$x \ast W$ is the convolution of networks: at every place, the elements of $x$ under the kernel, times $W$;"
+                r" zeros stand beyond the border. $\mathrm{patches}(x)$ are these elements for all places."
+            )
+        if "overlap" in slides:
+            signs.append(r"$\mathrm{patches}^\top$ adds each of them up where it was read.")
+        if "flip" in slides:
+            signs.append(r"$\overleftarrow{W}$ is the kernel mirrored; a convolution sums over the channels that it gets.")
         if any(isinstance(c, Call) and c.function == "reshape" and 1 not in c.shape for e in said for c in _parts(e)):
             signs.append("A change of shape alone is in the Python, not in the formula.")
         if any(r"\textstyle\sum_{a" in latex(e) or r"\right]_{" in latex(e) for e in said):
@@ -416,7 +429,7 @@ def _title(f: Forward) -> str:
         found = re.match(r"(?:#[^\n]*\n)+", f.source)
         text = " ".join(line.strip("# ") for line in found[0].splitlines()) if found else ""
     whole = " ".join(text.split())
-    first = re.split(r"(?<=[a-z\")])[.:;](?: |$)", whole)[0]
+    first = re.split(r"(?<=[a-z\")])(?<!et al)[.:;](?: |$)", whole)[0]
     first = first if len(first) <= 60 else re.split(r" \(|, |: ", whole)[0]
     return first if 0 < len(first) <= 90 else f.title
 

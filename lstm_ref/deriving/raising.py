@@ -6,6 +6,7 @@ by itself is left out, and composites such as 1 / (1 + exp(−a)) are the functi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -41,6 +42,7 @@ class Raised:
         self._ends: dict[int, tuple[int, int]] = {}
         """By the root of a marked call's result, the variable of its argument."""
         into: dict[int, int] = {}
+        calls: dict[str, list[tuple[int, int]]] = {}
         for e in graph.equations:
             mark = mark_of(e)
             if mark is None and not (e.primitive in SAME and self._is_float(e.operands[0])):
@@ -52,17 +54,23 @@ class Raised:
             elif mark is not None and mark.kind == "into":
                 into[mark.call] = e.operands[0]
             elif mark is not None and mark.call in into:
-                self._note_call(root, into[mark.call])
+                calls.setdefault(mark.name, []).append((root, into[mark.call]))
+        for ends in calls.values():
+            self._note_calls(ends)
         self.cuts: Collection[int] = ()
         self._inside = self._in_calls()
 
     def _is_float(self, v: int) -> bool:
         return np.asarray(self.graph.values[v]).dtype.kind == "f"
 
-    def _note_call(self, result: int, argument: int) -> None:
-        x, y = (self.graph.values[v] for v in (argument, result))
-        if np.shape(x) == np.shape(y) and (name := name_of(x, y)) in KNOWN:
-            self._ends[result] = (argument, KNOWN.index(name))
+    def _note_calls(self, ends: list[tuple[int, int]]) -> None:
+        """All calls of one function, each with its result and its argument, where its values are a known function's."""
+        found = set()
+        for result, argument in ends:
+            x, y = (self.graph.values[v] for v in (argument, result))
+            found.add(name_of(x, y) if np.shape(x) == np.shape(y) else "")
+        if len(found) == 1 and (name := found.pop()) in KNOWN:
+            self._ends |= {result: (argument, KNOWN.index(name)) for result, argument in ends}
 
     def _in_calls(self) -> set[int]:
         """Variables inside of calls that count as one function: they are no values of a derivation."""
@@ -94,12 +102,17 @@ class Raised:
         return {
             v: marks
             for v, marks in self.marks.items()
-            if v not in self._inside
-            and not self._is_border(v)
-            and self.graph.is_active[v]
-            and self._is_float(v)
-            and any(m.kind != "passed" for m in marks)
+            if self.is_value(v) and any(m.kind != "passed" for m in marks)
         }
+
+    def read_by(self, e: Any) -> tuple[int, ...]:
+        """What an equation reads; a known function reads its argument, once."""
+        result = e.results[0]
+        return (self._ends[result][0],) if result in self._ends else () if result in self._inside else e.operands
+
+    def is_value(self, v: int) -> bool:
+        """Whether it may be a value of a derivation."""
+        return self.graph.is_active[v] and self._is_float(v) and v not in self._inside and not self._is_border(v)
 
     def _is_border(self, v: int) -> bool:
         """Whether it is an array with zeros around it, which a derivation leaves to its convolution."""
@@ -117,7 +130,7 @@ class Raised:
         if e.primitive != "dynamic_update_slice" or self.graph.is_active[e.operands[0]]:
             return None
         around, part = np.array(self.graph.values[e.operands[0]]), np.shape(self.graph.values[e.operands[1]])
-        if sum(n != m for n, m in zip(around.shape, part, strict=True)) == 1 and 1 in part:
+        if [m for n, m in zip(around.shape, part, strict=True) if n != m] == [1]:
             return None
         starts = [int(self.graph.values[i]) for i in e.operands[2:]]
         around[tuple(slice(s, s + n) for s, n in zip(starts, part, strict=True))] = 0  # its own numbers do not count
@@ -207,7 +220,7 @@ def _div(g: Raised, e: Any, _: int) -> Expression:
     a, b = map(g._read, e.operands)
     n = ex.number_of(b)
     inner = a.arguments[0] if isinstance(a, ex.Call) and a.function == "expand" else a
-    if n is not None and "mean" in g.line(e) and isinstance(inner, ex.Call) and inner.function == "sum":
+    if n is not None and re.search("mean|var|std", g.line(e)) and isinstance(inner, ex.Call) and inner.function == "sum":
         x, (axes,) = inner.arguments[0], inner.settings
         for some in (axes, *(axes[:k] for k in range(1, len(axes)))):  # all, or the first: those are the batch's
             if n == np.prod([x.shape[k] for k in some]):

@@ -15,7 +15,6 @@ from lstm_ref.deriving.adjoints import differentiate
 from lstm_ref.deriving.as_numpy import HELPERS, numpy
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.deriving.reading import read_cell
-from lstm_ref.errors import BadInput
 from lstm_ref.graph import trace
 
 B, D, H = 2, 3, 4
@@ -248,6 +247,10 @@ OTHER_FORMS = {
     "variational": "the masks are states by hand, and what is held when derived",
     **dict.fromkeys(("slstm", "slstm_exp"), "the larger is a mask by hand, a choice when derived; heads are joined"),
     **dict.fromkeys(("mlstm", "mlstm_scaled_query"), "as slstm"),
+    **dict.fromkeys(
+        (f"conv_lstm_{d}{p}" for d in ("1d", "2d") for p in ("", "_peephole")),
+        "a sum over taps by hand, the patches of an array when derived",
+    ),
     "min_gru": "σ is read off n by hand, and has a name when derived",
     "min_lstm": "log σ is a function by hand, and what it is made of when derived",
 }

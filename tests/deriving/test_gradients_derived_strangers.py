@@ -1,0 +1,111 @@
+"""Forwards in their authors' ways to write them: convolutions by taps, windows, im2col or a library; gates in one product;
+a batch norm; a piecewise activation. Each is derived, every line of its page is proven as it runs, and reads as a person
+writes it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_ref import check_gradients
+from lstm_ref.arithmetic.sliding import overlap, patches
+from lstm_ref.deriving import patches as of_patches
+from lstm_ref.deriving.derivation import derive
+from lstm_ref.deriving.proof import loaded
+from lstm_ref.errors import BadInput
+
+FILES = Path(__file__).parent / "strangers"
+LINES = {
+    "conv_loops": [
+        "Wx_bar += np.einsum(\"abck,abd->kcd\", patches(x, (1,), (3,)), a_bar)",
+        "h_prev_bar = np.einsum(\"abdk,kcd->abc\", patches(a_bar, (1,), (3,)), np.flip(Wh, (0,)))",
+    ],
+    "conv_strides": [
+        "Wh_bar += np.einsum(\"eafg,ebfgcd->abcd\", gates_bar, patches(h_prev, (2, 3), (3, 3)))",
+        "h_prev_bar = np.einsum(\"eafgcd,abcd->ebfg\", patches(gates_bar, (2, 3), (3, 3)), np.flip(Wh, (2, 3)))",
+    ],
+    "conv_lax": [
+        "Wx_bar += np.einsum(\"bnmckl,bnmo->klco\", patches(x, (1, 2), (3, 3)), a_bar)",
+        "wco_bar += (o_in_bar * c).sum(axis=0)",
+    ],
+    "conv_im2col": ["cols_bar = (a_bar @ W.T).reshape("],
+    "conv_npconv": ["patches(o_in_bar, (0,), (3,)) @ Wx[3]"],
+    "mogrifier": ["a = x_4 @ W + h_3 @ U + b", "x_4_bar = a_bar @ W.T", "h_next_bar, c_next_bar = h_prev_bar, c_prev_bar"],
+    "ligru": ["v = x @ Wh", "Wh_bar += x.T @ v_bar"],
+    "mingru_log": ["h_tilde = np.where((a >= 0), a + 0.5, sigmoid_a)"],
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_strangers_forward_is_derived_as_a_person_writes_it(name, tmp_path, monkeypatch):
+    d = derive(FILES / f"{name}.py")
+    for line in LINES[name]:
+        assert line in d.numpy, line
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / f"{d.forward.title}.py").write_text(d.numpy)
+    try:
+        exec(compile("\n".join(re.findall(r"```python\n(.*?)```", d.page, re.S)), f"{name}.md", "exec"), {})
+    finally:
+        sys.modules.pop(d.forward.title, None)
+
+
+@pytest.mark.parametrize("name", ["conv_loops", "conv_npconv"])
+def test_a_derived_convolution_is_exact_to_sixty_digits(name):
+    d = derive(FILES / f"{name}.py")
+    user, ours = loaded(name, d.forward.source, d.path), loaded("ours", d.numpy, d.path)
+    p = user.inputs(np.random.default_rng(0))
+    report = check_gradients(p, forward=user.forward, backward=ours.backward, oracles=["balls"])
+    assert report.right, report
+    assert report.digits_in_balls >= 60
+
+
+def test_a_convolution_is_printed_as_one():
+    page = derive(FILES / "conv_lax.py").page
+    assert r"$$a = x \ast W_{x} + h_{t-1} \ast W_{h} + b \tag{1}$$" in page
+    assert r"\bar{h}_{t-1} = \bar{a} \ast \overleftarrow{W_{h}}" in page
+    assert r"\mathrm{patches}(x)^\top\, \bar{a}" in page
+    assert "at every place, the elements of $x$ under the kernel" in page
+
+
+def test_a_kernel_that_is_not_mirrored_on_the_way_back_is_seen(monkeypatch):
+    call = of_patches.ex.call
+    same = lambda function, x, *more, **settings: x if function == "flip" else call(function, x, *more, **settings)  # noqa: E731
+    monkeypatch.setattr(of_patches.ex, "call", same)
+    d = derive(FILES / "conv_loops.py")
+    user, ours = loaded("user", d.forward.source, d.path), loaded("ours", d.numpy, d.path)
+    p = user.inputs(np.random.default_rng(0))
+    report = check_gradients(p, forward=user.forward, backward=ours.backward, oracles=["trace"])
+    assert not report.right
+
+
+@pytest.mark.parametrize("pads", [None, ((0, 0), (1, 0)), ((2, 1), (0, 1))])
+def test_overlap_is_the_transpose_of_patches(pads):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 4, 5, 3))
+    seen = patches(x, (1, 2), (3, 2), pads)
+    y = rng.standard_normal(seen.shape)
+    back = overlap(y, (1, 2), (3, 2), pads, x.shape)
+    assert abs(np.sum(seen * y) - np.sum(x * back)) <= 1e-15 * np.sum(np.abs(seen * y)) * seen.size
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("correlate(p['x'], p['w'])", "what is written with NumPy's own functions, or with jax, is derived"),
+        ("jax.lax.conv(p['x'][None, None], p['w'][None, None], (2,), 'SAME')", "with strides, dilation or groups"),
+    ],
+)
+def test_a_convolution_that_is_not_derived_is_one_line_with_a_remedy(body, told, tmp_path):
+    pytest.importorskip("scipy")
+    head = "import jax\nimport numpy as np\nfrom scipy.signal import correlate\n"
+    head = head if "lax" in body else head.replace("import jax\n", "")
+    (tmp_path / "bad.py").write_text(
+        f"{head}inputs = {{'x': np.arange(5.0), 'w': np.ones(3)}}\n\n\ndef loss(p):\n    return ({body} ** 2).sum()\n"
+    )
+    with pytest.raises(BadInput, match=told) as refused:
+        derive(tmp_path / "bad.py")
+    assert "\n" not in str(refused.value)
