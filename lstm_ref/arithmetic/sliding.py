@@ -46,7 +46,7 @@ def overlap(seen: Any, axes: tuple[int, ...], widths: tuple[int, ...], pads: Any
     for axis, width, (low, _) in reversed(list(zip(axes, widths, pads, strict=True))):
         ahead = (slice(None),) * axis
         zero = seen[(*ahead, slice(0, 1), ..., 0)] * 0
-        total = 0
+        total: Any = 0
         for k in range(width):
             total = total + concatenate([zero] * k + [seen[..., k]] + [zero] * (width - 1 - k), axis=axis)
         seen = total[(*ahead, slice(low, low + shape[axis]))]

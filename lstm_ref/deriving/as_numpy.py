@@ -27,7 +27,7 @@ HELPERS = {
     ),
     "patches": (
         "def patches(x, axes, widths, pads=None):\n"
-        '    """For every place the elements under a kernel, zeros beyond the border; the kernel\'s axes come last."""\n'
+        '    """For every place the elements under a kernel, zeros beyond the border; its axes come last."""\n'
         "    for axis, width, (low, high) in zip(axes, widths, pads or [((w - 1) // 2, w // 2) for w in widths]):\n"
         "        x = np.pad(x, [(low, high) if k == axis else (0, 0) for k in range(x.ndim)])\n"
         "        n = x.shape[axis] - width + 1\n"

@@ -474,15 +474,14 @@ def _simple(e: Call) -> Expression:
                     (low + window[a][0], high + shape[a] - window[a][1])
                     for a, (low, high) in zip(axes, pads, strict=True)
                 )
-                rest = tuple((0, x.shape[k]) if k in axes else w for k, w in enumerate(window))
+                around = tuple((0, x.shape[k]) if k in axes else w for k, w in enumerate(window))
                 to = tuple(x.shape[k] if k in axes else n for k, n in enumerate(shape))
-                x = x if to == x.shape else call("place", x, settings=(rest, to))
+                x = x if to == x.shape else call("place", x, settings=(around, to))
                 return call("patches", x, settings=(axes, widths, more))
         case "patches" if inner is not None and inner.function == "patches":
-            rank, lists = len(inner.arguments[0].shape), list(zip(inner.settings, e.settings, strict=True))
-            axes, widths, pads = (a + b for a, b in lists)
-            if len(set(axes)) == len(axes) and max(axes) < rank:
-                return call("patches", inner.arguments[0], settings=(axes, widths, pads))
+            both = tuple(a + b for a, b in zip(inner.settings, e.settings, strict=True))
+            if len(set(both[0])) == len(both[0]) and max(both[0]) < len(inner.arguments[0].shape):
+                return call("patches", inner.arguments[0], settings=both)
         case "flip" if inner is not None and inner == replace(e, arguments=inner.arguments):
             return inner.arguments[0]
         case "count" if inner is not None and inner.function == "sum":

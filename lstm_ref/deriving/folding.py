@@ -228,11 +228,15 @@ class _Folding:
 
     def _adds(self, a: Mark, b: Mark, v: int, reader: int) -> bool:
         """Whether the reader is the value plus one more term: a sum that an inner loop adds up."""
-        if self._time_of(a) != self._time_of(b) or (self._time_of(a) is None and self.loop_line in (a.loops or ((0,),))[0]):
+        if self._time_of(a) != self._time_of(b) or (
+            self._time_of(a) is None and self.loop_line in (a.loops or ((0,),))[0]
+        ):
             return False
         e = self.raised.expression(reader)
-        return isinstance(e, ex.Sum) and len(b.loops) > (self._time_of(b) is not None) and any(
-            k == 1 and isinstance(t, Leaf) and t.name == v for k, t in e.terms
+        return (
+            isinstance(e, ex.Sum)
+            and len(b.loops) > (self._time_of(b) is not None)
+            and any(k == 1 and isinstance(t, Leaf) and t.name == v for k, t in e.terms)
         )
 
     def _keys(self) -> dict[int, Key]:
@@ -291,10 +295,11 @@ class _Folding:
         self._forward = f
         for v in outside:
             e = raised.expression(v)
-            if isinstance(e, Call) and e.function == "stack" and (whole := self._whole_of(e)) not in (None, *f.stacked.values()):
-                f.stacked[self.text[v]] = whole  # the author's name of all steps
+            all_steps = self._whole_of(e) if isinstance(e, Call) and e.function == "stack" else None
+            if all_steps is not None and all_steps not in f.stacked.values():
+                f.stacked[self.text[v]] = all_steps  # the author's name of them
                 continue
-            equation = Equation(self.text[v], self._outside(raised.expression(v)), self._first(self.named[v]).line)
+            equation = Equation(self.text[v], self._outside(e), self._first(self.named[v]).line)
             (f.after if v in self._after else f.before).append(equation)
         for v in self.outputs:
             out = self._outside(self._output(v))
@@ -357,7 +362,9 @@ class _Folding:
                 e = _timed(e, other, t) if t == 2 else e
                 if _at(e, t) != other:
                     masks = any(isinstance(c.arguments[0], ex.Constant) for c in _calls(other, "where"))
-                    said = f"line {key[1]}: `{key[0]}` is not computed in the same way in every step, which is not derived"
+                    said = (
+                        f"line {key[1]}: `{key[0]}` is not computed in the same way in every step, which is not derived"
+                    )
                     if masks:
                         raise Chosen(f"{said}; what NumPy code chooses by a comparison is not; jax.numpy.where is")
                     raise BadInput(said)

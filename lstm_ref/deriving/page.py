@@ -273,13 +273,15 @@ class _Page:
         slides = {c.function for e in said for c in _parts(e) if isinstance(c, Call)} & {"patches", "overlap", "flip"}
         if "patches" in slides:
             signs.append(
-                r"$x \ast W$ is the convolution of networks: at every place, the elements of $x$ under the kernel, times $W$;"
-                r" zeros stand beyond the border. $\mathrm{patches}(x)$ are these elements for all places."
+                r"$x \ast W$ is the convolution of networks: at every place, the elements of $x$ under the kernel,"
+                r" times $W$; zeros stand beyond the border. $\mathrm{patches}(x)$ are these elements for all places."
             )
         if "overlap" in slides:
             signs.append(r"$\mathrm{patches}^\top$ adds each of them up where it was read.")
         if "flip" in slides:
-            signs.append(r"$\overleftarrow{W}$ is the kernel mirrored; a convolution sums over the channels that it gets.")
+            signs.append(
+                r"$\overleftarrow{W}$ is the kernel mirrored; a convolution sums over the channels that it gets."
+            )
         if any(isinstance(c, Call) and c.function == "reshape" and 1 not in c.shape for e in said for c in _parts(e)):
             signs.append("A change of shape alone is in the Python, not in the formula.")
         if any(r"\textstyle\sum_{a" in latex(e) or r"\right]_{" in latex(e) for e in said):

@@ -40,7 +40,12 @@ def back_through(e: Call, bar: Expression) -> Expression:
         taps, places = out[len(out) - len(widths) :], [out[a] for a in axes]
         sides = (inner.left, inner.letters[0]), (inner.right, inner.letters[1])
         for (a, la), (kernel, lk) in (sides, sides[::-1]):
-            if set(places) <= set(la) and set(taps) <= set(lk) and not set(taps) & set(la) and not set(places) & set(lk):
+            if (
+                set(places) <= set(la)
+                and set(taps) <= set(lk)
+                and not set(taps) & set(la)
+                and not set(places) & set(lk)
+            ):
                 turned = tuple((n - 1 - low, n - 1 - high) for n, (low, high) in zip(widths, pads, strict=True))
                 if min(min(p) for p in turned) < 0:
                     break
@@ -108,7 +113,9 @@ def _tap(e: Expression) -> _Tap | None:
         for part, kernel in ((a, b), (b, a)):
             if _picked(kernel)[1] and part.shape == e.shape:
                 letters = "abcdefgh"[: len(part.shape)]
-                return _Tap(*_part(part), *_picked(kernel), (letters, letters[len(letters) - len(kernel.shape) :], letters))
+                return _Tap(
+                    *_part(part), *_picked(kernel), (letters, letters[len(letters) - len(kernel.shape) :], letters)
+                )
     return None
 
 

@@ -100,9 +100,7 @@ class Raised:
     def named(self) -> dict[int, list[Mark]]:
         """The variables with names that a derivation shows, each with its marks in order."""
         return {
-            v: marks
-            for v, marks in self.marks.items()
-            if self.is_value(v) and any(m.kind != "passed" for m in marks)
+            v: marks for v, marks in self.marks.items() if self.is_value(v) and any(m.kind != "passed" for m in marks)
         }
 
     def read_by(self, e: Any) -> tuple[int, ...]:
@@ -220,7 +218,12 @@ def _div(g: Raised, e: Any, _: int) -> Expression:
     a, b = map(g._read, e.operands)
     n = ex.number_of(b)
     inner = a.arguments[0] if isinstance(a, ex.Call) and a.function == "expand" else a
-    if n is not None and re.search("mean|var|std", g.line(e)) and isinstance(inner, ex.Call) and inner.function == "sum":
+    if (
+        n is not None
+        and re.search("mean|var|std", g.line(e))
+        and isinstance(inner, ex.Call)
+        and inner.function == "sum"
+    ):
         x, (axes,) = inner.arguments[0], inner.settings
         for some in (axes, *(axes[:k] for k in range(1, len(axes)))):  # all, or the first: those are the batch's
             if n == np.prod([x.shape[k] for k in some]):
@@ -273,7 +276,9 @@ def _with_ones_moved(x: Expression, to: Any) -> Expression:
         (window,) = x.settings
         one = [k for k, (a, b) in enumerate(window) if b - a == 1 and (a or x.arguments[0].shape[k] > 1)]
         if len(one) > 1 and to == tuple(n for k, n in enumerate(x.shape) if k not in one):
-            rest = tuple((0, n) if k in one else w for k, (w, n) in enumerate(zip(window, x.arguments[0].shape)))
+            rest = tuple(
+                (0, n) if k in one else w for k, (w, n) in enumerate(zip(window, x.arguments[0].shape, strict=True))
+            )
             taken = ex.call("slice", x.arguments[0], settings=(rest,))
             for k in reversed(one):
                 taken = ex.call("index", taken, settings=(k, window[k][0]))
@@ -381,8 +386,8 @@ def _update(g: Raised, e: Any, _: int) -> Expression:
         return bordered
     if len(found) != 1 or len(pieces) != shape[(axis := found.pop())]:
         raise BadInput(
-            f"{_place(e)}: a buffer that is read as a whole, but not filled step by step along one axis, is not derived; "
-            "slices of whole arrays, stacked or added up, are"
+            f"{_place(e)}: a buffer that is read as a whole, but not filled step by step along one axis, is not "
+            "derived; slices of whole arrays, stacked or added up, are"
         )
     inner = (*shape[:axis], *shape[axis + 1 :])
     return ex.call("stack", *(ex.reshaped(pieces[k], inner) for k in range(shape[axis])), settings=(axis,))
@@ -399,7 +404,7 @@ def _border(g: Raised, e: Any) -> Expression | None:
 
 
 def _pad(g: Raised, e: Any, _: int) -> Expression:
-    x, (of, value) = _shaped(g, e.operands[0]), e.operands
+    x, value = _shaped(g, e.operands[0]), e.operands[1]
     widths = e.params["padding_config"]
     if np.any(g.graph.values[value]) or any(low < 0 or high < 0 or inner for low, high, inner in widths):
         raise BadInput(f"{_place(e)}: this padding is not derived; zeros at the ends are")
@@ -433,9 +438,12 @@ def _convolution(g: Raised, e: Any, _: int) -> Expression:
         w = ex.call("index", w, settings=(rhs[1], 0))
         del of_w[rhs[1]]
     axes, widths = tuple(lhs[2:]), tuple(e.kind.shapes[1][k] for k in rhs[2:])
-    alone = isinstance(x, ex.Call) and x.function == "expand" and x.settings == ((lhs[0],),)
-    if alone:  # one image needs no axis of its own
+    alone = False
+    if (
+        isinstance(x, ex.Call) and x.function == "expand" and x.settings == ((lhs[0],),)
+    ):  # one image needs no axis of its own
         x, axes = x.arguments[0], tuple(a - (a > lhs[0]) for a in axes)
+        alone = True
         del of_x[lhs[0]], of_out[out[0]]
     seen = patches(x, axes, widths, tuple(map(tuple, p["padding"])))
     made = ex.dot(seen, w, ("".join(of_x) + taps, "".join(of_w), "".join(of_out)))

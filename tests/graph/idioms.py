@@ -157,6 +157,8 @@ solve: return np.sum(np.linalg.solve(B + 4 * np.eye(4), x))
 inverse: return np.sum(np.linalg.inv(B + 4 * np.eye(4)) ** 2)
 determinant: return np.linalg.det(B + 4 * np.eye(4))
 convolve: return np.sum(np.convolve(x, A[0]) ** 2)
+correlate: return np.sum(np.correlate(x, A[0, :2], "same") ** 2)
+windows: return np.sum((np.lib.stride_tricks.sliding_window_view(A, (2, 2)) * x[0]) ** 2)
 convolve valid: return np.sum(np.convolve(x, A[0, :2], mode="valid") ** 2)
 cross: return np.sum(np.cross(x[:3], A[0, :3]) ** 2)
 # ----------------------------------------------------------------------------------------------------- shapes
