@@ -12,12 +12,13 @@ gradient: the bias learns at twice the rate. Neither side makes a mistake.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
 from einops import EinopsError, rearrange
 
 from lstm_ref.arithmetic import concatenate, stack
@@ -65,16 +66,20 @@ class Layout(NamedTuple):
 # ------------------------------------------------------------------------------------------------------ one cell
 
 
-def theirs(layout: Layout, params: Any, layer: int = 0, back: bool = False) -> dict[str, Any]:
+def theirs(
+    layout: Layout, params: Any, layer: int = 0, back: bool = False, share: np.random.Generator | None = None
+) -> dict[str, Any]:
     """Converts a cell's parameters to a framework's arrays.
 
-    Where the framework has two arrays for one of ours, the first gets all of it, and the second is zero.
+    Where the framework has two arrays for one of ours, the first gets all of it, and the second is zero; or, with
+    `share`, both get a random part of it, so that a second bias which is not read is seen.
 
     Args:
         layout: The framework's layout.
         params: Parameters of the cell `layout.cell`.
         layer: Number of the layer, for the arrays' names.
         back: Whether the names are those of the backward direction.
+        share: Draws the parts. Their sum is ours to the last bit.
 
     Returns:
         The framework's arrays by name.
@@ -91,7 +96,7 @@ def theirs(layout: Layout, params: Any, layer: int = 0, back: bool = False) -> d
         {'kernel': (3, 8), 'recurrent_kernel': (2, 8), 'bias': (8,)}
     """
     shift = {gate: -v for gate, v in layout.added.items()}
-    return _arranged(layout, _moved(layout, _gates_of(layout, params), shift), layer, back, gradients=False)
+    return _arranged(layout, _moved(layout, _gates_of(layout, params), shift), layer, back, share)
 
 
 def their_gradients(layout: Layout, bars: Any, layer: int = 0, back: bool = False) -> dict[str, Any]:
@@ -295,18 +300,39 @@ def _by_name(layout: Layout, layer: int, back: bool) -> dict[str, list[Part]]:
     return found
 
 
-def _arranged(layout: Layout, by_gate: ByGate, layer: int, back: bool, gradients: bool) -> dict[str, Any]:
-    """Fills each array. For gradients every array that holds our block gets all of it, otherwise only the first
-    does."""
-    found, seen = {}, set()
+def _arranged(
+    layout: Layout,
+    by_gate: ByGate,
+    layer: int,
+    back: bool,
+    share: np.random.Generator | None = None,
+    gradients: bool = False,
+) -> dict[str, Any]:
+    """Fills each array. For gradients every array that holds our block gets all of it; otherwise only the first does,
+    or each gets a share."""
+    found = {}
+    held = Counter((of, gate) for part in layout.parts for gate in part.gates or "-" for of in part.of.split())
+    left = {(of, gate): v for of, blocks in by_gate.items() for gate, v in blocks.items()}
+
+    def taken(of: str, gate: str) -> Any:
+        """What an array gets of our block, and leaves less of it."""
+        v = left[of, gate]
+        held[of, gate] -= 1
+        if share is not None and held[of, gate]:  # from half of v to all of it: then v minus it is exact (Sterbenz)
+            v = np.asarray(v * share.uniform(0.6, 0.9, np.shape(v)), np.asarray(v).dtype)
+        left[of, gate] = 0 * v if share is None else left[of, gate] - v
+        return v
+
     for name, parts in _by_name(layout, layer, back).items():
         packed = []
         for part in parts:
             blocks = []
             for gate in part.gates or "-":
-                terms = [by_gate[of][gate] * (gradients or (of, gate) not in seen) for of in part.of.split()]
-                blocks.append(terms[0] if gradients else sum(terms[1:], terms[0]))
-                seen |= {(of, gate) for of in part.of.split()}
+                if gradients:
+                    blocks.append(by_gate[part.of.split()[0]][gate])
+                else:
+                    first, *others = (taken(of, gate) for of in part.of.split())
+                    blocks.append(sum(others, first))
             packed.append(_packed(layout, part, blocks))
         found[name] = concatenate(packed, axis=layout.joined[name]) if len(packed) > 1 else packed[0]
     return found

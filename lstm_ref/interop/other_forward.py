@@ -118,7 +118,12 @@ def _rows_of(given: FeatureCase, rows: np.ndarray) -> FeatureCase:
 
 
 def what_it_is(given: FeatureCase, layout: Layout, weights: dict[str, Any], outputs: Named, unit: float) -> str:
-    """The cell with the same arrays, or the layout with arrays of the same shapes, that gives these outputs."""
+    """What gives these outputs: the cell without one of its arrays, the cell with the same arrays, or the layout with
+    arrays of the same shapes."""
+    for name in weights:
+        without = {k: 0 * v if k == name else v for k, v in weights.items()}
+        if _gives(given, given.cell, theirs_to_ours(layout, without), outputs, unit):
+            return f"the forward does not read {name}"
     read = lambda cell: (cell.params, cell.state, cell.x)  # noqa: E731
     for cell in (cell for cell in CELLS.values() if read(cell) == read(given.cell)):
         if _gives(given, cell, theirs_to_ours(layout, weights), outputs, unit):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written.chains import jacobian_line, without_jacobians
-from lstm_ref.written.conventions import Chosen, choose, of_squashed, without_dots
+from lstm_ref.written.conventions import Chosen, choose, in_rows, of_squashed, without_dots
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.edits import Edit, Editor
 from lstm_ref.written.evaluate import CannotRead, Kept, Meaning
@@ -107,12 +109,17 @@ def _refused(e: Equation, reason: str) -> LineReport:
 
 def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, Chosen]:
     """The page, and its open points, read so that the most lines are right: δo and do may be the adjoints of o, or of
-    what it is the sigmoid of, where the page has no symbol for that."""
-    chosen = choose(reading, shapes, seed)
-    if all(chosen.is_right) or not (other := of_squashed(reading)):
-        return reading, chosen
-    again = choose(other, shapes, seed)
-    return (other, again) if again.wrong < chosen.wrong else (reading, chosen)
+    what it is the sigmoid of, where the page has no symbol for that; adjoints of columns may be columns or rows."""
+    best = reading, choose(reading, shapes, seed)
+    others: list[Callable[[], Reading | None]] = [partial(of_squashed, reading)]
+    others += [partial(in_rows, reading, shapes, matrices) for matrices in (False, True)]
+    for other in others:
+        if all(best[1].is_right):
+            break
+        if (read_so := other()) is not None:
+            again = choose(read_so, shapes, seed)
+            best = (read_so, again) if again.wrong < best[1].wrong else best
+    return best
 
 
 def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list[LineReport]]:
@@ -388,13 +395,16 @@ class _Checker:
             found.append(f"{self._sign(name)} is {self._meaning(meaning)}")
         if self.chosen.truth.balls.activated:
             found.append("a slope φ'(v) of an activated value v is the slope at what was activated")
+        if self.reading.row_adjoints:
+            found.append(f"{self.reading.row_adjoints} (numerator layout); what is derived here is in columns")
         if self.reading.indexed:
             found.append("indices are those of vectors and matrices; corrections are written without them")
         for value, inner in self.style.squashed.items():
             sign = latex(Adj(Sym(value, NOW), self.style.mark), self.style)
             found.append(f"{sign} is {self._meaning(Meaning('adjoint', inner))}")
         for name in self.reading.functions:
-            found.append(f"{name} is some function; {self.chosen.truth.balls.functions[name]} stands for it")
+            if name not in self.reading.said_functions:
+                found.append(f"{name} is some function; {self.chosen.truth.balls.functions[name]} stands for it")
         contributes = self.chosen.summed and any(is_contribution(line) for line in self.reading.lines)
         if contributes and self.chosen.truth.scope.kind != "step":
             found.append("a parameter's line is what one step contributes, to be summed over the steps")

@@ -15,7 +15,7 @@ from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
 from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Adj, Apply, Fn, Hole, Name, SumT, Sym, Term, mapped, symbols, walk
+from lstm_ref.written.terms import Adj, Apply, Fn, Hole, Name, SumT, Sym, Term, Transpose, mapped, symbols, walk
 from lstm_ref.written.truth import Scope, Truth, truth
 
 
@@ -63,11 +63,11 @@ def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> Chosen:
 
 
 def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
-    """tanh for every unnamed function; or σ, unless the page writes its slope as f', which holds for any."""
-    yield dict.fromkeys(reading.functions, "tanh")
+    """What the page says a function is; else tanh, or σ, unless the page writes its slope as f'."""
+    yield dict.fromkeys(reading.functions, "tanh") | reading.said_functions
     terms = [t for line in reading.lines for _, t in walk(line.right)]
     if reading.functions and not any(isinstance(t, Apply) and t.fn.order for t in terms):
-        yield dict.fromkeys(reading.functions, "sigmoid")
+        yield dict.fromkeys(reading.functions, "sigmoid") | reading.said_functions
 
 
 def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
@@ -137,6 +137,21 @@ def of_squashed(reading: Reading) -> Reading | None:
     other = lambda t: replace(t, of=Sym(inner[t.of.name], t.of.time)) if _is_of(t, inner) else t  # noqa: E731
     lines = [replace(x, left=mapped(x.left, other), right=mapped(x.right, other)) for x in reading.lines]
     return replace(reading, lines=lines) if lines != reading.lines else None
+
+
+def in_rows(reading: Reading, shapes: Shapes, matrices: bool) -> Reading | None:
+    """The page in numerator layout: adjoints of columns read as rows, and of matrices, if so, as transposed. None where
+    nothing changes."""
+    turned = {name for name, (_, columns) in shapes.sizes.items() if columns == 1 or matrices}
+    other = lambda t: Transpose(t) if isinstance(t, Adj) and t.of.name in turned else t  # noqa: E731
+    lines = []
+    for line in reading.lines:
+        right = mapped(line.right, other)
+        lines.append(replace(line, right=Transpose(right) if other(line.left) != line.left else right))
+    what = "adjoints of columns are rows" + (", those of matrices transposed" if matrices else "")
+    if reading.rows or reading.indexed or lines == reading.lines:
+        return None
+    return replace(reading, lines=lines, row_adjoints=what)
 
 
 def _is_of(term: Term, values: dict[Name, Name]) -> bool:

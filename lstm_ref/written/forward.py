@@ -15,7 +15,6 @@ from lstm_ref.written.terms import (
     Apply,
     Dot,
     Name,
-    Neg,
     Num,
     Part,
     Stack,
@@ -74,7 +73,11 @@ def read_forward(reading: Reading, forward: list[Equation], backward: list[Equat
             else:
                 found[left.name] = Definition(left.name, right, e)
             for other in sides[1:]:
+                before = set(found)
                 _match(right, other, found, e, defined_later)
+                _match(other, right, found, e, defined_later)
+                if left.name in before and any(s.name in set(found) - before for s in symbols(other)):
+                    found[left.name] = Definition(left.name, other, e)  # σ(W x) = σ(a_i): the value reads a_i
         elif isinstance(left, Stack):
             _split(left, e, found)
         else:
@@ -239,12 +242,7 @@ def _read_loss(reading: Reading, equations: list[Equation]) -> None:
     """The loss of one step, if an equation gives it in terms of the forward pass."""
     for e in equations:
         for side in e.sides[1:]:
-            term = side
-            sign = isinstance(term, Neg)
-            term = term.arg if sign else term
-            if isinstance(term, SumT):
-                term = term.arg
-            term = Neg(term) if sign else term
+            term = mapped(side, lambda t: t.arg if isinstance(t, SumT) else t)  # of one step: -Σ, or half of a Σ
             term = _now(term, [*reading.values, *reading.inputs])
             names = {s.name for s in symbols(term)}
             if names & set(reading.values) and not any(n.letter in LOSSES for n in names):

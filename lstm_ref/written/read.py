@@ -10,7 +10,7 @@ from lstm_ref.written.indices import without_indices
 from lstm_ref.written.marks import is_backward, said_to_be_adjoints, with_adjoints
 from lstm_ref.written.parser import Equation
 from lstm_ref.written.reading import Reading
-from lstm_ref.written.terms import Had, Outer, SumI, Term, walk
+from lstm_ref.written.terms import Fn, Had, Outer, SumI, Sym, Term, walk
 
 
 def read(equations: list[Equation], step: str = "t") -> Reading:
@@ -26,17 +26,21 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     reading = Reading()
     displayed = [e for e in equations if not e.piece.inline]
     equations = with_times([e for e in equations if len(e.sides) > 1])
+    definitions = [e for e in equations if _says_a_function(e)]
+    equations = [e for e in equations if not _says_a_function(e)]
     functions = function_letters(equations)
     reading.functions = sorted(functions, key=str)
+    said = {left.name: right.name for left, right in (e.sides for e in definitions)}
+    reading.said_functions = {name: function for name, function in said.items() if name in functions}
     equations = [resolved(e, functions) for e in equations]
     equations, reading.refused = without_indices(equations)
     reading.indexed = any(isinstance(t, SumI) for e in displayed for s in e.sides for _, t in walk(s))
     equations = with_adjoints(equations, step)
-    said = said_to_be_adjoints(equations)
+    adjoints = said_to_be_adjoints(equations)
     forward: list[Equation] = []
     backward: list[Equation] = []
     for e in equations:
-        (backward if is_backward(e, said) else forward).append(e)
+        (backward if is_backward(e, adjoints) else forward).append(e)
     if not any(not e.piece.inline for e in forward):
         if reading.refused:
             raise BadInput(reading.refused[0][1])
@@ -47,6 +51,11 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     read_forward(reading, forward, backward)
     read_backward(reading, [e for e in backward if not e.piece.inline], [e for e in backward if e.piece.inline])
     return reading
+
+
+def _says_a_function(e: Equation) -> bool:
+    """Whether it is f = tanh, which says what f( ) is."""
+    return len(e.sides) == 2 and isinstance(e.sides[0], Sym) and isinstance(e.sides[1], Fn)
 
 
 def _elementwise(term: Term) -> Term:

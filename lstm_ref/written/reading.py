@@ -59,6 +59,10 @@ class Reading:
     """The loss of one step, where the page gives it."""
     functions: list[Name] = field(default_factory=list)
     """Letters that stand for some activation function."""
+    said_functions: dict[Name, str] = field(default_factory=dict)
+    """Of these, the ones that the page says, as in f = tanh."""
+    row_adjoints: str = ""
+    """What the page writes in numerator layout, where vectors are columns and their adjoints rows."""
     rows: bool = False
     """Vectors are rows: the page multiplies x W."""
     timed: bool = True

@@ -13,7 +13,7 @@ import shipped
 from lstm_ref import BadInput, compare
 from lstm_ref.cells import CELLS
 from lstm_ref.interop.compare_file import compare_file
-from lstm_ref.interop.layout import ours, their_gradients
+from lstm_ref.interop.layout import ours, their_gradients, theirs
 from lstm_ref.interop.layouts import LAYOUTS
 from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.sequence import LOOP
@@ -378,3 +378,40 @@ def test_an_array_of_another_shape_or_of_nan_is_wrong_and_never_broadcast():
 def test_a_gradient_that_is_a_little_off_is_wrong():
     found = compare(fused_but(lambda o, f, g: (o, f, g | {"xs": g["xs"] * (1 + 1e-9)})), FUSED)
     assert [run.agrees for run in found.runs] == [False, True]  # 1e-9 is below what float32 can see
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_second_bias_that_is_not_read_or_weighted_is_found(dtype):
+    """Both biases get a random share of ours, so that none of them is zero."""
+    sigmoid = lambda v: 1 / (1 + jnp.exp(-v))  # noqa: E731
+
+    def with_second(weight):
+        def forward(params, state, xs):
+            (h, c), hs = state, []
+            for x in xs:
+                a = x @ params["weight_ih"].T + h @ params["weight_hh"].T + params["bias_ih"]
+                i, f, g, o = jnp.split(a + weight * params["bias_hh"], 4, axis=-1)
+                c = sigmoid(f) * c + sigmoid(i) * jnp.tanh(g)
+                h = sigmoid(o) * jnp.tanh(c)
+                hs.append(h)
+            return jnp.stack(hs), (h, c)
+
+        return forward
+
+    options = {"autodiff": "jax", "dtypes": [dtype]}
+    assert compare(with_second(1), "torch.nn.LSTMCell", **options).agrees
+    assert told(compare(with_second(0), "torch.nn.LSTMCell", **options))[0] == "the forward does not read bias_hh"
+    assert not compare(with_second(2), "torch.nn.LSTMCell", **options).agrees
+
+
+def test_two_shares_of_a_bias_add_up_to_every_bit():
+    cell = CELLS["lstm"]
+    for dtype in (np.float64, np.float32):
+        params = cell.initial_parameters(np.random.default_rng(0), 3, 2)
+        params = params._replace(b=np.random.default_rng(1).standard_normal(8).astype(dtype))
+        arrays = theirs(LAYOUTS[SEPARATE], params, share=np.random.default_rng(2))
+        first, second = arrays["bias_ih_l0"], arrays["bias_hh_l0"]
+        assert first.dtype == second.dtype == dtype
+        assert np.all(first != 0)
+        assert np.all(second != 0)
+        np.testing.assert_array_equal(ours(LAYOUTS[SEPARATE], arrays).b, params.b)

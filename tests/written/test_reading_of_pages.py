@@ -228,3 +228,61 @@ def test_a_derivative_by_a_later_value_is_nothing():
     line = r"$$\nabla_{h_t} L = \frac{\partial h_t}{\partial h_{t+1}}^T \nabla_{h_{t+1}} L + \nabla_{h_t} L_t$$"
     [wrong] = check_text(RNN + line).lines
     assert wrong.verdict == "wrong"
+
+
+IN_ROWS = r"""
+$$\frac{\partial L}{\partial a_t} = \frac{\partial L}{\partial h_t} \mathrm{diag}(1 - h_t^2)$$
+$$\frac{\partial L}{\partial h_t} = \frac{\partial L}{\partial a_{t+1}} U + \frac{\partial L_t}{\partial h_t}$$
+"""
+TRANSPOSED = r"""
+$$\frac{\partial L}{\partial W} = \sum_t x_t \frac{\partial L}{\partial a_t}$$
+$$\frac{\partial L}{\partial U} = \sum_t h_{t-1} \frac{\partial L}{\partial a_t}$$
+"""
+AS_THEY_ARE = r"$$\frac{\partial L}{\partial U} = \sum_t {\frac{\partial L}{\partial a_t}}^\top h_{t-1}^\top$$"
+
+
+def test_a_page_in_numerator_layout_is_read_as_one_and_says_so():
+    assert "adjoints of columns are rows, those of matrices transposed" in conventions(IN_ROWS + TRANSPOSED)
+    assert "adjoints of columns are rows (numerator" in conventions(IN_ROWS + AS_THEY_ARE)
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "named"),
+    [
+        (r"a_{t+1}} U", r"a_{t+1}} U^\top", "U is transposed and should not be"),
+        (r"h_{t-1} \frac", r"h_t \frac", "h_t stands where h_{t-1} belongs"),
+        (r"1 - h_t^2", r"1 - a_t^2", "a_t stands where h_t belongs"),
+    ],
+)
+def test_a_slip_in_numerator_layout_is_named(right, slip, named):
+    page = RNN + IN_ROWS + TRANSPOSED
+    report = check_text(page.replace(right, slip))
+    assert [(x.finding, x.line) for x in report.lines if x.verdict == "wrong"] == [(named, line_of(page, right))]
+
+
+def line_of(page, text):
+    return page[: page.index(text)].count("\n") + 1
+
+
+def test_a_page_may_say_which_function_f_is():
+    page = r"""$$h_t = f(W x_t + U h_{t-1}), \qquad f = \tanh$$
+    $$\frac{\partial L}{\partial U} = \sum_t [\frac{\partial L}{\partial h_t} \odot (1 - h_t^2)] h_{t-1}^\top$$"""
+    report = check_text(page)
+    assert report.verdict == "right"
+    assert not any("some function" in said for said in report.conventions)
+    assert check_text(page.replace(r"f = \tanh", r"f = \sigma")).verdict == "wrong"
+
+
+def test_half_of_a_sum_over_steps_is_a_loss():
+    page = r"""$$h_t = \tanh(W x_t + U h_{t-1})$$ $$E = \frac{1}{2} \sum_t \|h_t - d_t\|^2$$
+    $$\partial E / \partial h_t = (h_t - d_t) + U^\top (\partial E / \partial h_{t+1} \odot (1 - h_{t+1}^2))$$"""
+    assert check_text(page).verdict == "right"
+    assert check_text(page.replace("(h_t - d_t) +", "2 (h_t - d_t) +")).verdict == "wrong"
+
+
+def test_an_activation_whose_argument_is_named_second_is_read():
+    """i = σ(W x) = σ(î), as one well-known page of an LSTM writes it."""
+    page = r"""$$i_t = \sigma(W x_t + U h_{t-1}) = \sigma(\hat i_t)$$ $$h_t = i_t \odot x_t$$
+    $$\delta \hat i_t = \delta i_t \odot i_t \odot (1 - i_t)$$ $$\delta i_t = \delta h_t \odot x_t$$"""
+    assert check_text(page).verdict == "right"
+    assert check_text(page.replace("(1 - i_t)", r"(1 - \hat i_t)")).verdict == "wrong"

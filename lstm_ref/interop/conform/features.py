@@ -215,6 +215,8 @@ def arranged(
     """The framework's arrays by name, made from the parameters of each layer and direction, or from their gradients."""
     n = given.feature.directions
     values = given.params if values is None else values
+    if of is theirs:  # a bias that two arrays add up to is in both of them
+        of = partial(theirs, share=np.random.default_rng(0))
     return [of(layout, v, k // n, bool(k % n)) for k, v in enumerate(values)]
 
 

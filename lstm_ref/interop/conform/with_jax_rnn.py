@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -29,6 +30,8 @@ def arranged(
     layout: Layout, given: FeatureCase, of: Callable[..., dict[str, Any]] = theirs, values: Any = None
 ) -> list[dict[str, Any]]:
     """All parameters as one buffer, or all gradients."""
+    if of is theirs:
+        of = partial(theirs, share=np.random.default_rng(0))
     return [{"weights": flat(in_pairs(given.feature, given.params if values is None else values), of)}]
 
 
