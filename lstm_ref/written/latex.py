@@ -185,7 +185,8 @@ class _Writer:
             return f"{mark} {self.named(replace(name, letter=letter), time)}"
         letter = self.style.typefaces.get(name.letter, name.letter)
         for accent in re.findall(r"\\[a-z]+", name.accent)[::-1]:
-            letter = f"{accent} {letter}" if len(letter) == 1 or letter.startswith("\\") else f"{accent}{{{letter}}}"
+            alone = len(letter) == 1 or re.fullmatch(r"\\[A-Za-z]+(\{.*\})?", letter)
+            letter = f"{accent} {letter}" if alone else f"{accent}{{{letter}}}"
         hides = time is None or (not self.style.timed and time == Time())
         below, above = name.below, name.above
         shown = "" if hides or time is None else self.moment(time)

@@ -286,3 +286,11 @@ def test_an_activation_whose_argument_is_named_second_is_read():
     $$\delta \hat i_t = \delta i_t \odot i_t \odot (1 - i_t)$$ $$\delta i_t = \delta h_t \odot x_t$$"""
     assert check_text(page).verdict == "right"
     assert check_text(page.replace("(1 - i_t)", r"(1 - \hat i_t)")).verdict == "wrong"
+
+
+def test_a_correction_with_two_accents_can_be_read_again():
+    page = r"""$$\tilde h_t = \tanh(W x_t + U h_{t-1})$$ $$h_t = \tilde h_t \odot x_t$$
+    $$\bar U = \sum_t (\bar{\tilde h}_t \odot (1 - \tilde h_t^2)) h_t^\top$$"""
+    (line,) = check_text(page).lines
+    assert r"\bar{\tilde h}_t" in line.corrected
+    assert check_text(page[: page.index(r"$$\bar U")] + f"$${line.corrected}$$").verdict == "right"
