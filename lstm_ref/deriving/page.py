@@ -491,6 +491,11 @@ def _how(e: Expression, of: str) -> list[str]:
             if bool(left := ex.count(e.left)[of]) == bool(ex.count(e.right)[of]):
                 return []
             other, axes = (e.right, e.letters[1]) if left else (e.left, e.letters[0])
+            read = e.left if left else e.right
+            if isinstance(read, Call) and read.function == "patches":
+                return ["a convolution gives back the convolution with the mirrored kernel"]
+            if isinstance(other, Call) and other.function == "patches":
+                return ["a kernel gets, for each of its taps, the sum over all places"]
             transposed = len(axes) == 2 or max(map(len, e.letters[:2])) == 2
             return [f"{TRANSPOSED if transposed else FACTOR}${latex(other)}$"]
         case Product():

@@ -78,6 +78,7 @@ def test_a_convolution_is_printed_as_one():
     assert r"\bar{h}_{t-1} = \bar{a} \ast \overleftarrow{W_{h}}" in page
     assert r"\mathrm{patches}(x)^\top\, \bar{a}" in page
     assert "at every place, the elements of $x$ under the kernel" in page
+    assert "a convolution gives back the convolution with the mirrored kernel" in " ".join(page.split())
 
 
 def test_a_kernel_that_is_not_mirrored_on_the_way_back_is_seen(monkeypatch, tmp_path):
