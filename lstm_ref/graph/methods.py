@@ -279,6 +279,8 @@ class _Methods:
         dtype = np.dtype(dtype)
         if dtype.kind == "O":
             return ufuncs.as_objects(self)
+        if dtype.name == "bfloat16":  # which only JAX has
+            raise UsesJax
         ufuncs.note_cast(dtype)
         if dtype.kind == "f":
             return functions.copy_of(self) if copy else self

@@ -250,6 +250,8 @@ def _of_numpy(function: Function, inputs: Any) -> Graph:
         _sessions.append(session)
         try:
             outs, found["tree"] = _outputs(output)
+            if any(isinstance(v, jax.core.Tracer) for v in outs):
+                raise UsesJax
             found["values"] = [np.array(value_of(v)) for v in outs]
             return [lifted(v) if _is_float(value_of(v)) else np.asarray(v) for v in outs]
         finally:
