@@ -154,6 +154,8 @@ class _NumberType(type):
             if cls.original is not builtins.float:
                 note_cast(cls.original)
             x = array_of(x)
+            if cls.original is builtins.float and session().plain:
+                return builtins.float(x)
             return (
                 x[()]
                 if np.ndim(x.value) == 0
