@@ -29,7 +29,7 @@ from lstm_ref.graph import rounding
 from lstm_ref.graph.array import DRY, Array, Session, UsesJax, _sessions, lifted, value_of
 from lstm_ref.graph.creation import array_of, replaced
 from lstm_ref.graph.flatten import Equation, flatten
-from lstm_ref.graph.places import is_installed, is_jaxs
+from lstm_ref.graph.places import is_installed, is_of_jax
 from lstm_ref.graph.world import copy, kept, reached
 
 Function = Callable[[Any], Any]
@@ -159,13 +159,6 @@ class _Raised(Exception):
         self.error = error
 
 
-def _is_of_jax(error: BaseException) -> bool:
-    """Whether JAX raised the exception, because it does not take our traced arrays. JAX may remove its own lines from a
-    traceback."""
-    notes = "".join(getattr(error, "__notes__", ()))
-    return "JAX" in notes or any(is_jaxs(f.filename) for f in traceback.extract_tb(error.__traceback__))
-
-
 def _line_of(error: BaseException) -> str:
     """The innermost line of the user's code in an error's traceback."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_installed(f.filename)]
@@ -217,7 +210,7 @@ def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any
         except (CannotEvaluate, UsesJax):
             raise
         except (Exception, SystemExit) as error:
-            raise (UsesJax if _is_of_jax(error) else _Raised(error)) from None
+            raise (UsesJax if is_of_jax(error) else _Raised(error)) from None
 
 
 def _on_tensors(function: Function, inputs: Any) -> Any:
