@@ -40,7 +40,7 @@ class Estimate(NamedTuple):
 
 
 @contextmanager
-def differentiated_by_jax() -> Iterator[None]:
+def differentiated_by_jax(mode: str) -> Iterator[None]:
     """Turns JAX's refusal to differentiate (a loop whose length changes, in reverse mode; a callback) into
     CannotEvaluate."""
     try:
@@ -48,7 +48,7 @@ def differentiated_by_jax() -> Iterator[None]:
     except (TypeError, ValueError, NotImplementedError) as error:
         if not is_of_jax(error):
             raise
-        raise CannotEvaluate(f"JAX does not differentiate the function: {text_of(error)}") from error
+        raise CannotEvaluate(f"JAX has no {mode} mode for it: {text_of(error)}") from error
 
 
 def inner(outputs: Any, cotangent: Any) -> Any:

@@ -35,6 +35,6 @@ def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if not is_traceable(function, inputs):
         raise CannotEvaluate("the function is not JAX code")
     phi = lambda x: inner(function(x), cotangent)  # noqa: E731
-    with differentiated_by_jax():
+    with differentiated_by_jax("forward"):
         gradient = uncompiled(jax.jacfwd(phi), inputs)
     return Estimate(gradient(inputs))

@@ -46,7 +46,7 @@ def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if sum(map(np.size, leaves)) > LARGE and len(leaves) <= MANY_LEAVES:
         with x64():
             return Estimate(jax.tree.map(np.asarray, gradient(inputs, cotangent)))
-    with differentiated_by_jax():
+    with differentiated_by_jax("reverse"):
         evaluate = uncompiled(gradient, inputs, cotangent)
     return Estimate(evaluate(inputs, cotangent))
 
