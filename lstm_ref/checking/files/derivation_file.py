@@ -129,7 +129,7 @@ def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Pr
         raise BadInput(f"{name}: nodes must be a list of input names, got {type(fields['nodes']).__name__}")
     made = problem(inputs, name=name, **fields)
     remarks = [f"{key} is a function of the file's own here, for {use}" for key, use in own.items()]
-    return _at_home(replace(made, remarks=(*made.remarks, *remarks)), home)
+    return _at_home(dataclasses.replace(made, remarks=(*made.remarks, *remarks)), home)
 
 
 def _own_names(fields: dict[str, Any]) -> dict[str, str]:
