@@ -40,6 +40,10 @@ from lstm_ref.oracles.estimate import MANY_LEAVES
 NOT_SEEN = f"no oracle saw every element: check a problem of at most {MANY_ELEMENTS} elements to get a diagnosis"
 
 
+MOST_DIGITS = 320
+"""Digits up to which a check that decides nothing is repeated: gradients of 1e-300, where float64 ends, have some."""
+
+
 @dataclass(frozen=True)
 class Options:
     """The caller's options of the check."""
@@ -124,7 +128,9 @@ def _check(problem: Problem, options: Options) -> Report:
     setting = Setting(problem, claim.cotangents, claimed, truth.answers, truth.decisive, options.digits, options.seed)
     verdicts = judge_with_allowances(setting, floors, causes=None if claim.faults else options.causes)
     verdict = _verdict_of(problem, verdicts, claim)
-    elsewhere = _recheck_elsewhere(problem, claim, truth, verdict, options)
+    elsewhere = _recheck_elsewhere(problem, claim, truth, verdict, options) or _recheck_with_more_digits(
+        problem, claim, verdicts, verdict, options
+    )
     if elsewhere is not None:
         return elsewhere
     # The diagnosis, and the report.
@@ -154,6 +160,19 @@ def _recheck_elsewhere(problem: Problem, claim: Claim, truth: Truth, verdict: st
         if conjugate.right:
             return conjugate
     return None
+
+
+def _recheck_with_more_digits(
+    problem: Problem, claim: Claim, verdicts: Verdicts, verdict: str, options: Options
+) -> Report | None:
+    """A report made with twice the digits, if it decides what too few of them left undecided: a gradient of 1e-97
+    beside others of size 1, as where a gate is saturated. None if the check stands as it was made."""
+    is_shallow = any(r.undecided and r.digits_in_balls is not None for r in verdicts.reports)
+    if verdict != UNDECIDED or claim.faults or not is_shallow or options.digits > MOST_DIGITS // 2:
+        return None
+    options.say(f"{options.digits} digits decide nothing: repeating the check with {2 * options.digits}")
+    deeper = _check(problem, replace(options, digits=2 * options.digits, stateless=True))
+    return None if deeper.verdict == UNDECIDED else deeper
 
 
 def _diagnose(

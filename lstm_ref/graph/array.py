@@ -30,9 +30,15 @@ class UsesJax(Exception):
 class Session:
     """One run of the user's code with traced numbers, and what the run recorded."""
 
-    def __init__(self, dry: bool) -> None:
+    def __init__(self, dry: bool, plain: bool = False, falsify: Callable[[Any], Any] | None = None) -> None:
         self.dry = dry
         """If dry, no jaxpr is made: the run only records the decisions at its inputs."""
+        self.plain = plain
+        """Whether `float(x)`, `x.item()` and `x.tolist()` give plain numbers, as a log in JSON needs them."""
+        self.falsify = falsify
+        """Makes another number of one that is read, to see whether it comes back."""
+        self.first_read: LeavesTheGraph | None = None
+        """What would be refused at the first number that the code reads, if it came back."""
         self.casts: dict[str, None] = {}
         self.decisions: list[bytes] = []
         self.places: list[str] = []
@@ -46,6 +52,12 @@ class Session:
         error = LeavesTheGraph(f"{what} leaves the graph at {users_line()}")
         self.refused = self.refused or error
         raise error
+
+    def read(self, value: Any, what: str) -> Any:
+        """The plain value of a traced number, for code that takes nothing else. It may be for a log alone; `trace`
+        tries whether any result depends on it."""
+        self.first_read = self.first_read or LeavesTheGraph(f"{what} leaves the graph at {users_line()}")
+        return value if self.falsify is None else self.falsify(value)
 
     def decide(self, outcome: Any) -> Any:
         """Record an outcome that the graph takes as a constant: the graph is valid only where the outcome is the

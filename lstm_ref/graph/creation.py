@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,8 @@ class _NumberType(type):
             if cls.original is not builtins.float:
                 note_cast(cls.original)
             x = array_of(x)
+            if cls.original is builtins.float and session().plain:
+                return builtins.float(x)
             return (
                 x[()]
                 if np.ndim(x.value) == 0
@@ -315,6 +317,106 @@ def _math_log(original: Callable[..., Any]) -> Callable[..., Any]:
     return log
 
 
+def _of_lists(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A replacement for a NumPy function that takes a list of traced arrays too: NumPy asks its arguments for our
+    versions, and not what is in them."""
+
+    @functools.wraps(original)
+    def on(*arguments: Any, **options: Any) -> Any:
+        if any(isinstance(a, (list, tuple)) and is_traced(a) for a in arguments):
+            return functions.call(original, arguments, options)
+        return original(*arguments, **options)
+
+    return on
+
+
+class _OfLists:
+    """The same for a ufunc, whose methods and attributes are the original's."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self._ufunc = ufunc
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if any(isinstance(a, (list, tuple)) and is_traced(a) for a in arguments):
+            arguments = tuple(array_of(a) if isinstance(a, (list, tuple)) else a for a in arguments)
+        return self._ufunc(*arguments, **options)
+
+    def __eq__(self, other: Any) -> bool:
+        return other is self or other is self._ufunc
+
+    def __hash__(self) -> int:
+        return hash(self._ufunc)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ufunc, name)
+
+
+def of_lists(ufunc: np.ufunc) -> Any:
+    """What stands in a ufunc's place during a trace: the same object wherever the user's code keeps one."""
+    return _of_numpy().get(ufunc.__name__, ufunc) if getattr(np, ufunc.__name__, None) is ufunc else ufunc
+
+
+class _Nditer:
+    """np.nditer over one traced array, in C order."""
+
+    def __init__(self, op: Any, flags: Any = (), op_flags: Any = (), *_: Any, **options: Any) -> None:
+        if options or not set(flags) <= {"multi_index", "c_index", "refs_ok", "zerosize_ok"}:
+            session().refuse("np.nditer with these options")
+        self._array, self._at = op, 0
+        self._places = list(np.ndindex(op.value.shape))
+
+    @property
+    def finished(self) -> bool:
+        """Whether every element was visited."""
+        return self._at >= len(self._places)
+
+    @property
+    def multi_index(self) -> tuple[int, ...]:
+        """The present element's index."""
+        return self._places[self._at]
+
+    @property
+    def index(self) -> int:
+        """The present element's number."""
+        return self._at
+
+    @property
+    def value(self) -> Any:
+        """The present element, as a view without axes."""
+        return self._array[(*self.multi_index, ...)]
+
+    def iternext(self) -> bool:
+        """Go on; whether there is another element."""
+        self._at += 1
+        return not self.finished
+
+    def __getitem__(self, key: int) -> Any:
+        if key not in (0, -1):
+            raise IndexError(f"Iterator operand index {key} is out of bounds")
+        return self.value
+
+    def __setitem__(self, key: int, new: Any) -> None:
+        self._array[self.multi_index] = new
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self.finished:
+            yield self.value
+            self._at += 1
+
+    def __enter__(self) -> _Nditer:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
+np_nditer = np.nditer
+
+
+def _nditer(op: Any, *arguments: Any, **options: Any) -> Any:
+    return (_Nditer if type(op) is Array else np_nditer)(op, *arguments, **options)
+
+
 class _Namespace(ModuleType):
     """A module with some of its names replaced."""
 
@@ -329,10 +431,19 @@ class _Namespace(ModuleType):
 
 @functools.cache
 def _of_numpy() -> dict[str, Any]:
-    found: dict[str, Any] = {name: _dispatch(getattr(np, name)) for name in _MAKERS}
+    found: dict[str, Any] = {}
+    for name, f in vars(np).items():
+        if isinstance(f, np.ufunc):
+            found[name] = _OfLists(f)
+        elif not name.startswith("_") and callable(f) and not isinstance(f, type) and f in functions.TABLE:
+            found[name] = _of_lists(f)
+    found["linalg"] = _Namespace(
+        np.linalg, {name: _of_lists(f) for name, f in vars(np.linalg).items() if callable(f) and f in functions.TABLE}
+    )
+    found.update({name: _dispatch(getattr(np, name)) for name in _MAKERS})
     found.update({name: _converter(getattr(np, name), copies) for name, copies in _CONVERTERS.items()})
     found.update({name: _number_type(getattr(np, name)) for name in _NUMBER_TYPES})
-    found.update(vectorize=Vectorized, ndenumerate=_ndenumerate)
+    found.update(vectorize=Vectorized, ndenumerate=_ndenumerate, nditer=_nditer)
     found["r_"] = _Joined(np.r_, functions.TABLE[np.hstack])
     found["c_"] = _Joined(np.c_, functions.TABLE[np.column_stack])
     return found
@@ -403,6 +514,11 @@ def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _is_numbas(x: Any) -> bool:
+    """Whether this is a function that numba compiles: traced, it runs as its author wrote it."""
+    return type(x).__module__.startswith("numba.") and isinstance(getattr(x, "py_func", None), FunctionType)
+
+
 @contextmanager
 def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
     """Inside, the replacements are in force in the user's modules and in the given namespaces."""
@@ -413,9 +529,9 @@ def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
             if str(names.get("__name__", "")).startswith("lstm_ref.graph"):
                 continue
             for name, old in list(names.items()):
-                if id(old) in new:
+                if id(old) in new or _is_numbas(old):
                     undo.append((names, name, old))
-                    names[name] = new[id(old)][1]
+                    names[name] = old.py_func if _is_numbas(old) else new[id(old)][1]
             if "float" not in names:
                 undo.append((names, "float", _missing))
                 names["float"] = new[id(float)][1]

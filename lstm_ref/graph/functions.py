@@ -52,16 +52,34 @@ def call(function: Any, arguments: Any, options: Any) -> Any:
             ufuncs.store(out, TABLE[function](*arguments, **options))
             return out
         return TABLE[function](*arguments, **options)
-    if not any(map(is_traced, _all(arguments))) and not any(map(is_traced, options.values())):
-        if function in WRITES:
-            session().refuse(f"a result that {function.__name__} writes in place")
-        plain, named = value_of(tuple(arguments)), {k: value_of(v) for k, v in options.items()}
-        result = function(*plain, **named)
-        for part in result if isinstance(result, tuple) else (result,):
-            if isinstance(part, np.ndarray) and any(np.may_share_memory(part, v) for v in _all(plain)):
-                session().refuse(f"a view from np.{function.__name__}, which is not traced,")
-        return tuple(map(wrapped, result)) if isinstance(result, tuple) else wrapped(result)
-    return session().refuse(f"np.{function.__name__}, which is not traced,")
+    if function in WRITES:
+        session().refuse(f"a result that {function.__name__} writes in place")
+    plain, named = value_of(tuple(arguments)), {k: value_of(v) for k, v in options.items()}
+    if any(map(is_traced, (*_all(arguments), *options.values()))):
+        if type(options.get("out")) is Array:
+            session().refuse(f"np.{function.__name__}, which is not traced,")
+        plain = _read(tuple(arguments), f"np.{function.__name__}, which is not traced,")
+        named = {k: _read(v, f"np.{function.__name__}, which is not traced,") for k, v in options.items()}
+        return _as_read(function(*plain, **named))
+    result = function(*plain, **named)
+    for part in result if isinstance(result, tuple) else (result,):
+        if isinstance(part, np.ndarray) and any(np.may_share_memory(part, v) for v in _all(plain)):
+            session().refuse(f"a view from np.{function.__name__}, which is not traced,")
+    return tuple(map(wrapped, result)) if isinstance(result, tuple) else wrapped(result)
+
+
+def _read(x: Any, what: str) -> Any:
+    """Plain values for a function that is not traced."""
+    if type(x) is Array:
+        return session().read(x.value, what) if x.is_traced else x.value
+    return type(x)(_read(v, what) for v in x) if type(x) in (list, tuple) else x
+
+
+def _as_read(result: Any) -> Any:
+    """What such a function gives, as constants."""
+    if isinstance(result, (list, tuple)):
+        return [_as_read(v) for v in result] if isinstance(result, list) else tuple(map(_as_read, result))
+    return wrapped(np.array(result)) if isinstance(result, np.ndarray) else wrapped(result)
 
 
 def _all(arguments: Any) -> list[Any]:

@@ -103,7 +103,10 @@ class _Methods:
             if places.is_jaxs(frame.f_code.co_filename):
                 raise UsesJax
             frame = frame.f_back
-        return session().refuse("a traced array that compiled code or another library turns into a plain one")
+        what = "a traced array that compiled code or another library turns into a plain one"
+        plain = np.array(session().read(self.value, what), dtype)
+        plain.flags.writeable = False
+        return plain
 
     def __jax_array__(self: Any) -> Any:
         raise UsesJax
@@ -112,7 +115,7 @@ class _Methods:
 
     def __float__(self: Any) -> float:
         if self.is_traced and not _formats(sys._getframe(1)):
-            session().refuse("a traced number converted to a plain float")
+            return float(session().read(self.value, "a traced number converted to a plain float"))
         return float(self.value)
 
     def __int__(self: Any) -> int:
@@ -195,12 +198,14 @@ class _Methods:
     def item(self: Any, *where: Any) -> Any:
         """One element."""
         if not where:
-            return functions.reshape(self, ())[()]
-        return self.ravel()[where[0]] if len(where) == 1 and not isinstance(where[0], tuple) else self[where]
+            found = functions.reshape(self, ())[()]
+        else:
+            found = self.ravel()[where[0]] if len(where) == 1 and not isinstance(where[0], tuple) else self[where]
+        return float(found) if session().plain else found
 
     def tolist(self: Any) -> Any:
         """Lists of scalars."""
-        return [v.tolist() for v in self] if np.ndim(self.value) else self
+        return [v.tolist() for v in self] if np.ndim(self.value) else float(self) if session().plain else self
 
     # --------------------------------------------------------------------------------------------------- attributes
 
@@ -279,6 +284,8 @@ class _Methods:
         dtype = np.dtype(dtype)
         if dtype.kind == "O":
             return ufuncs.as_objects(self)
+        if dtype.name == "bfloat16":  # which only JAX has
+            raise UsesJax
         ufuncs.note_cast(dtype)
         if dtype.kind == "f":
             return functions.copy_of(self) if copy else self
@@ -353,6 +360,8 @@ class _Methods:
             return lambda *arguments, **options: functions.METHODS[name](self, *arguments, **options)
         if not self.is_traced:
             return getattr(self.value, name)
+        if name in ("tobytes", "tofile", "dump", "dumps"):
+            return getattr(session().read(self.value, f"a traced array's .{name}"), name)
         return session().refuse(f"a traced array's .{name}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 
@@ -40,6 +41,12 @@ def is_installed(file: str) -> bool:
 def is_jaxs(file: str) -> bool:
     """Whether a file is JAX's own."""
     return file.startswith(_ARRAY_LIBRARIES[1:])
+
+
+def is_of_jax(error: BaseException) -> bool:
+    """Whether JAX raised the exception. JAX may remove its own lines from a traceback, and then leaves a note."""
+    notes = "".join(getattr(error, "__notes__", ()))
+    return "JAX" in notes or any(is_jaxs(f.filename) for f in traceback.extract_tb(error.__traceback__))
 
 
 def users_frame() -> FrameType | None:

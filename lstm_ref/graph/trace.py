@@ -29,7 +29,7 @@ from lstm_ref.graph import rounding
 from lstm_ref.graph.array import DRY, Array, Session, UsesJax, _sessions, lifted, value_of
 from lstm_ref.graph.creation import array_of, replaced
 from lstm_ref.graph.flatten import Equation, flatten
-from lstm_ref.graph.places import is_installed, is_jaxs
+from lstm_ref.graph.places import is_installed, is_of_jax
 from lstm_ref.graph.world import copy, kept, reached
 
 Function = Callable[[Any], Any]
@@ -104,6 +104,10 @@ def trace(function: Function, inputs: Any) -> Graph:
         return _of_jax(function, inputs)
     except _Raised as raised:
         error = raised.error
+    try:  # a library that takes plain numbers alone, such as json: they may be read for a log
+        return _of_numpy(function, inputs, plain=True)
+    except (CannotEvaluate, UsesJax, _Raised):
+        pass
     try:
         _plain(function, inputs)
     except (Exception, SystemExit) as own:
@@ -153,13 +157,6 @@ class _Raised(Exception):
     def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
-
-
-def _is_of_jax(error: BaseException) -> bool:
-    """Whether JAX raised the exception, because it does not take our traced arrays. JAX may remove its own lines from a
-    traceback."""
-    notes = "".join(getattr(error, "__notes__", ()))
-    return "JAX" in notes or any(is_jaxs(f.filename) for f in traceback.extract_tb(error.__traceback__))
 
 
 def _line_of(error: BaseException) -> str:
@@ -213,7 +210,7 @@ def run(function: Function, inputs: Any, session: Session, tracers: Sequence[Any
         except (CannotEvaluate, UsesJax):
             raise
         except (Exception, SystemExit) as error:
-            raise (UsesJax if _is_of_jax(error) else _Raised(error)) from None
+            raise (UsesJax if is_of_jax(error) else _Raised(error)) from None
 
 
 def _on_tensors(function: Function, inputs: Any) -> Any:
@@ -237,9 +234,9 @@ def _input(v: Any, tracer: Any, session: Session) -> Any:
     return Array(value, tracer)
 
 
-def _of_numpy(function: Function, inputs: Any) -> Graph:
+def _of_numpy(function: Function, inputs: Any, plain: bool = False) -> Graph:
     leaves, tree = jax.tree.flatten(inputs)
-    session = Session(dry=False)
+    session = Session(dry=False, plain=plain)
     found: dict[str, Any] = {}
 
     def traced(*tracers: Any) -> list[Any]:
@@ -250,6 +247,8 @@ def _of_numpy(function: Function, inputs: Any) -> Graph:
         _sessions.append(session)
         try:
             outs, found["tree"] = _outputs(output)
+            if any(isinstance(v, jax.core.Tracer) for v in outs):
+                raise UsesJax
             found["values"] = [np.array(value_of(v)) for v in outs]
             return [lifted(v) if _is_float(value_of(v)) else np.asarray(v) for v in outs]
         finally:
@@ -259,8 +258,52 @@ def _of_numpy(function: Function, inputs: Any) -> Graph:
         closed = jax.make_jaxpr(traced)(*(np.asarray(v, dtype=np.float64) if _is_float(v) else v for v in leaves))
     flat = flatten(closed, leaves)
     graph = Graph(*flat, tree, found["tree"], closed, tuple(session.casts), session.tied)
-    _compare(function, inputs, graph, session, found["values"])
+    if session.first_read is not None:
+        _require_only_read(function, inputs, session, found["values"])
+    _compare(function, inputs, graph, session)
+    if graph.casts and _is_same(function, inputs, replace(graph, casts=()), NEAR[:2]):
+        return replace(graph, casts=())  # what is cast is for a log, say: it makes no difference
     return graph
+
+
+def _require_only_read(function: Function, inputs: Any, session: Session, values: list[Any]) -> None:
+    """Raise what was read unless it was read for a log alone: unless no output changes by a bit when the code reads
+    other numbers. Nearby ones come first, with which no loop runs forever; then NaN, which no rounding hides, or where
+    NaN is refused, huge ones."""
+    assert session.first_read is not None
+
+    def changes(falsify: Callable[[Any], Any]) -> bool:
+        seen = Session(dry=True, plain=session.plain, falsify=falsify)
+        again = [np.array(value_of(v)) for v in _outputs(run(function, inputs, seen))[0]]
+        return seen.refused is not None or len(again) != len(values) or not all(map(_same_bits, again, values))
+
+    try:
+        if changes(_nearby):
+            raise session.first_read
+        try:
+            is_used = changes(_not_a_number)
+        except _Raised:
+            is_used = changes(_huge)
+    except (UsesJax, _Raised):
+        is_used = True
+    if is_used:
+        raise session.first_read
+
+
+def _nearby(v: Any) -> Any:
+    return np.asarray(v) * (1 + 2.0**-10) + 2.0**-10
+
+
+def _not_a_number(v: Any) -> Any:
+    return np.full(np.shape(v), np.nan)
+
+
+def _huge(v: Any) -> Any:
+    return 2.0**40 * (1 + np.asarray(v))
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
 def _outputs(output: Any) -> tuple[list[Any], Any]:
@@ -277,21 +320,23 @@ def _outputs(output: Any) -> tuple[list[Any], Any]:
 # ------------------------------------------------------------------------------------------------------- comparison
 
 
-def _compare(function: Function, inputs: Any, graph: Graph, session: Session, values: list[Any]) -> None:
+def _compare(function: Function, inputs: Any, graph: Graph, session: Session) -> None:
     """Raise CannotEvaluate unless the graph agrees with the code, at the inputs and at a point near them."""
     plain = _plain(function, inputs)
-    _require_same(graph, plain, session, "at the inputs")
+    _require_same(graph, plain, "at the inputs")
     rng = np.random.default_rng(0)
     leaves, tree = jax.tree.flatten(inputs)
     for near in NEAR:
         for _ in range(2):
             beside = [_moved(v, near, rng) for v in leaves]
             point = jax.tree.unflatten(tree, beside)
-            seen = Session(dry=True)
+            seen = Session(dry=True, plain=session.plain)
             run(function, point, seen)
             if seen.decisions == session.decisions:
-                _require_same(graph.at(point), _plain(function, point), session, "near the inputs")
+                _require_same(graph.at(point), _plain(function, point), "near the inputs")
                 return
+    if _is_same(function, inputs, graph, NEAR):
+        return  # what is decided otherwise, such as the int of a number in a log, changes nothing
     changed = next(
         (p for a, b, p in zip(seen.decisions, session.decisions, session.places, strict=False) if a != b), ""
     )
@@ -299,6 +344,19 @@ def _compare(function: Function, inputs: Any, graph: Graph, session: Session, va
         "the code decides otherwise (another branch, index or order) at every point near the inputs"
         f"{' at ' * bool(changed)}{changed}"
     )
+
+
+def _is_same(function: Function, inputs: Any, graph: Graph, distances: Sequence[float]) -> bool:
+    """Whether the graph agrees with the code near the inputs, also where the code decides otherwise."""
+    rng = np.random.default_rng(1)
+    leaves, tree = jax.tree.flatten(inputs)
+    try:
+        for near in distances:
+            point = jax.tree.unflatten(tree, [_moved(v, near, rng) for v in leaves])
+            _require_same(graph.at(point), _plain(function, point), "near the inputs")
+    except CannotEvaluate:
+        return False
+    return True
 
 
 def _moved(v: Any, near: float, rng: Any) -> Any:
@@ -328,7 +386,7 @@ def _plain(function: Function, inputs: Any) -> list[Any]:
     return [np.array(array_of(v) if isinstance(v, list) else v) for v in jax.tree.leaves(output)]
 
 
-def _require_same(graph: Graph, plain: list[Any], session: Session, where: str) -> None:
+def _require_same(graph: Graph, plain: list[Any], where: str) -> None:
     if len(plain) != len(graph.outputs):
         raise CannotEvaluate(f"the code returns {len(plain)} arrays {where}, but {len(graph.outputs)} when traced")
     for k, (number, own) in enumerate(zip(graph.outputs, plain, strict=True)):
@@ -339,7 +397,7 @@ def _require_same(graph: Graph, plain: list[Any], session: Session, where: str) 
         np.array_equal(np.isnan(graph.values[n]), np.isnan(o)) for n, o in zip(graph.outputs, plain, strict=True)
     ):
         raise CannotEvaluate(f"the code and its graph differ in which elements are NaN {where}")
-    off, allowed = rounding.distance(graph, plain, tuple(session.casts))
+    off, allowed = rounding.distance(graph, plain, graph.casts)
     if not off <= allowed:
         raise CannotEvaluate(
             f"the code and its graph differ by {off:.1e} {where}, where rounding makes at most {allowed:.1e}: "

@@ -149,8 +149,9 @@ COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_e
 
 
 def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
-    """Apply a ufunc to operands of which at least one is an `Array`."""
+    """Apply a ufunc to operands of which at least one is an `Array`, or a list that holds one."""
     name = ufunc.__name__
+    inputs = tuple(_array(x) if isinstance(x, (list, tuple)) and is_traced(x) else x for x in inputs)
     values = [_float64(value_of(x)) for x in inputs]
     if ufunc is np.matmul:
         return product(np.matmul, *inputs)
@@ -169,6 +170,12 @@ def elementwise(ufunc: np.ufunc, *inputs: Any) -> Any:
     if name not in LAX:
         session().refuse(f"{name} (not traced)")
     return made(value, LAX[name], *inputs)
+
+
+def _array(x: Any) -> Any:
+    from lstm_ref.graph.creation import array_of
+
+    return array_of(x)
 
 
 def _float64(v: Any) -> Any:

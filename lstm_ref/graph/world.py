@@ -145,6 +145,8 @@ def copy(containers: list[Any], as_traced: bool) -> None:
     def copied(v: Any) -> Any:
         if type(v) is np.vectorize and as_traced:
             return creation.Vectorized(v.pyfunc, v.otypes)
+        if type(v) is np.ufunc and as_traced:
+            return creation.of_lists(v)
         if type(v) is not np.ndarray or v.dtype.kind != "f" or len(by_memory[id(_base(v))]) > 1:
             return v  # two views of one memory stay as they are
         if id(v) not in memo:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,9 @@ import numpy as np
 
 from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
-from lstm_ref.errors import CannotEvaluate
+from lstm_ref.arithmetic.x64 import x64
+from lstm_ref.errors import CannotEvaluate, text_of
+from lstm_ref.graph.places import is_of_jax
 
 BATCH = 256
 """Number of points at which JAX code is evaluated at once: more need memory and save no time."""
@@ -34,6 +37,18 @@ class Estimate(NamedTuple):
     at_kink: bool = False
     """Whether the function compares equal numbers at these inputs: a kink may lie here, and then values decide
     nothing."""
+
+
+@contextmanager
+def differentiated_by_jax(mode: str) -> Iterator[None]:
+    """Turns JAX's refusal to differentiate (a loop whose length changes, in reverse mode; a callback) into
+    CannotEvaluate."""
+    try:
+        yield
+    except (TypeError, ValueError, NotImplementedError) as error:
+        if not is_of_jax(error):
+            raise
+        raise CannotEvaluate(f"JAX has no {mode} mode for it: {text_of(error)}") from error
 
 
 def inner(outputs: Any, cotangent: Any) -> Any:
@@ -61,7 +76,8 @@ def scales(leaves: list[Any]) -> np.ndarray:
 class Line:
     """The function as φ(x) = Σ cotangent · function(inputs) of one flat vector x (N,), evaluated at many points.
 
-    JAX code is vmapped and takes a batch of points at once; NumPy code is called point by point.
+    JAX code is vmapped and takes a batch of points at once; NumPy code, and JAX code that takes no batch, is called
+    point by point.
     """
 
     def __init__(self, function: Function, inputs: Any, cotangent: Any) -> None:
@@ -69,7 +85,7 @@ class Line:
         self._shapes = [np.shape(v) for v in leaves]
         self.x = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves] or [np.zeros(0)])
         self.scales = scales(leaves)
-        self._traceable = is_traceable(function, inputs)
+        self._traceable, self._takes_batches = is_traceable(function, inputs), True
         self._function, self._cotangent = function, cotangent
         self._batched: dict[Any, tuple[int, Callable[..., Any]]] = {}
 
@@ -85,13 +101,20 @@ class Line:
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """φ at each row of points (K, N) -> (K,)."""
+        if not self._takes_batches:
+            with x64():
+                return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
         if not self._traceable:
             return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
         size, batched = self._batched.get(points.dtype, (0, None))
         # tracing costs more than evaluating a few points beyond need
         if batched is None or size < min(BATCH, len(points)):
             size = min(BATCH, len(points))
-            batched = uncompiled(jax.vmap(self._phi), points[:size])
+            try:
+                batched = uncompiled(jax.vmap(self._phi), points[:size])
+            except NotImplementedError:  # a callback, or another primitive that takes no batch
+                self._takes_batches = False
+                return self.at(points)
             self._batched[points.dtype] = size, batched
         padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % size, axis=0)])
         return np.concatenate([batched(padded[k : k + size]) for k in range(0, len(points), size)])[: len(points)]

@@ -9,7 +9,7 @@ import jax
 from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.oracles.estimate import Estimate, Function, inner
+from lstm_ref.oracles.estimate import Estimate, Function, differentiated_by_jax, inner
 
 
 def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:
@@ -35,8 +35,6 @@ def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if not is_traceable(function, inputs):
         raise CannotEvaluate("the function is not JAX code")
     phi = lambda x: inner(function(x), cotangent)  # noqa: E731
-    try:
+    with differentiated_by_jax("forward"):
         gradient = uncompiled(jax.jacfwd(phi), inputs)
-    except TypeError as error:
-        raise CannotEvaluate(f"JAX has no forward mode for it: {str(error).splitlines()[0]}") from error
     return Estimate(gradient(inputs))

@@ -13,7 +13,7 @@ from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, Function
+from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, Function, differentiated_by_jax
 
 LARGE = 10_000
 """Number of input elements above which compiling with XLA pays off by the second call."""
@@ -46,7 +46,9 @@ def reverse(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     if sum(map(np.size, leaves)) > LARGE and len(leaves) <= MANY_LEAVES:
         with x64():
             return Estimate(jax.tree.map(np.asarray, gradient(inputs, cotangent)))
-    return Estimate(uncompiled(gradient, inputs, cotangent)(inputs, cotangent))
+    with differentiated_by_jax("reverse"):
+        evaluate = uncompiled(gradient, inputs, cotangent)
+    return Estimate(evaluate(inputs, cotangent))
 
 
 @partial(jax.jit, static_argnums=0)

@@ -399,6 +399,31 @@ conv over time: return sum(np.sum(np.tanh(A[:, t:t + 2] @ B[:2, :2])) for t in r
 viterbi like max: v = A[0] ¦ for t in range(1, 3): v = (v[:, None] + B).max(axis=0) + A[t] ¦ return v.max()
 forward algorithm: v = A[0] ¦ for t in range(1, 3): m = v[:, None] + B; v = np.log(np.exp(m - m.max(0)).sum(0)) + m.max(0) + A[t] ¦ return np.log(np.exp(v).sum())
 l2 penalty: return np.sum(x) ** 2 + 0.5 * 1e-2 * (np.sum(B * B) + np.sum(A * A))
+# ------------------------------------------------------------------------------------------------ lists of numbers
+mean of a list: return np.sum(np.mean([x, x * x, x ** 3], axis=0) * x)
+sum and max of a list: return np.sum(np.sum([x, B[0]], axis=0) * np.max([x, B[1]], axis=0))
+std of a list: return np.std([x[0], x[1] * x[0], s])
+a ufunc of a list: return np.sum(np.exp([x[0], x[1], s]) * [x[0], 1.0, 2.0])
+np.add of two lists: return np.sum(np.add([x[0], s], [1.0, x[1]]) ** 2)
+np.maximum of a tuple: return np.sum(np.maximum((x[0], x[1], s), 0) * 2.0)
+np.dot of a list: return np.dot([x[0], x[1]], [s, x[0]])
+np.linalg.norm of a list: return np.linalg.norm([x[0], x[1], s])
+which ufunc it is: return np.sum(act(x) if act is np.tanh else 0 * x)
+a ufunc as a key: return np.sum({np.tanh: 2.0, np.sin: 3.0}[act] * x)
+# ------------------------------------------------------------------------------------------------ nditer
+nditer: return sum(float(v) ** 2 for v in np.nditer(x))
+nditer with an index: it = np.nditer(A, flags=["multi_index"]) ¦ y = 0 ¦ while not it.finished: y += it[0] * B[it.multi_index]; it.iternext() ¦ return y
+nditer that writes: y = A.copy() ¦ it = np.nditer(y, op_flags=["readwrite"]) ¦ for v in it: v[...] = v * v ¦ return np.sum(y * A)
+# ------------------------------------------------------------------------------------------------ read for a log alone
+a log in text: log.append(f"{s:.3f} %.3f %s" % (x[0], x)) ¦ return np.sum(x * x)
+a log in an array of Python's: log.append(array.array("d", x)) ¦ return np.sum(x * x)
+a log in JSON: log.append(json.dumps({"s": float(s), "x": x.tolist(), "y": x[0].item()})) ¦ return np.sum(x * s)
+a log of statistics: log.append(statistics.fmean(x)) ¦ return np.sum(x * s)
+a log of bytes: log.append(struct.pack("d", x[0]) + x.tobytes()) ¦ return np.sum(x * s)
+a log of a histogram: log.append(np.histogram(x, bins=3)) ¦ return np.sum(x * s)
+a log of integers: log.append(int(1e12 * s) + round(1e12 * x[0])) ¦ return np.sum(x * s)
+a log in float32: log.append(x.astype(np.float32)) ¦ assert np.float32(s) > -9 ¦ return np.sum(x * s)
+a log that SciPy makes: log.append(signal.lfilter([1.0], [1.0, 0.5], x)) ¦ return np.sum(x * s)
 """
 
 REFUSED = """
@@ -406,7 +431,7 @@ REFUSED = """
 array.array: return array.array("d", x)[0] * x[1] ⟂ plain float
 ctypes: return ctypes.c_double(x[0]).value * x[1] ⟂ plain float
 decimal: return float(decimal.Decimal(x[0])) * x[1] ⟂ not accepted
-struct: return struct.unpack("d", struct.pack("d", x[0]))[0] * x[1] ⟂ not accepted
+struct: return struct.unpack("d", struct.pack("d", x[0]))[0] * x[1] ⟂ plain float
 text and back: return float("%.17g" % x[0]) * x[1] ⟂ differ
 text and back by str: return float(str(x[0])) * x[1] ⟂ differ
 text and back by repr: return eval(repr(float(x[0])), {"np": numpy_itself}) * x[1] ⟂ differ
@@ -425,10 +450,9 @@ eigenvalues: return np.linalg.eigvalsh(B + B.T)[0] ⟂ eigvalsh
 svd: return np.linalg.svd(B)[1][0] ⟂ svd
 interp: return np.interp(x[0], [0, 1], [0, 1]) * x[1] ⟂ not traced
 gradient: return np.sum(np.gradient(x)) ⟂ np.gradient
-nditer: return sum(float(v) for v in np.nditer(x)) ⟂ plain one
 scipy signal: return np.sum(signal.lfilter([1.0], [1.0, 0.5], x)) ⟂ plain one
 as_strided: return np.sum(np.lib.stride_tricks.as_strided(x, (2,), (8,))) ⟂ leaves the graph
-numpy itself: h = numpy_itself.zeros(4) ¦ h[0] = x[0] ¦ return h[0] ⟂ not accepted
+numpy itself: h = numpy_itself.zeros(4) ¦ h[0] = x[0] ¦ return h[0] ⟂ plain float
 numpy itself by out: h = numpy_itself.zeros(4) ¦ np.tanh(x, out=h) ¦ return h[0] ⟂ did not see made
 numpy itself augmented: h = numpy_itself.zeros(4) ¦ h += x ¦ return h[0] ⟂ did not see made
 a view of another dtype: return np.sum(x.view(np.int64)) ⟂ view
@@ -439,6 +463,11 @@ reduceat: return np.sum(np.add.reduceat(x, [0, 2]) ** 2) ⟂ reduceat
 multiply.at: y = x.copy() ¦ np.multiply.at(y, [0, 0], 2) ¦ return np.sum(y) ⟂ multiply.at
 a kink at the inputs: return np.sum(x ** 2) if x[1] == 0.7 else np.sum(x) ⟂ decides otherwise
 caught: y = 0.0 ¦ try: y = numpy_itself.array(x)[0] ¦ except ArithmeticError: y = 1.0 ¦ return y * x[0] ⟂ plain one
+a log that comes back: log.append(statistics.fmean(x)) ¦ return np.sum(x) + 2 * log.pop() ⟂ plain float
+a log that comes back in the last bits: return 1e9 + np.sum(x) + 1e-9 * statistics.fmean(x) ⟂ plain float
+a histogram that comes back in the last bits: return 1e9 + np.sum(x) + 1e-9 * np.histogram(x)[1][0] ⟂ np.histogram
+JSON that comes back: return np.sum(x) + json.loads(json.dumps({"s": float(s)}))["s"] ⟂ not accepted
+an integer that comes back: return np.sum(x) + int(1e12 * s) * 1e-12 ⟂ decides otherwise
 a thread: return np.sum(pool.submit(lambda: x * 2).result()) ⟂ thread
 an unsigned index: return A[x[0]] ⟂ index
 """

@@ -12,7 +12,7 @@ from lstm_ref.graph import sweep, trace
 from tests.graph.idioms import REFUSED, TRACED, function_of, lines
 
 MODULE = """
-import array, collections, copy, ctypes, decimal, functools, math, pickle, struct
+import array, collections, copy, ctypes, decimal, functools, json, math, pickle, statistics, struct
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from math import exp as mexp
@@ -21,7 +21,7 @@ from scipy import signal, special
 from scipy.special import expit
 buf = np.linspace(-1, 1, 12).reshape(3, 4)
 mask = np.array([True, False, True, True])
-count = []
+count, log, act = [], [], np.tanh
 pool = ThreadPoolExecutor(1)
 def sig(v): return 1 / (1 + np.exp(-v))
 vsig = np.vectorize(lambda v: 1 / (1 + math.exp(-v)), otypes=[float])

@@ -311,3 +311,21 @@ def test_balls_are_not_misled_where_the_gradient_is_zero_and_curvatures_have_bot
     error = magnitudes(given.gradients["x"] - np.asarray(expected))
     assert np.all(error <= magnitudes(given.error["x"]))
     assert np.all(error < 1e-80)
+
+
+def test_reverse_mode_says_that_it_cannot_pass_a_loop_of_changing_length():
+    def function(x):
+        return jax.lax.while_loop(lambda y: y.sum() < 5, lambda y: 2 * y, x)
+
+    with pytest.raises(CannotEvaluate, match="no reverse mode"):
+        oracles.reverse(function, np.array([1.0, 2.0]), np.ones(2))
+
+
+def test_differences_see_a_callback_that_takes_no_batch():
+    def function(x):
+        shift = jax.pure_callback(lambda v: np.floor(v), jax.ShapeDtypeStruct((), x.dtype), x.sum())
+        return (jnp.sin(x) * shift).sum()
+
+    x = np.array([0.9, 1.3, 0.2])
+    found = oracles.differences(function, x, np.array(1.0))
+    assert np.max(np.abs(found.gradients - 2 * np.cos(x))) < 1e-8

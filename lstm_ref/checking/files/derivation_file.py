@@ -118,6 +118,8 @@ def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Pr
     if not hasattr(namespace, "inputs"):
         raise BadInput(f"{path}: {name} defines no `inputs`")
     fields: dict[str, Any] = {key: getattr(namespace, key) for key in FIELDS if hasattr(namespace, key)}
+    own = _own_names(fields)
+    fields = {key: value for key, value in fields.items() if key not in own}
     inputs: Any = namespace.inputs
     if callable(inputs):
         inputs = _draw_inputs(name, path, inputs, seed)
@@ -125,7 +127,21 @@ def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Pr
         isinstance(fields["nodes"], (list, tuple)) and all(isinstance(n, str) for n in fields["nodes"])
     ):
         raise BadInput(f"{name}: nodes must be a list of input names, got {type(fields['nodes']).__name__}")
-    return _at_home(problem(inputs, name=name, **fields), home)
+    made = problem(inputs, name=name, **fields)
+    remarks = [f"{key} is a function of the file's own here, for {use}" for key, use in own.items()]
+    return _at_home(dataclasses.replace(made, remarks=(*made.remarks, *remarks)), home)
+
+
+def _own_names(fields: dict[str, Any]) -> dict[str, str]:
+    """Names that the file uses for functions of its own, as a function `cell` of one step, each with what it would be
+    otherwise."""
+    functions = {key for key, value in fields.items() if inspect.isroutine(value) or inspect.isclass(value)}
+    found = {"cell": "a known cell is named by text"} if "cell" in functions else {}
+    if "cell" in found or "cell" not in fields:
+        found |= dict.fromkeys(functions & {"mapping", "readout", "adjoints"}, "no known cell is named by `cell`")
+    if "definition" in functions and "estimator" not in fields:
+        found["definition"] = "no estimator is named by `estimator`"
+    return found
 
 
 def _draw_inputs(name: str, path: Path, inputs: Callable[[np.random.Generator], Any], seed: int) -> Any:
