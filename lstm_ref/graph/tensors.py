@@ -134,7 +134,9 @@ class _Tracer(TorchDispatchMode):
             return self._take_apart(func, name, args, kwargs)
         arrays, words = self._arrays(args), {k: self._arrays(v) for k, v in kwargs.items()}
         made = OPERATIONS[name](*arrays, **{k: v for k, v in words.items() if k not in _OF_MEMORY})
-        return tuple(map(self._made, made)) if isinstance(made, tuple) else self._made(made)
+        if isinstance(made, tuple):
+            return tuple(None if v is None else self._made(v) for v in made)
+        return self._made(made)
 
     def _arrays(self, v: Any) -> Any:
         if isinstance(v, torch.Tensor):

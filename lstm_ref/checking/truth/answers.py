@@ -152,8 +152,8 @@ def _ask(
 
 
 NO_DIFFERENCES = (
-    "balls compared the code's values along directions, its graph and torch's autograd compared every element; name this "
-    "oracle to ask it too"
+    "balls compared the code's values along directions, its graph and torch's autograd compared every element; name "
+    "this oracle to ask it too"
 )
 
 
