@@ -18,7 +18,7 @@ import torch
 from torch.nn.utils.stateless import _reparametrize_module
 
 from lstm_ref.checking.code.adapters.copies import duplicate, fingerprint, fresh
-from lstm_ref.checking.code.adapters.in_double import Watch, in_double, one_thread
+from lstm_ref.checking.code.adapters.in_double import LOWER, Watch, in_double, one_thread
 
 
 class Code:
@@ -48,6 +48,8 @@ class Code:
             self._leaves |= dict(zip(paths, (v for _, v in flat), strict=True))
         floating = {n: v for n, v in self._leaves.items() if is_number(v)}
         self.inputs: dict[str, Any] = {**self.parameters, **floating}
+        lower = [v.dtype for v in self.inputs.values() if v.dtype in LOWER and not v.dtype.is_complex]
+        self._own_dtype = lower[0] if lower else torch.float32
         self._hooks = {n: list(v._backward_hooks.values()) for n, v in self.inputs.items() if v._backward_hooks}
         """By input, the functions that the user registered to change its gradient."""
         # Copies made now, without autograd history: later changes by the user, or a state that hangs on the graph of a
@@ -89,7 +91,7 @@ class Code:
             memo |= {id(p): p for n, p in module.named_parameters() if n in self.parameters}
             function = duplicate(module, memo)
             before = fingerprint(function)
-        watched = in_double(not self._asks_for_none) if double else nullcontext(Watch(acted=True))
+        watched = in_double(self._own_dtype, not self._asks_for_none) if double else nullcontext(Watch(acted=True))
         try:
             with one_thread(), torch.enable_grad(), watched as seen:
                 found = self._call(function, tensors, memo, stack)
