@@ -398,6 +398,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "_embedding_bag": aten_layers.embedding_bag,
     "_embedding_bag_forward_only": aten_layers.embedding_bag,
     "_embedding_bag_backward": aten_layers.embedding_bag_backward,
+    "_weight_norm_interface_backward": aten_layers.weight_norm_backward,
     "_pack_padded_sequence": aten_layers.pack,
     "_pack_padded_sequence_backward": aten_layers.pack_backward,
     "_scaled_dot_product_flash_attention_for_cpu_backward": aten_layers.attention_backward,

@@ -69,6 +69,13 @@ def embedding_bag_backward(
     return found
 
 
+def weight_norm_backward(bar: Any, v: Any, g: Any, norms: Any, dim: int) -> tuple[Any, Any]:
+    """The cotangents of direction and length."""
+    axes = tuple(k for k in range(v.ndim) if k != dim % v.ndim)
+    g_bar = np.sum(bar * v, axis=axes, keepdims=True) / norms
+    return g / norms * (bar - v * g_bar / norms), g_bar
+
+
 def pack(x: Any, lengths: Any, batch_first: bool) -> tuple[Any, np.ndarray]:
     """The steps of sequences, sorted by their lengths (longest first), one after the other without padding; and how
     many sequences have each step."""

@@ -21,13 +21,13 @@ import jax
 import numpy as np
 
 from lstm_ref.graph.flatten import Equation, Kind
-from lstm_ref.graph.places import is_installed
+from lstm_ref.graph.places import is_installed, is_internal
 from lstm_ref.graph.sweep import Where, pulls_in
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotangents
 
 VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
 SEVERAL = 3
-"""So many primitives in one place are of a library's function, and not of one operator that differs from step to step."""
+"""So many primitives in one place are of a library's function, not of one operator that differs from step to step."""
 SUBSETS = 5
 """Of so many statements that read a value, every subset is a group."""
 
@@ -398,19 +398,25 @@ def _subsets(statements: list[Any]) -> Iterator[tuple[Any, ...]]:
 
 def _place_of(kind: Kind) -> tuple[Stack, Columns]:
     found: list[tuple[Frame, tuple[int, int]]] = []
+    library: list[tuple[Frame, tuple[int, int]]] = []
     traceback = kind.source.traceback if kind.source is not None else None
     codes, addresses = traceback.raw_frames() if traceback is not None else ((), ())
     for code, address in zip(reversed(codes), reversed(addresses), strict=True):  # outermost first
-        if is_installed(code.co_filename) or "lstm_ref/graph/" in code.co_filename:
+        if is_internal(code.co_filename) or "lstm_ref/graph/" in code.co_filename:
             continue
         line, start, _, end = type(kind.source.traceback).code_addr2location(code, address)
         frame = Frame(code.co_filename, line, code.co_name)
+        if is_installed(code.co_filename):
+            if not any(part in code.co_filename for part in ("lstm_ref/", "/torch/_")):  # which trace it
+                library = [(frame, (start, end))]
+            continue
         if found and found[-1][0].function == "<lambda>":
             found.pop()  # `scan(lambda h, x: step(p, h, x), ...)`: what calls is no statement
         if found and found[-1][0][:2] == frame[:2] and frame.function.startswith("<"):
             found[-1] = (found[-1][0], (start, end))
         else:
             found.append((frame, (start, end)))
+    found = found or library  # a module of torch's own has no line of the user's
     if not found:
         return (Frame(*kind.place[:2], kind.place.function),), ((kind.place.column, 0),)
     return tuple(frame for frame, _ in found), tuple(columns for _, columns in found)

@@ -21,7 +21,7 @@ CASTS = {getattr(torch.Tensor, name): torch.float64 for name in ("float", "half"
 CASTS |= {getattr(torch.Tensor, name): torch.complex128 for name in ("cfloat", "chalf")}
 DRAWN = {torch.rand, torch.randn}
 DRAWN_LIKE = {torch.rand_like, torch.randn_like}
-DRAWN_INTO = {getattr(torch.Tensor, f"{name}_") for name in ("uniform", "normal", "exponential", "log_normal", "cauchy")}
+DRAWN_INTO = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.exponential_}
 """Functions that draw other random numbers from one seed in float64 than in a lower precision."""
 
 
