@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from lstm_ref.graph.array import Array
+from lstm_ref.graph import aten_layers, aten_windows
+from lstm_ref.graph.array import Array, session
 
 LEAVES = {"_local_scalar_dense": "item()"}
 """Operations that make a Python number of a tensor."""
@@ -83,13 +84,39 @@ def _best(pick: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _sorted(x: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    where = np.argsort(-_plain(x) if descending else _plain(x), axis=dim, kind="stable")
+    where = session().decide(np.argsort(-_plain(x) if descending else _plain(x), axis=dim, kind="stable"))
     return np.take_along_axis(x, where, dim), where
 
 
 def _topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     values, where = _sorted(x, dim, largest)
     return _sliced(values, dim, 0, k), _sliced(where, dim, 0, k)
+
+
+def _kth(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """The k-th smallest, counted from 1."""
+    key = slice(k - 1, k) if keepdim else k - 1
+    values, where = _sorted(x, dim)
+    at = (slice(None),) * (dim % x.ndim) + (key, ...)
+    return values[at], where[at]
+
+
+def _median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Of an even number, torch takes the smaller of the two in the middle."""
+    if dim is None:
+        return _median(x.reshape(-1), 0)[0]
+    return _kth(x, (x.shape[dim] + 1) // 2, dim, keepdim)
+
+
+def _best_so_far(best: np.ufunc) -> Callable[..., Any]:
+    def on(x: Any, dim: int) -> Any:
+        plain = np.moveaxis(_plain(x), dim, -1)
+        is_best = plain == best.accumulate(plain, axis=-1)  # of equal ones, the last
+        where = np.maximum.accumulate(np.where(is_best, np.arange(plain.shape[-1]), 0), axis=-1)
+        where = session().decide(np.moveaxis(where, -1, dim))
+        return np.take_along_axis(x, where, dim), where
+
+    return on
 
 
 def _key(indices: Sequence[Any]) -> tuple[Any, ...]:
@@ -134,6 +161,53 @@ def _index_add(x: Any, dim: int, index: Any, values: Any, alpha: Any = 1) -> Any
     found = _copied(x)
     np.add.at(found, (slice(None),) * (dim % x.ndim) + (np.asarray(index),), _scaled(values, alpha))
     return found
+
+
+def _scatter_reduce(x: Any, dim: int, index: Any, values: Any, reduce: str, include_self: bool = True) -> Any:
+    if reduce != "sum":
+        session().refuse(f"scatter_reduce of {reduce}")
+    found = _copied(x)
+    if not include_self:
+        found[_along(x, dim, index)] = 0.0
+    np.add.at(found, _along(x, dim, index), values[tuple(slice(n) for n in index.shape)])
+    return found
+
+
+def _masked_select(x: Any, mask: Any) -> Any:
+    mask = _plain(mask)
+    shape = np.broadcast_shapes(x.shape, mask.shape)
+    return np.broadcast_to(x, shape)[np.broadcast_to(mask, shape)]
+
+
+def _masked_scatter(x: Any, mask: Any, values: Any) -> Any:
+    mask = np.broadcast_to(_plain(mask), x.shape)
+    found = _copied(x)
+    found[mask] = values.reshape(-1)[: int(mask.sum())]
+    return found
+
+
+def _masked_scatter_backward(bar: Any, mask: Any, shape: Sequence[int]) -> Any:
+    found = Array(np.zeros(math.prod(shape)))
+    taken = bar[np.broadcast_to(_plain(mask), bar.shape)]
+    found[: taken.size] = taken
+    return found.reshape(shape)
+
+
+def _put(x: Any, index: Any, values: Any, accumulate: bool = False) -> Any:
+    """By number of the element."""
+    found = _copied(x)
+    if accumulate:
+        np.add.at(found, np.unravel_index(np.asarray(index), x.shape), values)
+    else:
+        found[np.unravel_index(np.asarray(index), x.shape)] = values
+    return found
+
+
+def _trilinear(
+    a: Any, b: Any, c: Any, to_a: Sequence[int], to_b: Sequence[int], to_c: Sequence[int], over: Any, unroll: int = 1
+) -> Any:
+    a, b, c = (np.expand_dims(v, tuple(new)) for v, new in ((a, to_a), (b, to_b), (c, to_c)))
+    return np.sum(a * b * c, axis=_axes(over))
 
 
 def _pad(x: Any, widths: Sequence[int], value: float = 0.0) -> Any:
@@ -217,6 +291,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "expm1": np.expm1,
     "log": np.log,
     "log2": np.log2,
+    "log10": np.log10,
     "log1p": np.log1p,
     "sin": np.sin,
     "cos": np.cos,
@@ -224,12 +299,25 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sinh": np.sinh,
     "cosh": np.cosh,
     "tanh": np.tanh,
+    "asin": np.arcsin,
+    "acos": np.arccos,
     "atan": np.arctan,
+    "atan2": np.arctan2,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "hypot": np.hypot,
     "erf": scipy.special.erf,
+    "erfc": scipy.special.erfc,
+    "lgamma": scipy.special.gammaln,
+    "digamma": scipy.special.psi,
     "sigmoid": scipy.special.expit,
     "abs": np.abs,
     "sign": np.sign,
     "sgn": np.sign,
+    "signbit": np.signbit,
+    "remainder": np.remainder,
+    "fmod": np.fmod,
     "floor": np.floor,
     "ceil": np.ceil,
     "round": np.round,
@@ -237,6 +325,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "maximum": np.maximum,
     "minimum": np.minimum,
+    "fmax": np.fmax,
+    "fmin": np.fmin,
     "clamp": _clamp,
     "clamp_min": lambda x, low: np.maximum(x, low),
     "clamp_max": lambda x, high: np.minimum(x, high),
@@ -258,6 +348,12 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "addmm": _with_bias(_dot),
     "addmv": _with_bias(_dot),
     "baddbmm": _with_bias(_dot),
+    "addbmm": _with_bias(lambda x, y: np.sum(_dot(x, y), axis=0)),
+    "_trilinear": _trilinear,
+    "convolution": aten_windows.convolution,
+    "convolution_backward": aten_windows.convolution_backward,
+    "avg_pool2d": aten_windows.avg_pool,
+    "avg_pool2d_backward": aten_windows.avg_pool_backward,
     "sum": _reduced(np.sum),
     "mean": _reduced(np.mean),
     "amax": _reduced(np.max),
@@ -267,6 +363,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "min": _best(np.argmin),
     "sort": _sorted,
     "topk": _topk,
+    "kthvalue": _kth,
+    "median": _median,
+    "cummax": _best_so_far(np.maximum),
+    "cummin": _best_so_far(np.minimum),
     "argmax": lambda x, dim=None, keepdim=False: np.argmax(x, axis=dim, keepdims=keepdim),
     "argmin": lambda x, dim=None, keepdim=False: np.argmin(x, axis=dim, keepdims=keepdim),
     "var": _variance,
@@ -288,8 +388,20 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "gather": lambda x, dim, index, sparse_grad=False: np.take_along_axis(x, np.asarray(index), dim),
     "scatter": _scatter,
     "scatter_add": _scatter_add,
+    "scatter_reduce": _scatter_reduce,
     "index_add": _index_add,
+    "put": _put,
+    "masked_select": _masked_select,
+    "masked_scatter": _masked_scatter,
+    "masked_scatter_backward": _masked_scatter_backward,
     "embedding": lambda weight, index, *_: weight[np.asarray(index)],
+    "_embedding_bag": aten_layers.embedding_bag,
+    "_embedding_bag_forward_only": aten_layers.embedding_bag,
+    "_embedding_bag_backward": aten_layers.embedding_bag_backward,
+    "_weight_norm_interface_backward": aten_layers.weight_norm_backward,
+    "_pack_padded_sequence": aten_layers.pack,
+    "_pack_padded_sequence_backward": aten_layers.pack_backward,
+    "_scaled_dot_product_flash_attention_for_cpu_backward": aten_layers.attention_backward,
     "clone": lambda x: x.copy(),
     "_to_copy": lambda x, dtype=None: _cast(x, dtype),
     "convert_element_type": _cast,
@@ -307,6 +419,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "unsafe_split_with_sizes": lambda x, sizes, dim=0: tuple(v.copy() for v in _parted(x, sizes, dim)),
     "sigmoid_backward": lambda g, y: g * (1.0 - y) * y,
     "tanh_backward": lambda g, y: g * (1.0 - y * y),
+    **dict.fromkeys(
+        ("softshrink_backward", "hardshrink_backward"),
+        lambda g, x, bound: np.where(np.abs(_plain(x)) > bound, g, 0.0),
+    ),
     "threshold_backward": lambda g, x, bound: np.where(_plain(x) > bound, g, 0.0),
 }
 """By name, without overload. Operands are traced arrays, NumPy arrays and numbers."""

@@ -117,6 +117,10 @@ class _Tracer(TorchDispatchMode):
         dtype = kwargs.get("dtype")
         if name in _COMPLEX or (dtype is not None and dtype.is_complex):
             session().refuse("a traced number, made complex,")
+        if name in _DRAWN:
+            drawn = func(*args, **kwargs)
+            session().decide(drawn.detach().numpy())
+            return drawn
         if _has_no_tensors(func) and name not in LEAVES:
             return func(*args, **kwargs)
         if dtype is not None and not dtype.is_floating_point and name.startswith("new_") | name.endswith("_like"):
@@ -134,7 +138,9 @@ class _Tracer(TorchDispatchMode):
             return self._take_apart(func, name, args, kwargs)
         arrays, words = self._arrays(args), {k: self._arrays(v) for k, v in kwargs.items()}
         made = OPERATIONS[name](*arrays, **{k: v for k, v in words.items() if k not in _OF_MEMORY})
-        return tuple(map(self._made, made)) if isinstance(made, tuple) else self._made(made)
+        if isinstance(made, tuple):
+            return tuple(None if v is None else self._made(v) for v in made)
+        return self._made(made)
 
     def _arrays(self, v: Any) -> Any:
         if isinstance(v, torch.Tensor):
@@ -205,6 +211,7 @@ class _Tracer(TorchDispatchMode):
 
 _OF_MEMORY = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "generator"}
 _COMPLEX = {"complex", "polar", "view_as_complex"}
+_DRAWN = {"rand_like", "randn_like", "randint_like", "bernoulli", "multinomial"}
 _CONSTANTS = {"uniform_", "normal_", "bernoulli_", "exponential_", "random_"}
 
 

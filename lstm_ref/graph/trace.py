@@ -96,8 +96,7 @@ def trace(function: Function, inputs: Any) -> Graph:
         >>> [equation.primitive for equation in graph.equations]
         ['tanh', 'mul']
     """
-    if hasattr(function, "torch"):  # written in a lower precision, it runs in float64 on arrays of float64
-        inputs = jax.tree.map(lambda v: np.asarray(v, np.float64) if _is_real(v) else v, inputs)
+    inputs = _as_traced(function, inputs)
     try:
         return _of_numpy(function, inputs)
     except UsesJax:
@@ -119,6 +118,7 @@ def trace(function: Function, inputs: Any) -> Graph:
 def graph_at(function: Callable[..., Any], *arguments: Any) -> Graph:
     """The graph of a function at these arguments, traced once. With several arguments, its input is their tuple. Raises
     CannotEvaluate if it cannot be traced."""
+    arguments = _as_traced(function, arguments)
     key = kinds_of(arguments), b"".join(np.asarray(v).tobytes() for v in jax.tree.leaves(arguments))
     found = remembered(_graphs, function, key, lambda: _traced(function, arguments))
     if isinstance(found, CannotEvaluate):
@@ -128,6 +128,14 @@ def graph_at(function: Callable[..., Any], *arguments: Any) -> Graph:
 
 
 _graphs: Memory = WeakKeyDictionary()
+
+
+def _as_traced(function: Callable[..., Any], arguments: Any) -> Any:
+    """The arguments in the dtypes in which they are traced: torch code, written in whatever precision, runs in float64
+    on arrays of float64."""
+    if not hasattr(function, "torch"):
+        return arguments
+    return jax.tree.map(lambda v: np.asarray(v, np.float64) if _is_real(v) else v, arguments)
 
 
 def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Graph | CannotEvaluate:

@@ -7,6 +7,7 @@ import ctypes
 import functools
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from lstm_ref import BadInput, check_gradients, custom_vjp, torch_function
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.checking.files.derivation_file import load
+from lstm_ref.checking.truth.answers import NO_DIFFERENCES
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 3))
@@ -204,6 +206,9 @@ def test_a_function_that_jax_refuses_is_one_line_in_its_words():
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from lstm_ref.checking.code.adapters.torch_run import Code  # noqa: E402
+from lstm_ref.graph.trace import graph_at  # noqa: E402
+
+trace_module = sys.modules["lstm_ref.graph.trace"]  # its package has a function of this name
 
 
 def cube(wrong):
@@ -811,3 +816,23 @@ def test_code_that_asks_for_float32_at_some_numbers_alone_still_runs_in_float64(
         x = torch.tensor(x, dtype=torch.float64)
         y = code.run({"x": x}, double=True)[""]
         assert torch.equal(y, 2 * x + (x[0] > 0))
+
+
+def test_torch_code_is_traced_once_for_both_its_precisions(monkeypatch):
+    runs = []
+    numpy_code = trace_module._of_numpy
+    monkeypatch.setattr(trace_module, "_of_numpy", lambda f, inputs: runs.append(1) or numpy_code(f, inputs))
+    of = torch_function(torch.nn.Linear(2, 3), torch.ones(1, 2))
+    graph = graph_at(of.function, of.inputs)
+    assert graph_at(of.function, {n: v.astype(np.float64) for n, v in of.inputs.items()}) is graph
+    assert len(runs) == 1
+
+
+def test_differences_are_asked_where_they_are_named_or_needed():
+    torch.manual_seed(0)
+    of = torch_function(torch.nn.GRU(4, 5), torch.randn(2, 1, 4))
+    report = check_gradients(of)
+    assert dict(report.skipped)["differences"] == NO_DIFFERENCES
+    assert {o.oracle for o in report.inputs[0].oracles} == {"balls", "trace", "torch"}
+    asked = check_gradients(of, oracles=["balls", "differences"])
+    assert {o.oracle for o in asked.inputs[0].oracles} == {"balls", "differences"}

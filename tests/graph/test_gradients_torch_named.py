@@ -13,7 +13,14 @@ from lstm_ref import check_gradients, torch_function  # noqa: E402
 
 FOLDER = Path(__file__).parent / "torch_code"
 STEP = "z = x @ W.t() + h @ U.t() + b"
+CALL = "torch.lstm_cell(x, (h, c), W, U)"
 SLIPS = {
+    "lstm_cell_call": {
+        "dc * g, dc * c, dc * i": {"dc * g, dc * c_new, dc * i": CALL, "dc * i, dc * c, dc * i": CALL},
+        "dh * o * (1 - t * t)": {"dh * o": CALL, "dh * (1 - t * t)": CALL},
+        "dg * (1 - g * g)": {"dg * (1 - g)": CALL},
+        "dc * f, dz.t() @ x": {"dc, dz.t() @ x": CALL},
+    },
     "lstm_step": {
         "dc = dc + dh * o * (1 - t * t)": {
             "dc = dc + dh * o * (1 - c_new * c_new)": "h_new = o * torch.tanh(c_new)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence
 
 
 def _filled_buffer(x, y, v, i):
@@ -170,6 +171,45 @@ FOLLOWED = {
     "meshgrid": lambda x, y, v, i: sum(torch.meshgrid(v, x[0], indexing="ij")),
     "kron": lambda x, y, v, i: torch.kron(x[:2, :2], y[:2, :2]),
     "cdist by hand": lambda x, y, v, i: ((x[:, None] - x[None]) ** 2).sum(-1),
+    "conv1d": lambda x, y, v, i: F.conv1d(x.repeat(1, 2)[None], y[:2].reshape(2, 3, 1), v[:2], 2, 2, 2),
+    "conv2d": lambda x, y, v, i: F.conv2d(x[None, None], y[None, None, :3, :2], v[:1], padding=1, stride=2),
+    "depthwise convolution": lambda x, y, v, i: F.conv1d(x[None], y.t()[:, None, :2], groups=3),
+    "transposed convolution": lambda x, y, v, i: (
+        F.conv_transpose1d(x[None], y.t()[:, None, :2], v[:1], 2, 1, 1).sum()
+        + F.conv_transpose2d(x.view(1, 2, 2, 3), y.view(2, 1, 2, 3), groups=2, dilation=2)
+    ),
+    "average pooling": lambda x, y, v, i: F.avg_pool2d(x[None], 2, 1, 1) * F.avg_pool1d(v[None], 2).sum(),
+    "packed sequences": lambda x, y, v, i: pad_packed_sequence(
+        pack_padded_sequence(x * v, torch.tensor([2, 4, 1]), batch_first=True, enforce_sorted=False)
+    )[0],
+    "packed in time": lambda x, y, v, i: (
+        pack_sequence([y[0], v[:3]])[0].tanh() + pack_padded_sequence(y, [4, 2, 2])[0].sum()
+    ),
+    "attention, causal": lambda x, y, v, i: F.scaled_dot_product_attention(
+        x[None, None], (x * v)[None, None], x[None, None], is_causal=True
+    ),
+    "attention, masked": lambda x, y, v, i: F.scaled_dot_product_attention(
+        x[None, None], (x * v)[None, None], x[None, None], attn_mask=torch.ones(3, 3).tril().bool(), scale=0.3
+    ),
+    "bags of embeddings": lambda x, y, v, i: (
+        F.embedding_bag(i, y, torch.tensor([0, 1])) + F.embedding_bag(i[None], y, mode="sum", padding_idx=2)
+    ),
+    "angles": lambda x, y, v, i: torch.atan2(x, v) + torch.hypot(x, v) + torch.asin(x.tanh()) * torch.acos(v.tanh()),
+    "remainders": lambda x, y, v, i: torch.remainder(5 * x, 2.0) + torch.fmod(5 * x, v.abs() + 1) + torch.frac(x),
+    "area functions": lambda x, y, v, i: x.asinh() + (x * x + 1.5).acosh() * (0.9 * v.tanh()).atanh(),
+    "logarithms": lambda x, y, v, i: torch.logaddexp(x, v) + torch.log10(1 + x * x) * torch.xlogy(v, v * v) + x.erfc(),
+    "cumulative": lambda x, y, v, i: x.cumprod(1) + x.cummax(0).values * x.cummin(1)[0],
+    "in order": lambda x, y, v, i: x.sort(1).values * v + x.sort(0, descending=True)[0] + x.topk(2, 0).values.sum(),
+    "middle ones": lambda x, y, v, i: x.kthvalue(2, 1).values + x.median(1).values * x.median() + x.quantile(0.3),
+    "mish and hardswish": lambda x, y, v, i: F.mish(x) + F.hardswish(x) + F.hardshrink(x) + F.softshrink(v) + F.celu(x),
+    "rms_norm": lambda x, y, v, i: F.rms_norm(x, (4,), v),
+    "selected and scattered by masks": lambda x, y, v, i: (
+        x.masked_scatter(x > 0, v.repeat(3)).sum() + x.masked_select(v > 0) * 2
+    ),
+    "put and taken": lambda x, y, v, i: x.put(i, v[:3]) + torch.take(x, i).sum() + x.put(i, v[:3], accumulate=True),
+    "scattered sums": lambda x, y, v, i: x.scatter_reduce(1, i[:, None], v[:3, None], "sum", include_self=False),
+    "bilinear": lambda x, y, v, i: F.bilinear(x, x * v, (y @ x).view(1, 4, 4), v[:1]),
+    "addbmm": lambda x, y, v, i: torch.addbmm(x @ y, x[None], y[None], beta=0.5) + torch.fmax(x, v).sum(),
     "trace": lambda x, y, v, i: torch.trace(x @ y) + torch.diagonal(x).sum() + torch.diag(v).sum(0)[0],
 }
 """Each is followed: its graph has the same values near the inputs, and one sweep the gradient of torch's autograd."""
@@ -179,8 +219,15 @@ REFUSED = {
     "float() as a number": (lambda x, y, v, i: x * float(v[0]), "item()"),
     "tolist()": (lambda x, y, v, i: x * v.tolist()[0], ""),
     "through NumPy": (lambda x, y, v, i: x * torch.from_numpy(v.detach().numpy().copy()), ""),
-    "convolution": (lambda x, y, v, i: F.conv1d(x[None], y.t()[None, :, :2].reshape(1, 3, 2)), "convolution"),
-    "bilinear": (lambda x, y, v, i: F.bilinear(x, x, torch.ones(2, 4, 4, dtype=x.dtype)), "_trilinear"),
+    "max over bags": (lambda x, y, v, i: F.embedding_bag(i[None], y, mode="max"), "embedding_bag of maxima"),
+    "scattered maxima": (
+        lambda x, y, v, i: x.scatter_reduce(1, i[:, None], v[:3, None], "amax"),
+        "scatter_reduce of amax",
+    ),
+    "padding that is not counted": (
+        lambda x, y, v, i: F.avg_pool2d(x[None], 2, 1, 1, count_include_pad=False),
+        "windows of several sizes",
+    ),
     "complex": (lambda x, y, v, i: torch.fft.rfft(v).abs(), ""),
     "made complex": (lambda x, y, v, i: torch.polar(v, v).abs(), "made complex"),
     "linear solve": (lambda x, y, v, i: torch.linalg.inv(x @ y), ""),

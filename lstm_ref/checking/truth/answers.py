@@ -52,7 +52,10 @@ def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tup
         )
         return asked, [(name, why) for name in names if name not in asked]
     # For JAX code, reverse mode sees every element; for a few elements, every oracle does.
-    return tuple(name for name in names if name != "trace" or (is_large(problem) and not is_jax)), []
+    names = tuple(name for name in names if name != "trace" or (is_large(problem) and not is_jax))
+    if hasattr(problem.function, "torch"):  # last, because they may not be needed
+        names = (*(name for name in names if name != "differences"), "differences")
+    return names, []
 
 
 class Answer(NamedTuple):
@@ -112,7 +115,7 @@ def ask_oracles(
     if problem.definition is not None:
         found = ask_definition(problem, cotangents, digits)
     else:
-        found = _ask(names, problem, cotangents, digits, seed, wanted)
+        found = _ask(names, problem, cotangents, digits, seed, wanted, spared=oracles is None)
         if not found.answers and oracles is None:  # the one oracle that sees all of a large problem cannot be asked
             others = _ask(tuple(n for n, _ in left_out), problem, cotangents, digits, seed, wanted)
             found, left_out = Truth(others.answers, found.skipped + others.skipped), []
@@ -124,16 +127,41 @@ def ask_oracles(
     return found
 
 
-def _ask(names: tuple[str, ...], problem: Problem, cotangents: Any, digits: int, seed: int, wanted: list[str]) -> Truth:
+def _ask(
+    names: tuple[str, ...],
+    problem: Problem,
+    cotangents: Any,
+    digits: int,
+    seed: int,
+    wanted: list[str],
+    spared: bool = False,
+) -> Truth:
+    """The answers of these oracles; if `spared`, without differences that would add nothing."""
     answers: dict[str, Answer] = {}
     skipped = []
     for name in names:
+        if spared and name == "differences" and _need_no_differences(answers):
+            skipped.append((name, NO_DIFFERENCES))
+            continue
         judges = not any(a.directions is None for n, a in answers.items() if n in BY_VALUES)
         try:
             answers[name] = ask(name, problem, cotangents, digits, seed, wanted, judges)
         except CannotEvaluate as error:
             skipped.append((name, str(error)))
     return Truth(answers, tuple(skipped))
+
+
+NO_DIFFERENCES = (
+    "balls compared the code's values along directions, its graph and torch's autograd compared every element; name "
+    "this oracle to ask it too"
+)
+
+
+def _need_no_differences(answers: dict[str, Answer]) -> bool:
+    """Whether balls have answered along directions, and the graph and torch's autograd, which share no code, for every
+    element. A third of the time would go into values that have fewer digits."""
+    whole = {name for name, answer in answers.items() if answer.directions is None}
+    return "balls" in answers and {"trace", "torch"} <= whole
 
 
 def ask(

@@ -21,11 +21,13 @@ import jax
 import numpy as np
 
 from lstm_ref.graph.flatten import Equation, Kind
-from lstm_ref.graph.places import is_installed
+from lstm_ref.graph.places import is_installed, is_internal
 from lstm_ref.graph.sweep import Where, pulls_in
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotangents
 
 VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
+SEVERAL = 3
+"""So many primitives in one place are of a library's function, not of one operator that differs from step to step."""
 SUBSETS = 5
 """Of so many statements that read a value, every subset is a group."""
 
@@ -60,7 +62,7 @@ Stack = tuple[Frame, ...]
 Columns = tuple[tuple[int, int], ...]
 """Where an expression starts and ends, in each line of a stack."""
 Site = tuple[Stack, Columns, str, int]
-"""Where, the columns, the primitive, and which operand."""
+"""Where, the columns, the primitive (`_turns`), and which operand."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Edges:
         for e in self.edges:
             self.readers[self.origin[e]].append(e)
         self.statement = {e: self._statement(e) for e in self.edges}
+        self._turn = self._turns()
         self.site = {e: self._site(e) for e in self.edges}
         self.made: dict[Any, list[int]] = self._timelines_of_makers()
         self.made_at = {v: (key, k) for key, vs in self.made.items() for k, v in enumerate(vs)}
@@ -199,8 +202,24 @@ class Edges:
         return reader
 
     def _site(self, edge: Where) -> Site:
-        e = self.graph.equations[edge[0]]
-        return (*self.place(e.kind), e.primitive, edge[1])
+        return (*self.place(self.graph.equations[edge[0]].kind), self._turn[edge[0]], edge[1])
+
+    def _turns(self) -> list[str]:
+        """For each equation, its primitive; where one call of a library makes several equations of that primitive
+        (`torch.lstm_cell(…)`), with a number that tells them apart and is the same in every step."""
+        found = [e.primitive for e in self.graph.equations]
+        by_place: dict[Any, list[int]] = defaultdict(list)
+        for n, e in enumerate(self.graph.equations):
+            if not is_move(e):
+                by_place[self.place(e.kind)].append(n)
+        for made in by_place.values():
+            names = [found[n] for n in made]
+            block = _block_of(names)
+            if len(block) < len(names) or len(set(block)) >= SEVERAL:
+                for k, n in enumerate(made):
+                    if block.count(found[n]) > 1:
+                        found[n] = f"{found[n]} {block[: k % len(block)].count(found[n])}"
+        return found
 
     def word(self, v: int | None) -> str:
         """A variable, as the user writes it."""
@@ -227,10 +246,10 @@ class Edges:
 
     def _timelines_of_makers(self) -> dict[Any, list[int]]:
         made: dict[Any, list[int]] = defaultdict(list)
-        for e in self.graph.equations:
+        for n, e in enumerate(self.graph.equations):
             if not is_move(e):
                 for r in e.results:
-                    made[(self.place(e.kind), e.primitive, np.shape(self.graph.values[r]))].append(r)
+                    made[(self.place(e.kind), self._turn[n], np.shape(self.graph.values[r]))].append(r)
         for i in self.graph.inputs:
             made[("input", i)].append(i)
         return made
@@ -350,6 +369,12 @@ class Edges:
                     yield sorted([*values, *also])
 
 
+def _block_of(names: list[str]) -> list[str]:
+    """The shortest beginning of which the whole is repetitions."""
+    sizes = (n for n in range(1, len(names) + 1) if len(names) % n == 0)
+    return next(names[:n] for n in sizes if names[:n] * (len(names) // n) == names)
+
+
 def _is_within(maker: Stack, reader: Stack, depth: int) -> bool:
     """Whether both are in the same call of the reader's function at this depth."""
     return maker[:depth] == reader[:depth] and len(maker) > depth and maker[depth].function == reader[depth].function
@@ -373,19 +398,25 @@ def _subsets(statements: list[Any]) -> Iterator[tuple[Any, ...]]:
 
 def _place_of(kind: Kind) -> tuple[Stack, Columns]:
     found: list[tuple[Frame, tuple[int, int]]] = []
+    library: list[tuple[Frame, tuple[int, int]]] = []
     traceback = kind.source.traceback if kind.source is not None else None
     codes, addresses = traceback.raw_frames() if traceback is not None else ((), ())
     for code, address in zip(reversed(codes), reversed(addresses), strict=True):  # outermost first
-        if is_installed(code.co_filename) or "lstm_ref/graph/" in code.co_filename:
+        if is_internal(code.co_filename) or "lstm_ref/graph/" in code.co_filename:
             continue
         line, start, _, end = type(kind.source.traceback).code_addr2location(code, address)
         frame = Frame(code.co_filename, line, code.co_name)
+        if is_installed(code.co_filename):
+            if not any(part in code.co_filename for part in ("lstm_ref/", "/torch/_")):  # which trace it
+                library = [(frame, (start, end))]
+            continue
         if found and found[-1][0].function == "<lambda>":
             found.pop()  # `scan(lambda h, x: step(p, h, x), ...)`: what calls is no statement
         if found and found[-1][0][:2] == frame[:2] and frame.function.startswith("<"):
             found[-1] = (found[-1][0], (start, end))
         else:
             found.append((frame, (start, end)))
+    found = found or library  # a module of torch's own has no line of the user's
     if not found:
         return (Frame(*kind.place[:2], kind.place.function),), ((kind.place.column, 0),)
     return tuple(frame for frame, _ in found), tuple(columns for _, columns in found)

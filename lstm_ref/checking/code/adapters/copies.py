@@ -23,9 +23,27 @@ def duplicate(value: Any, memo: dict[int, Any]) -> Any:
     for tensor in _historic(value, set()):
         memo[id(tensor)] = tensor.detach().clone()
     try:
-        return copy.deepcopy(value, memo)
+        made = copy.deepcopy(value, memo)
     except Exception:
         return value
+    if isinstance(made, torch.nn.Module) and not isinstance(made, torch.jit.ScriptModule):
+        for part in made.modules():
+            _turn_to_copies(vars(part), memo)
+    return made
+
+
+def _turn_to_copies(holder: dict[Any, Any], memo: dict[int, Any]) -> None:
+    """Make the functions that a copied module holds (`self.act = lambda v: self.scale * v`, hooks) read the copy.
+    A function that torch.compile has made reads it uncompiled."""
+    for key, value in holder.items():
+        if type(value) in (dict, OrderedDict):
+            _turn_to_copies(value, memo)
+        elif isinstance(value, types.FunctionType):
+            compiled = getattr(value, "_torchdynamo_orig_callable", None)
+            if compiled is not None:
+                holder[key] = copy.deepcopy(compiled, memo)
+            elif value.__closure__ and _is_users(value):
+                holder[key] = fresh(value, memo, [])
 
 
 def _historic(value: Any, seen: set[int]) -> Iterator[Any]:

@@ -19,19 +19,24 @@ LOWER = {
 }
 CASTS = {getattr(torch.Tensor, name): torch.float64 for name in ("float", "half", "bfloat16")}
 CASTS |= {getattr(torch.Tensor, name): torch.complex128 for name in ("cfloat", "chalf")}
+DRAWN = {torch.rand, torch.randn}
+DRAWN_LIKE = {torch.rand_like, torch.randn_like}
+DRAWN_INTO = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.exponential_}
+"""Functions that draw other random numbers from one seed in float64 than in a lower precision."""
 
 
 @contextmanager
-def in_double(watch: bool = True) -> Iterator[Watch]:
-    """Inside, everything that torch computes is float64 or complex128. Without `watch`, only for code that asks for no
-    other precision, as the `acted` of an earlier run tells."""
+def in_double(own: torch.dtype, watch: bool = True) -> Iterator[Watch]:
+    """Inside, everything that torch computes is float64 or complex128; random numbers are those that the code draws in
+    its `own` precision. Without `watch`, only for code that asks for no other precision, as the `acted` of an earlier
+    run tells."""
     before = torch.get_default_dtype()
     seen = Watch()
     with ExitStack() as stack:
         stack.callback(torch.set_default_dtype, before)
         torch.set_default_dtype(torch.float64)
         if watch:
-            stack.enter_context(_Double(seen))
+            stack.enter_context(_Double(seen, own, before))
         yield seen
 
 
@@ -40,19 +45,21 @@ class Watch:
     """What was seen of a run in float64."""
 
     acted: bool = False
-    """Whether the code asked for a lower precision, or met a tensor of one, and was given float64."""
+    """Whether the code asked for a lower precision, met a tensor of one, or drew in one, and was given float64."""
 
 
 class _Double(TorchFunctionMode):
     """Replaces each tensor of lower precision by a float64 twin, always the same one, so that code reads back what it
     wrote."""
 
-    def __init__(self, seen: Watch) -> None:
+    def __init__(self, seen: Watch, own: torch.dtype, default: torch.dtype) -> None:
         super().__init__()
-        self._seen = seen
+        self._seen, self._own, self._default = seen, own, default
         self._twins: dict[int, tuple[Any, Any]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in DRAWN or func in DRAWN_LIKE or func in DRAWN_INTO:
+            return self._drawn(func, args, kwargs or {})
         args, kwargs = self._to_double(args), self._to_double(kwargs or {})
         if func in CASTS:
             self._seen.acted = True
@@ -61,6 +68,18 @@ class _Double(TorchFunctionMode):
             self._seen.acted = True
             return args[0].to(torch.float64)  # `torch.FloatTensor` is requested
         return self._to_double(func(*args, **kwargs))
+
+    def _drawn(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The numbers that the code draws where it runs as it is written."""
+        self._seen.acted = True
+        if func in DRAWN_INTO:
+            target = self._to_double(args[0])
+            made = func(torch.empty(target.shape, dtype=self._own), *args[1:], **kwargs)
+            with torch.no_grad():
+                return target.copy_(made)
+        dtype = self._default if func in DRAWN else self._own
+        made = func(*args, **{"dtype": dtype, **kwargs})
+        return made.to(torch.float64) if made.dtype in LOWER else made
 
     def _to_double(self, v: Any) -> Any:
         if isinstance(v, torch.Tensor):

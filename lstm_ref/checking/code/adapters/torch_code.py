@@ -31,9 +31,10 @@ def torch_function(
 
     The truth is the derivative of the forward's values by the rules of torch's built-in operations. The backward pass
     is judged in the arithmetic of its tensors, float64 to float16. The forward also runs in float64, with float64 for
-    any lower precision that it asks for; where that fails, the forward runs as it is and the report notes it. All
-    objects are copied, never modified, and each call begins with the modules' present state: call `eval()` first if a
-    module draws random numbers.
+    any lower precision that it asks for, and with the random numbers that it draws in its own; where that fails, the
+    forward runs as it is and the report notes it. A function that `torch.compile` made and a module holds runs
+    uncompiled. All objects are copied, never modified, and each call begins with the modules' present state: call
+    `eval()` first if a module draws random numbers.
 
     Args:
         function: A `torch.nn.Module` or a method of one, the `apply` of a `torch.autograd.Function`, or any function of
@@ -114,12 +115,11 @@ class _Judged:
         if not self.values:
             raise BadInput(f"{called}: neither arguments nor parameters are floating tensors that require a gradient")
         self._dtypes = {n: v.dtype for n, v in self.values.items()}
-        self.remarks = [
-            *_remarks_on_fixed(code),
-            *([f"complex, so each is two inputs: {', '.join(self.complex)}"] * bool(self.complex)),
-        ]
+        self.remarks: list[str] = []
         self.no_double = ""
         self.kept = self._kept()
+        split = [f"complex, so each is two inputs: {', '.join(self.complex)}"] * bool(self.complex)
+        self.remarks = [*_remarks_on_fixed(code), *split, *self.remarks]
         self.no_double = self._why_no_double()
         if self.no_double:
             self.remarks.append(f"the code does not run in float64: {self.no_double}; the forward ran in its own")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, nullcontext
@@ -15,10 +16,12 @@ from typing import Any
 
 import jax
 import torch
+from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.stateless import _reparametrize_module
+from torch.overrides import TorchFunctionMode
 
 from lstm_ref.checking.code.adapters.copies import duplicate, fingerprint, fresh
-from lstm_ref.checking.code.adapters.in_double import Watch, in_double, one_thread
+from lstm_ref.checking.code.adapters.in_double import LOWER, Watch, in_double, one_thread
 
 
 class Code:
@@ -48,6 +51,8 @@ class Code:
             self._leaves |= dict(zip(paths, (v for _, v in flat), strict=True))
         floating = {n: v for n, v in self._leaves.items() if is_number(v)}
         self.inputs: dict[str, Any] = {**self.parameters, **floating}
+        lower = [v.dtype for v in self.inputs.values() if v.dtype in LOWER and not v.dtype.is_complex]
+        self._own_dtype = lower[0] if lower else torch.float32
         self._hooks = {n: list(v._backward_hooks.values()) for n, v in self.inputs.items() if v._backward_hooks}
         """By input, the functions that the user registered to change its gradient."""
         # Copies made now, without autograd history: later changes by the user, or a state that hangs on the graph of a
@@ -63,6 +68,9 @@ class Code:
         self._leaves = {n: duplicate(v, memo) for n, v in self._leaves.items()}
         self._unchanged: dict[bool, tuple[Any, Any]] = {}
         """A copy of the module, in float64 or not, that the last call left as it was, and its fingerprint."""
+        self._has_run = False
+        self._given: dict[int, str] = {}
+        """The names of the inputs' tensors of the present run, by identity."""
         self._asks_for_none = False
         """Whether a run in float64 was seen to ask for no lower precision."""
         self.held = [*closed, *(n for n, v in self._leaves.items() if isinstance(v, torch.nn.Module))]
@@ -89,15 +97,18 @@ class Code:
             memo |= {id(p): p for n, p in module.named_parameters() if n in self.parameters}
             function = duplicate(module, memo)
             before = fingerprint(function)
-        watched = in_double(not self._asks_for_none) if double else nullcontext(Watch(acted=True))
+        watched = in_double(self._own_dtype, not self._asks_for_none) if double else nullcontext(Watch(acted=True))
+        # The first run shows which inputs the code uses as tables with a row for padding.
+        tables = nullcontext() if self._has_run else _PaddingRows(self)
         try:
-            with one_thread(), torch.enable_grad(), watched as seen:
+            with one_thread(), torch.enable_grad(), watched as seen, tables:
                 found = self._call(function, tensors, memo, stack)
         except Exception:
             if not (double and self._asks_for_none):
                 raise
             self._asks_for_none = False  # it does at these numbers
             return self.run(tensors, double=double, stack=stack)
+        self._has_run = True
         self._asks_for_none = self._asks_for_none or not seen.acted
         return found
 
@@ -116,10 +127,13 @@ class Code:
         for n, hooks in self._hooks.items():
             for hook in hooks:
                 (own if n in own else leaves)[n].register_hook(fresh(hook, memo, []))
+        rows = {n: k for n, k in self.padding.items() if n in leaves}
+        leaves |= {n: _with_fixed_row(leaves[n], k, self.inputs[n]) for n, k in rows.items()}
+        self._given = {id(v): n for n, v in (*own.items(), *leaves.items()) if n in self.inputs}
         given = [jax.tree.unflatten(tree, [leaves[path] for path in paths]) for tree, paths in self._trees]
         if self.module is None:
             return dict(_flat(function(*given)))
-        own |= {n: _with_fixed_row(own[n], k, self.inputs[n]) for n, k in self.padding.items()}
+        own |= {n: _with_fixed_row(own[n], k, self.inputs[n]) for n, k in self.padding.items() if n in own}
         if isinstance(function, torch.jit.ScriptModule):
             for path, tensor in own.items():  # which takes no others for a while
                 *parents, leaf = path.split(".")
@@ -162,6 +176,23 @@ def _padding_rows(module: Any, parameters: Mapping[str, Any]) -> dict[str, int]:
         if getattr(part, "padding_idx", None) is not None and weight in parameters:
             found[weight] = int(part.padding_idx)
     return found
+
+
+class _PaddingRows(TorchFunctionMode):
+    """Notes the inputs that the code gives to F.embedding with a `padding_idx`."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__()
+        self._code = code
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (F.embedding, F.embedding_bag):
+            arguments = inspect.signature(func).bind(*args, **(kwargs or {})).arguments
+            row, table = arguments.get("padding_idx"), arguments["weight"]
+            name = self._code._given.get(id(table))
+            if row is not None and name is not None:
+                self._code.padding[name] = row % len(table)
+        return func(*args, **(kwargs or {}))
 
 
 def _with_fixed_row(weight: Any, row: int, given: Any) -> Any:
