@@ -14,8 +14,9 @@ may not change at all at these spacings, but does at the longest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import factorial
+from typing import Any
 
 import numpy as np
 
@@ -31,23 +32,22 @@ FLOAT64 = 2.0**-44
 """Noise relative to the values, above which it is more than a few hundred roundings in float64 make."""
 
 
-def lines(x: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """The points (len(SPACINGS), DIRECTIONS, POINTS, N) at which to evaluate a function of x (N,), in steps relative to
-    `scales`."""
+def lines(x: np.ndarray, scales: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
+    """The points at which to evaluate a function of x (N,), in steps relative to `scales`: for each spacing, for each
+    direction, an array (POINTS, N)."""
     rng = np.random.default_rng(0)
     signs = np.where(np.arange(DIRECTIONS) % 2, 1.0, -1.0)[:, None] * rng.choice([-1.0, 1.0], x.size)
     directions = rng.permuted(signs, axis=0) * rng.uniform(0.5, 1, (DIRECTIONS, x.size))
     # As long as the step of one element, whatever their number: along many elements at once a function bends more.
     directions = directions * scales / max(1.0, x.size**0.5)
     along = np.array(SPACINGS)[:, None] * (np.array(STARTS)[:, None] + np.arange(POINTS))
-    points: np.ndarray = x + along[:, None, :, None] * directions[:, None, :]
-    return points
+    return ((x + steps[:, None] * direction for direction in directions) for steps in along)
 
 
 def noise_of(values: np.ndarray) -> np.ndarray:
     """The noise, one standard deviation, of values (len(SPACINGS), DIRECTIONS, POINTS, ...): an array (...)."""
     with np.errstate(all="ignore"):
-        found = _of_each_line(values)
+        found = _of_each_line(values, axis=2)
         # Differences show little of a few steps and nothing of even ones; the height of a step bounds the noise there.
         step = np.abs(np.diff(values, axis=2))
         steps = np.count_nonzero(step, axis=2)
@@ -63,46 +63,55 @@ def noise_of(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(np.isfinite(noise), noise, np.inf))
 
 
-def staircase_of(values: np.ndarray) -> np.ndarray:
-    """The noise that only low precision makes, from values as in `noise_of`.
+def noise(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The noise of function(points (K, N)) -> (K, ...) near x (N,), in the shape (...) of one value."""
+    points = np.array([list(directions) for directions in lines(x, scales)])
+    values = np.asarray(function(points.reshape(-1, x.size)), dtype=np.float64)
+    return noise_of(values.reshape(*points.shape[:3], *values.shape[1:]))
+
+
+def staircase(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The noise of function(points (POINTS, N)) -> (POINTS, ...) near x (N,) that only low precision makes, in the
+    shape (...) of one value.
 
     A function that jumps, as the gradient of a relu does, changes between some of the points. A value rounded to
     float32 changes between nearly all points, on most lines, at the first spacing; a value of lower precision, at the
     last. One jump of a function that changes everywhere, such as the gradient of the square of a relu, is no noise.
+    Lines are looked at one by one: all values of a large gradient at once would fill the memory.
     """
+    fine_lines, _, coarse_lines = lines(x, scales)
+    fine, is_flat = _staircase_of(function, fine_lines)
+    coarse, _ = _staircase_of(function, coarse_lines)
+    return np.asarray(np.where(is_flat, coarse, fine))
+
+
+def _staircase_of(function: Callable[[np.ndarray], np.ndarray], points: Iterator[np.ndarray]) -> tuple[Any, Any]:
+    """The median of the lines' noise in steps at nearly all points, and whether most lines have no step."""
+    noises, counts = [], []
     with np.errstate(all="ignore"):
-        steps = np.count_nonzero(np.diff(values, axis=2), axis=2)
-        seen = np.where(steps >= POINTS - 2, np.minimum(*map(_of_each_line, (values, _without_jump(values)))), 0.0)
-        fine, _, coarse = np.median(seen, axis=1)
-        return np.asarray(np.where(np.median(steps[0], axis=0) == 0, coarse, fine))
+        for line in points:
+            values = np.asarray(function(line), dtype=np.float64)
+            steps = np.count_nonzero(np.diff(values, axis=0), axis=0)
+            of_line = np.minimum(_of_each_line(values, axis=0), _of_each_line(_without_jump(values), axis=0))
+            noises.append(np.where(steps >= POINTS - 2, of_line, 0.0))
+            counts.append(steps)
+        return np.median(noises, axis=0), np.median(counts, axis=0) == 0
 
 
 def _without_jump(values: np.ndarray) -> np.ndarray:
-    """The values with the most unusual of each line's steps made as large as the median step."""
-    steps = np.diff(values, axis=2)
-    usual = np.median(steps, axis=2, keepdims=True)
-    jump = np.argmax(np.abs(steps - usual), axis=2, keepdims=True)
-    np.put_along_axis(steps, jump, usual, axis=2)
-    return np.concatenate([values[:, :, :1], values[:, :, :1] + np.cumsum(steps, axis=2)], axis=2)
+    """The values of a line with the most unusual of its steps made as large as the median step."""
+    steps = np.diff(values, axis=0)
+    usual = np.median(steps, axis=0, keepdims=True)
+    jump = np.argmax(np.abs(steps - usual), axis=0, keepdims=True)
+    np.put_along_axis(steps, jump, usual, axis=0)
+    return np.concatenate([values[:1], values[:1] + np.cumsum(steps, axis=0)], axis=0)
 
 
-def _of_each_line(values: np.ndarray) -> np.ndarray:
-    """The noise of each line by the formula above. Higher orders remove more of the smooth part and agree on noise, so
-    the least counts."""
+def _of_each_line(values: np.ndarray, axis: int) -> np.ndarray:
+    """The noise of each line, whose points lie along an axis, by the formula above. Higher orders remove more of the
+    smooth part and agree on noise, so the least counts."""
     by_order = [
-        np.sqrt(factorial(k) ** 2 / factorial(2 * k) * np.mean(np.diff(values, n=k, axis=2) ** 2, axis=2))
+        np.sqrt(factorial(k) ** 2 / factorial(2 * k) * np.mean(np.diff(values, n=k, axis=axis) ** 2, axis=axis))
         for k in ORDERS
     ]
     return np.asarray(np.min(by_order, axis=0))
-
-
-def noise(
-    function: Callable[[np.ndarray], np.ndarray],
-    x: np.ndarray,
-    scales: np.ndarray,
-    of: Callable[[np.ndarray], np.ndarray] = noise_of,
-) -> np.ndarray:
-    """The noise of function(points (K, N)) -> (K, ...) near x (N,), in the shape (...) of one value."""
-    points = lines(x, scales)
-    values = np.asarray(function(points.reshape(-1, x.size)), dtype=np.float64)
-    return of(values.reshape(*points.shape[:3], *values.shape[1:]))

@@ -195,7 +195,7 @@ def test_a_defect_of_ours_is_not_hidden_as_the_authors_error(monkeypatch):
 
 
 MOST_RUNS = 30
-"""Runs of a claim for its verdict; to measure its precision alone takes 135."""
+"""Runs of a claim for its verdict; to measure its precision alone takes 90."""
 
 
 def test_the_precision_of_a_claim_whose_equations_are_wrong_is_not_measured():

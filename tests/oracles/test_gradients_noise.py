@@ -5,8 +5,9 @@ import pytest
 
 from lstm_ref import check_gradients
 from lstm_ref.checking.function.bits import bits_inside
-from lstm_ref.oracles.noise import FLOAT64, noise_of, staircase_of
+from lstm_ref.oracles.noise import FLOAT64
 from lstm_ref.oracles.noise import noise as measured
+from lstm_ref.oracles.noise import staircase as measured_in_steps
 
 FACTOR = 16.0
 """To which the noise is to be told: a step of differences, √(noise), then is the best one to a factor of four."""
@@ -27,8 +28,12 @@ def in_(dtype, of=np.float64):
     return function
 
 
-def noise(function, x, of=noise_of):
-    return measured(function, x, np.maximum(1.0, np.abs(x)), of)
+def noise(function, x):
+    return measured(function, x, np.maximum(1.0, np.abs(x)))
+
+
+def staircase(function, x):
+    return measured_in_steps(function, x, np.maximum(1.0, np.abs(x)))
 
 
 def at_points(function):
@@ -146,8 +151,8 @@ def test_a_gradient_that_jumps_at_kinks_close_by_is_no_staircase(distance):
     """The slopes of relu and abs jump from one to another at a few points of a line, not at nearly all of them."""
     x = np.array([distance, 0.7, -2 * distance, 1.3])
     jumping = lambda p: np.array([np.sign(v) + (v > 0) * w for v, w in zip(p, (0.3, 2.0, -1.0, 5.0), strict=True)])  # noqa: E731
-    assert np.max(noise(at_points(jumping), x, staircase_of)) == 0
-    assert np.max(noise(at_points(lambda p: jumping(p) + np.sin(p).astype("f")), x, staircase_of)) > FLOAT64
+    assert np.max(staircase(at_points(jumping), x)) == 0
+    assert np.max(staircase(at_points(lambda p: jumping(p) + np.sin(p).astype("f")), x)) > FLOAT64
 
 
 def test_one_jump_of_a_function_that_changes_everywhere_is_no_noise():
@@ -157,6 +162,6 @@ def test_one_jump_of_a_function_that_changes_everywhere_is_no_noise():
         return np.where(p > 0, 2 * p, 1.0)
 
     x = np.repeat([-5.7e-4, 5.7e-4], 6)
-    assert np.max(noise(at_points(slope), x, staircase_of)) <= FLOAT64
+    assert np.max(staircase(at_points(slope), x)) <= FLOAT64
     low = lambda p: slope(p).astype(np.float16).astype(float)  # noqa: E731
-    assert np.max(noise(at_points(low), np.array([0.3]), staircase_of)) > FLOAT64
+    assert np.max(staircase(at_points(low), np.array([0.3]))) > FLOAT64

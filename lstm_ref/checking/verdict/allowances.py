@@ -190,7 +190,7 @@ def _attempts(
     }
     yield replace(found, excluded=frozenset(excluded))
     if PRECISION not in causes or all(j.is_refuted for j in best.values() if _is_wrong(j)):
-        return  # a low precision is no cause of what differs in balls; to measure it takes some 270 evaluations
+        return  # a low precision is no cause of what differs in balls; to measure it takes some 180 evaluations
     inside, forward = problem.backward(setting.cotangents).bits, problem.forward.bits
     if min(inside, forward) >= float_bits:
         yield replace(found, excluded=frozenset((PRECISION,)))
