@@ -23,8 +23,8 @@ def floats_only(problem):
     def gradients(inputs, bar):
         if is_balls(inputs["xs"]) or inputs["xs"].dtype == object:
             raise TypeError("floats only")
-        array.array("d", np.ravel(inputs["xs"]))  # nor a graph
-        return problem.gradients(inputs, bar)
+        xs = np.reshape(array.array("d", np.ravel(inputs["xs"])), inputs["xs"].shape)  # nor a graph
+        return problem.gradients(inputs | {"xs": xs}, bar)
 
     return replace(problem, gradients=gradients)
 
