@@ -105,7 +105,8 @@ def verify(
 
 def quick_to_compile() -> list[str]:
     """XLA flags for code that runs once: optimising such code costs more time than it saves."""
-    flags = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
+    flags = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+    flags.append("--xla_cpu_parallel_codegen_split_count=1")
     release = tuple(int(k) for k in version("jaxlib").split(".")[:2])
     if (0, 6) <= release <= (0, 10):  # newer versions do not know this flag, and an unknown flag ends the process
         flags.append("--xla_cpu_use_fusion_emitters=false")
