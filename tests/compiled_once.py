@@ -8,6 +8,7 @@ checkout: machine code is no file for another machine. `pytest --cache-clear` fo
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -18,13 +19,18 @@ KEPT = 7 * 24 * 3600.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell JAX, here and in the processes that tests start, before any test module imports it."""
+    """Tell JAX, here and in the processes that tests start, where to keep what it compiles."""
     if not hasattr(config, "cache"):
         return
     folder = config.cache.mkdir("compiled")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")  # by default, only what takes a second
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    for name, value in {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": "0",  # by default, only what takes a second is kept
+        "jax_persistent_cache_min_entry_size_bytes": "-1",
+    }.items():
+        value = os.environ.setdefault(name.upper(), value)
+        if "jax" in sys.modules:  # a conftest.py below has imported it, before pytest configured anything
+            sys.modules["jax"].config.update(name, value if name.endswith("dir") else int(value))
     if not hasattr(config, "workerinput"):
         tidy(folder, time.time())
 
