@@ -7,6 +7,7 @@ checkout: machine code is no file for another machine. `pytest --cache-clear` fo
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -30,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     }.items():
         value = os.environ.setdefault(name.upper(), value)
         if "jax" in sys.modules:  # a conftest.py below has imported it, before pytest configured anything
-            sys.modules["jax"].config.update(name, value if name.endswith("dir") else int(value))
+            sys.modules["jax"].config.update(name, value if name.endswith("dir") else json.loads(value))
     if not hasattr(config, "workerinput"):
         tidy(folder, time.time())
 
