@@ -13,6 +13,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -167,6 +168,10 @@ def measure(setting: Setting) -> list[Row]:
     cases = [(name, RIGHT) for name in (*FILES, *MODULES)] + [(name, WRONG) for name in FILES]
     if setting.quick:
         cases = [("layer objects", RIGHT), ("layer objects", WRONG)]
+    with suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)  # more of them gain nothing here, and wait busily afterwards, in the next tool's time
     with tempfile.TemporaryDirectory() as folder:
         return [row for case in setting.each(cases, "strangers") for row in _of_case(*case, Path(folder), setting)]
 

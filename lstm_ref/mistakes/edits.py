@@ -58,10 +58,11 @@ def dropped(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
 
 
 def scaled(source: Source, equation: Equation, values: Values) -> Iterator[Edit]:
-    """Doubled or negated: a whole adjoint, or one of its terms. Twice a tuple is no double, but the same repeated."""
+    """Doubled or negated: a whole adjoint, or one of its terms. Twice a list is no double, but the same repeated."""
     for node in [equation.value, *_terms(equation.value)]:
         whole = "{target}" if node is equation.value else f"the term {_text(node)} of {{target}}"
-        if not isinstance(_value(source, node, values), (tuple, list)):
+        is_list = isinstance(node, ast.ListComp) or isinstance(_value(source, node, values), (tuple, list))
+        if not is_list:
             yield _edit("doubled", equation, node, _product(2, node), f"{whole} is doubled")
         yield _edit("negated", equation, node, ast.UnaryOp(ast.USub(), node), f"{whole} has the wrong sign")
 
