@@ -24,7 +24,8 @@ class MixedUp(NamedTuple):
 
 
 def begun(at_zero: Named, values: Named, unit: float) -> MixedUp | None:
-    """Gradients that begin at the values of what they are gradients of, where an array of zeros was meant.
+    """Gradients that begin at the values of what they are gradients of, where an array of zeros was meant. Where a
+    layer adds up its two biases beforehand, that is their sum.
 
     Args:
         at_zero: The gradients at cotangents of zero, by path: zeros, as a gradient is linear in the cotangents.
@@ -34,17 +35,28 @@ def begun(at_zero: Named, values: Named, unit: float) -> MixedUp | None:
     Returns:
         None where no gradient begins at such values.
     """
-    found = {
-        k: v
+    own = {k for k, v in at_zero.items() if _is_begin(v, values[k], unit)}
+    sums = {
+        k: other
         for k, v in at_zero.items()
-        if np.any(v) and np.max(np.abs(v - values[k])) <= unit**0.5 * np.max(np.abs(values[k]))
+        for other in values
+        if k not in own and other != k and np.shape(values[other]) == np.shape(v)
+        if _is_begin(v, values[k] + values[other], unit)
     }
+    found = {k: v for k, v in at_zero.items() if k in own or k in sums}
     if not found:
         return None
     gradient, begins = ("gradients", "begin") if len(found) > 1 else ("gradient", "begins")
     sentence = f"the {gradient} of {', '.join(found)} {begins} at the arrays' own values, not at zero"
+    sentence += "".join(f"; that of {k} at its sum with {other}" for k, other in sums.items())
     finding = Finding("begun", sentence, exact=True)
     return MixedUp((finding,), lambda arrays: {k: v - found[k] if k in found else v for k, v in arrays.items()})
+
+
+def _is_begin(gradient: np.ndarray, value: np.ndarray, unit: float) -> bool:
+    """Whether a gradient at cotangents of zero is this value, which is not zero."""
+    size = np.max(np.abs(value), initial=0.0)
+    return bool(np.any(gradient) and size and np.max(np.abs(gradient - value)) <= unit**0.5 * size)
 
 
 def handed_on(claimed: Named, wrong: list[str]) -> Iterator[MixedUp]:

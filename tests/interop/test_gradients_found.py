@@ -44,7 +44,9 @@ def test_five_mistakes_of_one_layer_are_told_apart():
     found = compare(shipped.begun_at_the_parameters, SEPARATE, **SINGLE)
     assert told(found)[0] == "the forward takes the initial h and c in each other's place"
     assert re.match(
-        "the gradients of params.bias_ih_l0, .* begin at the arrays' own values, not at zero", told(found)[1]
+        "the gradients of params.bias_ih_l0, .* begin at the arrays' own values, not at zero; "
+        "that of params.bias_ih_l0 at its sum with params.bias_hh_l0$",
+        told(found)[1],
     )
     assert told(found)[2] == "the gradient of params.bias_hh_l0 is zero throughout: nothing reaches it"
     assert told(found)[3].startswith(
