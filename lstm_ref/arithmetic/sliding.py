@@ -7,6 +7,11 @@ from typing import Any
 from lstm_ref.arithmetic.functions import concatenate, stack
 
 
+def same(widths: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """The zeros before and behind, along each axis, with which as many places remain as elements."""
+    return tuple(((width - 1) // 2, width // 2) for width in widths)
+
+
 def patches(x: Any, axes: tuple[int, ...], widths: tuple[int, ...], pads: Any = None) -> Any:
     """For every place along `axes`, the elements under a kernel of these widths, zeros beyond the border.
 
@@ -24,7 +29,7 @@ def patches(x: Any, axes: tuple[int, ...], widths: tuple[int, ...], pads: Any = 
         >>> patches(np.array([1.0, 2.0, 3.0]), (0,), (3,)).tolist()
         [[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 0.0]]
     """
-    pads = pads or [((width - 1) // 2, width // 2) for width in widths]
+    pads = pads or same(widths)
     for axis, width, (low, high) in zip(axes, widths, pads, strict=True):
         ahead = (slice(None),) * axis
         zero = x[(*ahead, slice(0, 1))] * 0
@@ -37,12 +42,22 @@ def patches(x: Any, axes: tuple[int, ...], widths: tuple[int, ...], pads: Any = 
 def overlap(seen: Any, axes: tuple[int, ...], widths: tuple[int, ...], pads: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of `patches`: each element of a patch is added where it was read.
 
+    Args:
+        seen: An array in the shape of `patches(x, axes, widths, pads)`.
+        axes: As in `patches`, and so are widths and pads.
+        widths: The kernel's width along each axis.
+        pads: How many zeros stood before and behind x along each.
+        shape: The shape of x.
+
+    Returns:
+        An array in the shape of x.
+
     Example:
         >>> import numpy as np
         >>> overlap(np.ones((3, 3)), (0,), (3,), None, (3,)).tolist()
         [2.0, 3.0, 2.0]
     """
-    pads = pads or [((width - 1) // 2, width // 2) for width in widths]
+    pads = pads or same(widths)
     for axis, width, (low, _) in reversed(list(zip(axes, widths, pads, strict=True))):
         ahead = (slice(None),) * axis
         zero = seen[(*ahead, slice(0, 1), ..., 0)] * 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from lstm_ref.arithmetic.sliding import same
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Call, Constant, Dot, Expression, Leaf, Number, Product, Sum
-from lstm_ref.deriving.patches import same
 
 SUM, PRODUCT, DOT, POWER, ATOM = 1, 2, 2, 4, 9
 """How tightly an operation binds."""

@@ -22,11 +22,6 @@ def patches(x: Expression, axes: tuple[int, ...], widths: tuple[int, ...], pads:
     return ex.call("patches", x, settings=(axes, widths, pads))
 
 
-def same(widths: tuple[int, ...]) -> Pads:
-    """The zeros with which there are as many places as elements."""
-    return tuple(((n - 1) // 2, n // 2) for n in widths)
-
-
 def back_through(e: Call, bar: Expression) -> Expression:
     """The adjoint of x from that of patches(x).
 

@@ -53,7 +53,7 @@ def oracles_to_ask(problem: Problem, oracles: Iterable[str] | None) -> tuple[tup
         return asked, [(name, why) for name in names if name not in asked]
     # For JAX code, reverse mode sees every element; for a few elements, every oracle does.
     names = tuple(name for name in names if name != "trace" or (is_large(problem) and not is_jax))
-    if hasattr(problem.function, "torch"):  # last, because they may not be needed
+    if problem.forward.is_torch:  # last, because they may not be needed
         names = (*(name for name in names if name != "differences"), "differences")
     return names, []
 
