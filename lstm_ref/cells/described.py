@@ -16,7 +16,7 @@ from lstm_ref.cells.cell import Cell, factors, named
 _TAG = re.compile(r"# (?P<tag>[A-Z]{1,2}\d+\*?)(?P<rest>.*)$")
 
 
-class Equation(NamedTuple):
+class TaggedLine(NamedTuple):
     """One line of code that has a tag."""
 
     tag: str
@@ -52,13 +52,13 @@ def source(cell: Cell) -> str:
     return " ".join(text.partition("Source:")[2].split())
 
 
-def equations(cell: Cell) -> tuple[list[Equation], list[Equation]]:
+def equations(cell: Cell) -> tuple[list[TaggedLine], list[TaggedLine]]:
     """The tagged lines of the forward and of the backward function, as they stand in the code."""
     forward, backward = (_tagged(inspect.getsource(f)) for f in (cell.forward, cell.backward))
     return forward, backward
 
 
-def _tagged(text: str) -> list[Equation]:
+def _tagged(text: str) -> list[TaggedLine]:
     text = textwrap.dedent(text)
     lines, found = text.splitlines(), []
     for statement in ast.walk(ast.parse(text)):
@@ -67,5 +67,5 @@ def _tagged(text: str) -> list[Equation]:
             if match := next(filter(None, comments), None):
                 code = ast.unparse(statement)
                 code = re.sub(r"^\((.*?)\) = ", r"\1 = ", code)  # several names at once, without their parentheses
-                found.append((statement.lineno, Equation(match["tag"], code, match["rest"].strip(" ,"))))
+                found.append((statement.lineno, TaggedLine(match["tag"], code, match["rest"].strip(" ,"))))
     return [equation for _, equation in sorted(found, key=lambda pair: pair[0])]

@@ -97,10 +97,10 @@ def padding(text: str, hidden: int, seed: int, plot: Path | None, as_json: bool)
 
     found = after_padding(text, hidden, seed)
     if plot:
-        from lstm_ref.reporting.line_picture import Line, draw
+        from lstm_ref.reporting.line_picture import PlottedLine, draw
 
-        lines = [Line("0.5^n", PADDINGS, [0.5**n for n in PADDINGS], dashes=":")]
-        lines += [Line(f"forget bias {r.forget_bias:g}", PADDINGS, r.left, k) for k, r in enumerate(found, 3)]
+        lines = [PlottedLine("0.5^n", PADDINGS, [0.5**n for n in PADDINGS], dashes=":")]
+        lines += [PlottedLine(f"forget bias {r.forget_bias:g}", PADDINGS, r.left, k) for k, r in enumerate(found, 3)]
         draw(lines, plot, "Gradient of a text's last character", "steps of padding", "share that is left")
     if as_json:
         numbers = [{**r._asdict(), "norms": r.norms.tolist(), "left": r.left.tolist()} for r in found]
@@ -120,13 +120,15 @@ def padding(text: str, hidden: int, seed: int, plot: Path | None, as_json: bool)
 
 
 def _draw_vanishing(found: list[Reach], steps: int, path: Path) -> None:
-    from lstm_ref.reporting.line_picture import Line, draw
+    from lstm_ref.reporting.line_picture import PlottedLine, draw
 
     across, families = range(steps + 1), list(dict.fromkeys(map(_name, found)))
-    lines = [Line("0.5^n", across, [0.5**n for n in across], dashes=":")]
+    lines = [PlottedLine("0.5^n", across, [0.5**n for n in across], dashes=":")]
     for r in found:
         family = 1 + families.index(_name(r))
-        lines.append(Line(f"{_name(r)}: {OF[r.of]}", across, r.norms, family, {"h": "-", "c": "--", "f": ":"}[r.of]))
+        lines.append(
+            PlottedLine(f"{_name(r)}: {OF[r.of]}", across, r.norms, family, {"h": "-", "c": "--", "f": ":"}[r.of])
+        )
     draw(lines, path, f"Jacobians of the state after {steps} characters", "distance T - t", "spectral norm")
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.deriving import expressions as ex
-from lstm_ref.deriving.expressions import Call, Dot, Expression, Leaf, Product, Sum
-from lstm_ref.deriving.folding import Equation, Forward, State
+from lstm_ref.deriving.expressions import Call, Contraction, Expression, Leaf, Product, Sum
+from lstm_ref.deriving.folding import FoldedForward, State, Statement
 from lstm_ref.deriving.patches import back_through
 from lstm_ref.errors import BadInput
 
@@ -62,19 +62,19 @@ class Backward:
     """By name, arguments of functions that have an adjoint of their own."""
 
 
-def differentiate(f: Forward) -> Backward:
+def differentiate(f: FoldedForward) -> Backward:
     """The backward pass. `f` gets further equations where the backward pass reads a value that had no name."""
     return _Differentiation(f).backward()
 
 
 class _Differentiation:
-    def __init__(self, f: Forward) -> None:
+    def __init__(self, f: FoldedForward) -> None:
         self.f = f
         self.b = Backward()
         self.given: dict[str, list[tuple[Expression, str]]] = {}
         """By value, what its readers give back, each with the reader."""
         self.lines: list[Adjoint] = []
-        self.section: list[Equation] = []
+        self.section: list[Statement] = []
         self.reader, self.line = "", 0
         self.needed = self._active()
 
@@ -128,12 +128,12 @@ class _Differentiation:
         self._keep()
         return b
 
-    def _sweep(self, section: list[Equation]) -> None:
+    def _sweep(self, section: list[Statement]) -> None:
         self.section = section
         for e in reversed(list(section)):
             self._equation(e)
 
-    def _equation(self, e: Equation) -> None:
+    def _equation(self, e: Statement) -> None:
         self.line = e.line
         given = self._total(e.name)
         if given is None or e.name not in self.needed:
@@ -269,7 +269,7 @@ class _Differentiation:
                         self._push(t, self._through(ex.times(ex.number(k), bar), e, t), known)
             case Product():
                 self._push_product(e, bar, value)
-            case Dot():
+            case Contraction():
                 bar = self._bound(e, bar if bar.shape == e.shape else ex.spread(bar, e.shape), value)
                 la, lb, lo = e.letters
                 if self._is_active(e.left):
@@ -447,8 +447,8 @@ class _Differentiation:
         leaf = Leaf(e.shape, name)
         for k, q in enumerate(self.section):
             new = ex.rebuilt(q.expression, lambda c: leaf if c == e else None)
-            self.section[k] = Equation(q.name, new, q.line)
-        self.section.insert(at, Equation(name, e, self.section[at].line))
+            self.section[k] = Statement(q.name, new, q.line)
+        self.section.insert(at, Statement(name, e, self.section[at].line))
         for n, part in self.b.arguments.items():
             self.b.arguments[n] = ex.rebuilt(part, lambda c: leaf if c == e else None)
         return leaf
@@ -499,7 +499,11 @@ def _size(e: Expression) -> int:
 def _is_heavy(e: Expression) -> bool:
     if isinstance(e, Call) and e.function == "count":
         return False
-    return isinstance(e, Dot) or (isinstance(e, Call) and e.function in HEAVY) or any(map(_is_heavy, ex.children(e)))
+    return (
+        isinstance(e, Contraction)
+        or (isinstance(e, Call) and e.function in HEAVY)
+        or any(map(_is_heavy, ex.children(e)))
+    )
 
 
 def holds(e: Expression, part: Expression) -> bool:
@@ -515,7 +519,7 @@ def _called(e: Expression, reader: str) -> str:
     return ""
 
 
-def _with_softmax(section: list[Equation], f: Forward) -> list[Equation]:
+def _with_softmax(section: list[Statement], f: FoldedForward) -> list[Statement]:
     """`e = exp(a); p = e / e.sum()` as `p = softmax(a)`, where nothing else reads e."""
     found = list(section)
     for e in section:
@@ -526,12 +530,12 @@ def _with_softmax(section: list[Equation], f: Forward) -> list[Equation]:
             (q,) = readers
             new = _written_out(q.expression, e)
             if isinstance(new, Call) and new.function == "softmax":
-                found[found.index(q)] = Equation(q.name, new, q.line)
+                found[found.index(q)] = Statement(q.name, new, q.line)
                 found.remove(e)
     return found
 
 
-def _written_out(e: Expression, value: Equation) -> Expression:
+def _written_out(e: Expression, value: Statement) -> Expression:
     """The expression with a value's own expression in its place."""
     return ex.rebuilt(e, lambda c: value.expression if isinstance(c, Leaf) and c.name == value.name else None)
 

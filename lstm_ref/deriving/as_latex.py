@@ -8,7 +8,7 @@ from fractions import Fraction
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.adjoints import BAR
 from lstm_ref.deriving.as_numpy import COMPARED, as_ratio, decimal
-from lstm_ref.deriving.expressions import Call, Constant, Dot, Expression, Leaf, Number, Product, Sum
+from lstm_ref.deriving.expressions import Call, Constant, Contraction, Expression, Leaf, Number, Product, Sum
 
 SUM, PRODUCT, ATOM = 1, 2, 9
 GREEK = {
@@ -100,7 +100,7 @@ def _text(e: Expression) -> tuple[str, int]:
             return out, SUM
         case Product():
             return _product(e)
-        case Dot():
+        case Contraction():
             return _dot(e)
         case Call():
             return _call(e)
@@ -157,7 +157,7 @@ def _power(f: Expression, p: int) -> str:
     return f"{_inside(f, ATOM)}^{{{p}}}"
 
 
-def _dot(e: Dot) -> tuple[str, int]:
+def _dot(e: Contraction) -> tuple[str, int]:
     la, lb, lo = e.letters
     for (seen, ls), (other, lk) in (((e.left, la), (e.right, lb)), ((e.right, lb), (e.left, la))):
         if isinstance(seen, Call) and seen.function == "patches":

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_ref.arithmetic.sliding import same
 from lstm_ref.deriving import expressions as ex
-from lstm_ref.deriving.expressions import Call, Constant, Dot, Expression, Leaf, Number, Product, Sum
+from lstm_ref.deriving.expressions import Call, Constant, Contraction, Expression, Leaf, Number, Product, Sum
 
 SUM, PRODUCT, DOT, POWER, ATOM = 1, 2, 2, 4, 9
 """How tightly an operation binds."""
@@ -72,7 +72,7 @@ class _Text:
                 return self._sum(e)
             case Product():
                 return self._product(e)
-            case Dot():
+            case Contraction():
                 return self._dot(e)
             case Call():
                 return self._call(e)
@@ -139,7 +139,7 @@ class _Text:
             return self.inside(f, PRODUCT + 1)
         return f"{self.inside(f, POWER + 1)}**{p}"
 
-    def _dot(self, e: Dot) -> tuple[str, int]:
+    def _dot(self, e: Contraction) -> tuple[str, int]:
         la, lb, lo = e.letters
         shared = [s for s in la if s in lb and s not in lo]
         batch = [s for s in la if s in lb and s in lo]
@@ -155,7 +155,7 @@ class _Text:
             return f"{self.inside(e.left, PRODUCT + 1)} @ {right}", DOT
         return f'np.einsum("{la},{lb}->{lo}", {self.text(e.left)[0]}, {self.text(e.right)[0]})', ATOM
 
-    def _matrices(self, e: Dot, k: str) -> str:
+    def _matrices(self, e: Contraction, k: str) -> str:
         """As a product of matrices or with a vector; each operand is transposed where it stands the other way."""
         la, lb, lo = e.letters
         first, second = (e.left, la), (e.right, lb)

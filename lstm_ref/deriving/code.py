@@ -11,25 +11,25 @@ from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward
 from lstm_ref.deriving.as_numpy import HELPERS, numpy, used
 from lstm_ref.deriving.expressions import Expression, Leaf
-from lstm_ref.deriving.folding import Equation, Forward, Read
+from lstm_ref.deriving.folding import FoldedForward, Read, Statement
 from lstm_ref.errors import BadInput
 
 WIDTH = 120
 
 
-def tags(f: Forward) -> dict[str, int]:
+def tags(f: FoldedForward) -> dict[str, int]:
     """The number of every forward equation, by the name it defines."""
     return {e.name: k for k, e in enumerate((*f.before, *f.step, *f.after), start=1)}
 
 
-def as_code(f: Forward, b: Backward, jax: bool = False) -> str:
+def as_code(f: FoldedForward, b: Backward, jax: bool = False) -> str:
     """The file's text."""
     text = _Code(f, b).text()
     return _in_jax(text, f) if jax else text
 
 
 class _Code:
-    def __init__(self, f: Forward, b: Backward) -> None:
+    def __init__(self, f: FoldedForward, b: Backward) -> None:
         self.f, self.b = f, b
         self.tag = tags(f)
         self.out: list[str] = []
@@ -135,7 +135,7 @@ class _Code:
             return f"{r.array}.shape[{r.axis}]" if r.axis else f"len({r.array})"
         return str(self.f.T)
 
-    def _equation(self, depth: int, e: Equation) -> None:
+    def _equation(self, depth: int, e: Statement) -> None:
         self._say(depth, f"{e.name} = {numpy(e.expression)}  # ({self.tag[e.name]})")
 
     # ---------------------------------------------------------------------------------------------------- backward
@@ -406,7 +406,7 @@ def _users_lines(source: str, names: Sequence[str]) -> list[str]:
     return out
 
 
-def _in_jax(text: str, f: Forward) -> str:
+def _in_jax(text: str, f: FoldedForward) -> str:
     """The same file for JAX, its rule given to `jax.custom_vjp`."""
     head, mark, body = text.partition("def forward_pass(p):")
     helpers = "\n\n\n".join(HELPERS[h] for h in HELPERS if HELPERS[h] in head)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lstm_ref.deriving.adjoints import Backward, differentiate
 from lstm_ref.deriving.code import as_code
-from lstm_ref.deriving.folding import Chosen, Forward
+from lstm_ref.deriving.folding import ChosenByComparison, FoldedForward
 from lstm_ref.deriving.page import as_page
 from lstm_ref.deriving.picture import picture_of
 from lstm_ref.deriving.proof import require_same_forward
@@ -24,7 +24,7 @@ class Derivation:
 
     path: Path
     """The user's file."""
-    forward: Forward
+    forward: FoldedForward
     backward: Backward
     numpy: str
     """The code in NumPy."""
@@ -56,7 +56,7 @@ def derive(path: Path | str, seed: int = 0) -> Derivation:
     path = Path(path)
     try:
         return _derived(path, seed, False)
-    except Chosen as error:
+    except ChosenByComparison as error:
         try:  # what NumPy chooses by a comparison is a number in the graph; jax.numpy keeps the comparison
             return _derived(path, seed, True)
         except Exception:

@@ -78,7 +78,7 @@ class Call(Expression):
 
 
 @dataclass(frozen=True)
-class Dot(Expression):
+class Contraction(Expression):
     """A sum of products over shared axes: a letter for each axis of both operands and of the result."""
 
     left: Expression
@@ -453,7 +453,7 @@ def _simple(e: Call) -> Expression:
             return inner.arguments[0]
         case "reshape" if inner is not None and inner.function == "reshape":
             return reshaped(inner.arguments[0], e.shape)
-        case "transpose" if isinstance(first, Dot):
+        case "transpose" if isinstance(first, Contraction):
             la, lb, lo = first.letters
             return dot(first.left, first.right, (la, lb, "".join(lo[k] for k in e.settings[0])))
         case "spread" if first.shape == e.shape:
@@ -606,7 +606,7 @@ def dot(left: Expression, right: Expression, letters: tuple[str, str, str]) -> E
         return times(number(k), a, b)
     sizes = dict(zip(la + lb, a.shape + b.shape, strict=True))
     shape = tuple(sizes[letter] for letter in letters[2])
-    return times(number(k), Dot(shape, a, b, (la, lb, letters[2])))
+    return times(number(k), Contraction(shape, a, b, (la, lb, letters[2])))
 
 
 def _without_spread(e: Expression, mine: str, other: str) -> tuple[Expression, str]:
@@ -645,7 +645,7 @@ def children(e: Expression) -> tuple[Expression, ...]:
             return tuple(f for f, _ in e.factors)
         case Call():
             return e.arguments
-        case Dot():
+        case Contraction():
             return e.left, e.right
     return ()
 
@@ -674,7 +674,7 @@ def rebuilt(e: Expression, change: Callable[[Expression], Expression | None]) ->
             return times(number(e.number), *(power(rebuilt(f, change), p) for f, p in e.factors))
         case Call():
             return call(e.function, *(rebuilt(a, change) for a in e.arguments), settings=e.settings)
-        case Dot():
+        case Contraction():
             return dot(rebuilt(e.left, change), rebuilt(e.right, change), e.letters)
     return e
 
@@ -691,7 +691,7 @@ def kept(e: Expression, change: Callable[[Expression], Expression | None]) -> Ex
             return replace(e, factors=tuple((kept(f, change), p) for f, p in e.factors))
         case Call():
             return replace(e, arguments=tuple(kept(a, change) for a in e.arguments))
-        case Dot():
+        case Contraction():
             return replace(e, left=kept(e.left, change), right=kept(e.right, change))
     return e
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Call, Expression, Leaf
-from lstm_ref.deriving.naming import Mark, _singular
+from lstm_ref.deriving.naming import ValueNote, _singular
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.on_graphs.forwarded import MOVES
@@ -30,7 +30,7 @@ Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Equation:
+class Statement:
     """name = expression, of named values."""
 
     name: str
@@ -59,7 +59,7 @@ class Read:
 
 
 @dataclass
-class Forward:
+class FoldedForward:
     """A forward, folded."""
 
     title: str
@@ -75,9 +75,9 @@ class Forward:
     """Values of the module that are held fixed, by name."""
     rows: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
     """Of what is held fixed, the arrays that no line of the file makes: an identity's size, and which rows of it."""
-    before: list[Equation] = field(default_factory=list)
-    step: list[Equation] = field(default_factory=list)
-    after: list[Equation] = field(default_factory=list)
+    before: list[Statement] = field(default_factory=list)
+    step: list[Statement] = field(default_factory=list)
+    after: list[Statement] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     T: int = 0
@@ -109,7 +109,7 @@ def fold(
     loops: dict[int, str],
     is_loss: bool,
     outputs: int | None = None,
-) -> Forward:
+) -> FoldedForward:
     """The folded forward.
 
     Args:
@@ -131,7 +131,7 @@ def fold(
     )
 
 
-class Chosen(BadInput):
+class ChosenByComparison(BadInput):
     """NumPy code chose by a comparison, whose outcome alone is in the graph."""
 
 
@@ -162,7 +162,7 @@ class _Folding:
     # ------------------------------------------------------------------------------------------ which step, which value
 
     @staticmethod
-    def _first(marks: list[Mark]) -> Mark:
+    def _first(marks: list[ValueNote]) -> ValueNote:
         return next(m for m in marks if m.kind != "passed")
 
     def _time_loop(self) -> int:
@@ -170,7 +170,7 @@ class _Folding:
         several = {m.loops[0][0] for marks in self.named.values() if (m := self._first(marks)).loops and m.loops[0][1]}
         return max((line for line in seen if line in several), key=lambda line: seen[line], default=0)
 
-    def _time_of(self, mark: Mark) -> int | None:
+    def _time_of(self, mark: ValueNote) -> int | None:
         return mark.loops[0][1] if mark.loops and mark.loops[0][0] == self.loop_line else None
 
     def _inline_rebound(self) -> None:
@@ -208,7 +208,7 @@ class _Folding:
             if several and v not in self.cuts and self.raised.is_value(v) and _has_product(self.raised.expression(v)):
                 loops = self._loops_of_readers(v, readers)
                 said = [m for m in self.raised.marks.get(v, ()) if m.name and m.name not in taken]
-                mark = said[0] if said else Mark("value", "a", 0, loops, -1)
+                mark = said[0] if said else ValueNote("value", "a", 0, loops, -1)
                 self.named[v] = [mark._replace(kind="value", loops=loops)]
                 self.cuts.add(v)
         self.named = dict(sorted(self.named.items()))
@@ -226,7 +226,7 @@ class _Folding:
                         waiting.append(r)
         return found.pop() if len(found) == 1 else ()
 
-    def _adds(self, a: Mark, b: Mark, v: int, reader: int) -> bool:
+    def _adds(self, a: ValueNote, b: ValueNote, v: int, reader: int) -> bool:
         """Whether the reader is the value plus one more term: a sum that an inner loop adds up."""
         if self._time_of(a) != self._time_of(b) or (
             self._time_of(a) is None and self.loop_line in (a.loops or ((0,),))[0]
@@ -252,7 +252,7 @@ class _Folding:
 
     # -------------------------------------------------------------------------------------------------- the forward
 
-    def forward(self, title: str, origin: str, source: str, is_loss: bool) -> Forward:
+    def forward(self, title: str, origin: str, source: str, is_loss: bool) -> FoldedForward:
         """Everything, with names."""
         raised = self.raised
         shapes: dict[str, Any] = {}
@@ -277,7 +277,7 @@ class _Folding:
         shapes.update({self.text[v]: self.shape(v) for v in (*given, *outside)})
         for v in template:
             shapes[self.text["now", self.key[v]]] = self.shape(v)
-        f = Forward(
+        f = FoldedForward(
             title,
             origin,
             source,
@@ -299,14 +299,14 @@ class _Folding:
             if all_steps is not None and all_steps not in f.stacked.values():
                 f.stacked[self.text[v]] = all_steps  # the author's name of them
                 continue
-            equation = Equation(self.text[v], self._outside(e), self._first(self.named[v]).line)
+            equation = Statement(self.text[v], self._outside(e), self._first(self.named[v]).line)
             (f.after if v in self._after else f.before).append(equation)
         for v in self.outputs:
             out = self._outside(self._output(v))
             if not isinstance(out, Leaf):
                 name = self._free("loss" if is_loss else "out")
                 shapes[name] = self.text[name] = out.shape  # type: ignore[assignment]
-                f.after.append(Equation(name, out, 0))
+                f.after.append(Statement(name, out, 0))
                 out = Leaf(out.shape, name)
             f.outputs.append(out)
         return f
@@ -366,7 +366,9 @@ class _Folding:
                         f"line {key[1]}: `{key[0]}` is not computed in the same way in every step, which is not derived"
                     )
                     if masks:
-                        raise Chosen(f"{said}; what NumPy code chooses by a comparison is not; jax.numpy.where is")
+                        raise ChosenByComparison(
+                            f"{said}; what NumPy code chooses by a comparison is not; jax.numpy.where is"
+                        )
                     raise BadInput(said)
             steps[key] = e
         return steps
@@ -421,7 +423,7 @@ class _Folding:
         initial = initial if initial.shape == shape else ex.spread(initial, shape)
         return State(self.text["now", key], self.text["prev", key], initial)
 
-    def _step_equation(self, v: int, e: Expression, f: Forward) -> Iterator[Equation]:
+    def _step_equation(self, v: int, e: Expression, f: FoldedForward) -> Iterator[Statement]:
         name = self.text["now", self.key[v]]
 
         def change(c: Expression) -> Expression | None:
@@ -433,9 +435,9 @@ class _Folding:
 
         found = ex.rebuilt(e, change)
         if not (isinstance(e, Call) and e.function == "at"):
-            yield Equation(name, found, self._first(self.named[v]).line)
+            yield Statement(name, found, self._first(self.named[v]).line)
 
-    def _read(self, e: Call, f: Forward) -> Expression:
+    def _read(self, e: Call, f: FoldedForward) -> Expression:
         """What step t reads of an array, by its name."""
         array, (axis,) = e.arguments[0], e.settings
         assert isinstance(array, Leaf)
@@ -575,7 +577,9 @@ class _Folding:
 
 def _has_product(e: Expression) -> bool:
     """Whether it is a product of matrices, or a sum with one."""
-    return isinstance(e, ex.Dot) or (isinstance(e, ex.Sum) and any(isinstance(t, ex.Dot) for _, t in e.terms))
+    return isinstance(e, ex.Contraction) or (
+        isinstance(e, ex.Sum) and any(isinstance(t, ex.Contraction) for _, t in e.terms)
+    )
 
 
 def _array(e: Call) -> int:
@@ -671,7 +675,7 @@ def _matches(template: Expression, first: Expression, found: dict[Key, Expressio
                 first.settings,
                 len(first.arguments),
             ) and all(_matches(a, b, found) for a, b in zip(template.arguments, first.arguments, strict=True))
-        case ex.Dot(), ex.Dot():
+        case ex.Contraction(), ex.Contraction():
             return (
                 template.letters == first.letters
                 and _matches(template.left, first.left, found)

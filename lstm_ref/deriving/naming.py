@@ -25,7 +25,7 @@ from lstm_ref.graph.array import Array, session
 MARK = "lstm_ref.deriving:"
 
 
-class Mark(NamedTuple):
+class ValueNote(NamedTuple):
     """What is known about a value of the user's code."""
 
     kind: str
@@ -39,16 +39,16 @@ class Mark(NamedTuple):
     """Which call, for into and out."""
 
 
-def mark_of(equation: Any) -> Mark | None:
+def mark_of(equation: Any) -> ValueNote | None:
     """The mark that an equation of a graph carries; None for any other equation."""
     text = equation.params.get("name", "") if equation.primitive == "name" else ""
     if not text.startswith(MARK):
         return None
     kind, name, line, loops, call = json.loads(text[len(MARK) :])
-    return Mark(kind, name, line, tuple(map(tuple, loops)), call)
+    return ValueNote(kind, name, line, tuple(map(tuple, loops)), call)
 
 
-class Named(NamedTuple):
+class LoadedFile(NamedTuple):
     """A user's file, loaded."""
 
     module: ModuleType | None
@@ -57,12 +57,12 @@ class Named(NamedTuple):
     """By line, the text of every loop."""
 
 
-def load_named(path: Path, name: str) -> Named:
+def load_named(path: Path, name: str) -> LoadedFile:
     """The module of a file, with marks. Raises BadInput where it cannot be imported."""
     return load_text(path, path.read_text(), name)
 
 
-def load_text(path: Path, text: str, name: str) -> Named:
+def load_text(path: Path, text: str, name: str) -> LoadedFile:
     """The module of a text that stands for a file, with marks."""
     try:
         tree = ast.parse(text)
@@ -74,7 +74,7 @@ def load_text(path: Path, text: str, name: str) -> Named:
         exec(compile(tree, str(path), "exec"), vars(module))
     except Exception as error:
         raise BadInput(f"{path}: cannot be imported: {type(error).__name__}: {text_of(error)}") from error
-    return Named(module, text, names.loops)
+    return LoadedFile(module, text, names.loops)
 
 
 def _numbers_in(tree: ast.Module) -> set[str]:

@@ -15,17 +15,17 @@ from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward, holds
 from lstm_ref.deriving.as_latex import latex, name
 from lstm_ref.deriving.as_numpy import numpy, used
 from lstm_ref.deriving.code import WIDTH, _filled, _wrapped, counted, tags
-from lstm_ref.deriving.expressions import Call, Dot, Expression, Leaf, Product, Sum, kept
-from lstm_ref.deriving.folding import Equation, Forward
+from lstm_ref.deriving.expressions import Call, Contraction, Expression, Leaf, Product, Sum, kept
+from lstm_ref.deriving.folding import FoldedForward, Statement
 
 
-def as_page(f: Forward, b: Backward, picture: str = "") -> str:
+def as_page(f: FoldedForward, b: Backward, picture: str = "") -> str:
     """The page's text, Markdown."""
     return _Page(f, b).text(picture)
 
 
 class _Page:
-    def __init__(self, f: Forward, b: Backward) -> None:
+    def __init__(self, f: FoldedForward, b: Backward) -> None:
         self.f, self.b = f, b
         self.tag = tags(f)
         self.equations = {e.name: e for e in (*f.before, *f.step, *f.after)}
@@ -80,7 +80,7 @@ class _Page:
     def _read_names(self) -> set[str]:
         return {n for e in self.equations.values() for n in ex.count(e.expression)} | {r.array for r in self.f.reads}
 
-    def _numbered(self, equations: Iterable[Equation]) -> None:
+    def _numbered(self, equations: Iterable[Statement]) -> None:
         for e in equations:
             self._say(rf"$${name(e.name)} = {latex(e.expression)} \tag{{{self.tag[e.name]}}}$$")
 
@@ -185,7 +185,7 @@ class _Page:
             shape = (*shape[:axis], 1, *shape[axis + 1 :])
         return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
-    def _probed(self, e: Equation) -> str:
+    def _probed(self, e: Statement) -> str:
         value = e.expression
         for n, part in self.b.arguments.items():
             if self._owner(n) == e.name and n not in self.equations:
@@ -424,7 +424,7 @@ class _Page:
             self.out.append(f"```python\n{body}\n```")
 
 
-def _title(f: Forward) -> str:
+def _title(f: FoldedForward) -> str:
     """The first sentence of the file's own description, or its name."""
     text = ast.get_docstring(ast.parse(f.source)) or ""
     if not text:
@@ -487,7 +487,7 @@ def _how(e: Expression, of: str) -> list[str]:
         case Sum():
             mine = [ex.times(ex.number(k), t) for k, t in e.terms if ex.count(t)[of]]
             return [rule for t in mine for rule in _how(t, of)]
-        case Dot():
+        case Contraction():
             if bool(left := ex.count(e.left)[of]) == bool(ex.count(e.right)[of]):
                 return []
             other, axes = (e.right, e.letters[1]) if left else (e.left, e.letters[0])

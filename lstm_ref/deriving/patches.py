@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_ref.deriving import expressions as ex
-from lstm_ref.deriving.expressions import Call, Constant, Dot, Expression, Pads, Product, Shape, Sum
+from lstm_ref.deriving.expressions import Call, Constant, Contraction, Expression, Pads, Product, Shape, Sum
 
 
 def patches(x: Expression, axes: tuple[int, ...], widths: tuple[int, ...], pads: Pads) -> Expression:
@@ -30,7 +30,7 @@ def back_through(e: Call, bar: Expression) -> Expression:
     """
     axes, widths, pads = e.settings
     number, inner = (bar.number, bar.factors[0][0]) if isinstance(bar, Product) and len(bar.factors) == 1 else (1, bar)
-    if isinstance(inner, Dot):
+    if isinstance(inner, Contraction):
         out = inner.letters[2]
         taps, places = out[len(out) - len(widths) :], [out[a] for a in axes]
         sides = (inner.left, inner.letters[0]), (inner.right, inner.letters[1])
@@ -98,7 +98,7 @@ def _in_sum(e: Sum) -> Expression | None:
 
 
 def _tap(e: Expression) -> _Tap | None:
-    if isinstance(e, Dot):
+    if isinstance(e, Contraction):
         sides = (e.left, e.letters[0]), (e.right, e.letters[1])
         for (part, lp), (kernel, lk) in (sides, sides[::-1]):
             if _picked(kernel)[1]:

@@ -15,14 +15,14 @@ from lstm_ref.deriving.adjoints import Backward
 from lstm_ref.deriving.as_latex import name as in_latex
 from lstm_ref.deriving.as_numpy import HELPERS, numpy
 from lstm_ref.deriving.expressions import Call, Expression
-from lstm_ref.deriving.folding import Forward
+from lstm_ref.deriving.folding import FoldedForward
 from lstm_ref.reporting.graph import _NUMBERS, Diagram, Edge, Vertex, graph_of
 
 SIZED = ("index", "put", "slice", "place", "spread", "reshape", "roll", "head", "tail")
 """Functions that are written with sizes: their arrays cannot have one element each."""
 
 
-def picture_of(f: Forward, b: Backward) -> Diagram:
+def picture_of(f: FoldedForward, b: Backward) -> Diagram:
     """The graph of one step; of a forward without a loop, of all of it.
 
     With one element in each array, every edge carries that element and its adjoint, as in this package's own pictures.
@@ -73,7 +73,7 @@ def _value(e: Expression, scope: dict[str, Any]) -> Any:
     return eval(numpy(e), scope)
 
 
-def _with_norms(f: Forward, equations: Any, read: Any, held: Any, outside: Any, parameters: Any) -> Diagram:
+def _with_norms(f: FoldedForward, equations: Any, read: Any, held: Any, outside: Any, parameters: Any) -> Diagram:
     rng = np.random.default_rng(0)
     with x64():
         given = {n: jnp.asarray(0.2 + 0.6 * rng.random(f.shapes[n])) for n in (*read, *held)}

@@ -18,7 +18,7 @@ from lstm_ref.checking import Report
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.files.home import Home
 from lstm_ref.checking.problem import problem
-from lstm_ref.deriving.folding import Chosen
+from lstm_ref.deriving.folding import ChosenByComparison
 from lstm_ref.deriving.reading import uses_jax
 from lstm_ref.errors import BadInput, described
 
@@ -66,7 +66,7 @@ def prove(path: Path, source: str, texts: dict[str, str], seed: int = 0, digits:
 
 
 def require_same_forward(path: Path, source: str, text: str, seed: int = 0) -> None:
-    """Raises Chosen where the derived forward is not the user's at other inputs than those at which it was derived.
+    """Raises ChosenByComparison where the derived forward is the user's only at the inputs at which it was derived.
 
     NumPy code may compare its numbers, sort them or choose by a mask; what was chosen at one point is then no formula.
     """
@@ -83,7 +83,7 @@ def require_same_forward(path: Path, source: str, text: str, seed: int = 0) -> N
                 a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
                 known = np.isfinite(a)
                 if a.shape != b.shape or not _apart(a[known], b[known]) <= _close(source):
-                    raise Chosen(
+                    raise ChosenByComparison(
                         "the code chooses otherwise at other inputs (a comparison, an order, a mask), and what NumPy "
                         "code chooses is not derived; np.maximum, np.abs and jax.numpy.where are"
                     )

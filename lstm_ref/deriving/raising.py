@@ -14,7 +14,7 @@ import numpy as np
 
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Expression, Leaf
-from lstm_ref.deriving.naming import Mark, mark_of
+from lstm_ref.deriving.naming import ValueNote, mark_of
 from lstm_ref.deriving.patches import convolved, patches
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.on_graphs.activations import name_of
@@ -38,7 +38,7 @@ class Raised:
         self._lines = source.splitlines()
         self.maker = {r: e for e in graph.equations for r in e.results}
         self.root: dict[int, int] = {}
-        self.marks: dict[int, list[Mark]] = {}
+        self.marks: dict[int, list[ValueNote]] = {}
         self._ends: dict[int, tuple[int, int]] = {}
         """By the root of a marked call's result, the variable of its argument."""
         into: dict[int, int] = {}
@@ -97,7 +97,7 @@ class Raised:
             v = self.root[v]
         return v
 
-    def named(self) -> dict[int, list[Mark]]:
+    def named(self) -> dict[int, list[ValueNote]]:
         """The variables with names that a derivation shows, each with its marks in order."""
         return {
             v: marks for v, marks in self.marks.items() if self.is_value(v) and any(m.kind != "passed" for m in marks)

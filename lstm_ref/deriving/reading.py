@@ -13,8 +13,8 @@ import numpy as np
 
 from lstm_ref.cells.cell import Cell, arrays, in_domain, named
 from lstm_ref.checking.files.home import Home
-from lstm_ref.deriving.folding import Chosen, Forward, fold
-from lstm_ref.deriving.naming import Named, load_named, load_text, marked, sizes_as, steps_of
+from lstm_ref.deriving.folding import ChosenByComparison, FoldedForward, fold
+from lstm_ref.deriving.naming import LoadedFile, load_named, load_text, marked, sizes_as, steps_of
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput, CannotEvaluate, LeavesTheGraph
 from lstm_ref.graph import trace
@@ -26,7 +26,7 @@ T = 4
 """Steps of a forward that is made of one step."""
 
 
-def read_file(path: Path, seed: int = 0, in_jax: bool = False) -> Forward:
+def read_file(path: Path, seed: int = 0, in_jax: bool = False) -> FoldedForward:
     """The folded forward of a file.
 
     Args:
@@ -50,12 +50,14 @@ def read_file(path: Path, seed: int = 0, in_jax: bool = False) -> Forward:
             remedy = "what is written with NumPy's own functions, or with jax, is derived"
             raise BadInput(f"{path}: {error}; {remedy}") from error
         except (BadInput, CannotEvaluate) as error:
-            raise (Chosen if isinstance(error, Chosen) else BadInput)(f"{path}: {error}") from error
+            raise (ChosenByComparison if isinstance(error, ChosenByComparison) else BadInput)(
+                f"{path}: {error}"
+            ) from error
         finally:
             del sys.modules[module.__name__]
 
 
-def _read_module(path: Path, user: Named, seed: int, in_jax: bool) -> Forward:
+def _read_module(path: Path, user: LoadedFile, seed: int, in_jax: bool) -> FoldedForward:
     module: Any = user.module
     if not hasattr(module, "inputs"):
         raise BadInput("defines no `inputs`")
@@ -113,7 +115,7 @@ def forward(p):
 '''
 
 
-def read_cell(cell: Cell) -> Forward:
+def read_cell(cell: Cell) -> FoldedForward:
     """The folded forward of a cell of this package, over some steps."""
     rng = np.random.default_rng(0)
     B, D, H = 2, 3, 4
@@ -145,7 +147,7 @@ def read_cell(cell: Cell) -> Forward:
         return (jax.numpy.stack(out), now), seen
 
     outputs = 1 + m
-    return read(forward, inputs, cell.name, cell.name, Named(None, "", {}), False, outputs)
+    return read(forward, inputs, cell.name, cell.name, LoadedFile(None, "", {}), False, outputs)
 
 
 def read(
@@ -153,10 +155,10 @@ def read(
     inputs: dict[str, Any],
     title: str,
     origin: str,
-    user: Named,
+    user: LoadedFile,
     is_loss: bool,
     outputs: int | None = None,
-) -> Forward:
+) -> FoldedForward:
     """The folded forward of a function whose values are marked; of its outputs, the first `outputs` count."""
     scope = vars(user.module) if user.module is not None else {}
     fixed = {k: v for k, v in scope.items() if _is_fixed(v)}

@@ -19,7 +19,7 @@ from lstm_ref.checking.diagnosis.known_cell import KnownCell, known_cell
 from lstm_ref.checking.diagnosis.symptoms import symptoms
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.checking.report import Finding
-from lstm_ref.interop.conform.features import Answer, FeatureCase, arranged, ours
+from lstm_ref.interop.conform.features import FeatureCase, LayerResult, arranged, ours
 from lstm_ref.interop.layout import Layout, their_gradients
 from lstm_ref.interop.layout import ours as theirs_to_ours
 from lstm_ref.interop.other_forward import Answering, mended, outputs_by_path, what_it_is
@@ -81,7 +81,7 @@ def _problem(given: FeatureCase, layout: Layout, answer: Answering, inputs: Any)
     """The answer as the claim that it is: a function of parameters, state and xs, with its gradients."""
     state, names = type(given.initial[0]), list(inputs["params"])
 
-    def ask(inputs: Any, bar: Any) -> Answer:
+    def ask(inputs: Any, bar: Any) -> LayerResult:
         read = {k: np.asarray(v, given.dtype) for k, v in paths(inputs).items()}  # no array that JAX traces
         weights = {k: read[f"params.{k}"] for k in names}  # in the layout's order, which JAX does not keep
         initial = [state(**{k: read[f"state.{k}"] for k in inputs["state"]})]
@@ -105,7 +105,7 @@ def _of_outputs(outputs: Outputs) -> dict[str, Any]:
     return {"hs": outputs.hs, "final": outputs.final[0]._asdict()}
 
 
-def _of_gradients(answer: Answer) -> dict[str, Any]:
+def _of_gradients(answer: LayerResult) -> dict[str, Any]:
     """The gradients that were given, under the names of the arguments."""
     found: dict[str, Any] = {"params": answer.params and answer.params[0], "xs": answer.xs}
     if answer.initial:

@@ -28,7 +28,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.through_time.bidirectional import Both
 
 
-class Part(NamedTuple):
+class LayoutPart(NamedTuple):
     """An array of the framework, or a part of it."""
 
     name: str
@@ -48,7 +48,7 @@ class Layout(NamedTuple):
     name: str
     cell: str
     """Name in `CELLS` of the cell whose equations it computes."""
-    parts: tuple[Part, ...]
+    parts: tuple[LayoutPart, ...]
     gates: str = ""
     """Our order of the gates, where it is that of an inner cell and not in the cell's record."""
     joined: dict[str, int] = {}  # noqa: RUF012
@@ -292,7 +292,7 @@ def _moved(layout: Layout, by_gate: ByGate, by: Mapping[str, float]) -> ByGate:
 # -------------------------------------------------------------------------------------------------------- arrays
 
 
-def _by_name(layout: Layout, layer: int, back: bool) -> dict[str, list[Part]]:
+def _by_name(layout: Layout, layer: int, back: bool) -> dict[str, list[LayoutPart]]:
     """The parts of each array."""
     found = defaultdict(list)
     for part in layout.parts:
@@ -338,14 +338,14 @@ def _arranged(
     return found
 
 
-def _packed(layout: Layout, part: Part, blocks: list[Any]) -> Any:
+def _packed(layout: Layout, part: LayoutPart, blocks: list[Any]) -> Any:
     _, block = axes_of(layout, part.of.split()[0])
     if "g" not in _letters(part.axes):
         return rearrange(blocks[0], f"{block} -> {part.axes}")
     return rearrange(stack(blocks), f"g {block} -> {part.axes}")
 
 
-def _unpacked(layout: Layout, part: Part, array: Any) -> dict[str, Any]:
+def _unpacked(layout: Layout, part: LayoutPart, array: Any) -> dict[str, Any]:
     """The blocks that an array holds. Raises BadInput where its shape does not fit."""
     _, block = axes_of(layout, part.of.split()[0])
     try:
@@ -364,7 +364,7 @@ def _letters(axes: str) -> list[str]:
     return axes.replace("(", " ").replace(")", " ").split()
 
 
-def _split(layout: Layout, name: str, by_name: Mapping[str, list[Part]], arrays: Mapping[str, Any]) -> list[Any]:
+def _split(layout: Layout, name: str, by_name: Mapping[str, list[LayoutPart]], arrays: Mapping[str, Any]) -> list[Any]:
     """Splits an array into its parts along the axis where they follow each other.
 
     How far a part reaches is the product of the sizes on its axis. All but one of them are known, from this array's
@@ -382,7 +382,7 @@ def _split(layout: Layout, name: str, by_name: Mapping[str, list[Part]], arrays:
     return [array[(slice(None),) * axis + (slice(start, end),)] for start, end in pairwise(ends)]
 
 
-def _sizes(layout: Layout, by_name: Mapping[str, list[Part]], arrays: Mapping[str, Any]) -> dict[str, int]:
+def _sizes(layout: Layout, by_name: Mapping[str, list[LayoutPart]], arrays: Mapping[str, Any]) -> dict[str, int]:
     """The sizes by letter, as far as axes that no parts share tell them."""
     found: dict[str, int] = {}
     for name, parts in by_name.items():
@@ -399,11 +399,11 @@ def _sizes(layout: Layout, by_name: Mapping[str, list[Part]], arrays: Mapping[st
     return found
 
 
-def _size(part: Part, letter: str, sizes: Mapping[str, int]) -> int:
+def _size(part: LayoutPart, letter: str, sizes: Mapping[str, int]) -> int:
     """The size of an axis; 0 where it is not known."""
     return 1 if letter == "1" else len(part.gates) or 1 if letter == "g" else sizes.get(letter, 0)
 
 
-def _groups(part: Part) -> list[list[str]]:
+def _groups(part: LayoutPart) -> list[list[str]]:
     """The letters on each axis of the array."""
     return [group.strip("()").split() for group in re.findall(r"\([^)]*\)|\S+", part.axes)]

@@ -23,7 +23,7 @@ from collections import Counter
 from lstm_ref.cells import CELLS
 from lstm_ref.cells.cell import named
 from lstm_ref.errors import BadInput
-from lstm_ref.interop.layout import Layout, Part, axes_of, gates_of, without_place
+from lstm_ref.interop.layout import Layout, LayoutPart, axes_of, gates_of, without_place
 
 _PART = re.compile(r"(?P<of>\w+(\s*\+\s*\w+)*)\s*(\[(?P<gates>\w+)\])?\s+(?P<axes>[a-z1() ]+)")
 _ARRAY = re.compile(r"(?P<name>[^:]+):\s*(?P<parts>.+?)(\s+on\s+axis\s+(?P<axis>\d+))?")
@@ -54,7 +54,7 @@ def from_words(text: str, cell: str, name: str = "layout", traps: str = "", sour
     """
     if cell not in CELLS:
         raise BadInput(f"{name}: no cell is called {cell!r}; `lstm-ref cells` lists them")
-    parts: list[Part] = []
+    parts: list[LayoutPart] = []
     joined: dict[str, int] = {}
     added: dict[str, float] = {}
     words = {"back": "", "gates": ""}
@@ -99,12 +99,12 @@ def _number(name: str, clause: str, text: str) -> float:
         raise BadInput(f"{name}: {clause!r} must add a number, got {text!r}") from None
 
 
-def _part(name: str, clause: str, array: str, text: str) -> Part:
+def _part(name: str, clause: str, array: str, text: str) -> LayoutPart:
     found = _PART.fullmatch(text.strip())
     if found is None:
         raise BadInput(f"{name}: {text.strip()!r} in {clause!r} is no part; one is `w_x[ifgo] d (g h)`")
     axes = " ".join(re.sub(r"([()])", r" \1 ", found["axes"]).split()).replace("( ", "(").replace(" )", ")")
-    return Part(array, " ".join(re.split(r"[\s+]+", found["of"])), axes, found["gates"] or "")
+    return LayoutPart(array, " ".join(re.split(r"[\s+]+", found["of"])), axes, found["gates"] or "")
 
 
 # --------------------------------------------------------------------------------------------- what fits the cell

@@ -9,7 +9,7 @@ thinc, and the cells of Paddle and MindSpore, are compared only with their docum
 
 from __future__ import annotations
 
-from lstm_ref.interop.layout import Layout, Part
+from lstm_ref.interop.layout import Layout, LayoutPart
 from lstm_ref.interop.layout_words import from_words
 
 TWO_BIASES = (
@@ -24,10 +24,10 @@ def _torch(name: str, cell: str, gates: str, second_bias: str = "b", mark: str =
         name,
         cell,
         (
-            Part(f"weight_ih{mark}", "w_x", f"{gated} d", gates),
-            Part(f"weight_hh{mark}", "w_h", f"{gated} k", gates),
-            Part(f"bias_ih{mark}", "b", gated, gates),
-            Part(f"bias_hh{mark}", second_bias, gated, gates),
+            LayoutPart(f"weight_ih{mark}", "w_x", f"{gated} d", gates),
+            LayoutPart(f"weight_hh{mark}", "w_h", f"{gated} k", gates),
+            LayoutPart(f"bias_ih{mark}", "b", gated, gates),
+            LayoutPart(f"bias_hh{mark}", second_bias, gated, gates),
         ),
         back="_reverse",
         traps=TWO_BIASES if second_bias == "b" else "The reset gate multiplies the second bias of n: they are not one.",
@@ -38,20 +38,20 @@ def _torch(name: str, cell: str, gates: str, second_bias: str = "b", mark: str =
 def _keras(name: str, cell: str, gates: str, traps: str = "", places: str = "") -> Layout:
     gated = "(g h)" if gates else "h"
     parts = (
-        Part("kernel", "w_x", f"{places}d {gated}", gates),
-        Part("recurrent_kernel", "w_h", f"{places}k {gated}", gates),
-        Part("bias", "b", gated, gates),
+        LayoutPart("kernel", "w_x", f"{places}d {gated}", gates),
+        LayoutPart("recurrent_kernel", "w_h", f"{places}k {gated}", gates),
+        LayoutPart("bias", "b", gated, gates),
     )
     return Layout(name, cell, parts, traps=traps, source="https://keras.io/api/layers/recurrent_layers/")
 
 
-def _a_gate_each(input_names: str, hidden_names: str, of_gates: str) -> tuple[Part, ...]:
+def _a_gate_each(input_names: str, hidden_names: str, of_gates: str) -> tuple[LayoutPart, ...]:
     """Flax: one module per gate, with the bias in the recurrent module."""
     of_x, of_h = input_names.split(), hidden_names.split()
     return (
-        *(Part(f"{name}.kernel", "w_x", "d h", gate) for name, gate in zip(of_x, of_gates, strict=True)),
-        *(Part(f"{name}.kernel", "w_h", "k h", gate) for name, gate in zip(of_h, of_gates, strict=True)),
-        *(Part(f"{name}.bias", "b", "h", gate) for name, gate in zip(of_h, of_gates, strict=True)),
+        *(LayoutPart(f"{name}.kernel", "w_x", "d h", gate) for name, gate in zip(of_x, of_gates, strict=True)),
+        *(LayoutPart(f"{name}.kernel", "w_h", "k h", gate) for name, gate in zip(of_h, of_gates, strict=True)),
+        *(LayoutPart(f"{name}.bias", "b", "h", gate) for name, gate in zip(of_h, of_gates, strict=True)),
     )
 
 
@@ -63,21 +63,21 @@ ADDED = "1 is added to the forget gate at run time: the stored bias is smaller b
 
 
 def _flax_simple(name: str, cell: str) -> Layout:
-    parts = (Part("i.kernel", "w_x", "d h"), Part("i.bias", "b", "h"), Part("h.kernel", "w_h", "k h"))
+    parts = (LayoutPart("i.kernel", "w_x", "d h"), LayoutPart("i.bias", "b", "h"), LayoutPart("h.kernel", "w_h", "k h"))
     return Layout(name, cell, parts, source=FLAX)
 
 
 def _onnx(name: str, cell: str, gates: str, second_bias: str = "b", peepholes: bool = False) -> Layout:
     gated = "(g h)" if gates else "h"
-    peeps = tuple(Part("P", f"p_{gate}", "1 h") for gate in "iof") if peepholes else ()
+    peeps = tuple(LayoutPart("P", f"p_{gate}", "1 h") for gate in "iof") if peepholes else ()
     return Layout(
         name,
         cell,
         (
-            Part("W", "w_x", f"1 {gated} d", gates),
-            Part("R", "w_h", f"1 {gated} k", gates),
-            Part("B", "b", f"1 {gated}", gates),
-            Part("B", second_bias, f"1 {gated}", gates),
+            LayoutPart("W", "w_x", f"1 {gated} d", gates),
+            LayoutPart("R", "w_h", f"1 {gated} k", gates),
+            LayoutPart("B", "b", f"1 {gated}", gates),
+            LayoutPart("B", second_bias, f"1 {gated}", gates),
             *peeps,
         ),
         joined={"B": 1, "P": 1} if peepholes else {"B": 1},
@@ -91,10 +91,10 @@ def _convolutional(name: str, dimensions: int, modules: str, kernel: str, bias: 
     x, h = modules.split()
     places = "x y"[: 2 * dimensions - 1]
     parts = (
-        Part(f"{x}.{kernel}", "w_x", f"{places} d (g h)", "igfo"),
-        Part(f"{h}.{kernel}", "w_h", f"{places} k (g h)", "igfo"),
-        Part(f"{x}.{bias}", "b", "(g h)", "igfo"),
-        Part(f"{h}.{bias}", "b", "(g h)", "igfo"),
+        LayoutPart(f"{x}.{kernel}", "w_x", f"{places} d (g h)", "igfo"),
+        LayoutPart(f"{h}.{kernel}", "w_h", f"{places} k (g h)", "igfo"),
+        LayoutPart(f"{x}.{bias}", "b", "(g h)", "igfo"),
+        LayoutPart(f"{h}.{bias}", "b", "(g h)", "igfo"),
     )
     traps = f"{ADDED} {TWO_BIASES}"
     return Layout(name, f"conv_lstm_{dimensions}d", parts, added={"f": 1.0}, traps=traps, source=source)
@@ -102,14 +102,14 @@ def _convolutional(name: str, dimensions: int, modules: str, kernel: str, bias: 
 
 def _tf1(name: str, peepholes: tuple[str, ...] = ()) -> Layout:
     """TensorFlow 1: one kernel of [x; h], gates i, j, f, o, where j is the candidate."""
-    peeps = (Part(array, of, "h") for array, of in zip(peepholes, ("p_i", "p_f", "p_o"), strict=False))
+    peeps = (LayoutPart(array, of, "h") for array, of in zip(peepholes, ("p_i", "p_f", "p_o"), strict=False))
     return Layout(
         name,
         "peephole" if peepholes else "lstm",
         (
-            Part("kernel", "w_x", "d (g h)", "igfo"),
-            Part("kernel", "w_h", "k (g h)", "igfo"),
-            Part("bias", "b", "(g h)", "igfo"),
+            LayoutPart("kernel", "w_x", "d (g h)", "igfo"),
+            LayoutPart("kernel", "w_h", "k (g h)", "igfo"),
+            LayoutPart("bias", "b", "(g h)", "igfo"),
             *peeps,
         ),
         joined={"kernel": 0},
@@ -179,11 +179,11 @@ _ALL = (
         "torch.nn.LSTM(proj_size)",
         "lstmp",
         (
-            Part("weight_ih_l{layer}{back}", "cell_w_x", "(g h) d", "ifgo"),
-            Part("weight_hh_l{layer}{back}", "cell_w_h", "(g h) p", "ifgo"),
-            Part("bias_ih_l{layer}{back}", "cell_b", "(g h)", "ifgo"),
-            Part("bias_hh_l{layer}{back}", "cell_b", "(g h)", "ifgo"),
-            Part("weight_hr_l{layer}{back}", "w_p", "p k"),
+            LayoutPart("weight_ih_l{layer}{back}", "cell_w_x", "(g h) d", "ifgo"),
+            LayoutPart("weight_hh_l{layer}{back}", "cell_w_h", "(g h) p", "ifgo"),
+            LayoutPart("bias_ih_l{layer}{back}", "cell_b", "(g h)", "ifgo"),
+            LayoutPart("bias_hh_l{layer}{back}", "cell_b", "(g h)", "ifgo"),
+            LayoutPart("weight_hr_l{layer}{back}", "w_p", "p k"),
         ),
         gates="ifgo",
         back="_reverse",
@@ -200,10 +200,10 @@ _ALL = (
         "keras.layers.GRU",
         "gru",
         (
-            Part("kernel", "w_x", "d (g h)", "zrn"),
-            Part("recurrent_kernel", "w_h", "k (g h)", "zrn"),
-            Part("bias", "b", "1 (g h)", "zrn"),
-            Part("bias", "b_h", "1 (g h)", "zrn"),
+            LayoutPart("kernel", "w_x", "d (g h)", "zrn"),
+            LayoutPart("recurrent_kernel", "w_h", "k (g h)", "zrn"),
+            LayoutPart("bias", "b", "1 (g h)", "zrn"),
+            LayoutPart("bias", "b_h", "1 (g h)", "zrn"),
         ),
         joined={"bias": 0},
         traps="The update gate comes first; the bias has two rows, of the input and of the recurrent product.",
@@ -216,9 +216,9 @@ _ALL = (
         "flax.nnx.OptimizedLSTMCell",
         "lstm",
         (
-            Part("dense_i.kernel", "w_x", "d (g h)", "ifgo"),
-            Part("dense_h.kernel", "w_h", "k (g h)", "ifgo"),
-            Part("dense_h.bias", "b", "(g h)", "ifgo"),
+            LayoutPart("dense_i.kernel", "w_x", "d (g h)", "ifgo"),
+            LayoutPart("dense_h.kernel", "w_h", "k (g h)", "ifgo"),
+            LayoutPart("dense_h.bias", "b", "(g h)", "ifgo"),
         ),
         source=FLAX,
     ),
@@ -226,10 +226,10 @@ _ALL = (
         "flax.nnx.GRUCell",
         "gru",
         (
-            Part("dense_i.kernel", "w_x", "d (g h)", "rzn"),
-            Part("dense_h.kernel", "w_h", "k (g h)", "rzn"),
-            Part("dense_i.bias", "b b_h", "(g h)", "rz"),
-            Part("dense_i.bias", "b", "(g h)", "n"),
+            LayoutPart("dense_i.kernel", "w_x", "d (g h)", "rzn"),
+            LayoutPart("dense_h.kernel", "w_h", "k (g h)", "rzn"),
+            LayoutPart("dense_i.bias", "b b_h", "(g h)", "rz"),
+            LayoutPart("dense_i.bias", "b", "(g h)", "n"),
         ),
         joined={"dense_i.bias": 0},
         traps="One bias a gate: linen's second bias of the candidate has no place.",
@@ -239,11 +239,11 @@ _ALL = (
         "flax.linen.GRUCell",
         "gru",
         (
-            *(Part(f"i{gate}.kernel", "w_x", "d h", gate) for gate in "rzn"),
-            *(Part(f"h{gate}.kernel", "w_h", "k h", gate) for gate in "rzn"),
-            *(Part(f"i{gate}.bias", "b b_h", "h", gate) for gate in "rz"),
-            Part("in.bias", "b", "h", "n"),
-            Part("hn.bias", "b_h", "h", "n"),
+            *(LayoutPart(f"i{gate}.kernel", "w_x", "d h", gate) for gate in "rzn"),
+            *(LayoutPart(f"h{gate}.kernel", "w_h", "k h", gate) for gate in "rzn"),
+            *(LayoutPart(f"i{gate}.bias", "b b_h", "h", gate) for gate in "rz"),
+            LayoutPart("in.bias", "b", "h", "n"),
+            LayoutPart("hn.bias", "b_h", "h", "n"),
         ),
         traps="One bias for r and z, two for the candidate.",
         source=FLAX,
@@ -256,9 +256,9 @@ _ALL = (
         "equinox.nn.LSTMCell",
         "lstm",
         (
-            Part("weight_ih", "w_x", "(g h) d", "ifgo"),
-            Part("weight_hh", "w_h", "(g h) k", "ifgo"),
-            Part("bias", "b", "(g h)", "ifgo"),
+            LayoutPart("weight_ih", "w_x", "(g h) d", "ifgo"),
+            LayoutPart("weight_hh", "w_h", "(g h) k", "ifgo"),
+            LayoutPart("bias", "b", "(g h)", "ifgo"),
         ),
         source="https://docs.kidger.site/equinox/api/nn/rnn/",
     ),
@@ -266,11 +266,11 @@ _ALL = (
         "equinox.nn.GRUCell",
         "gru",
         (
-            Part("weight_ih", "w_x", "(g h) d", "rzn"),
-            Part("weight_hh", "w_h", "(g h) k", "rzn"),
-            Part("bias", "b b_h", "(g h)", "rz"),
-            Part("bias", "b", "(g h)", "n"),
-            Part("bias_n", "b_h", "h", "n"),
+            LayoutPart("weight_ih", "w_x", "(g h) d", "rzn"),
+            LayoutPart("weight_hh", "w_h", "(g h) k", "rzn"),
+            LayoutPart("bias", "b b_h", "(g h)", "rz"),
+            LayoutPart("bias", "b", "(g h)", "n"),
+            LayoutPart("bias_n", "b_h", "h", "n"),
         ),
         joined={"bias": 0},
         traps="One bias for r and z, two for the candidate.",
@@ -280,9 +280,9 @@ _ALL = (
         "haiku.LSTM",
         "lstm",
         (
-            Part("linear.w", "w_x", "d (g h)", "igfo"),
-            Part("linear.w", "w_h", "k (g h)", "igfo"),
-            Part("linear.b", "b", "(g h)", "igfo"),
+            LayoutPart("linear.w", "w_x", "d (g h)", "igfo"),
+            LayoutPart("linear.w", "w_h", "k (g h)", "igfo"),
+            LayoutPart("linear.b", "b", "(g h)", "igfo"),
         ),
         joined={"linear.w": 0},
         added={"f": 1.0},
@@ -293,9 +293,9 @@ _ALL = (
         "haiku.GRU",
         "gru_before_swapped",
         (
-            Part("w_i", "w_x", "d (g h)", "zrn"),
-            Part("w_h", "w_h", "k (g h)", "zrn"),
-            Part("b", "b", "(g h)", "zrn"),
+            LayoutPart("w_i", "w_x", "d (g h)", "zrn"),
+            LayoutPart("w_h", "w_h", "k (g h)", "zrn"),
+            LayoutPart("b", "b", "(g h)", "zrn"),
         ),
         traps="Reset before the product, and z writes where torch's z keeps.",
         source="https://dm-haiku.readthedocs.io/en/latest/api.html#gru",
@@ -303,7 +303,11 @@ _ALL = (
     Layout(
         "haiku.VanillaRNN(double_bias=False)",
         "rnn_relu",
-        (Part("linear.w", "w_x", "d h"), Part("linear.b", "b", "h"), Part("linear_1.w", "w_h", "k h")),
+        (
+            LayoutPart("linear.w", "w_x", "d h"),
+            LayoutPart("linear.b", "b", "h"),
+            LayoutPart("linear_1.w", "w_h", "k h"),
+        ),
         traps="Its activation is relu.",
         source="https://dm-haiku.readthedocs.io/en/latest/api.html#vanillarnn",
     ),
@@ -323,9 +327,9 @@ _ALL = (
         "haste.LSTM",
         "lstm",
         (
-            Part("kernel", "w_x", "d (g h)", "igfo"),
-            Part("recurrent_kernel", "w_h", "k (g h)", "igfo"),
-            Part("bias", "b", "(g h)", "igfo"),
+            LayoutPart("kernel", "w_x", "d (g h)", "igfo"),
+            LayoutPart("recurrent_kernel", "w_h", "k (g h)", "igfo"),
+            LayoutPart("bias", "b", "(g h)", "igfo"),
         ),
         traps="forget_bias initialises b_f; nothing is added later. Outputs in the padding are not masked.",
         source=f"{HASTE}/LSTM.md",
@@ -334,10 +338,10 @@ _ALL = (
         "haste.GRU",
         "gru",
         (
-            Part("kernel", "w_x", "d (g h)", "zrn"),
-            Part("recurrent_kernel", "w_h", "k (g h)", "zrn"),
-            Part("bias", "b", "(g h)", "zrn"),
-            Part("recurrent_bias", "b_h", "(g h)", "zrn"),
+            LayoutPart("kernel", "w_x", "d (g h)", "zrn"),
+            LayoutPart("recurrent_kernel", "w_h", "k (g h)", "zrn"),
+            LayoutPart("bias", "b", "(g h)", "zrn"),
+            LayoutPart("recurrent_bias", "b_h", "(g h)", "zrn"),
         ),
         source=f"{HASTE}/GRU.md",
     ),
@@ -345,9 +349,9 @@ _ALL = (
         "xlstm.sLSTMCell",
         "slstm",
         (
-            Part("W", "w_x", "d g n h", "ifzo"),
-            Part("recurrent_kernel", "w_h", "n k g h", "ifzo"),
-            Part("bias", "b", "n g h", "ifzo"),
+            LayoutPart("W", "w_x", "d g n h", "ifzo"),
+            LayoutPart("recurrent_kernel", "w_h", "n k g h", "ifzo"),
+            LayoutPart("bias", "b", "n g h", "ifzo"),
         ),
         traps="recurrent_kernel and bias are in the order that every backend shows, _recurrent_kernel_ as stored. "
         "The input kernel belongs to the layer around the cell; here it is called W.",
@@ -357,9 +361,9 @@ _ALL = (
         "flashrnn.lstm",
         "lstm",
         (
-            Part("W", "w_x", "d (g h)", "ifgo"),
-            Part("R", "w_h", "g 1 h k", "ifgo"),
-            Part("b", "b", "g 1 h", "ifgo"),
+            LayoutPart("W", "w_x", "d (g h)", "ifgo"),
+            LayoutPart("R", "w_h", "g 1 h k", "ifgo"),
+            LayoutPart("b", "b", "g 1 h", "ifgo"),
         ),
         traps="For one head, the second axis. The function takes Wx, not x: W stands for the kernel that made Wx.",
         source="https://github.com/NX-AI/flashrnn/blob/main/flashrnn/flashrnn/vanilla_fwbw/fw.py",

@@ -16,7 +16,7 @@ import numpy as np
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking.report import Finding
 from lstm_ref.errors import BadInput
-from lstm_ref.interop.conform.features import Answer, FeatureCase, ours
+from lstm_ref.interop.conform.features import FeatureCase, LayerResult, ours
 from lstm_ref.interop.layout import Layout
 from lstm_ref.interop.layout import ours as theirs_to_ours
 from lstm_ref.interop.layouts import LAYOUTS
@@ -24,7 +24,7 @@ from lstm_ref.sequence import loop
 from lstm_ref.shapes import Outputs
 
 Named = Mapping[str, np.ndarray]
-Answering = Callable[[FeatureCase, list[dict[str, Any]]], Answer]
+Answering = Callable[[FeatureCase, list[dict[str, Any]]], LayerResult]
 
 
 class Mended(NamedTuple):
@@ -82,7 +82,7 @@ def _exchanged(answer: Answering) -> Answering:
     def turn(states: list[Any] | None) -> list[Any] | None:
         return states and [type(state)(*state[::-1]) for state in states]
 
-    def asked(given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+    def asked(given: FeatureCase, weights: list[dict[str, Any]]) -> LayerResult:
         found = answer(given._replace(initial=turn(given.initial) or []), weights)
         return found._replace(initial=turn(found.initial))
 

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from lstm_ref.errors import BadInput
-from lstm_ref.interop.conform.features import Answer, FeatureCase, by_jax
+from lstm_ref.interop.conform.features import FeatureCase, LayerResult, by_jax
 from lstm_ref.shapes import Outputs
 
 AUTODIFF = ("jax", "torch", "tensorflow", "mlx", "tinygrad", "autograd", "pytensor")
@@ -29,7 +29,7 @@ Weights = list[dict[str, Any]]
 class Theirs(NamedTuple):
     """What answers a problem, and what is known of it."""
 
-    answer: Callable[[FeatureCase, Weights], Answer]
+    answer: Callable[[FeatureCase, Weights], LayerResult]
     takes_lengths: bool
     layers: int | None = None
     both: bool = False
@@ -76,7 +76,7 @@ def answering(theirs: Any, autodiff: str | None = None) -> Theirs:
     return Theirs(lambda given, weights: answer(forward, given, weights), lengths)
 
 
-def _answer_of(framework: str) -> Callable[..., Answer]:
+def _answer_of(framework: str) -> Callable[..., LayerResult]:
     try:
         return importlib.import_module(f"lstm_ref.interop.conform.with_{framework}").answer
     except ModuleNotFoundError as error:
@@ -90,7 +90,7 @@ def _name(function: Any) -> str:
 # ----------------------------------------------------------------------------------------------------- functions
 
 
-def _run(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights) -> Answer:
+def _run(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights) -> LayerResult:
     """The answer of a function with gradients of its own."""
     found = _call(function, takes_lengths, given, weights, Outputs(given.bar.hs, _one_or_all(given, given.bar.final)))
     if not (isinstance(found, (tuple, list)) and len(found) == 3):
@@ -101,7 +101,7 @@ def _run(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, 
             f"{_name(function)}: gradients must be a dict with some of params, state, xs, got {_kind(gradients)}"
         )
     params, state = (_listed(given, f"the gradient of {k}", gradients.get(k)) for k in ("params", "state"))
-    return Answer(
+    return LayerResult(
         _outputs(given, outputs, final),
         params and [_weights(given, v, w) for v, w in zip(params, weights, strict=True)],
         state and [_state(given, "the gradient of the state", v, s) for v, s in zip(state, given.initial, strict=True)],
@@ -109,9 +109,11 @@ def _run(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, 
     )
 
 
-def _forward_alone(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights) -> Answer:
+def _forward_alone(
+    function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights
+) -> LayerResult:
     """The answer of a forward that has no gradients."""
-    return Answer(_outputs(given, *_two(function, _call(function, takes_lengths, given, weights))))
+    return LayerResult(_outputs(given, *_two(function, _call(function, takes_lengths, given, weights))))
 
 
 def _forward(
@@ -231,7 +233,7 @@ def _of_module(module: Any) -> Theirs:
     is_cell = is_torchs and not hasattr(module, "num_layers")
     forward = partial(with_torch.stepped if is_cell else with_torch.called, module)
 
-    def answer(given: FeatureCase, weights: Weights) -> Answer:
+    def answer(given: FeatureCase, weights: Weights) -> LayerResult:
         names, own = [name for one in weights for name in one], [name for name, _ in module.named_parameters()]
         if sorted(names) != sorted(own):
             raise BadInput(

@@ -19,7 +19,7 @@ import numpy as np
 from lstm_ref.cells import Cell
 from lstm_ref.cells.cell import filled, named, solve_sizes
 from lstm_ref.errors import BadInput
-from lstm_ref.mistakes.recurrence import Adjoints
+from lstm_ref.mistakes.recurrence import ClaimedAdjoints
 
 MappingLike = Callable[[Any], Mapping[str, Any]] | Mapping[str, str]
 
@@ -44,7 +44,7 @@ class Arrangement:
         """Where every element of ours comes from; found when first needed, element by element."""
         return self.find_sources()
 
-    def gradients(self, ours: Adjoints) -> dict[str, np.ndarray]:
+    def gradients(self, ours: ClaimedAdjoints) -> dict[str, np.ndarray]:
         """Our gradients in the user's layout, by path; NaN where the mapping does not reach."""
         sizes = [int(np.prod(s)) for s in self.shapes.values()]
         total, reached = np.zeros(sum(sizes)), np.zeros(sum(sizes), bool)

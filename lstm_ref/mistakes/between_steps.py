@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward, run
+from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence, backward, run
 
-Claim = Callable[[Recurrence], Adjoints]
+Claim = Callable[[Recurrence], ClaimedAdjoints]
 CLIPPING_BOUNDS = (0.1, 0.5, 1.0, 5.0, 10.0)
 """Bounds that tutorials clip at; another one is not recognised as clipping."""
 
@@ -228,7 +228,7 @@ def _wrong(
 ) -> Structural:
     """BPTT with another recurrence, other tapes, another step, another carry or another sum."""
 
-    def gradients(r: Recurrence) -> Adjoints:
+    def gradients(r: Recurrence) -> ClaimedAdjoints:
         return backward(prepare(r), tapes(r, r.tapes()), step(r), carried, collect)
 
     return Structural(kind, sentence, gradients)
@@ -242,7 +242,7 @@ def _at_steps(which: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _truncated(k: int) -> Claim:
     """BPTT(1, k): what each output sends back is followed through k steps."""
 
-    def gradients(r: Recurrence) -> Adjoints:
+    def gradients(r: Recurrence) -> ClaimedAdjoints:
         tapes, parts = r.tapes(), []
         for s in range(r.T):
             alone = replace(
@@ -292,18 +292,18 @@ def _prev_through(r: Recurrence, change: Callable[[Any], Any]) -> Any:
 
 
 def _scaled(factor: Callable[[Recurrence], int], power: int) -> Claim:
-    def gradients(r: Recurrence) -> Adjoints:
+    def gradients(r: Recurrence) -> ClaimedAdjoints:
         right = backward(r, r.tapes())
         return right._replace(params=jax.tree.map(lambda v: v * float(factor(r)) ** power, right.params))
 
     return gradients
 
 
-def _without_initial(r: Recurrence) -> Adjoints:
+def _without_initial(r: Recurrence) -> ClaimedAdjoints:
     right = backward(r, r.tapes())
     return right._replace(initial=_zero(right.initial))
 
 
-def _reversed_xs(r: Recurrence) -> Adjoints:
+def _reversed_xs(r: Recurrence) -> ClaimedAdjoints:
     right = backward(r, r.tapes())
     return right._replace(xs=jax.tree.map(lambda v: v[::-1], right.xs))

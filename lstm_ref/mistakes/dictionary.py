@@ -16,7 +16,7 @@ from lstm_ref.mistakes.between_steps import mistakes_between_steps
 from lstm_ref.mistakes.edits import edits_of
 from lstm_ref.mistakes.gate_orders import mistakes_of_order
 from lstm_ref.mistakes.latex import latex, with_letters
-from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward
+from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence, backward
 from lstm_ref.mistakes.source import CANNOT, Edit, Source
 from lstm_ref.pages.home import folder
 
@@ -33,7 +33,7 @@ class Mistake:
     tag: str
     page: str
     """The derivation page, `derivations/<page>.md`."""
-    gradients: Callable[[Recurrence], Adjoints]
+    gradients: Callable[[Recurrence], ClaimedAdjoints]
     edits: tuple[Edit, ...] = ()
     """The edits of the cell's backward pass that make it; empty for one made between the steps."""
     gates: str = ""
@@ -55,7 +55,7 @@ class Mistake:
         return place_of(self.tag, self.page)
 
 
-class Dictionary:
+class CellDictionary:
     """The mistakes of one cell: those in its step, and those between the steps."""
 
     def __init__(self, cell: Cell) -> None:
@@ -136,9 +136,9 @@ def _same(given: Any, right: Any) -> bool:
 
 
 @cache
-def dictionary(cell: str) -> Dictionary:
+def dictionary(cell: str) -> CellDictionary:
     """The dictionary of a cell, by its name in `CELLS`."""
-    return Dictionary(CELLS[cell])
+    return CellDictionary(CELLS[cell])
 
 
 def _example(cell: Cell, B: int = 2, D: int = 3) -> tuple[Any, Any, Any]:

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.mistakes.latex import BLOCK
-from lstm_ref.mistakes.source import Edit, Equation, Source, replaced
+from lstm_ref.mistakes.source import Edit, RightSide, Source, replaced
 
 Values = Mapping[str, Any]
-Rule = Callable[[Source, Equation, Values], Iterator[Edit]]
+Rule = Callable[[Source, RightSide, Values], Iterator[Edit]]
 SELECTS = ("where", "choose", "select")
 """By what names code takes one of two values by a mask: NumPy's and ours, padding's, XLA's."""
 
@@ -45,7 +45,7 @@ def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
 # --------------------------------------------------------------------------------------------------- the rules
 
 
-def dropped(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
+def dropped(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
     """A whole adjoint, or one of the terms that add up to it."""
     yield _edit("dropped", equation, equation.value, _product(0, equation.value), "{target} is dropped")
     for node in _inside(equation.value):
@@ -57,7 +57,7 @@ def dropped(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
             yield _edit("dropped", equation, node, right, f"the term {_text(node.left)} is missing from {{target}}")
 
 
-def scaled(source: Source, equation: Equation, values: Values) -> Iterator[Edit]:
+def scaled(source: Source, equation: RightSide, values: Values) -> Iterator[Edit]:
     """Doubled or negated: a whole adjoint, or one of its terms. Twice a list is no double, but the same repeated."""
     for node in [equation.value, *_terms(equation.value)]:
         whole = "{target}" if node is equation.value else f"the term {_text(node)} of {{target}}"
@@ -67,7 +67,7 @@ def scaled(source: Source, equation: Equation, values: Values) -> Iterator[Edit]
         yield _edit("negated", equation, node, ast.UnaryOp(ast.USub(), node), f"{whole} has the wrong sign")
 
 
-def factors(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
+def factors(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
     """A factor left out, or applied twice."""
     for node in _inside(equation.value):
         if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)):
@@ -84,7 +84,7 @@ def factors(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
             )
 
 
-def transposed(source: Source, equation: Equation, values: Values) -> Iterator[Edit]:
+def transposed(source: Source, equation: RightSide, values: Values) -> Iterator[Edit]:
     """A transpose left out: of a square matrix, or of each square block of one that holds the gates side by side."""
     for node in _inside(equation.value):
         if isinstance(node, ast.Attribute) and node.attr == "T":
@@ -108,7 +108,7 @@ def transposed(source: Source, equation: Equation, values: Values) -> Iterator[E
             yield _edit("transposed", equation, equation.value, new, "{target} is transposed")
 
 
-def fed_from_a_neighbour(source: Source, equation: Equation, values: Values) -> Iterator[Edit]:
+def fed_from_a_neighbour(source: Source, equation: RightSide, values: Values) -> Iterator[Edit]:
     """A value of the same shape in the place of the right one: another gate, another node, the other step's state."""
     pool = _pool(source, values)
     for node in _inside(equation.value):
@@ -125,7 +125,7 @@ def fed_from_a_neighbour(source: Source, equation: Equation, values: Values) -> 
                     )
 
 
-def derivatives(source: Source, equation: Equation, values: Values) -> Iterator[Edit]:
+def derivatives(source: Source, equation: RightSide, values: Values) -> Iterator[Edit]:
     """The derivative of an activation, taken of a wrong value (all of its occurrences), or of the other activation."""
     pool = _pool(source, values) | _blocks(source, values)
     for node in _inside(equation.value):
@@ -162,14 +162,14 @@ def derivatives(source: Source, equation: Equation, values: Values) -> Iterator[
                 yield _edit("derivative of the wrong value", equation, node, swapped, sentence)
 
 
-def copied(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
+def copied(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
     """The right-hand side is that of a neighbour on the same line."""
     for other in equation.siblings:
         if other is not equation.value:
             yield _edit("copied", equation, equation.value, other, f"{_text(other)} stands for {_text(equation.value)}")
 
 
-def averaged(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
+def averaged(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
     """A mean in the place of a sum, and a sum over the wrong part."""
     for node in _inside(equation.value):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sum":
@@ -180,7 +180,7 @@ def averaged(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
                 yield _edit("first row", equation, node, first, "the first row alone stands for the sum in {target}")
 
 
-def masked(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
+def masked(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
     """A mask the other way round, or none; of two structures that add up, one missing."""
     for node in _inside(equation.value):
         if _selects(node):
@@ -196,7 +196,7 @@ def masked(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
                 yield _edit("dropped", equation, node, left, f"the term {_text(missing)} is missing from {{target}}")
 
 
-def shifted(_: Source, equation: Equation, __: Values) -> Iterator[Edit]:
+def shifted(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
     """Values of the step before or after, wrapping around at the ends, where this step's belong."""
     for node in _inside(equation.value):
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) and node.slice.id == "t":
@@ -224,7 +224,7 @@ RULES: tuple[Rule, ...] = (
 # --------------------------------------------------------------------------------------------- parts of a tree
 
 
-def _edit(kind: str, equation: Equation, node: ast.AST, new: ast.expr, sentence: str) -> Edit:
+def _edit(kind: str, equation: RightSide, node: ast.AST, new: ast.expr, sentence: str) -> Edit:
     number = node.number  # type: ignore[attr-defined]
     wrong = replaced(equation.value, {number: new})
     text = f"{equation.target} = " if equation.target else ""
@@ -349,7 +349,7 @@ def _blocks(source: Source, values: Values) -> dict[str, ast.expr]:
     return {text: ast.parse(text, mode="eval").body for text in texts}
 
 
-def _alike(source: Source, node: ast.expr, other: ast.expr, name: str, equation: Equation, values: Values) -> bool:
+def _alike(source: Source, node: ast.expr, other: ast.expr, name: str, equation: RightSide, values: Values) -> bool:
     """Same shape, both adjoints or both values, and not computed after this equation."""
     text = ast.unparse(node)
     if _is_adjoint(text) != _is_adjoint(name) or text.split(".")[-1] == equation.target:
@@ -359,7 +359,7 @@ def _alike(source: Source, node: ast.expr, other: ast.expr, name: str, equation:
     return _same_shape(source, node, other, values)
 
 
-def _before(source: Source, name: str, equation: Equation) -> bool:
+def _before(source: Source, name: str, equation: RightSide) -> bool:
     """Whether `name` is computed on a line above the equation's, or given."""
     for earlier in source.equations:
         if earlier.value.lineno >= equation.siblings[0].lineno:

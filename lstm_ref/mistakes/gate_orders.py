@@ -20,7 +20,7 @@ import numpy as np
 
 from lstm_ref.cells import Cell
 from lstm_ref.mistakes.between_steps import Structural
-from lstm_ref.mistakes.recurrence import Adjoints, Recurrence, backward
+from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence, backward
 
 KIND = "gate order"
 WHERE = {
@@ -53,7 +53,7 @@ class _Disordered:
         self._opposite = [order.index(k) for k in range(len(order))]
         self._gated = re.compile(rf"(.* )?{len(order)}[A-Z]+").fullmatch
 
-    def __call__(self, r: Recurrence) -> Adjoints:
+    def __call__(self, r: Recurrence) -> ClaimedAdjoints:
         return backward(r, r.tapes(), partial(self._step, r.cell))
 
     def _step(self, cell: Cell, p: Any, tape: Any, bar: Any) -> Any:

@@ -48,7 +48,7 @@ class Recurrence:
         return run(self.cell, self.params, self.initial, self.xs)[1]
 
 
-class Adjoints(NamedTuple):
+class ClaimedAdjoints(NamedTuple):
     """What a backward pass claims of a recurrence."""
 
     params: Any
@@ -79,7 +79,7 @@ def backward(
     step: Callable[[Any, Tape, Any], Cotangents] | None = None,
     carried: Callable[[int, Any], Any] = lambda t, bar: bar,
     collect: Callable[[list[Any]], Any] | None = None,
-) -> Adjoints:
+) -> ClaimedAdjoints:
     """BPTT. `step` is the cell's backward; `carried(t, bar)` is what step t receives of the cotangent that step t + 1
     handed back; `collect` makes one of the steps' parameter cotangents, which stand in the order of time."""
     step = step or r.cell.backward
@@ -94,4 +94,4 @@ def backward(
     xs, nodes = (
         jax.tree.map(lambda *v: np.stack(v), *parts) for parts in zip(*((g.x, g.nodes) for g in given), strict=True)
     )
-    return Adjoints(total, add(state_bar, r.initial_bar), xs, nodes)
+    return ClaimedAdjoints(total, add(state_bar, r.initial_bar), xs, nodes)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.mistakes.dictionary import Dictionary, Mistake
-from lstm_ref.mistakes.recurrence import Adjoints, Recurrence
+from lstm_ref.mistakes.dictionary import CellDictionary, Mistake
+from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence
 from lstm_ref.mistakes.source import CANNOT
 
 Named = Mapping[str, np.ndarray]
@@ -93,13 +93,13 @@ Tried = Sequence[tuple[Mistake, Named]]
 """Entries of the dictionary, and what each gives at one look."""
 
 
-def tried(dictionary: Dictionary, show: Callable[[Adjoints], Named], look: Look) -> Tried:
+def tried(dictionary: CellDictionary, show: Callable[[ClaimedAdjoints], Named], look: Look) -> Tried:
     """The gradients of every single entry that can be computed at these sizes, shown in the claim's layout."""
     every = ((m, given_by(m, look.recurrence)) for m in dictionary.mistakes(look.recurrence.T))
     return [(m, show(given)) for m, given in every if given is not None]
 
 
-def given_by(mistake: Mistake, r: Recurrence) -> Adjoints | None:
+def given_by(mistake: Mistake, r: Recurrence) -> ClaimedAdjoints | None:
     """The gradients of who makes the mistake; None where edited equations do not fit the sizes, or each other."""
     try:
         with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
@@ -123,7 +123,7 @@ def single(entries: Tried, look: Look, unit: float) -> list[Mistake]:
 
 
 def pair(
-    dictionary: Dictionary, show: Callable[[Adjoints], Named], looks: Sequence[Look], unit: float
+    dictionary: CellDictionary, show: Callable[[ClaimedAdjoints], Named], looks: Sequence[Look], unit: float
 ) -> Mistake | None:
     """Two edits of the step, or one with a mistake between the steps, that explain the claim together.
 
@@ -166,7 +166,9 @@ def _seen(named: Named, look: Look) -> np.ndarray:
     return np.concatenate([named[path][np.isfinite(look.truth[path])] for path in look.claimed])
 
 
-def _explains_all(mistake: Mistake, looks: Sequence[Look], show: Callable[[Adjoints], Named], unit: float) -> bool:
+def _explains_all(
+    mistake: Mistake, looks: Sequence[Look], show: Callable[[ClaimedAdjoints], Named], unit: float
+) -> bool:
     """Whether it contradicts no look, and explains the last one: what goes from step to step is right at the first."""
     found = None
     for look in looks:
@@ -177,7 +179,7 @@ def _explains_all(mistake: Mistake, looks: Sequence[Look], show: Callable[[Adjoi
     return found is not None and found.explained
 
 
-def _together(dictionary: Dictionary, one: Mistake, two: Mistake) -> Mistake | None:
+def _together(dictionary: CellDictionary, one: Mistake, two: Mistake) -> Mistake | None:
     """Both mistakes made; None where they are two edits of the same place, or both between the steps."""
     if one.edits and two.edits:
         overlap = {n for e in one.edits for n, _ in e.replacements} & {n for e in two.edits for n, _ in e.replacements}

@@ -21,7 +21,7 @@ TAG = re.compile(r"#.*?\b([A-Z]{1,2}\d+\*)")
 TAGS = re.compile(r"(?:# |(?<=, ))([A-Z]{1,2}\d+\*?)(?=,|\s|$)")
 
 
-class Equation(NamedTuple):
+class RightSide(NamedTuple):
     """One right-hand side of a tagged line: `target = value`, edge `tag` of the graph."""
 
     tag: str
@@ -68,11 +68,11 @@ class Source:
         self._definition = definition
 
     @cached_property
-    def equations(self) -> tuple[Equation, ...]:
+    def equations(self) -> tuple[RightSide, ...]:
         """The right-hand sides of every line whose comment has a backward tag, in the order they are computed."""
         return tuple(self._equations())
 
-    def _equations(self) -> Iterator[Equation]:
+    def _equations(self) -> Iterator[RightSide]:
         for statement in ast.walk(self._definition):
             if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.Return)) or statement.value is None:
                 continue
@@ -86,7 +86,7 @@ class Source:
             for name, value in parts:
                 line = self._lines[value.lineno - 1]
                 tag = (TAG.search(line) or [None, found[0]])[1]
-                yield Equation(str(tag), name, value, values)
+                yield RightSide(str(tag), name, value, values)
 
     @cached_property
     def helpers(self) -> dict[str, Source]:

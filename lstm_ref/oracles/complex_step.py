@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.errors import CannotEvaluate, text_of
-from lstm_ref.oracles.estimate import Estimate, Function, Line
+from lstm_ref.oracles.estimate import Estimate, FlatFunction, Function
 
 STEP = 1e-200
 REAL_STEP = 1e-5
@@ -39,7 +39,7 @@ def complex_step(function: Function, inputs: Any, cotangent: Any) -> Estimate:
         >>> found.gradients.round(12).tolist()
         [3.0, 12.0]
     """
-    phi = Line(function, inputs, cotangent)
+    phi = FlatFunction(function, inputs, cotangent)
     N = phi.x.size
     try:
         with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.oracles.estimate import Estimate, Function, Line
+from lstm_ref.oracles.estimate import Estimate, FlatFunction, Function
 from lstm_ref.oracles.noise import noise
 
 SHRINK = 2.0
@@ -55,7 +55,7 @@ def differences(function: Function, inputs: Any, cotangent: Any) -> Estimate:
         >>> found.gradients.round(8).tolist()
         [3.0, 12.0]
     """
-    phi = Line(function, inputs, cotangent)
+    phi = FlatFunction(function, inputs, cotangent)
     spread = float(noise(phi.at, phi.x, phi.scales)) if phi.x.size else 0.0
     centre = float(np.real(phi.at(phi.x[None])[0]))
     # A sum of outputs is uncertain by at least its last rounding.
@@ -109,7 +109,7 @@ def _replace_slopes(found: Slopes, new: Slopes, which: np.ndarray, take: np.ndar
 
 
 def _at(
-    phi: Line, which: np.ndarray, first: float, centre: float, sigma: float, scales: np.ndarray | None = None
+    phi: FlatFunction, which: np.ndarray, first: float, centre: float, sigma: float, scales: np.ndarray | None = None
 ) -> Slopes:
     """The slopes along some elements' axes, with steps from `first` downwards: FEW of them, and LEVELS for elements of
     which few leave more than a SHARP error."""

@@ -73,7 +73,7 @@ def scales(leaves: list[Any]) -> np.ndarray:
     return np.concatenate(parts or [np.zeros(0)])
 
 
-class Line:
+class FlatFunction:
     """The function as φ(x) = Σ cotangent · function(inputs) of one flat vector x (N,), evaluated at many points.
 
     JAX code is vmapped and takes a batch of points at once; NumPy code, and JAX code that takes no batch, is called

@@ -66,7 +66,7 @@ def draw(graph: Diagram, path: str | Path) -> None:
 # ---------------------------------------------------------------------------------------------- what is drawn
 
 
-class Curve(NamedTuple):
+class EdgeCurve(NamedTuple):
     """An edge: level through every label and bend, with S-curves between them, and a tip at its end."""
 
     start: Point
@@ -99,7 +99,7 @@ class Text(NamedTuple):
     """italic, or math for TeX."""
 
 
-def _shapes(graph: Diagram, plan: Placement, height: float) -> Iterator[Curve | Disc | Text]:
+def _shapes(graph: Diagram, plan: Placement, height: float) -> Iterator[EdgeCurve | Disc | Text]:
     """Everything, from back to front, with the origin at the lower left."""
     top = height - _MARGIN - 0.3
     yield Text((0, top), graph.title, size=11, across="start")
@@ -122,7 +122,7 @@ def number(value: float) -> str:
     return shown.replace("-", "−")
 
 
-def _curve(start: Point, bends: list[Point], end: Point, dashed: bool) -> Curve:
+def _curve(start: Point, bends: list[Point], end: Point, dashed: bool) -> EdgeCurve:
     half = VERTEX_WIDTH / 2
     first = x, y = start[0] + half * 0.8, start[1]
     pieces: list[tuple[Point, ...]] = []
@@ -133,7 +133,7 @@ def _curve(start: Point, bends: list[Point], end: Point, dashed: bool) -> Curve:
         x, y = right, bend_y
     tip = end[0] - half * 0.8
     pieces += [(((x + tip) / 2, y), ((x + tip) / 2, end[1]), (tip - CURVE * 0.2, end[1])), ((tip, end[1]),)]
-    return Curve(first, tuple(pieces), dashed)
+    return EdgeCurve(first, tuple(pieces), dashed)
 
 
 def _vertex(vertex: Vertex, at: Point, readers: int) -> Iterator[Disc | Text]:
@@ -171,11 +171,11 @@ def svg(graph: Diagram) -> str:
     )
 
 
-def _element(shape: Curve | Disc | Text, top: float) -> str:
+def _element(shape: EdgeCurve | Disc | Text, top: float) -> str:
     def at(point: Point) -> str:
         return f"{(point[0] + _MARGIN) * _POINTS:.1f},{(top - point[1]) * _POINTS:.1f}"
 
-    if isinstance(shape, Curve):
+    if isinstance(shape, EdgeCurve):
         path = " ".join(("C" if len(piece) == 3 else "L") + " ".join(map(at, piece)) for piece in shape.pieces)
         (x, y) = shape.pieces[-1][-1]
         tip = f"M{at((x - _TIP, y + _TIP / 2))} L{at((x, y))} L{at((x - _TIP, y - _TIP / 2))}"
@@ -266,11 +266,11 @@ def _png(graph: Diagram) -> bytes:
     return drawn.getvalue()
 
 
-def _add(axes: Any, shape: Curve | Disc | Text) -> None:
+def _add(axes: Any, shape: EdgeCurve | Disc | Text) -> None:
     from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
     from matplotlib.path import Path as Bezier
 
-    if isinstance(shape, Curve):
+    if isinstance(shape, EdgeCurve):
         points = [shape.start, *(point for piece in shape.pieces for point in piece)]
         kinds = {1: [Bezier.LINETO], 3: [Bezier.CURVE4] * 3}
         codes = [Bezier.MOVETO, *(code for piece in shape.pieces for code in kinds[len(piece)])]

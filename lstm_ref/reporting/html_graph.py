@@ -10,7 +10,7 @@ from lstm_ref.cells import CELLS
 from lstm_ref.checking.report import NodeReport, Report
 from lstm_ref.reporting.graph import Diagram, graph_of_step
 from lstm_ref.reporting.graph_placement import Placement, place
-from lstm_ref.reporting.html_mark import Mark, mark
+from lstm_ref.reporting.html_mark import HtmlMark, mark
 
 _X, _Y = 50, 60  # pixels per inch of a layout
 _BOX, _LINE, _GAP = 64, 36, 26
@@ -24,7 +24,7 @@ class Box(NamedTuple):
     name: str
     x: float
     y: float
-    mark: Mark | None
+    mark: HtmlMark | None
 
 
 class Picture(NamedTuple):
@@ -87,7 +87,7 @@ def _of_cell(report: Report, by_name: dict[str, NodeReport], drawn: Diagram, pla
     return Picture(_label(boxes), note, plan.width * _X + 20, plan.height * _Y, _BOX, boxes, paths, [])
 
 
-def _worst(report: Report, node: NodeReport) -> Mark:
+def _worst(report: Report, node: NodeReport) -> HtmlMark:
     return mark(report, node.name, max(node.errors, default=0.0), any(node.wrong))
 
 

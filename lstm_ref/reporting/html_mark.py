@@ -13,7 +13,7 @@ _BOUNDS = {"1e-9": 1e-9, "1e-6": 1e-6, "0.001": 1e-3, "0.1": 1e-1}
 """Boundaries between the shades, by relative error of a wrong adjoint."""
 
 
-class Mark(NamedTuple):
+class HtmlMark(NamedTuple):
     """CSS classes, a visible text, and a title for screen readers."""
 
     classes: str
@@ -30,16 +30,16 @@ LEGEND = (
 )
 
 
-def mark(report: Report, name: str, error: float, wrong: bool, step: int | None = None) -> Mark:
+def mark(report: Report, name: str, error: float, wrong: bool, step: int | None = None) -> HtmlMark:
     """The mark of a named value's adjoint at one step, or at its worst step."""
     what = f"adjoint of {name}" + ("" if step is None else f" at step {step}")
     size = f"relative error {words.error(error)}"
     if not wrong:
-        return Mark("right", words.error(error), f"{what}: right, {size}")
+        return HtmlMark("right", words.error(error), f"{what}: right, {size}")
     first = report.first_wrong
     shade = f"shade-{sum(error >= bound for bound in _BOUNDS.values()) if math.isfinite(error) else len(_BOUNDS)}"
     if first is None:
-        return Mark(shade, f"✗ {words.error(error)}", f"{what}: wrong, {size}")
+        return HtmlMark(shade, f"✗ {words.error(error)}", f"{what}: wrong, {size}")
     if first.node == name and step in (None, first.step):
-        return Mark(f"{shade} first", f"✗ {words.error(error)}", f"{what}: the first wrong adjoint, {size}")
-    return Mark(f"{shade} inherited", f"• {words.error(error)}", f"{what}: error inherited, {size}")
+        return HtmlMark(f"{shade} first", f"✗ {words.error(error)}", f"{what}: the first wrong adjoint, {size}")
+    return HtmlMark(f"{shade} inherited", f"• {words.error(error)}", f"{what}: error inherited, {size}")

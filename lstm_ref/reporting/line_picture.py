@@ -16,7 +16,7 @@ COLOURS = ("#9aa5b1", "#1f2933", "#1d6f42", "#c2410c", "#1d4ed8", "#7e22ce")
 """One colour per family; they also differ in darkness."""
 
 
-class Line(NamedTuple):
+class PlottedLine(NamedTuple):
     """One line, with its name in the legend."""
 
     name: str
@@ -41,7 +41,7 @@ def require_new(path: Path) -> None:
         raise BadInput('pictures need matplotlib: pip install "lstm_ref[plots]"') from None
 
 
-def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> None:
+def draw(lines: list[PlottedLine], path: Path, title: str, across: str, up: str) -> None:
     """Writes the picture, with the axis labels `across` and `up`. The same lines give the same file.
 
     The description in an SVG lists the value where each line ends. Raises as `require_new` does.
@@ -52,13 +52,13 @@ def draw(lines: list[Line], path: Path, title: str, across: str, up: str) -> Non
     write_whole(path, drawn)
 
 
-def svg(lines: list[Line], title: str, across: str, up: str) -> str:
+def svg(lines: list[PlottedLine], title: str, across: str, up: str) -> str:
     """The picture as an SVG element, for a page of HTML. Raises ImportError where matplotlib is missing."""
     text = _drawn(lines, "svg", title, across, up).decode()
     return text[text.index("<svg") :]
 
 
-def _drawn(lines: list[Line], kind: str, title: str, across: str, up: str) -> bytes:
+def _drawn(lines: list[PlottedLine], kind: str, title: str, across: str, up: str) -> bytes:
     import matplotlib
     from matplotlib.figure import Figure
 

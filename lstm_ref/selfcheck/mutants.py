@@ -268,7 +268,7 @@ def _checkpointed() -> Way:
     return Way(
         checkpointed._by_tapes,
         (
-            checkpointed.Recurrence(cell, p, xs, lengths, False),
+            checkpointed.FixedArguments(cell, p, xs, lengths, False),
             *(bar.hs, initial, checkpointed.Span(0, len(xs)), after),
         ),
         lambda edited: way.wronged(_uncompiled(within.with_edits([], {"_by_tapes": edited}))),
@@ -418,7 +418,7 @@ def _runs(build: Builder) -> bool:
     return [np.shape(v) for v in mine] == [np.shape(v) for v in theirs]
 
 
-class Claim(NamedTuple):
+class ProblemGradients(NamedTuple):
     """What the backward pass of a problem gives."""
 
     problem: Problem
@@ -428,7 +428,7 @@ class Claim(NamedTuple):
 
 
 @lru_cache(maxsize=8)  # of a mutant's problems it is asked whether they run, and at once what they give
-def claim(build: Builder) -> Claim:
+def claim(build: Builder) -> ProblemGradients:
     """The gradients of a built-in problem, wrong or right. Our backward passes keep nothing of a forward pass, so that
     none has to run before, as it must for strangers' code."""
     problem, rng = build(np.random.default_rng(0)), np.random.default_rng(0)
@@ -438,4 +438,6 @@ def claim(build: Builder) -> Claim:
     backward = problem.gradients.__wrapped__  # type: ignore[attr-defined]
     with x64(), np.errstate(all="ignore"):  # what a mistake divides by zero is no news
         given = backward(jax.tree.map(np.copy, problem.inputs), bars)
-        return Claim(problem, bars, jax.tree.map(np.asarray, given))  # a JAX array would be cut to float32 outside
+        return ProblemGradients(
+            problem, bars, jax.tree.map(np.asarray, given)
+        )  # a JAX array would be cut to float32 outside

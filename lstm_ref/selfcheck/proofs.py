@@ -12,7 +12,7 @@ from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.source import CANNOT
 from lstm_ref.selfcheck.builtin import through_time
 from lstm_ref.selfcheck.mutants import EVERY, Mutant, units
-from lstm_ref.symbolic.prove import Forward, Proof, compare, prove, run_forward, unproven
+from lstm_ref.symbolic.prove import ForwardOnTerms, Proof, compare, prove, run_forward, unproven
 from lstm_ref.symbolic.recurrence import prove_bptt
 from lstm_ref.symbolic.sizes import CannotProve
 
@@ -82,7 +82,7 @@ def judged(mutant: Mutant) -> Proof:
 
 
 @lru_cache(maxsize=1)
-def _forward(name: str) -> Forward:
+def _forward(name: str) -> ForwardOnTerms:
     """The right cell's forward, once for all its mutants; as many sizes open as its own proof leaves open."""
     fixed = dict(CELLS[name].sizes) if ";" in _of_cell(name).sizes else {}
     return run_forward(CELLS[name], fixed)

@@ -87,7 +87,7 @@ def unproven(name: str, why_not: str, started: float) -> Proof:
     )
 
 
-class Forward(NamedTuple):
+class ForwardOnTerms(NamedTuple):
     """A step's forward on terms."""
 
     p: Any
@@ -130,7 +130,7 @@ def prove(cell: Cell) -> Proof:
     return unproven(cell.name, why_not, started)
 
 
-def run_forward(cell: Cell, fixed: Mapping[str, int]) -> Forward:
+def run_forward(cell: Cell, fixed: Mapping[str, int]) -> ForwardOnTerms:
     """The step's forward on terms.
 
     Args:
@@ -150,10 +150,10 @@ def run_forward(cell: Cell, fixed: Mapping[str, int]) -> Forward:
         raise CannotProve(f"two inputs are called {next(a for a in read if read.count(a) > 1)}")
     new, tape = with_names(partial(cell.forward, p, state, x), lambda made: named(made[1].nodes), cell.gates)
     said = f"all {', '.join(s for s in letters if s not in fixed)}" + "".join(f"; {s} = {n}" for s, n in fixed.items())
-    return Forward(p, state, x, tape, bar, paired(bar, new), cell.gates, said)
+    return ForwardOnTerms(p, state, x, tape, bar, paired(bar, new), cell.gates, said)
 
 
-def compare(name: str, forward: Forward, backward: Callable[..., Cotangents], started: float) -> Proof:
+def compare(name: str, forward: ForwardOnTerms, backward: Callable[..., Cotangents], started: float) -> Proof:
     """The proof of a backward pass. Raises CannotProve where it has no reading as terms."""
     p, state, x, tape, bar, total, gates, sizes = forward
     given = with_names(partial(backward, p, tape, bar), _adjoints_by_name, gates)

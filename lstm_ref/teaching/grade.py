@@ -24,14 +24,14 @@ from lstm_ref.checking.report import Report
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.dictionary import dictionary, place_of
 from lstm_ref.mistakes.latex import latex, with_letters
-from lstm_ref.mistakes.source import CANNOT, Equation, Source
+from lstm_ref.mistakes.source import CANNOT, RightSide, Source
 from lstm_ref.selfcheck.builtin.common import like, recurrence
 from lstm_ref.selfcheck.builtin.recurrences import cell_step, through_time
 
 ORACLES = ("balls", "reverse")
 
 
-class Answer(NamedTuple):
+class Submission(NamedTuple):
     """A student's file: the cell with the student's backward pass."""
 
     cell: Cell
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
 class Grade(NamedTuple):
     """A graded exercise."""
 
-    answer: Answer
+    answer: Submission
     report: Report
 
     @property
@@ -66,7 +66,7 @@ def _rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def _read(path: Path) -> Answer:
+def _read(path: Path) -> Submission:
     try:
         text = path.read_text(encoding="utf-8")
         code = compile(text, str(path), "exec")
@@ -80,7 +80,7 @@ def _read(path: Path) -> Answer:
     right = CELLS.get(str(names.get("CELL")))
     if right is None or not callable(names.get("backward")):
         raise BadInput(f"{path}: is no exercise: it must define CELL, the name of a cell, and the function backward")
-    return Answer(right._replace(backward=names["backward"]), right)
+    return Submission(right._replace(backward=names["backward"]), right)
 
 
 # ------------------------------------------------------------------------------------------------------- hints
@@ -136,7 +136,7 @@ HINTS: dict[str, Callable[[Grade], list[str]]] = {"symptom": symptom, "place": p
 class _Wrong(NamedTuple):
     """The first wrong value."""
 
-    equation: Equation
+    equation: RightSide
     value: Any
     """The student's."""
     names: dict[str, Any]
@@ -170,7 +170,7 @@ def _example(cell: Cell) -> tuple[Any, Any, Any]:
     return inputs["params"], tape, like(rng, jax.tree.map(np.shape, inputs["initial"]))
 
 
-def _part(equation: Equation, names: dict[str, Any]) -> Any:
+def _part(equation: RightSide, names: dict[str, Any]) -> Any:
     """The value of the equation's target; of a_bar[f] the block, which is as wide as its siblings'."""
     name, block, _ = equation.target.partition("[")
     value = names.get(name)
@@ -195,13 +195,13 @@ def _same(a: Any, b: Any) -> bool:
     return np.shape(a) == np.shape(b) and bool(np.allclose(a, b, rtol=1e-9, atol=1e-12))
 
 
-def _text(equation: Equation) -> str:
+def _text(equation: RightSide) -> str:
     return ast.unparse(equation.value)
 
 
-def _shown(equation: Equation, grade: Grade) -> str:
+def _shown(equation: RightSide, grade: Grade) -> str:
     return with_letters(equation.target, grade.answer.right.gates)
 
 
-def _where(equation: Equation, page: str) -> str:
+def _where(equation: RightSide, page: str) -> str:
     return f"  {equation.tag}, {site.equation(place_of(equation.tag, page), equation.tag)}"

@@ -93,7 +93,7 @@ def in_levels(levels: int, T: int, tape: int, state: int) -> Plan:
 # -------------------------------------------------------------------------------------- forward and backward
 
 
-class Recurrence(NamedTuple):
+class FixedArguments(NamedTuple):
     """The arguments that stay the same in all pieces."""
 
     cell: Cell
@@ -179,7 +179,7 @@ def backward(
     wanted, found = -(-len(bar.hs) // pieces[0]) + 1, {v.shape[0] for v in jax.tree.leaves(borders)}
     if found != {wanted}:
         raise BadInput(f"{cell.name}: there must be {wanted} borders of pieces of {pieces[0]} steps, got {found}")
-    through = Recurrence(cell, p, xs, integers(lengths), reverse)
+    through = FixedArguments(cell, p, xs, integers(lengths), reverse)
     back: Callable[..., Gradients] = partial(_by_tapes, through, bar.hs)
     for every in reversed(pieces[1:]):
         back = partial(_recompute, through, every, back)
@@ -230,13 +230,13 @@ def _piece_by_piece(reverse: bool, every: int, back: Any, borders: Any, span: Sp
     return after
 
 
-def _recompute(through: Recurrence, every: int, back: Any, before: Any, span: Span, after: Gradients) -> Gradients:
+def _recompute(through: FixedArguments, every: int, back: Any, before: Any, span: Span, after: Gradients) -> Gradients:
     """As `_piece_by_piece`, for a span whose borders must be recomputed."""
     _, borders = _run(*through, before, *span, every)  # CK1
     return _piece_by_piece(through.reverse, every, back, borders, span, after)
 
 
-def _by_tapes(through: Recurrence, hs_bar: Any, before: Any, span: Span, after: Gradients) -> Gradients:
+def _by_tapes(through: FixedArguments, hs_bar: Any, before: Any, span: Span, after: Gradients) -> Gradients:
     """As `_piece_by_piece`, for a span whose tapes are all held at once."""
     cell, p, xs, lengths, reverse = through
     xs_of, hs_bar_of = jax.tree.map(lambda v: lax.dynamic_slice_in_dim(v, *span), (xs, hs_bar))

@@ -45,7 +45,7 @@ LARGEST = 512
 """Largest number of units: with more, state and cotangents of 16 rows do not fit into the registers either."""
 
 
-class Kept(NamedTuple):
+class Residuals(NamedTuple):
     """What the backward pass reads; time runs onward, padding is at the end."""
 
     xs: Any
@@ -62,7 +62,7 @@ class Kept(NamedTuple):
 
 def forward(
     cell: Cell, p: Any, initial: Any, xs: Any, lengths: Any = None, reverse: bool = False
-) -> tuple[Outputs, Kept]:
+) -> tuple[Outputs, Residuals]:
     """Run the LSTM by the forward kernel, with outputs as from `sequence.scan`.
 
     Args:
@@ -97,11 +97,11 @@ def forward(
     )
     outputs = choose(keep, hs[1:], 0)  # PK5
     final = type(initial)(hs[-1], cs[-1].astype(hs.dtype))
-    return Outputs(flipped(outputs, lengths) if reverse else outputs, final), Kept(xs, hs, cs, gates)
+    return Outputs(flipped(outputs, lengths) if reverse else outputs, final), Residuals(xs, hs, cs, gates)
 
 
 def backward(
-    cell: Cell, p: Any, initial: Any, xs: Any, kept: Kept, bar: Outputs, lengths: Any = None, reverse: bool = False
+    cell: Cell, p: Any, initial: Any, xs: Any, kept: Residuals, bar: Outputs, lengths: Any = None, reverse: bool = False
 ) -> Gradients:
     """Full BPTT by the backward kernel.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstm_ref.errors import BadInput
-from lstm_ref.reporting.line_picture import Line, draw, svg
+from lstm_ref.reporting.line_picture import PlottedLine, draw, svg
 from lstm_ref.writing import write_whole
 
 Note = dict[str, Any]
@@ -144,11 +144,13 @@ def plot(notes: list[Note], path: Path, title: str) -> None:
     draw(_lines(notes), path, title, ACROSS, UP)
 
 
-def _lines(notes: Sequence[Note]) -> list[Line]:
+def _lines(notes: Sequence[Note]) -> list[PlottedLine]:
     steps, losses = zip(*((note["step"], note["loss"]) for note in notes if "loss" in note), strict=True)
     window = max(1, len(losses) // 50)
     means = [sum(losses[k - window : k]) / window for k in range(window, len(losses) + 1)]
     held_out = [(note["step"], note["held_out"]["loss"]) for note in notes if "loss" in note.get("held_out", ())]
-    lines = [Line("batch", steps, losses), Line(f"mean of {window}", steps[window - 1 :], means, 1)]
-    lines += [Line("held out", [step for step, _ in held_out], [loss for _, loss in held_out], 3)] if held_out else []
+    lines = [PlottedLine("batch", steps, losses), PlottedLine(f"mean of {window}", steps[window - 1 :], means, 1)]
+    lines += (
+        [PlottedLine("held out", [step for step, _ in held_out], [loss for _, loss in held_out], 3)] if held_out else []
+    )
     return lines

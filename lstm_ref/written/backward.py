@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lstm_ref.written.brackets import flat
-from lstm_ref.written.parser import Equation
-from lstm_ref.written.reading import NOW, Line, Reading
+from lstm_ref.written.parser import WrittenEquation
+from lstm_ref.written.reading import NOW, BackwardLine, Reading
 from lstm_ref.written.terms import (
     Add,
     Adj,
@@ -28,7 +28,7 @@ from lstm_ref.written.terms import (
 )
 
 
-def read_backward(reading: Reading, shown: list[Equation], inline: list[Equation]) -> None:
+def read_backward(reading: Reading, shown: list[WrittenEquation], inline: list[WrittenEquation]) -> None:
     """Fills in the lines, and the symbols that are open.
 
     Args:
@@ -55,18 +55,20 @@ def read_backward(reading: Reading, shown: list[Equation], inline: list[Equation
             for name in _open_names(side, reading):
                 opened[name] = None
         for right in e.sides[1:]:
-            _add_line(reading, _upright(Line(e, _opened(e.sides[0], reading), _opened(right, reading)), reading))
+            _add_line(
+                reading, _upright(BackwardLine(e, _opened(e.sides[0], reading), _opened(right, reading)), reading)
+            )
     defined = {line.left.name for line in reading.lines if isinstance(line.left, Sym)}
     for e in inline:
         left = _opened(e.sides[0], reading)
         if isinstance(left, Sym) and left.name in opened and left.name not in defined:
             defined.add(left.name)
-            reading.lines.append(Line(e, left, _opened(e.sides[1], reading)))
+            reading.lines.append(BackwardLine(e, left, _opened(e.sides[1], reading)))
     reading.lines = _with_accumulated(reading.lines)
     reading.open = list(opened)
 
 
-def _without_abbreviations(equations: list[Equation]) -> list[Equation]:
+def _without_abbreviations(equations: list[WrittenEquation]) -> list[WrittenEquation]:
     """The equations with ΔC written out, where `ΔC = o ⊙ (1 - tanh²(C))` gives a name to a term of values alone and the
     page has another sign for adjoints."""
     short = {
@@ -84,7 +86,7 @@ def _without_abbreviations(equations: list[Equation]) -> list[Equation]:
     return [replace(e, sides=tuple(mapped(s, write_out) for s in e.sides)) for e in left]
 
 
-def _upright(line: Line, reading: Reading) -> Line:
+def _upright(line: BackwardLine, reading: Reading) -> BackwardLine:
     """`δᵀ = …` as a line about δ; and `δz = [δa, δb]ᵀ`, on a page of columns, as the stack of columns that it means."""
     if isinstance(line.left, Transpose) and isinstance(line.left.arg, (Adj, Sym)):
         line = replace(line, left=line.left.arg, right=_transposed(line.right))
@@ -110,7 +112,7 @@ def _transposed(term: Term) -> Term:
     return Transpose(term)
 
 
-def _with_accumulated(lines: list[Line]) -> list[Line]:
+def _with_accumulated(lines: list[BackwardLine]) -> list[BackwardLine]:
     """`A_{t-1} = X_t` beside `A_t += Y_t` is the one line A_t = X_{t+1} + Y_t."""
     found = list(lines)
     for line in lines:
@@ -125,7 +127,7 @@ def _with_accumulated(lines: list[Line]) -> list[Line]:
     return found
 
 
-def _add_line(reading: Reading, line: Line) -> None:
+def _add_line(reading: Reading, line: BackwardLine) -> None:
     """`A = X` and then `A += Y` is the one line A = X + Y, unless A is a parameter's: there += adds up over steps."""
     of_parameter = isinstance(line.left, Adj) and line.left.of.name in reading.parameters
     if line.equation.accumulates and not of_parameter:

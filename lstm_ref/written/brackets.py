@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lstm_ref.written.parser import Equation
+from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.terms import (
     Add,
     Adj,
     Apply,
+    Brackets,
     Dot,
     Fn,
-    Group,
     Had,
     Jacobian,
     Name,
@@ -28,12 +28,12 @@ from lstm_ref.written.terms import (
 )
 
 
-def each(equations: Iterable[Equation], change: object) -> list[Equation]:
+def each(equations: Iterable[WrittenEquation], change: object) -> list[WrittenEquation]:
     """The equations with `change` applied to every term of them."""
     return [replace(e, sides=tuple(mapped(s, change) for s in e.sides)) for e in equations]  # type: ignore[arg-type]
 
 
-def with_times(equations: list[Equation]) -> list[Equation]:
+def with_times(equations: list[WrittenEquation]) -> list[WrittenEquation]:
     """`h_0` as h at step 0, where h has times elsewhere."""
     timed = {s.name for e in equations for side in e.sides for s in all_symbols(side) if s.time is not None}
 
@@ -59,7 +59,7 @@ def all_symbols(term: Term) -> Iterable[Sym]:
             yield one.of
 
 
-def function_letters(equations: list[Equation]) -> set[Name]:
+def function_letters(equations: list[WrittenEquation]) -> set[Name]:
     """Names that stand only before brackets, without time."""
     called: Counter[Name] = Counter()
     seen: Counter[Name] = Counter()
@@ -71,7 +71,7 @@ def function_letters(equations: list[Equation]) -> set[Name]:
                 if isinstance(term, Dot):
                     for first, second in zip(term.factors, term.factors[1:], strict=False):
                         head = first.arg if isinstance(first, Prime) else first
-                        if isinstance(second, Group) and isinstance(head, Sym) and head.time is None:
+                        if isinstance(second, Brackets) and isinstance(head, Sym) and head.time is None:
                             called[head.name] += 1
     return {name for name, n in called.items() if n == seen[name] and _may_be_function(name)}
 
@@ -80,7 +80,7 @@ def _may_be_function(name: Name) -> bool:
     return name.letter in ("f", "g", "h", "a", "s", r"\phi", r"\theta", r"\varphi", r"\psi", r"\rho", "F", "G")
 
 
-def resolved(e: Equation, functions: set[Name]) -> Equation:
+def resolved(e: WrittenEquation, functions: set[Name]) -> WrittenEquation:
     """Without brackets and primes: calls of functions, derivatives, transposes."""
 
     def called(term: Term) -> Term:
@@ -90,14 +90,14 @@ def resolved(e: Equation, functions: set[Name]) -> Equation:
         for factor in term.factors:
             before = factors[-1] if factors else None
             head = before.arg if isinstance(before, Prime) else before
-            if isinstance(factor, Group) and isinstance(head, Sym) and head.name in functions:
+            if isinstance(factor, Brackets) and isinstance(head, Sym) and head.name in functions:
                 factors[-1] = Apply(Fn(f"function {head.name}", int(isinstance(before, Prime))), factor.arg)
             else:
                 factors.append(factor)
         return factors[0] if len(factors) == 1 else Dot(tuple(factors))
 
     def bare(term: Term) -> Term:
-        if isinstance(term, Group):
+        if isinstance(term, Brackets):
             return term.arg
         return Transpose(term.arg) if isinstance(term, Prime) else term
 

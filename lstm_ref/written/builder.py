@@ -16,10 +16,10 @@ from lstm_ref.written.products import FUNCTIONS, Power, product
 from lstm_ref.written.scripts import WRAPPER, Scripts, plain, read_scripts
 from lstm_ref.written.terms import (
     Adj,
+    Brackets,
     Div,
     Dot,
     Fn,
-    Group,
     Had,
     Hole,
     Jacobian,
@@ -109,13 +109,13 @@ class _Builder(lark.Transformer):
 
     def group(self, children: list[Any]) -> Term:
         inside = children[-1]
-        return inside if isinstance(inside, (Sym, Num, Fn, D, Adj, Jacobian)) else Group(inside)
+        return inside if isinstance(inside, (Sym, Num, Fn, D, Adj, Jacobian)) else Brackets(inside)
 
     def parens(self, children: list[Any]) -> Term:
-        return Group(children[1])
+        return Brackets(children[1])
 
     def hole(self, children: list[Any]) -> Term:
-        return Group(Hole())
+        return Brackets(Hole())
 
     def list_(self, children: list[Any]) -> Term:
         return [c for c in children if not isinstance(c, lark.Token)], str(children[1])
@@ -132,14 +132,14 @@ class _Builder(lark.Transformer):
 
     def matrix(self, children: list[Any]) -> Term:
         rows = children[1]
-        return Group(rows[0][0]) if len(rows) == len(rows[0]) == 1 else Stack(rows)
+        return Brackets(rows[0][0]) if len(rows) == len(rows[0]) == 1 else Stack(rows)
 
     def angle(self, children: list[Any]) -> Term:
         left, right = (c for c in children if not isinstance(c, lark.Token))
-        return Group(Outer(left, right))
+        return Brackets(Outer(left, right))
 
     def norm(self, children: list[Any]) -> Term:
-        return Group(SumAll(Pow(next(c for c in children if not isinstance(c, lark.Token)), 2)))
+        return Brackets(SumAll(Pow(next(c for c in children if not isinstance(c, lark.Token)), 2)))
 
     def partial(self, children: list[Any]) -> Term:
         return Partial(False)
@@ -161,7 +161,7 @@ class _Builder(lark.Transformer):
         if isinstance(base, Fn):
             fn = Fn(base.name, script.primes)
             return Power(fn, script.power) if script.power else fn
-        if isinstance(base, Group) and isinstance(base.arg, SumAll) and script.power == 2:  # a norm has its square
+        if isinstance(base, Brackets) and isinstance(base.arg, SumAll) and script.power == 2:  # a norm has its square
             return base
         if isinstance(base, Sym):
             base = self._named(base, script)

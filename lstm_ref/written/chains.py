@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from lstm_ref.written.derive import Deriver
-from lstm_ref.written.reading import Line
+from lstm_ref.written.reading import BackwardLine
 from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Name, Num, Sym, Term, Transpose, mapped
 
 
@@ -38,7 +38,7 @@ def without_jacobians(term: Term, deriver: Deriver, said: dict[Name, Sym]) -> Te
     return mapped(term, change)
 
 
-def jacobian_line(line: Line, deriver: Deriver) -> Line | None:
+def jacobian_line(line: BackwardLine, deriver: Deriver) -> BackwardLine | None:
     """`∂h_t/∂c_t = o_t ⊙ …` as an equation of what both sides do to the adjoint of h_t: elementwise for a vector on the
     right, else as a matrix. None for any other line, or where a rule is missing.
 

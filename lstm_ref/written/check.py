@@ -12,16 +12,16 @@ from pathlib import Path
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written.chains import jacobian_line, without_jacobians
-from lstm_ref.written.conventions import Chosen, choose, in_rows, of_squashed, without_dots
+from lstm_ref.written.conventions import ChosenReading, choose, in_rows, of_squashed, without_dots
 from lstm_ref.written.derive import Deriver
-from lstm_ref.written.edits import Edit, Editor
-from lstm_ref.written.evaluate import CannotRead, Kept, Meaning
+from lstm_ref.written.edits import Editor, LineEdit
+from lstm_ref.written.evaluate import CannotRead, KnownValues, Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, judged
 from lstm_ref.written.latex import Style, latex, style_of
 from lstm_ref.written.page import RELATION, Piece, pieces, place
-from lstm_ref.written.parser import Equation, expanded, parse, step_letter
+from lstm_ref.written.parser import WrittenEquation, expanded, parse, step_letter
 from lstm_ref.written.read import read
-from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
+from lstm_ref.written.reading import NOW, BackwardLine, Reading, is_hidden
 from lstm_ref.written.report import LineReport, Missing, PageReport
 from lstm_ref.written.shapes import Shapes, infer
 from lstm_ref.written.templates import sets_of, without_suffix
@@ -102,12 +102,12 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     )
 
 
-def _refused(e: Equation, reason: str) -> LineReport:
+def _refused(e: WrittenEquation, reason: str) -> LineReport:
     source = " ".join(e.piece.source.split())
     return LineReport(e.line, e.piece.tag, source, "unchecked", None, reason)
 
 
-def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, Chosen]:
+def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, ChosenReading]:
     """The page, and its open points, read so that the most lines are right: δo and do may be the adjoints of o, or of
     what it is the sigmoid of, where the page has no symbol for that; adjoints of columns may be columns or rows."""
     best = reading, choose(reading, shapes, seed)
@@ -122,9 +122,9 @@ def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, Chosen]
     return best
 
 
-def _equations(text: str, is_tex: bool, step: str) -> tuple[list[Equation], list[LineReport]]:
+def _equations(text: str, is_tex: bool, step: str) -> tuple[list[WrittenEquation], list[LineReport]]:
     """The equations, and a report on each display that is none in this notation."""
-    found: list[Equation] = []
+    found: list[WrittenEquation] = []
     unread: list[LineReport] = []
     sets = sets_of(text)
     every = pieces(text, is_tex)
@@ -186,7 +186,7 @@ def _as_far_as_read(lines: list[LineReport], unread: list[LineReport]) -> list[L
     return [unsure(line) if line.verdict == "wrong" else line for line in lines]
 
 
-def _formulas(equations: list[Equation]) -> str:
+def _formulas(equations: list[WrittenEquation]) -> str:
     """The text of the formulas, for the page's habits."""
     return "\n".join(e.piece.source for e in equations)
 
@@ -199,7 +199,7 @@ SLIPS = 3
 
 
 class _Checker:
-    def __init__(self, text: str, reading: Reading, shapes: Shapes, chosen: Chosen, step: str) -> None:
+    def __init__(self, text: str, reading: Reading, shapes: Shapes, chosen: ChosenReading, step: str) -> None:
         self.reading, self.shapes, self.chosen = reading, shapes, chosen
         self.style: Style = style_of(text, reading, chosen.meanings, step)
         self.style.written |= {n for n, d in reading.values.items() if self._has_line(n)}
@@ -233,7 +233,7 @@ class _Checker:
             for line, report in zip(self.reading.lines, reports, strict=True)
         ]
 
-    def _auxiliary(self, line: Line) -> Name | None:
+    def _auxiliary(self, line: BackwardLine) -> Name | None:
         """The symbol that is what this line says, if it is one; such a line is equal to itself."""
         if not isinstance(line.left, Sym):
             return None
@@ -248,7 +248,7 @@ class _Checker:
             held |= set().union(*(reads(line) for line in self.reading.lines if self._auxiliary(line) in held))
         return held
 
-    def _cause(self, line: Line) -> tuple[Line, Edit] | None:
+    def _cause(self, line: BackwardLine) -> tuple[BackwardLine, LineEdit] | None:
         """The line of an auxiliary symbol, and the edit of it that makes its reader right."""
         meanings, summed = self.chosen.meanings, self._is_summed(line)
         for name in self._read_through(line):
@@ -262,7 +262,7 @@ class _Checker:
                     return meaning.line, edit
         return None
 
-    def _read_through(self, line: Line) -> list[Name]:
+    def _read_through(self, line: BackwardLine) -> list[Name]:
         """The auxiliary symbols that a line reads, directly or through one another."""
         found: list[Name] = []
         rest = [line]
@@ -274,7 +274,7 @@ class _Checker:
                     rest.append(meaning.line)
         return found
 
-    def line(self, line: Line) -> LineReport:
+    def line(self, line: BackwardLine) -> LineReport:
         """The verdict on one line, and what is wrong with it."""
         summed = self._is_summed(line)
         found = judged(line, line.right, self.chosen.truth, summed)
@@ -295,25 +295,25 @@ class _Checker:
         sentence, corrected = self.diagnosis(line, summed)
         return replace(report, finding=sentence or found.reason or None, corrected=corrected)
 
-    def _is_summed(self, line: Line) -> bool:
+    def _is_summed(self, line: BackwardLine) -> bool:
         return (self.chosen.summed or line.equation.accumulates) and is_contribution(line)
 
-    def _source(self, line: Line) -> str:
+    def _source(self, line: BackwardLine) -> str:
         return " ".join(line.equation.piece.source.split())
 
-    def diagnosis(self, line: Line, summed: bool) -> tuple[str | None, str | None]:
+    def diagnosis(self, line: BackwardLine, summed: bool) -> tuple[str | None, str | None]:
         """What is wrong, and the equation that should stand there."""
         derived = self._derived(line)
         if derived is not None and summed:
             derived = [t.arg if isinstance(t, SumT) else t for t in derived]
         floats = self.chosen.truth.floats
-        floats.kept = Kept([line.left, line.right, *(derived or [])])
+        floats.kept = KnownValues([line.left, line.right, *(derived or [])])
         try:
             return self._named(line, derived, summed)
         finally:
             floats.kept = None
 
-    def _named(self, line: Line, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
+    def _named(self, line: BackwardLine, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
         for edit in itertools.islice(self.editor.edits(line.right, derived), TRIED):
             if not holds_in_floats(line, edit.right, self.chosen.truth, summed):
                 continue
@@ -324,11 +324,11 @@ class _Checker:
             return sentences, self._equation(line.left, right)
         return None, None
 
-    def _term_by_term(self, line: Line, derived: list[Term]) -> tuple[str | None, Term]:
+    def _term_by_term(self, line: BackwardLine, derived: list[Term]) -> tuple[str | None, Term]:
         """Several slips in one line: what is wrong with each of its terms, and the right side without them."""
         claimed = list(line.right.terms) if isinstance(line.right, Add) else [line.right]
         missing, kept, sentences = list(derived), [], []
-        equal = lambda a, b: holds_in_floats(Line(line.equation, b, a), a, self.chosen.truth, False)  # noqa: E731
+        equal = lambda a, b: holds_in_floats(BackwardLine(line.equation, b, a), a, self.chosen.truth, False)  # noqa: E731
         unmatched = []
         for term in claimed:
             same = next((d for d in missing if equal(term, d)), None)
@@ -352,7 +352,7 @@ class _Checker:
         named = len(sentences) <= len(claimed)
         return ("; ".join(sentences) if named else None), added([*kept, *missing])
 
-    def _derived(self, line: Line) -> list[Term] | None:
+    def _derived(self, line: BackwardLine) -> list[Term] | None:
         target = self._target(line)
         try:
             terms = None if target is None else self.deriver.terms(target)
@@ -360,7 +360,7 @@ class _Checker:
         except CannotRead:
             return None
 
-    def _target(self, line: Line) -> Sym | None:
+    def _target(self, line: BackwardLine) -> Sym | None:
         if isinstance(line.left, Adj):
             return line.left.of
         if isinstance(line.left, Sym):

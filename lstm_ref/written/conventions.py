@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 
 from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
-from lstm_ref.written.reading import NOW, Line, Reading, is_hidden
+from lstm_ref.written.reading import NOW, BackwardLine, Reading, is_hidden
 from lstm_ref.written.shapes import Shapes
 from lstm_ref.written.terms import Adj, Apply, Fn, Hole, Name, SumT, Sym, Term, Transpose, mapped, symbols, walk
-from lstm_ref.written.truth import Scope, Truth, truth
+from lstm_ref.written.truth import PageTruth, Scope, truth
 
 
 @dataclass
-class Chosen:
+class ChosenReading:
     """The reading of a page's open points."""
 
-    truth: Truth
+    truth: PageTruth
     summed: bool
     """Lines for parameters say what one step contributes."""
     is_right: list[bool]
@@ -40,7 +40,7 @@ class Chosen:
         return self.truth.balls.meanings
 
 
-def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> Chosen:
+def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> ChosenReading:
     """The conventions under which the most lines are right.
 
     Args:
@@ -48,7 +48,7 @@ def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> Chosen:
         shapes: Its shapes.
         seed: Of the random numbers.
     """
-    best: Chosen | None = None
+    best: ChosenReading | None = None
     for functions in _functions(reading):
         for scope in _scopes(reading):
             here = truth(reading, shapes, scope, functions, seed)
@@ -84,9 +84,9 @@ def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
 # ----------------------------------------------------------------------------------------------------- what is open
 
 
-def _defining(reading: Reading) -> dict[Name, Line]:
+def _defining(reading: Reading) -> dict[Name, BackwardLine]:
     """The line that each open symbol stands on the left of."""
-    found: dict[Name, Line] = {}
+    found: dict[Name, BackwardLine] = {}
     for line in reading.lines:
         if isinstance(line.left, Sym) and line.left.name in reading.open:
             found.setdefault(line.left.name, line)
@@ -115,7 +115,7 @@ _ARRIVALS = re.compile(r"next|out|ext|loss|above|top|up|in|given|later|future")
 _DELTAS = (r"\Delta", r"\delta", r"\epsilon", r"\varepsilon", r"\xi", "e")
 
 
-def without_dots(reading: Reading) -> list[Line]:
+def without_dots(reading: Reading) -> list[BackwardLine]:
     r"""The lines with an argument for the dot of `\sigma'(\cdot)`: what is squashed to give the value of the line."""
     found = []
     for line in reading.lines:
@@ -166,7 +166,7 @@ def _may_be_given(name: Name) -> bool:
     return name.letter in _DELTAS
 
 
-def _value_of(line: Line, reading: Reading) -> Name | None:
+def _value_of(line: BackwardLine, reading: Reading) -> Name | None:
     """The value whose adjoint a line gives, as far as its left side shows."""
     if line.target is None:
         return None
@@ -238,7 +238,7 @@ def _plain_text(text: str) -> str:
     return re.sub(r"[\s{}]|\\(?:mathbf|mathrm|bm|boldsymbol)", "", text)
 
 
-def _candidates(name: Name, reading: Reading, line: Line | None) -> list[Meaning]:
+def _candidates(name: Name, reading: Reading, line: BackwardLine | None) -> list[Meaning]:
     if (
         line is not None and isinstance(line.right, Adj) and not line.right.part
     ):  # \delta_t = \partial L / \partial z_t: a definition
@@ -256,7 +256,7 @@ def _candidates(name: Name, reading: Reading, line: Line | None) -> list[Meaning
     return meanings
 
 
-def _with_meanings(reading: Reading, found: Truth) -> Chosen:
+def _with_meanings(reading: Reading, found: PageTruth) -> ChosenReading:
     defined = _defining(reading)
     outside = givens(reading)
     options: dict[Name, list[Meaning]] = {}
@@ -273,10 +273,10 @@ def _with_meanings(reading: Reading, found: Truth) -> Chosen:
     summed = not any(adds)
     search = _Search(reading, found, summed, options)
     meanings = search.best()
-    return Chosen(found.under(meanings, found.balls.activated), summed, search.right(meanings))
+    return ChosenReading(found.under(meanings, found.balls.activated), summed, search.right(meanings))
 
 
-def _is_for_parameter(line: Line, reading: Reading) -> bool:
+def _is_for_parameter(line: BackwardLine, reading: Reading) -> bool:
     return isinstance(line.left, Adj) and line.left.of.name in reading.parameters
 
 
@@ -284,12 +284,12 @@ class _Search:
     """Meanings of open symbols, improved one symbol at a time from two beginnings: every δ a value's, every δ a
     pre-activation's."""
 
-    def __init__(self, reading: Reading, found: Truth, summed: bool, options: dict[Name, list[Meaning]]) -> None:
+    def __init__(self, reading: Reading, found: PageTruth, summed: bool, options: dict[Name, list[Meaning]]) -> None:
         self.reading, self.truth, self.summed, self.options = reading, found, summed, options
         self.cache: dict[object, bool] = {}
         self.reads = [self._reached(line) for line in reading.lines]
 
-    def _reached(self, line: Line) -> list[Name]:
+    def _reached(self, line: BackwardLine) -> list[Name]:
         """The open symbols that a line reads, directly or through the lines of auxiliary ones."""
         defined = _defining(self.reading)
         found: list[Name] = []

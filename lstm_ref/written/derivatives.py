@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lstm_ref.errors import BadInput
-from lstm_ref.written.terms import Div, Dot, Group, Jacobian, Name, Sym, Term
+from lstm_ref.written.terms import Brackets, Div, Dot, Jacobian, Name, Sym, Term
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ LITTLE_D = Sym(Name("d"))
 
 def bare_group(term: Term) -> Term:
     """What stands in brackets, without them."""
-    while isinstance(term, Group):
+    while isinstance(term, Brackets):
         term = term.arg
     return term
 

@@ -22,9 +22,9 @@ from lstm_ref.written.terms import (
     Name,
     Neg,
     Num,
-    Part,
     Pow,
     Stack,
+    StackedBlock,
     SumB,
     SumT,
     Sym,
@@ -147,13 +147,16 @@ class Deriver:
         found = {
             d.right.index: part
             for part, d in self.reading.values.items()
-            if isinstance(d.right, Part) and isinstance(d.right.arg, Sym) and d.right.arg.name == name
+            if isinstance(d.right, StackedBlock) and isinstance(d.right.arg, Sym) and d.right.arg.name == name
         }
         inner = {
             t.index: d.name
             for d in self.reading.values.values()
             for _, t in walk(d.right)
-            if isinstance(t, Part) and isinstance(t.arg, Sym) and t.arg.name == name and not isinstance(d.right, Part)
+            if isinstance(t, StackedBlock)
+            and isinstance(t.arg, Sym)
+            and t.arg.name == name
+            and not isinstance(d.right, StackedBlock)
         }
         return [found[k] for k in sorted(found)] if found and not inner else None
 
@@ -218,7 +221,7 @@ class Deriver:
             case Stack():
                 vectors = [x for row in term.rows for x in row]
                 index = [id(x) for x in vectors].index(id(child))
-                sign = Part(sign, index, tuple(v.name if isinstance(v, Sym) else Name("1") for v in vectors))
+                sign = StackedBlock(sign, index, tuple(v.name if isinstance(v, Sym) else Name("1") for v in vectors))
             case Div() if position[0] == "over":
                 sign = Div(sign, term.under)
             case _:

@@ -37,7 +37,7 @@ from lstm_ref.written.terms import (
 
 
 @dataclass(frozen=True)
-class Edit:
+class LineEdit:
     """An edited right side, and what was wrong if it is right."""
 
     right: Term
@@ -59,7 +59,7 @@ class Editor:
     ) -> None:
         self.reading, self.sizes, self.style, self.meanings = reading, sizes, style, meanings
 
-    def edits(self, right: Term, derived: list[Term] | None) -> Iterator[Edit]:
+    def edits(self, right: Term, derived: list[Term] | None) -> Iterator[LineEdit]:
         """Edits of a right side.
 
         Args:
@@ -82,102 +82,108 @@ class Editor:
 
     # ------------------------------------------------------------------------------------------- whole terms
 
-    def _terms(self, right: Term, derived: list[Term]) -> Iterator[Edit]:
+    def _terms(self, right: Term, derived: list[Term]) -> Iterator[LineEdit]:
         for path, term in walk(right):
             if isinstance(term, Add) and len(term.terms) > 1:
                 for k, one in enumerate(term.terms):
                     rest = added([*term.terms[:k], *term.terms[k + 1 :]])
-                    yield Edit(replaced(right, path, rest), f"the term {self.show(one)} is too many")
+                    yield LineEdit(replaced(right, path, rest), f"the term {self.show(one)} is too many")
         nothing = right == Num(0.0)
         for one in derived:
-            yield Edit(one if nothing else added([right, one]), f"the term {self.show(one)} is missing")
+            yield LineEdit(one if nothing else added([right, one]), f"the term {self.show(one)} is missing")
             inner = one.arg if isinstance(one, SumT) else one
             if isinstance(right, SumT):
-                yield Edit(replace(right, arg=added([right.arg, inner])), f"the term {self.show(inner)} is missing")
+                yield LineEdit(replace(right, arg=added([right.arg, inner])), f"the term {self.show(inner)} is missing")
         for k, one in enumerate(derived):
             for other in derived[k + 1 :]:
                 sentence = f"the terms {self.show(one)} and {self.show(other)} are missing"
-                yield Edit(added([right, one, other]), sentence)
+                yield LineEdit(added([right, one, other]), sentence)
 
-    def _signs(self, right: Term) -> Iterator[Edit]:
-        yield Edit(_negative(right), "the sign is wrong")
+    def _signs(self, right: Term) -> Iterator[LineEdit]:
+        yield LineEdit(_negative(right), "the sign is wrong")
         for path, term in walk(right):
             if isinstance(term, Add):
                 for k, one in enumerate(term.terms):
                     new = replaced(right, path, Add((*term.terms[:k], _negative(one), *term.terms[k + 1 :])))
                     bare = one.arg if isinstance(one, Neg) else one
-                    yield Edit(new, f"the sign of {self.show(bare)} is wrong")
+                    yield LineEdit(new, f"the sign of {self.show(bare)} is wrong")
             elif isinstance(term, Neg) and path:
-                yield Edit(replaced(right, path, term.arg), f"the sign of {self.show(term.arg)} is wrong")
+                yield LineEdit(replaced(right, path, term.arg), f"the sign of {self.show(term.arg)} is wrong")
 
     # ----------------------------------------------------------------------------------------------- factors
 
-    def _transposes(self, right: Term) -> Iterator[Edit]:
+    def _transposes(self, right: Term) -> Iterator[LineEdit]:
         for path, term in walk(right):
             if isinstance(term, Transpose):
-                yield Edit(replaced(right, path, term.arg), f"{self.show(term.arg)} is transposed and should not be")
+                yield LineEdit(
+                    replaced(right, path, term.arg), f"{self.show(term.arg)} is transposed and should not be"
+                )
             elif isinstance(term, (Sym, Adj)) and not _below_transpose(right, path):
-                yield Edit(replaced(right, path, Transpose(term)), f"{self.show(term)} should be transposed")
+                yield LineEdit(replaced(right, path, Transpose(term)), f"{self.show(term)} should be transposed")
             if isinstance(term, Dot) and len(term.factors) == 2:
                 a, b = term.factors
-                yield Edit(replaced(right, path, Dot((b, a))), "the factors stand in the wrong order")
+                yield LineEdit(replaced(right, path, Dot((b, a))), "the factors stand in the wrong order")
                 turned = Dot((_transposed(b), _transposed(a)))
-                yield Edit(replaced(right, path, turned), f"{self.show(term)} should be transposed")
+                yield LineEdit(replaced(right, path, turned), f"{self.show(term)} should be transposed")
             if isinstance(term, Dot) and len(term.factors) == 3:
                 for order in itertools.permutations(term.factors):
-                    yield Edit(replaced(right, path, Dot(order)), "the factors stand in the wrong order")
+                    yield LineEdit(replaced(right, path, Dot(order)), "the factors stand in the wrong order")
             if isinstance(term, Outer):
                 swapped = Outer(term.right, term.left)
-                yield Edit(replaced(right, path, swapped), "the factors of the outer product stand in the wrong order")
+                yield LineEdit(
+                    replaced(right, path, swapped), "the factors of the outer product stand in the wrong order"
+                )
 
-    def _times(self, right: Term) -> Iterator[Edit]:
+    def _times(self, right: Term) -> Iterator[LineEdit]:
         for path, term in walk(right):
             if isinstance(term, Adj) and term.part not in ("", "step"):
                 new = replace(term, part="step")
-                yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+                yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
             if isinstance(term, (Sym, Adj)):
                 time = term.time if isinstance(term, Sym) else term.of.time
                 if time is None or time.anchor != "t":
                     continue
                 for step in (-1, 1, -2, 2):
                     new = shifted(term, step)
-                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+                    yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
         for path, term in walk(right):
             if isinstance(term, (Had, Dot, Outer, Add)):
                 for step in (-1, 1):
                     new = shifted(term, step)
-                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+                    yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
 
-    def _products(self, right: Term) -> Iterator[Edit]:
+    def _products(self, right: Term) -> Iterator[LineEdit]:
         for path, term in walk(right):
             if isinstance(term, Had) and len(term.factors) == 2:
                 a, b = term.factors
                 for new, words in ((Outer(a, b), "an outer product"), (Dot((a, b)), "a matrix product")):
-                    yield Edit(replaced(right, path, new), f"{words} belongs where ⊙ stands")
-                yield Edit(replaced(right, path, Dot((a, Transpose(b)))), "an outer product belongs where ⊙ stands")
+                    yield LineEdit(replaced(right, path, new), f"{words} belongs where ⊙ stands")
+                yield LineEdit(replaced(right, path, Dot((a, Transpose(b)))), "an outer product belongs where ⊙ stands")
             elif isinstance(term, Dot) and len(term.factors) == 2:
-                yield Edit(replaced(right, path, Had(term.factors)), "an elementwise product belongs there")
+                yield LineEdit(replaced(right, path, Had(term.factors)), "an elementwise product belongs there")
             elif isinstance(term, Outer):
-                yield Edit(replaced(right, path, Had((term.left, term.right))), "an elementwise product belongs there")
+                yield LineEdit(
+                    replaced(right, path, Had((term.left, term.right))), "an elementwise product belongs there"
+                )
 
-    def _sums(self, right: Term) -> Iterator[Edit]:
+    def _sums(self, right: Term) -> Iterator[LineEdit]:
         for path, term in walk(right):
             if isinstance(term, (Had, Dot)) and len(term.factors) == 2:
-                yield Edit(replaced(right, path, Add(term.factors)), "a sum belongs where a product stands")
+                yield LineEdit(replaced(right, path, Add(term.factors)), "a sum belongs where a product stands")
         if not isinstance(right, SumT):
-            yield Edit(SumT(right), "the sum over time is missing")
-        yield Edit(SumB(right), "the sum over the batch is missing")
+            yield LineEdit(SumT(right), "the sum over time is missing")
+        yield LineEdit(SumB(right), "the sum over the batch is missing")
         for path, term in walk(right):
             if isinstance(term, SumT):
-                yield Edit(replaced(right, path, term.arg), "there should be no sum over time")
+                yield LineEdit(replaced(right, path, term.arg), "there should be no sum over time")
                 if term.low is not None or term.high is not None:
-                    yield Edit(replaced(right, path, SumT(term.arg)), "the bounds of the sum are wrong")
+                    yield LineEdit(replaced(right, path, SumT(term.arg)), "the bounds of the sum are wrong")
             elif isinstance(term, SumB):
-                yield Edit(replaced(right, path, term.arg), "there should be no sum over the batch")
+                yield LineEdit(replaced(right, path, term.arg), "there should be no sum over the batch")
 
     # --------------------------------------------------------------------------------------------- functions
 
-    def _functions(self, right: Term) -> Iterator[Edit]:
+    def _functions(self, right: Term) -> Iterator[LineEdit]:
         yield from self._activated_twice(right)
         names = ("sigmoid", "tanh")
         for path, term in walk(right):
@@ -187,35 +193,35 @@ class Editor:
                         fn = Fn(name, order)
                         if fn != term.fn:
                             new: Term = Apply(fn, term.arg)
-                            yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
-                yield Edit(replaced(right, path, term.arg), _belongs(self.show, term, term.arg))
+                            yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
+                yield LineEdit(replaced(right, path, term.arg), _belongs(self.show, term, term.arg))
             elif isinstance(term, (Sym, Pow)):
                 base = term.base if isinstance(term, Pow) else term
                 for name in names:
                     inside = Apply(Fn(name), base)
                     new = replace(term, base=inside) if isinstance(term, Pow) else inside
-                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+                    yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
             if isinstance(term, Had):
                 yield from self._slopes(right, path, term)
             if (square := _one_minus_square(term)) is not None:
                 new = Had((square, Add((Num(1.0), Neg(square)))))
-                yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+                yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
             if (one := _one_minus(term)) is not None:
                 if not isinstance(one, (Had, Pow, Dot)):
                     new = Add((Num(1.0), Neg(Pow(one, 2))))
-                    yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
-                yield Edit(replaced(right, path, one), _belongs(self.show, term, one))
+                    yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
+                yield LineEdit(replaced(right, path, one), _belongs(self.show, term, one))
 
-    def _activated_twice(self, right: Term) -> Iterator[Edit]:
+    def _activated_twice(self, right: Term) -> Iterator[LineEdit]:
         """σ(o) where o belongs, which is a σ already."""
         for term in dict.fromkeys(t for _, t in walk(right) if isinstance(t, Apply) and isinstance(t.arg, Sym)):
             made = self.reading.values.get(term.arg.name)
             if made is not None and isinstance(made.right, Apply) and made.right.fn == term.fn:
-                yield Edit(
+                yield LineEdit(
                     mapped(right, _once(term)), f"{_belongs(self.show, term, term.arg)}, which is activated already"
                 )
 
-    def _slopes(self, right: Term, path: tuple[Any, ...], term: Had) -> Iterator[Edit]:
+    def _slopes(self, right: Term, path: tuple[Any, ...], term: Had) -> Iterator[LineEdit]:
         """v ⊙ (1 − v) where 1 − v² belongs."""
         for a, one in enumerate(term.factors):
             for b, other in enumerate(term.factors):
@@ -224,14 +230,14 @@ class Editor:
                     rest = [f for k, f in enumerate(term.factors) if k not in (a, b)]
                     new = Had((*rest, square)) if rest else square
                     sentence = f"{self.show(Had((one, other)))} stands where {self.show(square)} belongs"
-                    yield Edit(replaced(right, path, new), sentence)
+                    yield LineEdit(replaced(right, path, new), sentence)
 
     # ----------------------------------------------------------------------------------------------- symbols
 
-    def _symbols(self, right: Term) -> Iterator[Edit]:
+    def _symbols(self, right: Term) -> Iterator[LineEdit]:
         for path, term in walk(right):
             for new in self._others(term):
-                yield Edit(replaced(right, path, new), _belongs(self.show, term, new))
+                yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
 
     def _others(self, term: Term) -> Iterator[Term]:
         """What may have been meant by a symbol: another quantity of its shape, 1 minus it, another's adjoint."""
@@ -252,23 +258,23 @@ class Editor:
         unlike = [n for n in others if n not in alike] if name in self.reading.parameters else []
         return [*sorted(alike, key=is_hidden), *unlike]
 
-    def _factors(self, right: Term) -> Iterator[Edit]:
+    def _factors(self, right: Term) -> Iterator[LineEdit]:
         for path, term in walk(right):
             if isinstance(term, (Had, Dot)):
                 for k, one in enumerate(term.factors):
                     rest = (*term.factors[:k], *term.factors[k + 1 :])
                     new = rest[0] if len(rest) == 1 else replace(term, factors=rest)
-                    yield Edit(replaced(right, path, new), f"the factor {self.show(one)} is too many")
+                    yield LineEdit(replaced(right, path, new), f"the factor {self.show(one)} is too many")
         for path, term in self._factor_places(right):
             for one in self._possible_factors():
                 new = Had((*term.factors, one)) if isinstance(term, Had) else Had((term, one))
-                yield Edit(replaced(right, path, new), f"the factor {self.show(one)} is missing")
+                yield LineEdit(replaced(right, path, new), f"the factor {self.show(one)} is missing")
         for path, term in walk(right):
             if isinstance(term, (Sym, Adj, Dot)) and not isinstance(term, Had):
                 for one in self.reading.parameters:
                     for factor in (Sym(one), Transpose(Sym(one))):
                         for new in (Dot((factor, term)), Dot((term, factor))):
-                            yield Edit(replaced(right, path, new), f"the factor {self.show(factor)} is missing")
+                            yield LineEdit(replaced(right, path, new), f"the factor {self.show(factor)} is missing")
 
     def _factor_places(self, right: Term) -> Iterator[tuple[tuple[Any, ...], Term]]:
         """Where an elementwise factor may be missing: at terms of sums, blocks of stacks, factors of products."""

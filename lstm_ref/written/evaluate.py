@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lstm_ref import arithmetic
-from lstm_ref.written.reading import Line
+from lstm_ref.written.reading import BackwardLine
 from lstm_ref.written.terms import (
     Add,
     Adj,
@@ -28,9 +28,9 @@ from lstm_ref.written.terms import (
     Neg,
     Num,
     Outer,
-    Part,
     Pow,
     Stack,
+    StackedBlock,
     SumAll,
     SumB,
     SumT,
@@ -61,7 +61,7 @@ class Meaning:
 
     kind: str
     of: Name | None = None
-    line: Line | None = None
+    line: BackwardLine | None = None
 
 
 @dataclass
@@ -83,7 +83,7 @@ class World:
     meanings: dict[Name, Meaning] = field(default_factory=dict)
     activated: dict[Name, Name] = field(default_factory=dict)
     """For pages that write slopes as functions of the activated value: by value, what was activated."""
-    kept: Kept | None = None
+    kept: KnownValues | None = None
     """Values of terms that are evaluated again and again."""
     opened: dict[tuple[Name, int], Any] = field(default_factory=dict, init=False)
     """Values of auxiliary symbols, once they are known."""
@@ -97,7 +97,7 @@ class World:
         self.without.clear()
 
 
-class Kept:
+class KnownValues:
     """Values of the terms below `roots`, once they are known: where edits of a line are tried, most of it stays.
 
     Args:
@@ -328,7 +328,7 @@ class _Evaluation:
             return 1
         return None
 
-    def part(self, term: Part) -> Any:
+    def part(self, term: StackedBlock) -> Any:
         whole = self.value(term.arg)
         axis = 1 if self.world.rows else 0
         if term.like[0] in self.world.lengths:
@@ -423,7 +423,7 @@ _RULES: dict[type, Callable[[_Evaluation, Any], Any]] = {
     Transpose: _Evaluation.transpose,
     Diag: _Evaluation.diagonal,
     Stack: _Evaluation.stack,
-    Part: _Evaluation.part,
+    StackedBlock: _Evaluation.part,
     SumT: _Evaluation.over_time,
     SumB: _Evaluation.over_batch,
     SumAll: _Evaluation.over_all,

@@ -9,15 +9,15 @@ from dataclasses import replace
 from lstm_ref.errors import BadInput
 from lstm_ref.written.brackets import all_symbols
 from lstm_ref.written.marks import LOSSES
-from lstm_ref.written.parser import Equation
+from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.reading import NOW, PREACTIVATION, Definition, Reading, is_hidden
 from lstm_ref.written.terms import (
     Apply,
     Dot,
     Name,
     Num,
-    Part,
     Stack,
+    StackedBlock,
     SumT,
     Sym,
     Term,
@@ -30,7 +30,7 @@ from lstm_ref.written.terms import (
 )
 
 
-def read_forward(reading: Reading, forward: list[Equation], backward: list[Equation]) -> None:
+def read_forward(reading: Reading, forward: list[WrittenEquation], backward: list[WrittenEquation]) -> None:
     """Fills in values, parameters, inputs, states and the loss.
 
     Args:
@@ -43,8 +43,8 @@ def read_forward(reading: Reading, forward: list[Equation], backward: list[Equat
     """
     shown = [e for e in forward if not e.piece.inline]
     found: dict[Name, Definition] = {}
-    stacks: list[tuple[Name, Stack, Equation]] = []
-    loss: list[Equation] = []
+    stacks: list[tuple[Name, Stack, WrittenEquation]] = []
+    loss: list[WrittenEquation] = []
     defined_later = {s.name for e in shown for s in _defined(e)}
     counts = Counter(s.name for e in shown for s in _defined(e))
     defined_twice = {name for name, n in counts.items() if n > 1}
@@ -87,7 +87,7 @@ def read_forward(reading: Reading, forward: list[Equation], backward: list[Equat
             raise BadInput(f"{e.label}: {name} is the stack of parts that no equation defines")
         parts = [s.name for s in symbols(stack)]
         for k, part in enumerate(parts):
-            found[part] = Definition(part, Part(Sym(name, NOW), k, tuple(parts)), e)
+            found[part] = Definition(part, StackedBlock(Sym(name, NOW), k, tuple(parts)), e)
     _use_inline(found, [e for e in forward if e.piece.inline], backward)
     reading.timed = any(s.time is not None for e in shown for s in _defined(e))
     _name_preactivations(found)
@@ -97,7 +97,7 @@ def read_forward(reading: Reading, forward: list[Equation], backward: list[Equat
     _read_loss(reading, loss)
 
 
-def _defined(e: Equation) -> Iterable[Sym]:
+def _defined(e: WrittenEquation) -> Iterable[Sym]:
     return symbols(e.sides[0]) if isinstance(e.sides[0], (Sym, Stack)) else ()
 
 
@@ -119,7 +119,7 @@ def _same(a: Term, b: Term) -> bool:
     return a == b
 
 
-def _match(one: Term, other: Term, found: dict[Name, Definition], e: Equation, defined: set[Name]) -> None:
+def _match(one: Term, other: Term, found: dict[Name, Definition], e: WrittenEquation, defined: set[Name]) -> None:
     """`i = σ(a_i) = σ(W x)` defines a_i: a symbol that nothing defines, at the place of a term."""
     if isinstance(one, Sym) and one.time == NOW and one.name not in found and one.name not in defined and one != other:
         found[one.name] = Definition(one.name, other, e)
@@ -128,7 +128,7 @@ def _match(one: Term, other: Term, found: dict[Name, Definition], e: Equation, d
             _match(a, b, found, e, defined)
 
 
-def _split(left: Stack, e: Equation, found: dict[Name, Definition]) -> None:
+def _split(left: Stack, e: WrittenEquation, found: dict[Name, Definition]) -> None:
     """Gates as one stack on the left."""
     parts = _all_plain(left)
     if parts is None:
@@ -136,11 +136,11 @@ def _split(left: Stack, e: Equation, found: dict[Name, Definition]) -> None:
     names = tuple(p.name for p in parts)
     right = e.sides[1]
     applied = [row[0] for row in right.rows] if isinstance(right, Stack) else []
-    if len(applied) == len(parts) and all(isinstance(a, Apply) and isinstance(a.arg, Part) for a in applied):
+    if len(applied) == len(parts) and all(isinstance(a, Apply) and isinstance(a.arg, StackedBlock) for a in applied):
         whole = Name(PREACTIVATION, below=",".join(map(str, names)))
         found[whole] = Definition(whole, applied[0].arg.arg, e)
         for k, (name, a) in enumerate(zip(names, applied, strict=True)):
-            found[name] = Definition(name, Apply(a.fn, Part(Sym(whole, NOW), k, names)), e)
+            found[name] = Definition(name, Apply(a.fn, StackedBlock(Sym(whole, NOW), k, names)), e)
     elif len(applied) == len(parts):
         for name, term in zip(names, applied, strict=True):
             found[name] = Definition(name, term, e)
@@ -149,11 +149,11 @@ def _split(left: Stack, e: Equation, found: dict[Name, Definition]) -> None:
         whole = Name(PREACTIVATION, below=",".join(map(str, names)))
         found[whole] = Definition(whole, right.arg if isinstance(right, Apply) else right, e)
         for k, name in enumerate(names):
-            part = Part(Sym(whole, NOW), k, names)
+            part = StackedBlock(Sym(whole, NOW), k, names)
             found[name] = Definition(name, Apply(activation, part) if activation else part, e)
 
 
-def _use_inline(found: dict[Name, Definition], inline: list[Equation], backward: list[Equation]) -> None:
+def _use_inline(found: dict[Name, Definition], inline: list[WrittenEquation], backward: list[WrittenEquation]) -> None:
     """Definitions inside of sentences, of what the page reads and no display defines."""
     needed = {s.name for e in backward for side in e.sides for s in all_symbols(side)}
     needed |= {s.name for d in found.values() for s in symbols(d.right)}
@@ -238,7 +238,7 @@ def _is_parameter(term: Term, reading: Reading) -> bool:
     return isinstance(inner, Sym) and inner.name in reading.parameters
 
 
-def _read_loss(reading: Reading, equations: list[Equation]) -> None:
+def _read_loss(reading: Reading, equations: list[WrittenEquation]) -> None:
     """The loss of one step, if an equation gives it in terms of the forward pass."""
     for e in equations:
         for side in e.sides[1:]:

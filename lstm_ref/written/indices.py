@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from lstm_ref.errors import BadInput
 from lstm_ref.written.brackets import flat
 from lstm_ref.written.page import place
-from lstm_ref.written.parser import Equation
+from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.terms import (
     Add,
     Adj,
@@ -48,7 +48,9 @@ class _Array:
     over: tuple[str, ...] = ()
 
 
-def without_indices(equations: list[Equation]) -> tuple[list[Equation], list[tuple[Equation, str]]]:
+def without_indices(
+    equations: list[WrittenEquation],
+) -> tuple[list[WrittenEquation], list[tuple[WrittenEquation, str]]]:
     """The equations in vectors and matrices, and those that have no such form, with place and
     reason.
 
@@ -59,8 +61,8 @@ def without_indices(equations: list[Equation]) -> tuple[list[Equation], list[tup
     if not sums:
         return equations, []
     reader = _Reader({_range(index) for index in sums} | _USUAL, equations)
-    found: list[Equation] = []
-    refused: list[tuple[Equation, str]] = []
+    found: list[WrittenEquation] = []
+    refused: list[tuple[WrittenEquation, str]] = []
     for e in equations:
         try:
             found.append(reader.equation(e))
@@ -82,7 +84,7 @@ class _Reader:
         equations: The page's, which show what has several ranges.
     """
 
-    def __init__(self, letters: set[str] | frozenset[str], equations: list[Equation]) -> None:
+    def __init__(self, letters: set[str] | frozenset[str], equations: list[WrittenEquation]) -> None:
         self.letters = letters
         lefts = [e.sides[0] for e in equations if isinstance(e.sides[0], Sym) and not _is_backward_letter(e.sides[0])]
         ranges: dict[Name, set[tuple[str, ...]]] = {}
@@ -91,7 +93,7 @@ class _Reader:
             ranges.setdefault(name, set()).add(tuple(map(_range, over)))
         self.layered = any(len(some) > 1 for some in ranges.values())
 
-    def equation(self, e: Equation) -> Equation:
+    def equation(self, e: WrittenEquation) -> WrittenEquation:
         """One equation, its sides with the same free indices in the same order."""
         sides = [self.read(side) for side in e.sides]
         over = sides[0].over

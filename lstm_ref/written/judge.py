@@ -14,9 +14,9 @@ import numpy as np
 
 from lstm_ref.arithmetic.balls import as_balls, magnitudes, precision, radii
 from lstm_ref.written.evaluate import CannotRead, Misfit, NotThen, World, evaluate, step_of
-from lstm_ref.written.reading import Line
+from lstm_ref.written.reading import BackwardLine
 from lstm_ref.written.terms import Adj, SumT, Sym, Term, Time, children
-from lstm_ref.written.truth import DIGITS, Truth
+from lstm_ref.written.truth import DIGITS, PageTruth
 
 FILTER = 1e-6
 """Relative difference of floats above which balls need not be asked. Terms of a few dozen operations round at 1e-14;
@@ -26,7 +26,7 @@ WORTH = 30
 
 
 @dataclass(frozen=True)
-class Finding:
+class LineVerdict:
     """One line's verdict: "right", "wrong" or "unchecked"."""
 
     verdict: str
@@ -55,13 +55,13 @@ def is_per_step(term: Term) -> bool:
     return any(time.anchor == "t" for time in times_of(term))
 
 
-def is_contribution(line: Line) -> bool:
+def is_contribution(line: BackwardLine) -> bool:
     """Whether it says what one step contributes to the gradient of a parameter."""
     timeless = isinstance(line.left, Adj) and not any(True for _ in times_of(line.left))
     return timeless and is_per_step(line.right)
 
 
-def steps_of(line: Line, right: Term, world: World) -> list[int]:
+def steps_of(line: BackwardLine, right: Term, world: World) -> list[int]:
     """The steps at which a line speaks."""
     if not is_per_step(line.left) and not is_per_step(right):
         return [1]
@@ -76,7 +76,7 @@ def steps_of(line: Line, right: Term, world: World) -> list[int]:
     return found
 
 
-def sides(line: Line, right: Term, world: World, summed: bool) -> Iterator[tuple[int, Any, Any]]:
+def sides(line: BackwardLine, right: Term, world: World, summed: bool) -> Iterator[tuple[int, Any, Any]]:
     """Both sides at every step where they exist.
 
     Args:
@@ -95,13 +95,13 @@ def sides(line: Line, right: Term, world: World, summed: bool) -> Iterator[tuple
         yield t, *pair
 
 
-def _assigned(line: Line, world: World) -> int:
+def _assigned(line: BackwardLine, world: World) -> int:
     """1 for a line that gives, with an arrow, what the step before reads."""
     meaning = world.meanings.get(line.left.name) if isinstance(line.left, Sym) else None
     return int(line.equation.assigns and meaning is not None and meaning.kind == "auxiliary")
 
 
-def holds_in_floats(line: Line, right: Term, truth: Truth, summed: bool) -> bool:
+def holds_in_floats(line: BackwardLine, right: Term, truth: PageTruth, summed: bool) -> bool:
     """Whether the sides are equal as far as floats can see. Fast, for searches; balls have the last word."""
     seen = False
     try:
@@ -125,7 +125,7 @@ def _close(left: Any, right: Any) -> bool:
     return bool(np.max(np.abs(left - right), initial=0.0) <= FILTER * size)
 
 
-def _is_left_out(line: Line, right: Term, truth: Truth, t: int) -> bool:
+def _is_left_out(line: BackwardLine, right: Term, truth: PageTruth, t: int) -> bool:
     """Where only the last step's outputs are read, a recursion for them does not speak of the last step."""
     if truth.scope.kind != "last" or not isinstance(line.left, Adj) or line.left.of.time is None:
         return False
@@ -133,7 +133,7 @@ def _is_left_out(line: Line, right: Term, truth: Truth, t: int) -> bool:
     return line.left.of.name in truth.scope.outputs and at == truth.balls.steps and line.left.of.time.anchor == "t"
 
 
-def judged(line: Line, right: Term, truth: Truth, summed: bool) -> Finding:
+def judged(line: BackwardLine, right: Term, truth: PageTruth, summed: bool) -> LineVerdict:
     """The verdict of balls on a line.
 
     Args:
@@ -155,14 +155,14 @@ def judged(line: Line, right: Term, truth: Truth, summed: bool) -> Finding:
                 if not agrees:
                     wrong.append(t)
         except Misfit as misfit:
-            return Finding("wrong", 0.0, None, (0, 0), f"the shapes do not fit: {misfit}")
+            return LineVerdict("wrong", 0.0, None, (0, 0), f"the shapes do not fit: {misfit}")
         except CannotRead as error:
-            return Finding("unchecked", reason=str(error))
+            return LineVerdict("unchecked", reason=str(error))
     if not seen:
-        return Finding("unchecked", reason="it reads something that no equation of the page defines")
+        return LineVerdict("unchecked", reason="it reads something that no equation of the page defines")
     if wrong:
-        return Finding("wrong", digits, wrong[0], (len(wrong), seen), reason)
-    return Finding("right", digits)
+        return LineVerdict("wrong", digits, wrong[0], (len(wrong), seen), reason)
+    return LineVerdict("right", digits)
 
 
 def _compared(left: Any, right: Any) -> tuple[bool, float]:

@@ -21,9 +21,9 @@ from lstm_ref.written.terms import (
     Neg,
     Num,
     Outer,
-    Part,
     Pow,
     Stack,
+    StackedBlock,
     SumAll,
     SumB,
     SumT,
@@ -137,7 +137,7 @@ class _Writer:
                 if len(rows) == 1:
                     return "[" + ", ".join(self.text(x, 0) for x in term.rows[0]) + "]", _ATOM
                 return r"\begin{pmatrix} " + r" \\ ".join(rows) + r" \end{pmatrix}", _ATOM
-            case Part():
+            case StackedBlock():
                 return rf"({self.text(term.arg, 0)})_{{{self.block(term)}}}", _ATOM
             case SumT():
                 return self.sum(term), _HAD
@@ -156,7 +156,7 @@ class _Writer:
         high = "" if term.high is None else f"^{{{self.moment(term.high)}}}"
         return rf"\sum_{{{self.style.step}{low}}}{high} {self.text(term.arg, _HAD)}"
 
-    def block(self, term: Part) -> str:
+    def block(self, term: StackedBlock) -> str:
         name = term.like[term.index if term.index < len(term.like) else 0]
         return str(term.index + 1) if name.letter.isdigit() else self.named(name, None)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lstm_ref.written.brackets import each
 from lstm_ref.written.builder import script_symbol
-from lstm_ref.written.parser import Equation
+from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Name, Stack, Sym, Term, Transpose, symbols, walk
 
 LOSSES = ("L", "E", "J", r"\ell", r"\mathcal{L}", r"\mathcal{E}", r"\mathcal{J}", r"\mathrm{loss}", r"\mathrm{Loss}")
@@ -16,7 +16,7 @@ DELTAS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", r"\partial")
 _PREFIXES = (r"\delta", r"\Delta", "d", r"\mathrm{d}")
 
 
-def with_adjoints(equations: list[Equation], step: str) -> list[Equation]:
+def with_adjoints(equations: list[WrittenEquation], step: str) -> list[WrittenEquation]:
     """The equations with adjoints in the places of the signs for them.
 
     Args:
@@ -65,13 +65,13 @@ def _step_part(term: Jacobian) -> str:
     return "step" + (f"{apart:+d}" if apart else "")
 
 
-def _loss_names(equations: list[Equation]) -> set[Name]:
+def _loss_names(equations: list[WrittenEquation]) -> set[Name]:
     numerators = {t.of.name for e in equations for s in e.sides for _, t in walk(s) if isinstance(t, Jacobian)}
     defined = _forward_names(equations)
     return {n for n in numerators if n.letter in LOSSES or n not in defined}
 
 
-def _forward_names(equations: list[Equation]) -> set[Name]:
+def _forward_names(equations: list[WrittenEquation]) -> set[Name]:
     found: set[Name] = set()
     for e in equations:
         left = e.sides[0]
@@ -103,7 +103,7 @@ def _prefixed(term: Term) -> Term:
     return factors[0] if len(factors) == 1 else type(term)(tuple(factors))
 
 
-def _bars_are_adjoints(equations: list[Equation]) -> bool:
+def _bars_are_adjoints(equations: list[WrittenEquation]) -> bool:
     """Whether a bar means an adjoint: most barred symbols that are defined are defined from barred ones, and the page
     has no other sign for an adjoint."""
     verdicts: Counter[bool] = Counter()
@@ -122,13 +122,13 @@ def _barred(term: Term) -> Term:
     return term
 
 
-def said_to_be_adjoints(equations: list[Equation]) -> set[Name]:
+def said_to_be_adjoints(equations: list[WrittenEquation]) -> set[Name]:
     """The symbols ζ that a line ζ = ∂L/∂s makes adjoints."""
     pairs = ((e.sides[0], side) for e in equations for side in e.sides[1:])
     return {left.name for left, side in pairs if isinstance(left, Sym) and isinstance(side, Adj)}
 
 
-def is_backward(e: Equation, said: set[Name]) -> bool:
+def is_backward(e: WrittenEquation, said: set[Name]) -> bool:
     """Whether the equation belongs to the backward pass.
 
     Args:

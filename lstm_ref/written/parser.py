@@ -25,7 +25,7 @@ from lstm_ref.written.terms import Term
 
 
 @dataclass(frozen=True)
-class Equation:
+class WrittenEquation:
     """A written equation: its sides, from left to right, and where it stands."""
 
     sides: tuple[Term, ...]
@@ -46,7 +46,7 @@ class Equation:
         return f"line {self.line}" + (f" ({self.piece.tag})" if self.piece.tag else "")
 
 
-def parse(piece: Piece, step: str = "t", star: str = "elementwise") -> Equation:
+def parse(piece: Piece, step: str = "t", star: str = "elementwise") -> WrittenEquation:
     """The terms of one equation.
 
     Args:
@@ -70,10 +70,10 @@ def parse(piece: Piece, step: str = "t", star: str = "elementwise") -> Equation:
         raise
     relations = [str(t) for t in tree.children if isinstance(t, lark.Token)]
     arrow = any(r in (r"\leftarrow", r"\gets") for r in relations)
-    return Equation(tuple(sides), piece, accumulates=any("+" in r for r in relations), assigns=arrow)
+    return WrittenEquation(tuple(sides), piece, accumulates=any("+" in r for r in relations), assigns=arrow)
 
 
-def expanded(e: Equation, members: Members, step: str = "t") -> list[Equation]:
+def expanded(e: WrittenEquation, members: Members, step: str = "t") -> list[WrittenEquation]:
     """The equation once for each member of the sets whose letters it uses.
 
     Args:

@@ -10,17 +10,17 @@ from lstm_ref.written.derivatives import LITTLE_D, D, Nabla, Partial, bare_group
 from lstm_ref.written.terms import (
     Add,
     Apply,
+    Brackets,
     Diag,
     Dot,
     Fn,
-    Group,
     Jacobian,
     Name,
     Neg,
     Num,
-    Part,
     Pow,
     Stack,
+    StackedBlock,
     Sym,
     Term,
     Time,
@@ -87,7 +87,7 @@ def product(items: list[Any], step: str) -> Term:
         elif (
             isinstance(item, Sym)
             and item.name.letter.startswith(r"\mathrm{")
-            and isinstance(after, (Group, Stack))
+            and isinstance(after, (Brackets, Stack))
             and (_bracketed_time(after, step) is None)
         ):
             known = ", ".join(sorted(set(FUNCTIONS.values())))
@@ -98,9 +98,11 @@ def product(items: list[Any], step: str) -> Term:
             k += 1
         elif _is_functions(item) and after is not None:
             whole = product(list(items[k:]), step)
-            whole = whole.arg if isinstance(whole, Group) else whole
+            whole = whole.arg if isinstance(whole, Brackets) else whole
             fns = [row[0] for row in item.rows]
-            found.append(Stack(tuple((Apply(fn, Part(whole, n, (Name(str(len(fns))),))),) for n, fn in enumerate(fns))))
+            found.append(
+                Stack(tuple((Apply(fn, StackedBlock(whole, n, (Name(str(len(fns))),))),) for n, fn in enumerate(fns)))
+            )
             k = len(items)
         else:
             found.append(item)
@@ -111,7 +113,7 @@ def _unwrapped(term: Term) -> tuple[Term, Any]:
     """The argument of a function, and what its scripts do to the function's value: `\\tanh(c)^2`."""
     if isinstance(term, (Pow, Transpose)):
         inner = term.base if isinstance(term, Pow) else term.arg
-        if isinstance(inner, (Group, Transpose, Pow)):
+        if isinstance(inner, (Brackets, Transpose, Pow)):
             argument, wrap = _unwrapped(inner)
             if isinstance(term, Pow):
                 return argument, lambda v: Pow(wrap(v), term.exponent)
@@ -126,7 +128,7 @@ def _is_functions(term: Term) -> bool:
 def _bracketed_time(term: Term, step: str) -> tuple[Time, Any] | None:
     """`(t - 1)` after a symbol, and what its scripts do to the symbol: `d(t)^T`."""
     inner = term.base if isinstance(term, Pow) else term.arg if isinstance(term, Transpose) else term
-    time = _time(inner.arg, step) if isinstance(inner, Group) else None
+    time = _time(inner.arg, step) if isinstance(inner, Brackets) else None
     return None if time is None else (time, _unwrapped(term)[1])
 
 

@@ -8,12 +8,12 @@ from lstm_ref.written.brackets import each, flat, function_letters, resolved, wi
 from lstm_ref.written.forward import read_forward
 from lstm_ref.written.indices import without_indices
 from lstm_ref.written.marks import is_backward, said_to_be_adjoints, with_adjoints
-from lstm_ref.written.parser import Equation
+from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.reading import Reading
 from lstm_ref.written.terms import Fn, Had, Outer, SumI, Sym, Term, walk
 
 
-def read(equations: list[Equation], step: str = "t") -> Reading:
+def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
     """The forward pass and the backward lines of a page.
 
     Args:
@@ -37,8 +37,8 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     reading.indexed = any(isinstance(t, SumI) for e in displayed for s in e.sides for _, t in walk(s))
     equations = with_adjoints(equations, step)
     adjoints = said_to_be_adjoints(equations)
-    forward: list[Equation] = []
-    backward: list[Equation] = []
+    forward: list[WrittenEquation] = []
+    backward: list[WrittenEquation] = []
     for e in equations:
         (backward if is_backward(e, adjoints) else forward).append(e)
     if not any(not e.piece.inline for e in forward):
@@ -53,7 +53,7 @@ def read(equations: list[Equation], step: str = "t") -> Reading:
     return reading
 
 
-def _says_a_function(e: Equation) -> bool:
+def _says_a_function(e: WrittenEquation) -> bool:
     """Whether it is f = tanh, which says what f( ) is."""
     return len(e.sides) == 2 and isinstance(e.sides[0], Sym) and isinstance(e.sides[1], Fn)
 

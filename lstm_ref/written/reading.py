@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lstm_ref.written.parser import Equation
+from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.terms import Adj, Apply, Name, Sym, Term, Time
 
 NOW = Time()
@@ -24,14 +24,14 @@ class Definition:
 
     name: Name
     right: Term
-    equation: Equation
+    equation: WrittenEquation
 
 
 @dataclass(frozen=True)
-class Line:
+class BackwardLine:
     """One claim of the backward pass: two sides that should be equal."""
 
-    equation: Equation
+    equation: WrittenEquation
     left: Term
     right: Term
 
@@ -52,7 +52,7 @@ class Reading:
     states: list[Name] = field(default_factory=list)
     targets: list[Name] = field(default_factory=list)
     """Inputs that only the loss reads."""
-    lines: list[Line] = field(default_factory=list)
+    lines: list[BackwardLine] = field(default_factory=list)
     open: list[Name] = field(default_factory=list)
     """Symbols of the backward pass whose meaning the page does not say."""
     loss: Term | None = None
@@ -69,7 +69,7 @@ class Reading:
     """The page writes t."""
     indexed: bool = False
     """The page writes elements, w_ij x_j, for vectors and matrices."""
-    refused: list[tuple[Equation, str]] = field(default_factory=list)
+    refused: list[tuple[WrittenEquation, str]] = field(default_factory=list)
     """Equations in indices that have no form in vectors and matrices, with place and reason."""
 
     @property

@@ -23,9 +23,9 @@ from lstm_ref.written.terms import (
     Neg,
     Num,
     Outer,
-    Part,
     Pow,
     Stack,
+    StackedBlock,
     SumAll,
     SumB,
     SumT,
@@ -37,7 +37,7 @@ from lstm_ref.written.terms import (
 
 
 @dataclass(eq=False)
-class Size:
+class WrittenSize:
     """One size. `bound` is what it is known to be: a number, "B", another size, or a sum of sizes."""
 
     bound: object = None
@@ -85,9 +85,9 @@ class _Unifier:
         self.reading = reading
         self.of: dict[Name, tuple[object, object]] = {}
         for name in (*reading.values, *reading.inputs, *reading.targets):
-            self.of[name] = ("B", Size()) if reading.rows else (Size(), 1)
+            self.of[name] = ("B", WrittenSize()) if reading.rows else (WrittenSize(), 1)
         for name in reading.parameters:
-            self.of[name] = (Size(), Size())
+            self.of[name] = (WrittenSize(), WrittenSize())
 
     def define(self, d: Definition) -> None:
         """Left and right of a definition have one shape."""
@@ -112,8 +112,8 @@ class _Unifier:
         a, b = _root(a), _root(b)
         if a is b or a == b:
             return
-        if isinstance(a, Size) or isinstance(b, Size):
-            self._bind(*((a, b) if isinstance(a, Size) else (b, a)))
+        if isinstance(a, WrittenSize) or isinstance(b, WrittenSize):
+            self._bind(*((a, b) if isinstance(a, WrittenSize) else (b, a)))
         elif isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
             for x, y in zip(a, b, strict=True):
                 self.equal(x, y)
@@ -121,7 +121,7 @@ class _Unifier:
             raise _Misfit(f"one size is {_words(a)}, the other {_words(b)}")
 
     def _bind(self, free: object, other: object) -> None:
-        assert isinstance(free, Size)
+        assert isinstance(free, WrittenSize)
         if any(leaf is free for leaf in _leaves(other)):
             raise _Misfit("a stack is as long as one of its parts")
         free.bound = other
@@ -171,7 +171,7 @@ class _Unifier:
                 return inner and (1, inner[1])
             case Stack():
                 return self._stack(term)
-            case Part():
+            case StackedBlock():
                 return self._part(term)
         if isinstance(term, Fn):
             raise BadInput(f"the function {term.name} stands without an argument")
@@ -201,7 +201,7 @@ class _Unifier:
         outer = 1 if not self.reading.rows else "B"
         axis = 0 if self.reading.rows else 1
         are_vectors = _root(a[axis]) == outer and _root(b[axis]) == outer
-        if are_vectors and all(isinstance(_root(s[1 - axis]), Size) for s in (a, b)):
+        if are_vectors and all(isinstance(_root(s[1 - axis]), WrittenSize) for s in (a, b)):
             return self.unify(a, b)  # two vectors side by side
         self.equal(a[1], b[0])
         return a[0], b[1]
@@ -219,14 +219,14 @@ class _Unifier:
         total = tuple(s[along] for s in known)
         return (known[0][across], total) if beside else (total, known[0][across])
 
-    def _part(self, term: Part) -> Shape:
+    def _part(self, term: StackedBlock) -> Shape:
         whole = self.shape(term.arg)
         assert whole is not None
         along = 1 if self.reading.rows else 0
         if term.like[0] in self.of:
             sizes = tuple(self.of[name][along] for name in term.like)
         else:  # a stack of functions of equal parts
-            sizes = (Size(),) * int(term.like[0].letter)
+            sizes = (WrittenSize(),) * int(term.like[0].letter)
         self.equal(whole[along], sizes)
         own = sizes[term.index]
         return (whole[0], own) if self.reading.rows else (own, whole[1])
@@ -247,7 +247,7 @@ class _Unifier:
         letters: dict[int, str] = {}
         free_letters, free_numbers = iter("HDKMNPQRSUVWXYZ"), iter((3, 2, 4, 5, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16))
         inputs = {id(_root(self.of[n][along])) for n in reading.inputs}
-        leaves: list[Size] = []
+        leaves: list[WrittenSize] = []
         for name in order:
             for axis in (along, 1 - along):
                 leaves += [leaf for leaf in _leaves(self.of[name][axis]) if not any(leaf is x for x in leaves)]
@@ -273,23 +273,23 @@ def _is_vector(shape: tuple[object, object], rows: bool) -> bool:
 
 
 def _root(size: object) -> object:
-    while isinstance(size, Size) and size.bound is not None:
+    while isinstance(size, WrittenSize) and size.bound is not None:
         size = size.bound
     return size
 
 
-def _leaves(size: object) -> list[Size]:
+def _leaves(size: object) -> list[WrittenSize]:
     size = _root(size)
     if isinstance(size, tuple):
         return [leaf for part in size for leaf in _leaves(part)]
-    return [size] if isinstance(size, Size) else []
+    return [size] if isinstance(size, WrittenSize) else []
 
 
 def _value(size: object, numbers: dict[int, int], batch: int) -> int:
     size = _root(size)
     if isinstance(size, tuple):
         return sum(_value(s, numbers, batch) for s in size)
-    return numbers[id(size)] if isinstance(size, Size) else batch if size == "B" else int(size)  # type: ignore[call-overload]
+    return numbers[id(size)] if isinstance(size, WrittenSize) else batch if size == "B" else int(size)  # type: ignore[call-overload]
 
 
 def _letter(size: object, letters: dict[int, str]) -> str:
@@ -297,7 +297,7 @@ def _letter(size: object, letters: dict[int, str]) -> str:
     if isinstance(size, tuple):
         parts = [_letter(s, letters) for s in size]
         return f"{len(parts)}{parts[0]}" if len(set(parts)) == 1 and len(parts) > 1 else f"({'+'.join(parts)})"
-    return letters[id(size)] if isinstance(size, Size) else str(size)
+    return letters[id(size)] if isinstance(size, WrittenSize) else str(size)
 
 
 def _words(size: object) -> str:

@@ -150,7 +150,7 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Part:
+class StackedBlock:
     """Block `index` of a stacked vector, whose blocks are as long as the quantities `like`."""
 
     arg: Term
@@ -200,7 +200,7 @@ class Jacobian:
 
 
 @dataclass(frozen=True)
-class Group:
+class Brackets:
     """What stands in round brackets, until it is known whether it is a factor or an argument."""
 
     arg: Term

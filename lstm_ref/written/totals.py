@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written.templates import substituted
-from lstm_ref.written.terms import Group, SumB, SumI, SumT, Sym, Term, Time, added
+from lstm_ref.written.terms import Brackets, SumB, SumI, SumT, Sym, Term, Time, added
 
 
 def summed(term: Term, below: str, above: str, step: str, symbol: Callable[[str, str], Sym | None]) -> Term:
@@ -30,7 +30,7 @@ def summed(term: Term, below: str, above: str, step: str, symbol: Callable[[str,
     index, _, low = below.partition("=")
     if members := re.fullmatch(r"(\\?[A-Za-z]+)\\in\\\{(.*)\\\}", below):
         names = [symbol(m, step) for m in members[2].split(",")]
-        return Group(added([substituted(term, members[1], n.name) for n in names if n is not None]))
+        return Brackets(added([substituted(term, members[1], n.name) for n in names if n is not None]))
     index = re.sub(r"\\leq?.*$", "", index)
     if index != step and re.fullmatch(r"(\\[a-z]+|[A-Za-z])'*", index) and low in ("", "0", "1"):
         return SumI(term, index)

@@ -45,7 +45,7 @@ class Scope:
 
 
 @dataclass
-class Truth:
+class PageTruth:
     """One world in balls, and the same in floats."""
 
     scope: Scope
@@ -57,7 +57,7 @@ class Truth:
         tables: dict[str, Any] = {n: {k: midpoints(v) for k, v in getattr(self.balls, n).items()} for n in names}
         self.floats = replace(self.balls, **tables)
 
-    def under(self, meanings: dict[Name, Meaning], activated: dict[Name, Name]) -> Truth:
+    def under(self, meanings: dict[Name, Meaning], activated: dict[Name, Name]) -> PageTruth:
         """The same numbers under another reading of what the page leaves open."""
         new = copy.copy(self)
         new.balls = replace(self.balls, meanings=meanings, activated=activated)
@@ -65,7 +65,7 @@ class Truth:
         return new
 
 
-def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, str], seed: int = 0) -> Truth:
+def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, str], seed: int = 0) -> PageTruth:
     """Values and adjoints of the page's forward pass at random numbers.
 
     Args:
@@ -95,7 +95,7 @@ def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, 
     balls = replace(world, values={}, adjoints={}, direct={}, parameters={}, parameter_adjoints={})
     with precision(DIGITS):
         _fill(balls, reading, shapes, world, scope, given, results)
-    return Truth(scope, balls)
+    return PageTruth(scope, balls)
 
 
 def blank_world(reading: Reading, shapes: Shapes) -> World:

@@ -108,7 +108,7 @@ def polynomial(e, inline):
                 for _ in range(max(p, 0)):
                     out = multiplied(out, polynomial(f, inline))
             return out
-        case ex.Dot():
+        case ex.Contraction():
             return dotted(e, inline)
         case ex.Call() if e.function in ("concatenate", "stack"):
             atom = (e.function, e.settings, tuple(frozen(polynomial(a, inline)) for a in e.arguments))

@@ -13,7 +13,7 @@ from lstm_ref.cells.cell import arrays, named
 from lstm_ref.errors import BadInput
 from lstm_ref.interop import layout as module
 from lstm_ref.interop.layout import (
-    Part,
+    LayoutPart,
     all_ours,
     all_theirs,
     lost,
@@ -27,7 +27,7 @@ from lstm_ref.interop.layout_words import from_words, in_words
 from lstm_ref.interop.layouts import LAYOUTS
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes.arrangement import arrange
-from lstm_ref.mistakes.recurrence import Adjoints
+from lstm_ref.mistakes.recurrence import ClaimedAdjoints
 from lstm_ref.through_time.bidirectional import Both
 
 D, H = 3, 4
@@ -317,7 +317,7 @@ def test_a_layout_with_an_added_constant_is_a_mapping(name):
     mapping = lambda i: {**named(ours(layout, i["theirs"])), **{k: i[k] for k in state._fields}, "xs": i["xs"]}  # noqa: E731
     found = arrange(cell, inputs, mapping, paths(inputs))
     assert same(found.params, params)
-    back = found.gradients(Adjoints(params=bars, initial=state, xs=xs, nodes={}))
+    back = found.gradients(ClaimedAdjoints(params=bars, initial=state, xs=xs, nodes={}))
     for array, v in their_gradients(layout, bars).items():
         assert np.array_equal(back[f"theirs.{array}"], v)
 
@@ -376,7 +376,7 @@ def test_what_does_not_fit_is_one_clear_error(call, says):
 
 def test_a_layout_with_a_mistake_is_seen():
     right = LAYOUTS["torch.nn.LSTM"]
-    wrong = right._replace(parts=(Part("weight_ih_l{layer}{back}", "w_x", "(g h) d", "igfo"), *right.parts[1:]))
+    wrong = right._replace(parts=(LayoutPart("weight_ih_l{layer}{back}", "w_x", "(g h) d", "igfo"), *right.parts[1:]))
     assert not same(theirs(wrong, drawn(right)), theirs(right, drawn(right)))
     assert module.lost(wrong) == []
 

@@ -87,7 +87,7 @@ def test_gradients_of_the_vectors_are_those_of_autodiff():
             lambda *read: sequence.scan(CELLS["lstm"], *read, every.LENGTHS), *(inputs[k] for k in case.inputs)
         )
         params, initial, xs = pull(sequence.Outputs(**bar))
-        found = arrays(every.Values(outputs._asdict(), {"params": params, "initial": initial, "xs": xs}))
+        found = arrays(every.RightValues(outputs._asdict(), {"params": params, "initial": initial, "xs": xs}))
         found = {k: np.asarray(v) for k, v in found.items()}
     assert len(found) == 9
     for name, v in found.items():
@@ -180,7 +180,7 @@ def test_precision_is_raised_until_all_is_decided_and_a_hidden_tie_is_refused():
     case = cases()["layer/dense"]()
 
     def with_loss(value):
-        return case._replace(evaluate=lambda inputs, bar: every.Values({"z": value()}, {}))
+        return case._replace(evaluate=lambda inputs, bar: every.RightValues({"z": value()}, {}))
 
     cancelled = with_loss(lambda: np.array([acb(2) ** 700 + acb(1) / 3 - acb(2) ** 700], object))
     assert proven(cancelled)["output.z"].doubles == [1 / 3]

@@ -15,8 +15,7 @@ from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.sweep import sweep
 from lstm_ref.graph.trace import graph_at
 from lstm_ref.leaves import paths
-from lstm_ref.mistakes.on_graphs.claim import Named as ClaimOnGraph
-from lstm_ref.mistakes.on_graphs.claim import explain_claim_on_graph
+from lstm_ref.mistakes.on_graphs.claim import NamedMistakes, explain_claim_on_graph
 from lstm_ref.mistakes.source import CANNOT
 
 MOST_ELEMENTS = 100_000
@@ -28,11 +27,11 @@ WRONG = 1e-6
 
 TOO_LARGE = f"and its code takes no shorter axes: a problem of at most {MOST_ELEMENTS} has the same mistakes"
 
-Named = Mapping[str, np.ndarray]
+NamedMistakes = Mapping[str, np.ndarray]
 
 
 def mistakes_on_graph(
-    problem: Problem, inputs: dict[str, Any], cotangents: Any, claimed: Named, wrong: Named
+    problem: Problem, inputs: dict[str, Any], cotangents: Any, claimed: NamedMistakes, wrong: NamedMistakes
 ) -> Iterator[Finding]:
     """A finding for each mistake that explains wrong gradients to all digits; nothing where the forward cannot be
     traced. Where mistakes remain unexplained, the lines through which all wrong gradients pass."""
@@ -58,7 +57,7 @@ def mistakes_on_graph(
     yield from _findings(named, problem)
 
 
-def _findings(named: ClaimOnGraph, problem: Problem, where: str = "") -> Iterator[Finding]:
+def _findings(named: NamedMistakes, problem: Problem, where: str = "") -> Iterator[Finding]:
     for one in named.mistakes:
         others = f" (or, with the same effect: {'; '.join(one.other_places)})" if one.other_places else ""
         belongs = f"; there belongs: {one.belongs}" if one.belongs else ""

@@ -92,7 +92,7 @@ class FeatureCase(NamedTuple):
         return self.xs.dtype
 
 
-class Answer(NamedTuple):
+class LayerResult(NamedTuple):
     """Outputs, and the gradients of Σ bar · outputs if there are any."""
 
     outputs: Outputs
@@ -139,12 +139,12 @@ def problem(
 # --------------------------------------------------------------------------------------------------- our answer
 
 
-def ours(given: FeatureCase) -> Answer:
+def ours(given: FeatureCase) -> LayerResult:
     """The answer by the plain loop in float64, for exactly the problem's numbers."""
     return _by_loop(_mapped(given, lambda v: np.asarray(v, np.float64)))
 
 
-def floor(given: FeatureCase, right: Answer) -> Answer:
+def floor(given: FeatureCase, right: LayerResult) -> LayerResult:
     """How far rounding in the problem's dtype can move each element, as `checking.verdict.floor` derives it.
 
     This is the radius of the same loop in ball arithmetic, at the dtype's precision less `LIBRARY_BITS`, or the bound
@@ -175,7 +175,7 @@ def _mapped(given: FeatureCase, change: Callable[[Any], Any]) -> FeatureCase:
     return given._replace(**dict(zip(("params", "initial", "xs", "bar"), changed, strict=True)))
 
 
-def _by_loop(given: FeatureCase) -> Answer:
+def _by_loop(given: FeatureCase) -> LayerResult:
     """The answer by running the layers one after the other, forward and back."""
     feature = given.feature
     cell, forward, backward = given.cell, LOOP.forward, LOOP.backward
@@ -200,7 +200,7 @@ def _by_loop(given: FeatureCase) -> Answer:
         params_bar.insert(0, found.params)
         initial_bar.insert(0, found.initial)
     flat = lambda v: [one for both in v for one in both] if feature.both else v  # noqa: E731
-    return Answer(Outputs(read[-1], flat(final)), flat(params_bar), flat(initial_bar), hs_bar)
+    return LayerResult(Outputs(read[-1], flat(final)), flat(params_bar), flat(initial_bar), hs_bar)
 
 
 # --------------------------------------------------------------------------------------------------- their answers
@@ -220,12 +220,12 @@ def arranged(
     return [of(layout, v, k // n, bool(k % n)) for k, v in enumerate(values)]
 
 
-def by_jax(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+def by_jax(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> LayerResult:
     """The answer of a JAX function, differentiated by JAX."""
     with x64() if given.dtype == np.float64 else nullcontext():
         read, bar = jax.tree.map(jax.numpy.asarray, ((weights, given.initial, given.xs), given.bar))
         outputs, gradients = jax.jit(lambda read, bar: _with_vjp(partial(forward, given), read, bar))(read, bar)
-    return jax.tree.map(np.asarray, Answer(outputs, *gradients))
+    return jax.tree.map(np.asarray, LayerResult(outputs, *gradients))
 
 
 def _with_vjp(function: Callable[..., Any], read: tuple[Any, ...], bar: Any) -> tuple[Any, Any]:
@@ -239,7 +239,7 @@ Vjp = Callable[[Callable[..., list[Any]], list[Any], list[Any]], tuple[Any, Any]
 
 def differentiated_by(
     vjp: Vjp, array: Callable[[np.ndarray], Any], numpy: Callable[[Any], np.ndarray] = np.asarray
-) -> Callable[[Forward, FeatureCase, list[dict[str, Any]]], Answer]:
+) -> Callable[[Forward, FeatureCase, list[dict[str, Any]]], LayerResult]:
     """The `answer` of a framework that differentiates functions of its own arrays.
 
     Args:
@@ -248,7 +248,7 @@ def differentiated_by(
         numpy: Turns it back.
     """
 
-    def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+    def answer(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> LayerResult:
         flat, structure = jax.tree.flatten((weights, given.initial, given.xs))
         shown: list[Any] = []
 
@@ -260,14 +260,14 @@ def differentiated_by(
         read, bars = ([array(v) for v in values] for values in (flat, jax.tree.leaves(given.bar)))
         outputs, gradients = vjp(function, read, bars)
         found = jax.tree.unflatten(shown[0], list(outputs)), *jax.tree.unflatten(structure, list(gradients))
-        return jax.tree.map(numpy, Answer(*found))
+        return jax.tree.map(numpy, LayerResult(*found))
 
     return answer
 
 
-def outputs_alone(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+def outputs_alone(forward: Forward, given: FeatureCase, weights: list[dict[str, Any]]) -> LayerResult:
     """The answer of a framework that has no gradients."""
-    return Answer(forward(given, weights, given.initial, given.xs))
+    return LayerResult(forward(given, weights, given.initial, given.xs))
 
 
 def step_by_step(step: Callable[[Any, Any], Any], state: Any, xs: Any, stack: Callable[[list[Any]], Any]) -> Outputs:

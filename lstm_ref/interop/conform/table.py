@@ -25,9 +25,9 @@ from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.errors import BadInput, CannotEvaluate
 from lstm_ref.interop.conform.features import (
     FEATURES,
-    Answer,
     Feature,
     FeatureCase,
+    LayerResult,
     arranged,
     by_jax,
     floor,
@@ -271,7 +271,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-def beside(answer: Answer, given: FeatureCase, in_layout: Callable[..., Any], layout: str) -> Run:
+def beside(answer: LayerResult, given: FeatureCase, in_layout: Callable[..., Any], layout: str) -> Run:
     """An answer beside ours, array by array. `in_layout` arranges parameters, or gradients, as the answer does."""
     found = ours(given)
     right, allowed = (
@@ -283,7 +283,7 @@ def beside(answer: Answer, given: FeatureCase, in_layout: Callable[..., Any], la
     return Run(given.feature.name, layout, given.dtype.name, arrays, has_gradients, missing=missing)
 
 
-def _beside(answer: Answer, given: FeatureCase, right: Mapping[str, Any], allowed: Any) -> Iterable[Compared]:
+def _beside(answer: LayerResult, given: FeatureCase, right: Mapping[str, Any], allowed: Any) -> Iterable[Compared]:
     held = bits(given.dtype) * math.log10(2)
     for path, theirs in answer.arrays().items():
         mine = right[path]

@@ -8,7 +8,7 @@ from typing import Any
 import dynet
 import numpy as np
 
-from lstm_ref.interop.conform.features import Answer, FeatureCase
+from lstm_ref.interop.conform.features import FeatureCase, LayerResult
 from lstm_ref.shapes import Outputs
 
 VERSION = version("dynet38")
@@ -22,7 +22,7 @@ TRAPS = (
 )
 
 
-def answer(builder_of: Any, given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+def answer(builder_of: Any, given: FeatureCase, weights: list[dict[str, Any]]) -> LayerResult:
     """The outputs and gradients of a builder that is given its weights."""
     dynet.renew_cg()
     (state,), (arrays,) = given.initial, weights
@@ -45,7 +45,7 @@ def answer(builder_of: Any, given: FeatureCase, weights: list[dict[str, Any]]) -
     outputs = Outputs(np.stack([back(h.npvalue()) for h in hs]), [final])
     params = {name: np.asarray(p.grad_as_array(), np.float32) for name, p in own.items()}
     c_bar, h_bar = (back(v.gradient()) for v in start)
-    return Answer(outputs, [params], [type(state)(h_bar, c_bar)], np.stack([back(x.gradient()) for x in xs]))
+    return LayerResult(outputs, [params], [type(state)(h_bar, c_bar)], np.stack([back(x.gradient()) for x in xs]))
 
 
 RUNS: dict[str, dict[str, Any]] = {"lstm": {"dynet.VanillaLSTMBuilder": dynet.VanillaLSTMBuilder}}

@@ -12,7 +12,7 @@ import mindspore
 import numpy as np
 from mindspore import Tensor, nn
 
-from lstm_ref.interop.conform.features import Answer, FeatureCase
+from lstm_ref.interop.conform.features import FeatureCase, LayerResult
 from lstm_ref.shapes import Outputs
 
 mindspore.set_context(mode=mindspore.PYNATIVE_MODE)
@@ -27,7 +27,7 @@ LACKS = {"gru, reset before": "its GRU resets after the product"}
 TRAPS = ("seq_length is int32, and its layers of several lengths run step by step",)
 
 
-def answer(layer_of: Callable[..., Any], given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+def answer(layer_of: Callable[..., Any], given: FeatureCase, weights: list[dict[str, Any]]) -> LayerResult:
     """The outputs and gradients of a layer that is given its weights by name."""
     feature, sizes = given.feature, (given.xs.shape[-1], given.initial[0].h.shape[-1])
     layer = layer_of(*sizes, num_layers=feature.layers, bidirectional=feature.both)
@@ -52,7 +52,7 @@ def answer(layer_of: Callable[..., Any], given: FeatureCase, weights: list[dict[
     by_name = {p.name: v for (p, _), v in zip(every, of_weights, strict=True)}
     params = [{name: by_name[name] for name in one} for one in weights]
     initial = [type(s)(*(v[n] for v in bars_of_start)) for n, s in enumerate(given.initial)]
-    return jax.tree.map(lambda v: v.asnumpy(), Answer(outputs, params, initial, xs_bar))
+    return jax.tree.map(lambda v: v.asnumpy(), LayerResult(outputs, params, initial, xs_bar))
 
 
 _LSTM, _GRU = {"mindspore.nn.LSTM": nn.LSTM}, {"mindspore.nn.GRU": nn.GRU}

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import paddle
 
-from lstm_ref.interop.conform.features import Answer, FeatureCase
+from lstm_ref.interop.conform.features import FeatureCase, LayerResult
 from lstm_ref.shapes import Outputs
 
 VERSION = paddle.__version__
@@ -19,7 +19,7 @@ LACKS = {"gru, reset before": "its GRU resets after the product"}
 TRAPS = ("time_major is False unless it is set: inputs and outputs are then (B, T, …)",)
 
 
-def answer(layer_of: Callable[..., Any], given: FeatureCase, weights: list[dict[str, Any]]) -> Answer:
+def answer(layer_of: Callable[..., Any], given: FeatureCase, weights: list[dict[str, Any]]) -> LayerResult:
     """The outputs and gradients of a layer that is given its weights by name."""
     feature, sizes = given.feature, (given.xs.shape[-1], given.initial[0][-1].shape[-1])
     paddle.set_default_dtype(given.dtype.name)
@@ -38,7 +38,7 @@ def answer(layer_of: Callable[..., Any], given: FeatureCase, weights: list[dict[
     every, structure = jax.tree.flatten(([{name: own[name] for name in one} for one in weights], *read))
     bars = [paddle.to_tensor(v) for v in jax.tree.leaves(given.bar)]
     gradients = jax.tree.unflatten(structure, paddle.grad(jax.tree.leaves(outputs), every, bars))
-    return jax.tree.map(lambda v: v.numpy(), Answer(outputs, *gradients))
+    return jax.tree.map(lambda v: v.numpy(), LayerResult(outputs, *gradients))
 
 
 nn = paddle.nn

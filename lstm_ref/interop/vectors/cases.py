@@ -41,7 +41,7 @@ LENGTHS = np.array([6, 3])
 """A full row and a padded row."""
 
 
-class Values(NamedTuple):
+class RightValues(NamedTuple):
     """The right values, each a dict of (structures of) arrays."""
 
     outputs: dict[str, Any]
@@ -54,7 +54,7 @@ class Values(NamedTuple):
 
 
 ROLES = {"outputs": "output", "nodes": "node", "adjoints": "adjoint", "gradients": "gradient"}
-"""The role in array names for each field of `Values`."""
+"""The role in array names for each field of `RightValues`."""
 
 
 class Case(NamedTuple):
@@ -72,12 +72,12 @@ class Case(NamedTuple):
     """Inputs without a gradient: lengths, class numbers, targets."""
     cotangents: dict[str, Any]
     """Cotangents of the outputs."""
-    evaluate: Callable[[Any, Any], Values]
+    evaluate: Callable[[Any, Any], RightValues]
     """(inputs, cotangents) -> values, in the arithmetic of the inputs."""
     cell: Cell | None = None
 
 
-def arrays(values: Values) -> dict[str, Any]:
+def arrays(values: RightValues) -> dict[str, Any]:
     """All arrays by name: the role, a dot, and the path, as in "gradient.params.w_x"."""
     return {f"{role}.{path}": v for field, role in ROLES.items() for path, v in paths(getattr(values, field)).items()}
 
@@ -128,11 +128,11 @@ def one_step(cell: Cell) -> Case:
     name = f"cell/{cell.name}"
     inputs = _inputs(name, cell, "prev", "x")
 
-    def evaluate(inputs: Any, bar: Any) -> Values:
+    def evaluate(inputs: Any, bar: Any) -> RightValues:
         state, tape = cell.forward(inputs["params"], inputs["prev"], inputs["x"])
         back = cell.backward(inputs["params"], tape, bar["state"])
         gradients = {"params": back.params, "prev": back.prev, "x": back.x}
-        return Values({"state": state}, gradients, tape.nodes._asdict(), back.nodes._asdict())
+        return RightValues({"state": state}, gradients, tape.nodes._asdict(), back.nodes._asdict())
 
     bar = drawn(name, "cotangent", {"state": cell.state_shapes(B, H, D=D)})
     page, tags = f"derivations/{cell.page}.md", _tags(cell)
@@ -144,14 +144,14 @@ def through_time(cell: Cell) -> Case:
     name = f"time/{cell.name}"
     inputs = _inputs(name, cell, "initial", "xs", T)
 
-    def evaluate(inputs: Any, bar: Any) -> Values:
+    def evaluate(inputs: Any, bar: Any) -> RightValues:
         read = inputs["params"], inputs["initial"], inputs["xs"]
         outputs, tapes = sequence.loop(cell, *read, LENGTHS)
         cotangents = sequence.Outputs(bar["hs"], bar["final"])
         back = sequence.loop_backward(cell, *read, tapes, cotangents, LENGTHS)
         nodes = sequence.stacked([tape.nodes for tape in tapes], like=None)
         gradients = {"params": back.params, "initial": back.initial, "xs": back.xs}
-        return Values(outputs._asdict(), gradients, real_alone(nodes)._asdict(), back.nodes._asdict())
+        return RightValues(outputs._asdict(), gradients, real_alone(nodes)._asdict(), back.nodes._asdict())
 
     state = cell.state_shapes(B, H, D=D)
     bar = drawn(name, "cotangent", {"hs": (T, *state.h), "final": state})
@@ -189,10 +189,10 @@ def dense_layer(name: str) -> Case:
     """The final gate at every step of a sequence."""
     inputs = drawn(name, "input", {"params": dense.Params((D, K), (K,)), "x": (T, B, D)})
 
-    def evaluate(inputs: Any, bar: Any) -> Values:
+    def evaluate(inputs: Any, bar: Any) -> RightValues:
         z, tape = dense.forward(inputs["params"], inputs["x"])
         params_bar, x_bar = dense.backward(inputs["params"], tape, bar["z"])
-        return Values({"z": z}, {"params": params_bar, "x": x_bar})
+        return RightValues({"z": z}, {"params": params_bar, "x": x_bar})
 
     return _layer(name, dense, "z = x w + b", "final_gate", inputs, {}, {"z": (T, B, K)}, evaluate)
 
@@ -201,18 +201,18 @@ def embedding_layer(name: str) -> Case:
     """Rows of a table. One row is never used, others are used several times."""
     ids = np.array([[0, 2, 2], [2, 3, 0], [1, 0, 2]])
 
-    def evaluate(inputs: Any, bar: Any) -> Values:
+    def evaluate(inputs: Any, bar: Any) -> RightValues:
         x, tape = embedding.forward(inputs["table"], ids)
-        return Values({"x": x}, {"table": embedding.backward(inputs["table"], tape, bar["x"])})
+        return RightValues({"x": x}, {"table": embedding.backward(inputs["table"], tape, bar["x"])})
 
     inputs = drawn(name, "input", {"table": (K, D)})
     return _layer(name, embedding, "x = table[ids]", "embedding", inputs, {"ids": ids}, {"x": (3, 3, D)}, evaluate)
 
 
 def _loss(name: str, layer: Any, what: str, shape: tuple[int, ...], target: np.ndarray, **options: Any) -> Case:
-    def evaluate(inputs: Any, bar: Any) -> Values:
+    def evaluate(inputs: Any, bar: Any) -> RightValues:
         loss, tape = layer.forward(inputs["prediction"], target, **options)
-        return Values({"loss": loss}, {"prediction": layer.backward(tape, bar["loss"])})
+        return RightValues({"loss": loss}, {"prediction": layer.backward(tape, bar["loss"])})
 
     inputs = drawn(name, "input", {"prediction": shape})
     return _layer(name, layer, what, "final_gate", inputs, {"target": target}, {"loss": ()}, evaluate)
@@ -245,13 +245,13 @@ def attention_layer(name: str) -> Case:
     if name.endswith("additive"):
         shapes["params"] = attention.Additive((H, 2), (H, 2), (2,))
 
-    def evaluate(inputs: Any, bar: Any) -> Values:
+    def evaluate(inputs: Any, bar: Any) -> RightValues:
         contexts, tape = attention.forward(inputs.get("params"), inputs["queries"], inputs["keys"], real == 1)
         params_bar, *others = attention.backward(inputs.get("params"), tape, bar["contexts"])
         gradients = dict(zip(("queries", "keys"), others, strict=True))
         if params_bar is not None:
             gradients["params"] = params_bar
-        return Values({"contexts": contexts, "weights": tape.weights}, gradients)
+        return RightValues({"contexts": contexts, "weights": tape.weights}, gradients)
 
     score = "v tanh(q w_q + k w_k)" if "params" in shapes else "q k"
     what = f"contexts = weights keys, weights = softmax of {score} over the keys that are real; weights have no bar"
@@ -264,10 +264,10 @@ def crf_layer(name: str) -> Case:
     tags = np.array([[hashed(name, "input.tags", 4 * t + n) % K for n in range(4)] for t in range(T)])
     lengths = np.array([T, 1, 4, 2])
 
-    def evaluate(inputs: Any, bar: Any) -> Values:
+    def evaluate(inputs: Any, bar: Any) -> RightValues:
         loss, tape = crf.forward(inputs["params"], inputs["emissions"], tags, lengths)
         params_bar, emissions_bar = crf.backward(inputs["params"], tape, bar["loss"])
-        return Values({"loss": loss}, {"params": params_bar, "emissions": emissions_bar})
+        return RightValues({"loss": loss}, {"params": params_bar, "emissions": emissions_bar})
 
     inputs = drawn(name, "input", {"params": crf.Params((K, K), (K,), (K,)), "emissions": (T, 4, K)})
     what = "mean over the sequences of -ln p(tags | emissions), a linear chain"
@@ -282,7 +282,7 @@ def _layer(
     inputs: dict[str, Any],
     constants: dict[str, np.ndarray],
     outputs: dict[str, tuple[int, ...]],
-    evaluate: Callable[[Any, Any], Values],
+    evaluate: Callable[[Any, Any], RightValues],
 ) -> Case:
     bar = drawn(name, "cotangent", outputs)
     return Case(name, what, f"derivations/{page}.md", _tags(layer), inputs, constants, bar, evaluate)

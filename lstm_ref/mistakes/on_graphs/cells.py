@@ -31,7 +31,7 @@ FAR = 16
 """Equations from a term to the named value that it is a part of, at most: a logistic function is four."""
 
 
-class Values:
+class KnownArrays:
     """Arrays that are looked for by their elements, in any order and shape."""
 
     def __init__(self, values: Iterable[tuple[str, Any]]) -> None:
@@ -56,7 +56,7 @@ class Inside(NamedTuple):
     """A cell that a forward computes."""
 
     cell: Cell
-    nodes: Values
+    nodes: KnownArrays
     """Its named values at all steps."""
 
     def page_of(self, edges: Edges, explanation: Explanation) -> tuple[str, str] | None:
@@ -77,13 +77,13 @@ def recognise(edges: Edges, flat: Mapping[str, Any]) -> Inside | None:
     """The first of our cells whose last and first states are among the graph's values; `flat` are its inputs by
     path."""
     variables = {r for e in edges.graph.equations for r in e.results if edges.graph.is_active[r]}
-    values = Values(("", edges.graph.values[v]) for v in variables if np.ndim(edges.graph.values[v]))
+    values = KnownArrays(("", edges.graph.values[v]) for v in variables if np.ndim(edges.graph.values[v]))
     for cell, arranged in arrangements(flat):
         orders = candidates(cell, arranged, variants=False)
         for _, _, _, params in orders if cell.name in IN_ANY_ORDER else itertools.islice(orders, 1):
             states, tapes = run(cell, params, arranged.initial, arranged.xs)
             if all(values.name_of(states.h[t]) is not None for t in {0, len(states.h) - 1}):
-                return Inside(cell, Values((name, v) for tape in tapes for name, v in _named(tape.nodes)))
+                return Inside(cell, KnownArrays((name, v) for tape in tapes for name, v in _named(tape.nodes)))
     return None
 
 

@@ -19,7 +19,7 @@ FLOAT32 = 3e-6
 """Of the largest element of an array: what a claim through float32 buffers can be off by."""
 
 
-class Named(NamedTuple):
+class NamedMistakes(NamedTuple):
     """What is wrong with a claim."""
 
     mistakes: tuple[Told, ...]
@@ -36,7 +36,7 @@ def explain_claim_on_graph(
     claimed: Mapping[str, Any],
     wrong: Collection[str] | None = None,
     floors: Mapping[str, float] | None = None,
-) -> Named:
+) -> NamedMistakes:
     """The mistakes of the claimed gradients, by path (`layer.W`). Those that are not among the `wrong` count as right.
 
     Raises LeavesTheGraph and CannotEvaluate where the forward is not to be traced.
@@ -51,8 +51,8 @@ def explain_claim_on_graph(
     pages = [inside and inside.page_of(edges, e) for e in found.explanations]
     named = tuple(told(e, edges)._replace(page=page) for e, page in zip(found.explanations, pages, strict=True))
     if found.is_complete:
-        return Named(named, True, ())
-    return Named(named, False, suspects(edges, found.left))
+        return NamedMistakes(named, True, ())
+    return NamedMistakes(named, False, suspects(edges, found.left))
 
 
 def suspects(edges: Edges, wrong: Collection[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from lstm_ref.graph.rules import unbroadcast
 from lstm_ref.graph.sweep import Context, Edit, Where
 from lstm_ref.mistakes.on_graphs.activations import Region, derivative_at, name_of, regions, sigmoid, value_at
 from lstm_ref.mistakes.on_graphs.batched import Scaled
-from lstm_ref.mistakes.on_graphs.edges import Edges, Frame, Group
+from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Edges, Frame
 
 READING = frozenset(("mul", "div", "dot_general", "pow", "square", "integer_pow", "log", "sqrt", "max"))
 """Primitives whose derivative reads values."""
@@ -43,7 +43,7 @@ class Candidate:
     leaf: int = -1
     """The input whose gradient is changed after the sweep, by its place among the inputs."""
     change: Callable[[np.ndarray, list[np.ndarray]], Any] | None = None
-    group: Group | None = None
+    group: EdgeGroup | None = None
     parts: tuple[dict[Where, Edit], ...] = ()
     """Where the gradient is a sum of sweeps: of these, less what all of them share, the sweep of `edits`."""
     only: int = -1
@@ -54,7 +54,7 @@ class Candidate:
     """What should stand there."""
 
 
-class Dictionary:
+class GraphDictionary:
     """The candidates of a graph."""
 
     def __init__(self, edges: Edges, base: Any) -> None:
@@ -67,7 +67,7 @@ class Dictionary:
 
     def tier(self, n: int, allowed: int) -> Iterator[Candidate]:
         """The candidates of a tier that change none but the allowed inputs."""
-        makers: list[tuple[Callable[[Group], Iterator[Candidate]], ...]] = [
+        makers: list[tuple[Callable[[EdgeGroup], Iterator[Candidate]], ...]] = [
             (self.scaled,),
             (self.masked, self.products, self.broadcasts, self.residuals),
             (self.clipped, self.constants_missing, self.other_adjoints, self.values_read, self.aliased),
@@ -170,17 +170,17 @@ class Dictionary:
             found.setdefault(tuple(vs), "constant")
         return [(how, list(vs)) for vs, how in found.items()]
 
-    def _candidate(self, kind: str, tier: int, group: Group, edits: dict[Where, Edit], **more: Any) -> Candidate:
+    def _candidate(self, kind: str, tier: int, group: EdgeGroup, edits: dict[Where, Edit], **more: Any) -> Candidate:
         return Candidate(kind, tier, group.frames, group.reach, edits, group=group, **more)
 
     # ----------------------------------------------------------------------------------------------------- of groups
 
-    def scaled(self, group: Group) -> Iterator[Candidate]:
+    def scaled(self, group: EdgeGroup) -> Iterator[Candidate]:
         """Dropped, doubled, negated."""
         for kind, c in (("dropped", 0.0), ("doubled", 2.0), ("negated", -1.0)):
             yield self._candidate(kind, 0, group, dict.fromkeys(group.edges, _times(c)))
 
-    def masked(self, group: Group) -> Iterator[Candidate]:
+    def masked(self, group: EdgeGroup) -> Iterator[Candidate]:
         """Right at some visits only."""
         n = len(group.visits)
         if n < 2:
@@ -198,7 +198,7 @@ class Dictionary:
             is_of_one = kind == "first visit alone" and group.reach & (group.reach - 1) == 0
             yield self._candidate("overwritten" if is_of_one else kind, 1, group, edits)
 
-    def constants_missing(self, group: Group) -> Iterator[Candidate]:
+    def constants_missing(self, group: EdgeGroup) -> Iterator[Candidate]:
         """A constant factor missing, twice, or another; a mean for a sum and the reverse."""
         if not group.is_site and not group.is_of_all_readers:
             return
@@ -217,7 +217,7 @@ class Dictionary:
             if c not in (0.0, 1.0, -1.0, 2.0):
                 yield self._candidate(kind, 2, group, dict.fromkeys(group.edges, _times(c)), found=name)
 
-    def broadcasts(self, group: Group) -> Iterator[Candidate]:
+    def broadcasts(self, group: EdgeGroup) -> Iterator[Candidate]:
         """Where the forward repeats a value, its gradient is a sum: of the first row alone, of all, a mean."""
         if not group.is_site:
             return
@@ -254,7 +254,7 @@ class Dictionary:
 
             yield self._candidate(name, 1, group, dict.fromkeys(group.edges, one))
 
-    def clipped(self, group: Group) -> Iterator[Candidate]:
+    def clipped(self, group: EdgeGroup) -> Iterator[Candidate]:
         """On the way."""
         for bound in BOUNDS:
             if len(group.visits[0]) == 1:
@@ -268,7 +268,7 @@ class Dictionary:
                     "clipped on the way", 2, group, self._of_sums(group, clip_sum), found=f"±{bound:g}"
                 )
 
-    def _of_sums(self, group: Group, change: Callable[..., Any]) -> dict[Where, Edit]:
+    def _of_sums(self, group: EdgeGroup, change: Callable[..., Any]) -> dict[Where, Edit]:
         """An edit of the whole adjoint of a value, made where the last of its contributions comes in."""
         edits: dict[Where, Edit] = {}
         for visit in group.visits:
@@ -287,7 +287,7 @@ class Dictionary:
 
     # --------------------------------------------------------------------------------------------- factors and values
 
-    def _factor_beside(self, group: Group) -> str:
+    def _factor_beside(self, group: EdgeGroup) -> str:
         """The other factor of a product, in words; empty if none can be given."""
         n, k = group.visits[-1][0]
         e = self.graph.equations[n]
@@ -301,7 +301,7 @@ class Dictionary:
             word = f"{value[0]:.6g}" if value.size and np.all(value == value[0]) else ""
         return f"1 / {word}" if word and e.primitive == "div" and k == 0 else word if e.primitive != "div" else ""
 
-    def products(self, group: Group) -> Iterator[Candidate]:
+    def products(self, group: EdgeGroup) -> Iterator[Candidate]:
         """The other factor missing, or another value in its place; a matrix not transposed."""
         if not group.is_site:
             return
@@ -317,7 +317,7 @@ class Dictionary:
                 "factor missing", 1, group, dict.fromkeys(group.edges, lambda c, at: c / at.operands[0])
             )
 
-    def _not_transposed(self, group: Group) -> Iterator[Candidate]:
+    def _not_transposed(self, group: EdgeGroup) -> Iterator[Candidate]:
         n, k = group.visits[0][0]
         e, other = self.graph.equations[n], 1 - k
         shape = e.kind.shapes[other]
@@ -337,7 +337,7 @@ class Dictionary:
 
         return edit
 
-    def values_read(self, group: Group) -> Iterator[Candidate]:
+    def values_read(self, group: EdgeGroup) -> Iterator[Candidate]:
         """The derivative reads a wrong value for the other operand or the result: a neighbour's, or another step's."""
         if not group.is_site:
             return
@@ -455,7 +455,9 @@ class Dictionary:
         # The sweep comes to the first slice last, when the adjoints of all are known.
         return {**dict.fromkeys(blocks[1:], _times(0.0)), blocks[0]: total}
 
-    def _in_the_place_of(self, own: list[int], group: Group, shape: tuple[int, ...]) -> Iterator[tuple[str, list[Any]]]:
+    def _in_the_place_of(
+        self, own: list[int], group: EdgeGroup, shape: tuple[int, ...]
+    ) -> Iterator[tuple[str, list[Any]]]:
         """Rows of variables, one a visit, that can be mistaken for these."""
         count, size = len(own), int(np.prod(shape))
         squeezed = tuple(s for s in shape if s != 1)
@@ -504,7 +506,7 @@ class Dictionary:
     def _is_neighbour_in_time(own: list[int], line: list[int]) -> bool:
         return len(own) > 1 and (own[1:] == line[:-1] or line[1:] == own[:-1])
 
-    def residuals(self, group: Group) -> Iterator[Candidate]:
+    def residuals(self, group: EdgeGroup) -> Iterator[Candidate]:
         """In the derivative of a squared difference, one of the two values is missing, has the wrong sign, or is
         another step's."""
         if not group.is_site or self.graph.equations[group.visits[0][0][0]].primitive not in ("sub", "add"):
@@ -543,7 +545,7 @@ class Dictionary:
                 edits[visit[0]] = edit
             yield self._candidate(kind, 1, group, edits, found=("left" if left is zero else "right"))
 
-    def aliased(self, group: Group) -> Iterator[Candidate]:
+    def aliased(self, group: EdgeGroup) -> Iterator[Candidate]:
         """An array multiplied in place, though others of the same statement read it afterwards."""
         if not group.is_site or self.graph.equations[group.visits[0][0][0]].primitive != "mul":
             return
@@ -580,10 +582,10 @@ class Dictionary:
                         found=self.edges.word(self.graph.equations[group.visits[-1][0][0]].operands[1 - k]),
                     )
 
-    def _statement(self, group: Group) -> Any:
+    def _statement(self, group: EdgeGroup) -> Any:
         return self.edges.statement[group.visits[0][0]][-1:]
 
-    def truncated(self, group: Group) -> Iterator[Candidate]:
+    def truncated(self, group: EdgeGroup) -> Iterator[Candidate]:
         """The adjoint of each output is carried back through a limited number of steps."""
         n = len(group.visits)
         if n < 3:
@@ -616,7 +618,7 @@ class Dictionary:
                     parts.append(edits)
             yield self._candidate(f"cut after {k} steps", 3, group, none, parts=tuple(parts))
 
-    def added(self, group: Group) -> Iterator[Candidate]:
+    def added(self, group: EdgeGroup) -> Iterator[Candidate]:
         """The adjoint from something that reads the last step alone is added at every step."""
         own = self.edges.origin[group.visits[0][0]]
         key = self.edges.made_at.get(own)
@@ -668,7 +670,7 @@ class Dictionary:
 
     # --------------------------------------------------------------------------------------------------- other adjoints
 
-    def other_adjoints(self, group: Group) -> Iterator[Candidate]:
+    def other_adjoints(self, group: EdgeGroup) -> Iterator[Candidate]:
         """The derivative reads another value's adjoint instead of the result's."""
         if not group.is_site:
             return
@@ -731,7 +733,7 @@ class Dictionary:
 
         return edit
 
-    def other_adjoints_of_values(self, group: Group) -> Iterator[Candidate]:
+    def other_adjoints_of_values(self, group: EdgeGroup) -> Iterator[Candidate]:
         """A value's whole adjoint is replaced by that of another value."""
         if not group.is_of_all_readers:
             return
@@ -752,7 +754,7 @@ class Dictionary:
                 edits[min(visit)] = edit
             yield self._candidate("equal gradients", 3, group, edits, found=self.edges.word(numbers[-1]))
 
-    def extra_factors(self, group: Group) -> Iterator[Candidate]:
+    def extra_factors(self, group: EdgeGroup) -> Iterator[Candidate]:
         """A factor too many: another value, or the derivative of an activation that is not there."""
         own = [self.graph.equations[v[0][0]].operands[v[0][1]] for v in group.visits]
         shape = np.shape(self.values[own[0]])
@@ -806,7 +808,7 @@ class Dictionary:
         names = {name_of(self.values[r.x], self.values[r.y]) for r in telling}
         return names.pop() if len(names) == 1 else ""
 
-    def _slopes_elsewhere(self, visits: list[Region], group: Group, name: str) -> Iterator[Candidate]:
+    def _slopes_elsewhere(self, visits: list[Region], group: EdgeGroup, name: str) -> Iterator[Candidate]:
         """The derivative taken at another value of the same shape."""
         xs = [self.edges._origin(r.x) for r in visits]
         shape = np.shape(self.values[xs[0]])

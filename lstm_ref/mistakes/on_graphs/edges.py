@@ -66,7 +66,7 @@ Site = tuple[Stack, Columns, str, int]
 
 
 @dataclass(frozen=True)
-class Group:
+class EdgeGroup:
     """Edges that one term of a backward pass is of, visit by visit in the order of the forward."""
 
     visits: tuple[tuple[Where, ...], ...]
@@ -257,9 +257,9 @@ class Edges:
     # ------------------------------------------------------------------------------------------------------- groups
 
     @cached_property
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[EdgeGroup]:
         """All of them, the smallest first; of those with the same edges one, with the statements of all."""
-        found: dict[frozenset[Where], Group] = {}
+        found: dict[frozenset[Where], EdgeGroup] = {}
         for group in itertools.chain(self._by_site(), self._by_statement(), self._by_value()):
             known = found.get(group.edges)
             if known is None:
@@ -267,7 +267,7 @@ class Edges:
             else:
                 frames = tuple(dict.fromkeys((*known.frames, *group.frames)))
                 longer = max(known, group, key=lambda g: len(g.visits))
-                found[group.edges] = Group(
+                found[group.edges] = EdgeGroup(
                     longer.visits,
                     known.reach,
                     frames,
@@ -277,7 +277,7 @@ class Edges:
                 )
         return sorted(found.values(), key=lambda g: len(g.visits[0]))
 
-    def group(self, visits: Iterable[Iterable[Where]], of_all: bool = False, is_site: bool = False) -> Group:
+    def group(self, visits: Iterable[Iterable[Where]], of_all: bool = False, is_site: bool = False) -> EdgeGroup:
         """A group of edges, from the visits."""
         ordered = tuple(sorted((tuple(sorted(v)) for v in visits), key=lambda v: v[0]))
         reach, frames = 0, dict[Frame, None]()
@@ -287,7 +287,7 @@ class Edges:
         if of_all:  # the adjoint of the value itself: its own line is as good a place
             for visit in ordered:
                 frames.update(dict.fromkeys(self._made_in(self.origin[visit[0]])[-1:]))
-        return Group(ordered, reach, tuple(frames), of_all, is_site, self._lag(ordered))
+        return EdgeGroup(ordered, reach, tuple(frames), of_all, is_site, self._lag(ordered))
 
     def _lag(self, visits: tuple[tuple[Where, ...], ...]) -> int:
         """1 where what is read goes to the next value of the same line: a carry."""
@@ -315,7 +315,7 @@ class Edges:
                 found[r] |= behind
         return found
 
-    def _by_site(self) -> Iterator[Group]:
+    def _by_site(self) -> Iterator[EdgeGroup]:
         whole, merged = defaultdict(list), defaultdict(list)
         for e in self.edges:
             stack, column, primitive, operand = self.site[e]
@@ -324,7 +324,7 @@ class Edges:
         for visits in (*whole.values(), *merged.values()):
             yield self.group(visits, is_site=True)
 
-    def _by_statement(self) -> Iterator[Group]:
+    def _by_statement(self) -> Iterator[EdgeGroup]:
         """All the sites at which one statement reads one value."""
         for whole in (True, False):
             sets: dict[Any, list[tuple[Where, ...]]] = defaultdict(list)
@@ -340,7 +340,7 @@ class Edges:
             for visits in sets.values():
                 yield self.group(visits)
 
-    def _by_value(self) -> Iterator[Group]:
+    def _by_value(self) -> Iterator[EdgeGroup]:
         """All the statements that read a value, or some of them."""
         for values in self._states():
             readers: dict[int, dict[Any, list[Where]]] = {}

@@ -17,7 +17,7 @@ import numpy as np
 from lstm_ref.errors import BadInput
 from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
 from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, Scaled, size_of
-from lstm_ref.mistakes.on_graphs.dictionary import Candidate, Dictionary
+from lstm_ref.mistakes.on_graphs.dictionary import Candidate, GraphDictionary
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 from lstm_ref.mistakes.on_graphs.pairs import Seen
 
@@ -227,7 +227,7 @@ def begin(
     floors: Any,
     edges: Edges | None,
     unclaimed: Collection[str] = (),
-) -> tuple[Search, Dictionary]:
+) -> tuple[Search, GraphDictionary]:
     """The search for one claim; of the `unclaimed` inputs any gradient will do."""
     edges = edges or Edges(graph)
     base = sweep(edges.graph, cotangent)
@@ -245,7 +245,7 @@ def begin(
         start += mine.size
     batched = Batched(edges, base.seeds) if size_of(edges) <= ELEMENTS else None
     search = Search(edges, base, np.concatenate(parts), np.concatenate(tolerance), slices, batched)
-    return search, Dictionary(edges, base)
+    return search, GraphDictionary(edges, base)
 
 
 def _near(search: Search, given: np.ndarray) -> np.ndarray:
@@ -289,10 +289,10 @@ def _together(a: Candidate, b: Candidate) -> Candidate:
 
 
 def _hits(
-    search: Search, dictionary: Dictionary, given: np.ndarray, bad: np.ndarray, allowed: int, seen: Seen
+    search: Search, dictionary: GraphDictionary, given: np.ndarray, bad: np.ndarray, allowed: int, seen: Seen
 ) -> list[_Hit]:
     hits: list[_Hit] = []
-    for tier in range(Dictionary.TIERS):
+    for tier in range(GraphDictionary.TIERS):
         candidates = dictionary.tier(tier, allowed)
         while batch := list(itertools.islice(candidates, ROWS)):
             search.tried += len(batch)
@@ -312,7 +312,7 @@ def _hits(
     return hits
 
 
-def _of_unused(search: Search, dictionary: Dictionary, given: Any) -> Iterator[_Hit]:
+def _of_unused(search: Search, dictionary: GraphDictionary, given: Any) -> Iterator[_Hit]:
     """Inputs that take no part have gradients of zero: what stands there needs no more explanation."""
     bad = ~_near(search, given)
     for b, (i, s) in enumerate(zip(search.edges.graph.inputs, search.slices, strict=True)):
