@@ -1,11 +1,17 @@
-"""The leaves of nested structures by path, under the names that errors and reports use."""
+"""The leaves of nested structures by path, as errors and reports name them, and the functions of such structures."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
+
+Function = Callable[[Any], Any]
+"""A pytree of arrays -> a pytree of arrays (a scalar loss is one array)."""
+NamedArrays = Mapping[str, np.ndarray]
+"""Arrays by path, as gradients are compared."""
 
 
 def paths(tree: Any) -> dict[str, Any]:

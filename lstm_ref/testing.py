@@ -41,14 +41,16 @@ def failure(report: Report) -> NotRight:
     return (UndecidedGradient if report.verdict == UNDECIDED else WrongGradient)(report)
 
 
-Claim = ParamSpec("Claim")
+Arguments = ParamSpec("Arguments")
 
 
-def _typed_as(check: Callable[Claim, Report]) -> Callable[[Callable[..., Report]], Callable[Claim, Report]]:
+def _typed_as(
+    check: Callable[Arguments, Report],
+) -> Callable[[Callable[..., Report]], Callable[Arguments, Report]]:
     """Gives a function the signature of `check`: a misspelt keyword is then an error before anything runs, and help and
     editors show every keyword."""
 
-    def typed(function: Callable[..., Report]) -> Callable[Claim, Report]:
+    def typed(function: Callable[..., Report]) -> Callable[Arguments, Report]:
         function.__signature__ = inspect.signature(check)  # type: ignore[attr-defined]
         return function
 

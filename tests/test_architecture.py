@@ -55,6 +55,26 @@ def test_equations_of_jaxprs_are_evaluated_in_the_walk_alone():
     assert reading == {"arithmetic/walk.py", *LOOKS_AT_EQUATIONS}
 
 
+CONTRACTS = {
+    "Params State Nodes Tape": "cells layers models through_time symbolic",
+    "Batch Settings Asking Examples": "models tasks training",
+}
+"""Names that every cell, layer, model or task gives to its own parts, and where these stand."""
+
+
+def test_a_class_has_a_name_of_its_own():
+    homes = {}
+    for file in (ROOT / "lstm_ref").rglob("*.py"):
+        room = file.relative_to(ROOT / "lstm_ref").parts[0]
+        shared = {name for names, rooms in CONTRACTS.items() if room in rooms.split() for name in names.split()}
+        for node in ast.parse(file.read_text()).body:
+            match node:
+                case ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                    if name[0].isupper() and not name.isupper() and name not in shared:
+                        homes.setdefault(name, []).append(str(file.relative_to(ROOT)))
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
 @pytest.mark.parametrize("package", HOUSES)
 def test_every_room_is_drawn(package):
     folder, drawn = HOUSES[package]

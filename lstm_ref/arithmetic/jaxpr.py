@@ -26,7 +26,7 @@ import numpy as np
 
 from lstm_ref.arithmetic import constants
 from lstm_ref.arithmetic.balls import is_balls, objects, precision
-from lstm_ref.arithmetic.movement import Step, boxed, dtype_of, is_float, unknown
+from lstm_ref.arithmetic.movement import Evaluation, boxed, dtype_of, is_float, unknown
 from lstm_ref.arithmetic.primitives import (
     APPROXIMATED,
     EXACT,
@@ -188,7 +188,7 @@ class Numbers(NamedTuple):
 
     constant: Callable[[Any, Any], Any]
     """(abstract value, a value from outside) -> the value in the walk's own form."""
-    step_for: Callable[[Any], Step]
+    step_for: Callable[[Any], Evaluation]
     """Chooses how to compute an equation that contains no jaxpr."""
 
 
@@ -199,7 +199,7 @@ class Prepared:
         of = of or BALLS
         jaxpr, consts = opened(closed)
         self._start: list[Any] = []
-        self._steps: list[tuple[Any, Step, list[int], list[int]]] = []
+        self._steps: list[tuple[Any, Evaluation, list[int], list[int]]] = []
 
         def slot(value: Any = None) -> int:
             self._start.append(value)
@@ -248,13 +248,13 @@ def _is_jaxs_own(eqn: Any) -> bool:
     return eqn.primitive.name in ("jit", "pjit") and name_in_jax(eqn.params["jaxpr"]) is not None
 
 
-def _step_for(eqn: Any, of: Numbers) -> Step:
+def _step_for(eqn: Any, of: Numbers) -> Evaluation:
     """How one equation is computed."""
     name = eqn.primitive.name
     return HIGHER_ORDER[name](eqn, of) if name in HIGHER_ORDER else of.step_for(eqn)
 
 
-def step_for(eqn: Any) -> Step:
+def step_for(eqn: Any) -> Evaluation:
     """The step in balls. An unknown primitive is reported only when it is reached: it may be in a branch not taken."""
     name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
     if any(jnp.issubdtype(dtype_of(a), jnp.complexfloating) for a in avals):
@@ -276,7 +276,7 @@ BALLS = Numbers(from_code, step_for)
 # ----------------------------------------------------------------------- primitives that hold jaxprs themselves
 
 
-def _call(eqn: Any, of: Numbers) -> Step:
+def _call(eqn: Any, of: Numbers) -> Evaluation:
     """jit, remat, custom derivatives: each means what the function inside it means."""
     inner = called(eqn)
     if of is BALLS and name_in_jax(inner) in APPROXIMATED:
@@ -285,7 +285,7 @@ def _call(eqn: Any, of: Numbers) -> Step:
     return Prepared(inner, of)
 
 
-def _scan(eqn: Any, of: Numbers) -> Step:
+def _scan(eqn: Any, of: Numbers) -> Evaluation:
     body = Prepared(eqn.params["jaxpr"], of)
 
     def slices(x: Any, _: Any) -> list[Any]:
@@ -304,7 +304,7 @@ def _stacked(values: list[Any], aval: Any, of: Numbers) -> Any:
     return np.stack(values)
 
 
-def _while(eqn: Any, of: Numbers) -> Step:
+def _while(eqn: Any, of: Numbers) -> Evaluation:
     n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
     condition, body = (Prepared(eqn.params[name], of) for name in ("cond_jaxpr", "body_jaxpr"))
 
@@ -325,12 +325,12 @@ def _where(going: np.ndarray, new: Any, old: Any) -> Any:
     return (jnp if is_key(new) else np).where(going, new, old)
 
 
-def _cond(eqn: Any, of: Numbers) -> Step:
+def _cond(eqn: Any, of: Numbers) -> Evaluation:
     branches = [Prepared(b, of) for b in eqn.params["branches"]]
     return lambda index, *operands: branches[int(index)](*operands)
 
 
-HIGHER_ORDER: dict[str, Callable[[Any, Numbers], Step]] = {
+HIGHER_ORDER: dict[str, Callable[[Any, Numbers], Evaluation]] = {
     **dict.fromkeys(CALLS, _call),
     "scan": _scan,
     "while": _while,

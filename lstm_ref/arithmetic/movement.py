@@ -21,10 +21,10 @@ from lstm_ref.arithmetic.scalars import NAN
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
 
-Step = Callable[..., Any]
+Evaluation = Callable[..., Any]
 """(operand values of an equation) -> the value of its result, or a list of them where it has several."""
 
-Rule = Callable[[Any], Step]
+StepRule = Callable[[Any], Evaluation]
 """(equation of a jaxpr) -> its step. Work that depends only on shapes and parameters is done here, once."""
 
 
@@ -49,7 +49,7 @@ def dtype_of(x: Any) -> Any:
     return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype if np.isscalar(x) else np.dtype(object)
 
 
-def unknown(message: str) -> Step:
+def unknown(message: str) -> Evaluation:
     """A step that raises UnknownPrimitive with this message when it runs."""
 
     def step(*_: Any) -> Any:
@@ -61,27 +61,27 @@ def unknown(message: str) -> Step:
 # ----------------------------------------------------------------------------------------------- NumPy's own
 
 
-def _identity(eqn: Any) -> Step:
+def _identity(eqn: Any) -> Evaluation:
     return (lambda *xs: xs) if eqn.primitive.multiple_results else (lambda x: x)
 
 
-def _reshape(eqn: Any) -> Step:
+def _reshape(eqn: Any) -> Evaluation:
     shape, order = eqn.outvars[0].aval.shape, eqn.params.get("dimensions")
     return lambda x: (x if order is None else x.transpose(order)).reshape(shape)
 
 
-def _to_shape(eqn: Any) -> Step:
+def _to_shape(eqn: Any) -> Evaluation:
     """squeeze and expand_dims: only axes of size one disappear or appear."""
     shape = eqn.outvars[0].aval.shape
     return lambda x: x.reshape(shape)
 
 
-def _transpose(eqn: Any) -> Step:
+def _transpose(eqn: Any) -> Evaluation:
     permutation = eqn.params["permutation"]
     return lambda x: x.transpose(permutation)
 
 
-def _broadcast_in_dim(eqn: Any) -> Step:
+def _broadcast_in_dim(eqn: Any) -> Evaluation:
     shape, kept = eqn.params["shape"], eqn.params["broadcast_dimensions"]
     aligned = [1] * len(shape)
     for axis, size in zip(kept, eqn.invars[0].aval.shape, strict=True):
@@ -89,7 +89,7 @@ def _broadcast_in_dim(eqn: Any) -> Step:
     return lambda x, *_: np.broadcast_to(x.reshape(aligned), shape)
 
 
-def _slice(eqn: Any) -> Step:
+def _slice(eqn: Any) -> Evaluation:
     starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
     strides = eqn.params["strides"] or [1] * len(starts)
     where = tuple(slice(*s) for s in zip(starts, limits, strides, strict=True))
@@ -102,12 +102,12 @@ def _window(starts: Any, sizes: Any, shape: Any) -> tuple[Any, ...]:
     return (*(slice(s, s + size) for s, size in zip(starts, sizes, strict=True)), ...)
 
 
-def _dynamic_slice(eqn: Any) -> Step:
+def _dynamic_slice(eqn: Any) -> Evaluation:
     sizes = eqn.params["slice_sizes"]
     return lambda x, *starts: x[_window(starts, sizes, x.shape)]
 
 
-def _dynamic_update_slice(eqn: Any) -> Step:
+def _dynamic_update_slice(eqn: Any) -> Evaluation:
     def step(x: Any, update: Any, *starts: Any) -> Any:
         x = x.copy()
         x[_window(starts, update.shape, x.shape)] = update
@@ -116,32 +116,32 @@ def _dynamic_update_slice(eqn: Any) -> Step:
     return step
 
 
-def _concatenate(eqn: Any) -> Step:
+def _concatenate(eqn: Any) -> Evaluation:
     axis = eqn.params["dimension"]
     return lambda *xs: np.concatenate(xs, axis)
 
 
-def _split(eqn: Any) -> Step:
+def _split(eqn: Any) -> Evaluation:
     cuts, axis = np.cumsum(eqn.params["sizes"])[:-1], eqn.params["axis"]
     return lambda x: np.split(x, cuts, axis)
 
 
-def _stack(eqn: Any) -> Step:
+def _stack(eqn: Any) -> Evaluation:
     axis = eqn.params["axis"]
     return lambda *xs: np.stack(xs, axis)
 
 
-def _unstack(eqn: Any) -> Step:
+def _unstack(eqn: Any) -> Evaluation:
     axis = eqn.params["axis"]
     return lambda x: [np.moveaxis(x, axis, 0)[i, ...] for i in range(x.shape[axis])]
 
 
-def _rev(eqn: Any) -> Step:
+def _rev(eqn: Any) -> Evaluation:
     axes = eqn.params["dimensions"]
     return lambda x: np.flip(x, axes)
 
 
-def _select_n(eqn: Any) -> Step:
+def _select_n(eqn: Any) -> Evaluation:
     def step(which: Any, *cases: Any) -> Any:
         out = cases[0]
         for k in range(1, len(cases)):
@@ -154,7 +154,7 @@ def _select_n(eqn: Any) -> Step:
 # --------------------------------------------------------------------------------- by the numbers of the elements
 
 
-def _by_number(eqn: Any) -> Step:
+def _by_number(eqn: Any) -> Evaluation:
     """Runs the primitive on the numbers of its operands' elements, and picks the balls by the numbers that come out."""
     data = [i for i, v in enumerate(eqn.invars) if is_float(v.aval)]
     sizes = [prod(eqn.invars[i].aval.shape) for i in data]
@@ -181,10 +181,10 @@ def _by_number(eqn: Any) -> Step:
     return step
 
 
-def scatter(combine: Callable[[arb, arb], arb]) -> Rule:
+def scatter(combine: Callable[[arb, arb], arb]) -> StepRule:
     """`combine` joins each update with the element it lands on. JAX says where it lands."""
 
-    def rule(eqn: Any) -> Step:
+    def rule(eqn: Any) -> Evaluation:
         maps: dict[bytes, list[int]] = {}
 
         def step(operand: Any, indices: Any, updates: Any) -> Any:
@@ -202,7 +202,7 @@ def scatter(combine: Callable[[arb, arb], arb]) -> Rule:
     return rule
 
 
-def _overwrite(eqn: Any) -> Step:
+def _overwrite(eqn: Any) -> Evaluation:
     """`x.at[i].set(y)`. JAX may keep either of two updates to the same element, so they have to be equal."""
     inner = eqn.params["update_jaxpr"]
     if inner is not None and (inner.eqns or inner.outvars[0] is not inner.invars[1]):
@@ -235,7 +235,7 @@ def _destinations(eqn: Any, indices: Any) -> np.ndarray:
         return np.asarray(numbers).astype(int) - 1
 
 
-ANY_DTYPE: dict[str, Rule] = {
+ANY_DTYPE: dict[str, StepRule] = {
     **dict.fromkeys(("copy", "copy_p", "name", "stop_gradient", "optimization_barrier", "device_put"), _identity),
     **dict.fromkeys(("sharding_constraint", "pvary", "pcast", "layout_constraint"), _identity),
     "reshape": _reshape,
@@ -255,7 +255,7 @@ ANY_DTYPE: dict[str, Rule] = {
 }
 """Rules that also hold for integers and bools."""
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, StepRule] = {
     **ANY_DTYPE,
     **dict.fromkeys(("gather", "pad", "tile"), _by_number),
     "scatter": _overwrite,

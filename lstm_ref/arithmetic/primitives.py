@@ -19,7 +19,7 @@ from flint import acb, arb, arb_mat
 
 from lstm_ref.arithmetic import movement, scalars, windows
 from lstm_ref.arithmetic.balls import FLOAT_BITS, SMALL_PRODUCT, Balls, ball, equal, less
-from lstm_ref.arithmetic.movement import Rule, Step, boxed, dtype_of, is_float, unknown
+from lstm_ref.arithmetic.movement import Evaluation, StepRule, boxed, dtype_of, is_float, unknown
 from lstm_ref.arithmetic.scalars import INF, ONE, ZERO, larger, smaller
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import UndecidedComparison
@@ -41,27 +41,27 @@ def is_key(x: Any) -> bool:
 # ------------------------------------------------------------------------------------------------ elementwise
 
 
-def _elementwise(f: Callable[..., Any], arity: int) -> Rule:
+def _elementwise(f: Callable[..., Any], arity: int) -> StepRule:
     on_arrays = np.frompyfunc(f, arity, 1)
     return lambda eqn: lambda *xs: boxed(on_arrays(*xs))
 
 
-def _numpy(f: Callable[..., Any]) -> Rule:
+def _numpy(f: Callable[..., Any]) -> StepRule:
     """Elementwise operators. Python's own operators already work on object arrays, in C."""
     return lambda eqn: lambda *xs: boxed(f(*xs))
 
 
-def _predicate(f: Callable[..., bool], arity: int) -> Rule:
+def _predicate(f: Callable[..., bool], arity: int) -> StepRule:
     on_arrays = np.frompyfunc(f, arity, 1)
     return lambda eqn: lambda *xs: np.asarray(on_arrays(*xs)).astype(bool)
 
 
-def _pow(eqn: Any) -> Step:
+def _pow(eqn: Any) -> Evaluation:
     on_arrays = np.frompyfunc(scalars.power, 2, 1)
     return lambda a, b: boxed(on_arrays(a, b if b.dtype == object else reals(b)))  # the exponent may be an integer
 
 
-def _polynomial(eqn: Any) -> Step:
+def _polynomial(eqn: Any) -> Evaluation:
     """c₀ + c₁x + c₂x² …, by Horner's scheme."""
 
     def step(x: Any, *coefficients: Any) -> Any:
@@ -73,16 +73,16 @@ def _polynomial(eqn: Any) -> Step:
     return step
 
 
-def _integer_pow(eqn: Any) -> Step:
+def _integer_pow(eqn: Any) -> Evaluation:
     return _elementwise(lambda v, n=eqn.params["y"]: scalars.integer_power(v, n), 1)(eqn)
 
 
-def _rounding(eqn: Any) -> Step:
+def _rounding(eqn: Any) -> Evaluation:
     to_even = int(eqn.params["rounding_method"]) == 1
     return _elementwise(lambda v: scalars.rounded(v, to_even), 1)(eqn)
 
 
-def _convert(eqn: Any) -> Step:
+def _convert(eqn: Any) -> Evaluation:
     """Conversion to another dtype. Between floats nothing happens: a ball is not rounded to what a dtype can hold."""
     (source,), (target,) = eqn.invars, eqn.outvars
     if is_float(target.aval):
@@ -94,7 +94,7 @@ def _convert(eqn: Any) -> Step:
     return lambda x, *_: np.asarray(to_integer(x)).astype(target.aval.dtype)
 
 
-def _reduce_precision(eqn: Any) -> Step:
+def _reduce_precision(eqn: Any) -> Evaluation:
     """Reduction to the dtype's own precision. jax.checkpoint inserts it so that XLA keeps no extra digits; balls may
     keep them."""
     own = jnp.finfo(eqn.invars[0].aval.dtype)
@@ -103,7 +103,7 @@ def _reduce_precision(eqn: Any) -> Step:
     return unknown("rounding to fewer digits has no meaning in ball arithmetic")
 
 
-def _iota(eqn: Any) -> Step:
+def _iota(eqn: Any) -> Evaluation:
     aval, axis = eqn.outvars[0].aval, eqn.params["dimension"]
     numbers = np.arange(aval.shape[axis]).reshape([-1 if i == axis else 1 for i in range(len(aval.shape))])
     numbers = np.broadcast_to(numbers, aval.shape)
@@ -128,7 +128,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out.reshape(m, n)
 
 
-def dot_general(eqn: Any, product: Callable[[Any, Any], Any] = product) -> Step:
+def dot_general(eqn: Any, product: Callable[[Any, Any], Any] = product) -> Evaluation:
     """The step of a dot_general, computed with `product`, which multiplies two stacks of matrices."""
     (sum_a, sum_b), (batch_a, batch_b) = eqn.params["dimension_numbers"]
     a_shape, b_shape = (v.aval.shape for v in eqn.invars)
@@ -157,8 +157,8 @@ def _free_order(f: Callable[[arb, arb], arb]) -> np.ufunc:
 MAXIMUM, MINIMUM, LOG_ADD_EXP = map(_free_order, (larger, smaller, scalars.log_add_exp))
 
 
-def _reduce(f: np.ufunc, of_nothing: arb) -> Rule:
-    def rule(eqn: Any) -> Step:
+def _reduce(f: np.ufunc, of_nothing: arb) -> StepRule:
+    def rule(eqn: Any) -> Evaluation:
         axes, shape = tuple(eqn.params["axes"]), eqn.outvars[0].aval.shape
         if prod(eqn.invars[0].aval.shape) == 0:
             return lambda x: np.full(shape, of_nothing, dtype=object)
@@ -167,8 +167,8 @@ def _reduce(f: np.ufunc, of_nothing: arb) -> Rule:
     return rule
 
 
-def _cumulative(f: np.ufunc) -> Rule:
-    def rule(eqn: Any) -> Step:
+def _cumulative(f: np.ufunc) -> StepRule:
+    def rule(eqn: Any) -> Evaluation:
         axis = eqn.params["axis"]
         if eqn.params["reverse"]:
             return lambda x: np.flip(f.accumulate(np.flip(x, axis), axis), axis)
@@ -177,8 +177,8 @@ def _cumulative(f: np.ufunc) -> Rule:
     return rule
 
 
-def _arg_best(name: str) -> Rule:
-    def rule(eqn: Any) -> Step:
+def _arg_best(name: str) -> StepRule:
+    def rule(eqn: Any) -> Evaluation:
         (axis,), dtype = eqn.params["axes"], eqn.outvars[0].aval.dtype
 
         def step(x: Any) -> Any:
@@ -216,7 +216,7 @@ def _order(keys: list[Any]) -> list[int]:
     return sorted(range(len(rows)), key=cmp_to_key(compare))
 
 
-def _sort(eqn: Any) -> Step:
+def _sort(eqn: Any) -> Evaluation:
     axis, n_keys = eqn.params["dimension"], eqn.params["num_keys"]
 
     def step(*operands: Any) -> list[Any]:
@@ -230,7 +230,7 @@ def _sort(eqn: Any) -> Step:
     return step
 
 
-def _top_k(eqn: Any) -> Step:
+def _top_k(eqn: Any) -> Evaluation:
     k, axis, dtype = eqn.params["k"], eqn.params.get("axis", -1), eqn.outvars[1].aval.dtype
 
     def step(x: Any) -> list[Any]:
@@ -247,7 +247,7 @@ def _top_k(eqn: Any) -> Step:
 # ---------------------------------------------------------------------------------------------------- integers
 
 
-def native(eqn: Any) -> Step:
+def native(eqn: Any) -> Evaluation:
     """An equation without a float operand. JAX computes it, exactly."""
     floats, params = [is_float(v.aval) for v in eqn.outvars], eqn.params
 
@@ -264,10 +264,10 @@ def native(eqn: Any) -> Step:
     return step
 
 
-def _integers(f: Callable[..., Any]) -> Rule:
+def _integers(f: Callable[..., Any]) -> StepRule:
     """Integer functions by NumPy, which starts a hundred times faster than JAX; loop counters depend on it."""
 
-    def rule(eqn: Any) -> Step:
+    def rule(eqn: Any) -> Evaluation:
         dtype = eqn.outvars[0].aval.dtype
 
         def step(*xs: Any) -> Any:
@@ -282,11 +282,13 @@ def _integers(f: Callable[..., Any]) -> Rule:
 MADE_FROM_INTEGERS = {"bitcast_convert_type", "empty"}
 """Primitives whose float result is exact if no operand is a float."""
 
-APPROXIMATED: dict[str | None, Rule] = {"exp_neg_sq": _elementwise(lambda v: (-scalars.integer_power(v, 2)).exp(), 1)}
+APPROXIMATED: dict[str | None, StepRule] = {
+    "exp_neg_sq": _elementwise(lambda v: (-scalars.integer_power(v, 2)).exp(), 1)
+}
 """JAX functions, not primitives, that are accurate only to about float64's digits. Here they have the exact meaning of
 their names. (In the derivative of erf, jax >= 0.12.)"""
 
-EXACT: dict[str, Rule] = {
+EXACT: dict[str, StepRule] = {
     **movement.ANY_DTYPE,
     **{name: _integers(getattr(np, numpy)) for name, numpy in {
         "add": "add", "sub": "subtract", "mul": "multiply", "neg": "negative", "max": "maximum", "min": "minimum",
@@ -298,7 +300,7 @@ EXACT: dict[str, Rule] = {
 }  # fmt: skip
 """Rules for equations without a float. Any other equation without a float is computed by `native`."""
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, StepRule] = {
     **movement.RULES,
     **windows.RULES,
     **{name: _elementwise(f, 1) for name, f in scalars.UNARY.items()},

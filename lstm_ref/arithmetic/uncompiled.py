@@ -15,7 +15,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from lstm_ref.arithmetic import movement, on_numpy
 from lstm_ref.arithmetic.jaxpr import Numbers, Prepared
-from lstm_ref.arithmetic.movement import Rule, Step
+from lstm_ref.arithmetic.movement import Evaluation, StepRule
 from lstm_ref.arithmetic.primitives import EXACT, dot_general, is_key
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import UnknownPrimitive
@@ -58,7 +58,7 @@ def _constant(aval: Any, x: Any) -> Any:
     return x if is_key(aval) else np.asarray(x, dtype=aval.dtype)
 
 
-def _step_for(eqn: Any) -> Step:
+def _step_for(eqn: Any) -> Evaluation:
     """Computes the equation by NumPy where NumPy means the same, else by JAX."""
     name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
     dtypes = {getattr(getattr(a, "dtype", None), "name", "") for a in avals}
@@ -77,7 +77,7 @@ def _step_for(eqn: Any) -> Step:
     return _native(eqn)
 
 
-def _native(eqn: Any) -> Step:
+def _native(eqn: Any) -> Evaluation:
     """JAX's own evaluation of one equation. Raises UnknownPrimitive where the equation contains a program."""
     inner = [v for v in eqn.params.values() if isinstance(v, (Jaxpr, ClosedJaxpr))]
     if inner and not eqn.primitive.name.startswith("scatter"):
@@ -92,17 +92,17 @@ def _native(eqn: Any) -> Step:
     return step
 
 
-def _numpy(f: Callable[..., Any]) -> Rule:
+def _numpy(f: Callable[..., Any]) -> StepRule:
     return lambda eqn: lambda *xs: np.asarray(f(*xs))
 
 
-def _sum(eqn: Any) -> Step:
+def _sum(eqn: Any) -> Evaluation:
     axes = tuple(eqn.params["axes"])
     wide = np.longdouble if eqn.outvars[0].aval.dtype == np.float64 else np.clongdouble  # the extra digits cost nothing
     return lambda x: np.asarray(np.add.reduce(x, axis=axes, dtype=wide), dtype=x.dtype)
 
 
-def _integer_pow(eqn: Any) -> Step:
+def _integer_pow(eqn: Any) -> Evaluation:
     n = eqn.params["y"]
     if n < 0:
         return _native(eqn)
@@ -116,7 +116,7 @@ def _integer_pow(eqn: Any) -> Step:
     return step if n <= 4 else _native(eqn)
 
 
-def _pad(eqn: Any) -> Step:
+def _pad(eqn: Any) -> Evaluation:
     """Fills with a value around the elements and between them."""
     shape, padding = eqn.outvars[0].aval.shape, eqn.params["padding_config"]
     if any(low < 0 or high < 0 for low, high, _ in padding) or 0 in eqn.invars[0].aval.shape:
@@ -132,7 +132,7 @@ def _pad(eqn: Any) -> Step:
     return step
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, StepRule] = {
     "add": _numpy(np.add),
     "add_any": _numpy(np.add),
     "sub": _numpy(np.subtract),

@@ -19,7 +19,7 @@ from jax.extend.core import Literal
 # No line of this file is a line of the user's function.
 jax.extend.source_info_util.register_exclusion(__file__)
 
-Step = Callable[[Any, list[Any]], Sequence[Any]]
+EquationStep = Callable[[Any, list[Any]], Sequence[Any]]
 """(equation, its operands) -> its results."""
 
 CALLS = frozenset(
@@ -36,7 +36,7 @@ def walk(
     jaxpr: Any,
     consts: Sequence[Any],
     arguments: Sequence[Any],
-    step: Step,
+    step: EquationStep,
     literal: Callable[[Any], Any] = lambda atom: atom.val,
 ) -> list[Any]:
     """The jaxpr's outputs.

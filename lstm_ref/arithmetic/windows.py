@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb
 
 from lstm_ref.arithmetic.balls import less
-from lstm_ref.arithmetic.movement import Rule, Step, boxed
+from lstm_ref.arithmetic.movement import Evaluation, StepRule, boxed
 from lstm_ref.arithmetic.scalars import ZERO
 
 
@@ -38,10 +38,10 @@ def positions(
     return views.reshape(*views.shape[:rank], -1)
 
 
-def convolution(product: Callable[[Any, Any], Any]) -> Rule:
+def convolution(product: Callable[[Any, Any], Any]) -> StepRule:
     """conv_general_dilated: for each group of features, one matrix `product` of patches and kernel."""
 
-    def rule(eqn: Any) -> Step:
+    def rule(eqn: Any) -> Evaluation:
         p = eqn.params
         lhs, rhs, out = p["dimension_numbers"]
         x_shape, w_shape = ([v.aval.shape[i] for i in spec] for v, spec in zip(eqn.invars, (lhs, rhs), strict=True))
@@ -81,10 +81,10 @@ def _table(eqn: Any, operand: Any) -> Any:
     )
 
 
-def pool(reduction: np.ufunc, padding: arb) -> Rule:
+def pool(reduction: np.ufunc, padding: arb) -> StepRule:
     """reduce_window_sum, _max, _min. `padding` is the result of an empty reduction."""
 
-    def rule(eqn: Any) -> Step:
+    def rule(eqn: Any) -> Evaluation:
         table = _table(eqn, eqn.invars[0])
 
         def step(x: Any) -> Any:
@@ -111,7 +111,7 @@ def _winner(eqn: Any) -> Callable[[Any, Any], int]:
     return winner
 
 
-def _select_and_scatter_add(eqn: Any) -> Step:
+def _select_and_scatter_add(eqn: Any) -> Evaluation:
     """The reverse derivative of max pooling: each cotangent goes to the winner of its window."""
     table, winner = _table(eqn, eqn.invars[1]), _winner(eqn)
     rows = table.reshape(-1, table.shape[-1]).tolist()
@@ -126,7 +126,7 @@ def _select_and_scatter_add(eqn: Any) -> Step:
     return step
 
 
-def _select_and_gather_add(eqn: Any) -> Step:
+def _select_and_gather_add(eqn: Any) -> Evaluation:
     """The forward derivative of max pooling: the tangent of each window's winner."""
     table, winner = _table(eqn, eqn.invars[1]), _winner(eqn)
     rows, shape = table.reshape(-1, table.shape[-1]).tolist(), table.shape[:-1]
@@ -138,7 +138,7 @@ def _select_and_gather_add(eqn: Any) -> Step:
     return step
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, StepRule] = {
     "select_and_scatter_add": _select_and_scatter_add,
     "select_and_gather_add": _select_and_gather_add,
 }

@@ -22,7 +22,7 @@ from lstm_ref.tasks import NAMES, task
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lstm_ref.training.run import State
+    from lstm_ref.training.run import RunState
     from lstm_ref.training.settings import Settings
     from lstm_ref.training.task import Corpus, Scores, Task
 
@@ -75,7 +75,7 @@ class _Job(NamedTuple):
     corpus: Corpus
     tests: Any
     """Data in the form of the corpus's held-out data, or None."""
-    saved: State | None
+    saved: RunState | None
     """The state that the run continues from."""
     steps: int
     checkpoint: str | None
@@ -84,7 +84,7 @@ class _Job(NamedTuple):
     quiet: bool
     console: Console
 
-    def save(self, state: State) -> None:
+    def save(self, state: RunState) -> None:
         """Saves the state to the checkpoint, if there is one."""
         from lstm_ref.training.checkpoint import Checkpoint, write
 
@@ -92,7 +92,7 @@ class _Job(NamedTuple):
             run = Checkpoint(self.settings, self.corpus.vocabularies, self.corpus.digest, state)
             write(self.checkpoint, self.model, run)
 
-    def save_on_the_way(self, state: State) -> None:
+    def save_on_the_way(self, state: RunState) -> None:
         """As `save`, but a failure does not stop the run: there may be room again at the next validation."""
         try:
             self.save(state)
@@ -103,7 +103,7 @@ class _Job(NamedTuple):
         """The scores of the parameters on held-out data."""
         return self.model.score(params, examples, self.settings)
 
-    def show(self, state: State) -> None:
+    def show(self, state: RunState) -> None:
         """Prints what the model can do at this point."""
         said = "" if self.quiet else self.model.show(state.params, self.corpus, self.settings, self.asking)
         if said:
@@ -268,7 +268,7 @@ def _words(scores: Scores) -> str:
     return ", ".join(f"{k} {v:.4f}" if k == "loss" else f"{k} {v:.1%}" for k, v in scores.items())
 
 
-def _introduce(job: _Job, start: State) -> None:
+def _introduce(job: _Job, start: RunState) -> None:
     """Prints the data, the parameters, and the scores of simpler models."""
     from lstm_ref.reporting.summary import counts
 
@@ -279,7 +279,7 @@ def _introduce(job: _Job, start: State) -> None:
     _print_baselines(job, job.corpus.held_out, "held out")
 
 
-def _conclude(job: _Job, state: State, scores: Scores, symbols: int, seconds: float) -> None:
+def _conclude(job: _Job, state: RunState, scores: Scores, symbols: int, seconds: float) -> None:
     """Prints the last scores, the best scores and the test scores."""
     early = ", stopped early" if state.step < job.steps else ""
     speed = f"{seconds:.1f} s, {symbols / seconds:,.0f} symbols/s"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from lstm_ref.interop.vectors.against import Row, Verdict
+    from lstm_ref.interop.vectors.against import ArrayRow, Verdict
 
 
 @click.group()
@@ -131,7 +131,7 @@ def _show(verdicts: list[Verdict], without: list[str], no_color: bool) -> None:
     out.print(f"{summary}: {sum(len(v.rows) for v in verdicts)} arrays")
 
 
-def _cells(row: Row) -> tuple[Any, ...]:
+def _cells(row: ArrayRow) -> tuple[Any, ...]:
     from lstm_ref.reporting import words
     from lstm_ref.reporting.terminal import escape
 
@@ -142,7 +142,7 @@ def _cells(row: Row) -> tuple[Any, ...]:
     return escape(row.array), row.dtype, ulps, words.digits(row.digits), verdict
 
 
-def _worst(row: Row) -> str:
+def _worst(row: ArrayRow) -> str:
     import numpy as np
 
     at = f" at [{', '.join(map(str, row.worst))}]" if row.worst else ""

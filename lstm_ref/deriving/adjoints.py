@@ -16,7 +16,7 @@ import numpy as np
 
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Call, Contraction, Expression, Leaf, Product, Sum
-from lstm_ref.deriving.folding import FoldedForward, State, Statement
+from lstm_ref.deriving.folding import CarriedValue, FoldedForward, Statement
 from lstm_ref.deriving.patches import back_through
 from lstm_ref.errors import BadInput
 
@@ -199,7 +199,7 @@ class _Differentiation:
     def _hand(self, name: str, bar: Expression, reader: str) -> None:
         self.given.setdefault(name, []).append((bar, reader))
 
-    def _is_sum_over_steps(self, s: State) -> bool:
+    def _is_sum_over_steps(self, s: CarriedValue) -> bool:
         """Whether the state is a sum over the steps, so that each term has the same adjoint: the loss, most often."""
         f = self.f
         read = sum((ex.count(e.expression) for e in f.step), Counter())

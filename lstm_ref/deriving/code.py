@@ -11,7 +11,7 @@ from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.adjoints import BAR, Adjoint, Backward
 from lstm_ref.deriving.as_numpy import HELPERS, numpy, used
 from lstm_ref.deriving.expressions import Expression, Leaf
-from lstm_ref.deriving.folding import FoldedForward, Read, Statement
+from lstm_ref.deriving.folding import FoldedForward, Statement, StepRead
 from lstm_ref.errors import BadInput
 
 WIDTH = 120
@@ -193,7 +193,7 @@ class _Code:
         ]
         if after:
             self._say(2, f"{', '.join(a for a, _ in after)} = {', '.join(v for _, v in after)}")
-        arrays: dict[str, list[Read]] = {}
+        arrays: dict[str, list[StepRead]] = {}
         for r in reads:
             arrays.setdefault(r.array, []).append(r)
         for array, mine in arrays.items():
@@ -209,7 +209,11 @@ class _Code:
         return f"np.zeros(({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''}))"
 
     def _adjoint(
-        self, depth: int, a: Adjoint, names: Mapping[str, str] | None = None, reads: Mapping[str, Read] | None = None
+        self,
+        depth: int,
+        a: Adjoint,
+        names: Mapping[str, str] | None = None,
+        reads: Mapping[str, StepRead] | None = None,
     ) -> None:
         value = numpy(a.expression, names)
         numbers = sorted({self.tag[r] for r in a.readers if r in self.tag}, reverse=True)

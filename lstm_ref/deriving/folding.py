@@ -40,7 +40,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class State:
+class CarriedValue:
     """A value that a step hands to the next."""
 
     name: str
@@ -50,7 +50,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Read:
+class StepRead:
     """What step t reads of an array that is there before the loop: name = array[t] along an axis."""
 
     name: str
@@ -78,8 +78,8 @@ class FoldedForward:
     before: list[Statement] = field(default_factory=list)
     step: list[Statement] = field(default_factory=list)
     after: list[Statement] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-    reads: list[Read] = field(default_factory=list)
+    states: list[CarriedValue] = field(default_factory=list)
+    reads: list[StepRead] = field(default_factory=list)
     T: int = 0
     loop: str = ""
     """The user's loop, as text."""
@@ -411,7 +411,7 @@ class _Folding:
             self.fixed[v] = ("chosen", np.eye(rows[0])[list(rows[1])])
             self._chosen[place] = v
 
-    def _state(self, key: Key, steps: dict[Key, Expression]) -> State:
+    def _state(self, key: Key, steps: dict[Key, Expression]) -> CarriedValue:
         found: dict[Key, Expression] = {}
         for other, e in steps.items():
             first = self._of_step(other, 0)
@@ -421,7 +421,7 @@ class _Folding:
         initial = ex.renamed(found[key], lambda n: self.text[n[1]])
         shape = self.shape(self.by_key[key, 0])
         initial = initial if initial.shape == shape else ex.spread(initial, shape)
-        return State(self.text["now", key], self.text["prev", key], initial)
+        return CarriedValue(self.text["now", key], self.text["prev", key], initial)
 
     def _step_equation(self, v: int, e: Expression, f: FoldedForward) -> Iterator[Statement]:
         name = self.text["now", self.key[v]]
@@ -442,7 +442,7 @@ class _Folding:
         array, (axis,) = e.arguments[0], e.settings
         assert isinstance(array, Leaf)
         v = array.name[1]
-        read = Read(self._reads[v, axis], self.text[v], axis)
+        read = StepRead(self._reads[v, axis], self.text[v], axis)
         if read not in f.reads:
             f.reads.append(read)
             f.shapes[read.name] = e.shape

@@ -192,7 +192,7 @@ class Raised:
 
 
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
-Rule = Callable[[Raised, Any, int], Expression]
+RaisingRule = Callable[[Raised, Any, int], Expression]
 
 
 def _place(e: Any) -> str:
@@ -231,7 +231,7 @@ def _div(g: Raised, e: Any, _: int) -> Expression:
     return ex.over(a, b)
 
 
-def _unary(name: str) -> Rule:
+def _unary(name: str) -> RaisingRule:
     return lambda g, e, _: ex.call(name, g._read(e.operands[0]))
 
 
@@ -312,7 +312,7 @@ def _transpose(g: Raised, e: Any, _: int) -> Expression:
     return ex.call("transpose", _shaped(g, e.operands[0]), settings=(tuple(e.params["permutation"]),))
 
 
-def _reduce(name: str) -> Rule:
+def _reduce(name: str) -> RaisingRule:
     return lambda g, e, _: ex.call(name, _shaped(g, e.operands[0]), settings=(tuple(e.params["axes"]),))
 
 
@@ -498,7 +498,7 @@ def _rem(g: Raised, e: Any, _: int) -> Expression:
     return ex.call("mod", a, b)
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, RaisingRule] = {
     "add": _add,
     "add_any": _add,
     "sub": _sub,

@@ -15,18 +15,18 @@ import numpy as np
 
 from lstm_ref.graph.array import Array, session
 
-Sizes = Sequence[int]
+Dims = Sequence[int]
 
 
 def convolution(
     x: Any,
     w: Any,
     bias: Any,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
+    stride: Dims,
+    padding: Dims,
+    dilation: Dims,
     transposed: bool,
-    output_padding: Sizes,
+    output_padding: Dims,
     groups: int,
 ) -> Any:
     """A convolution over any number of axes."""
@@ -45,11 +45,11 @@ def convolution_backward(
     x: Any,
     w: Any,
     bias_sizes: Any,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
+    stride: Dims,
+    padding: Dims,
+    dilation: Dims,
     transposed: bool,
-    output_padding: Sizes,
+    output_padding: Dims,
     groups: int,
     wanted: Sequence[bool],
 ) -> tuple[Any, Any, Any]:
@@ -79,9 +79,9 @@ def convolution_backward(
 
 def avg_pool(
     x: Any,
-    kernel: Sizes,
-    stride: Sizes = (),
-    padding: Sizes = (0,),
+    kernel: Dims,
+    stride: Dims = (),
+    padding: Dims = (0,),
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -97,9 +97,9 @@ def avg_pool(
 def avg_pool_backward(
     bar: Any,
     x: Any,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Sizes,
+    kernel: Dims,
+    stride: Dims,
+    padding: Dims,
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,
@@ -115,7 +115,13 @@ def avg_pool_backward(
 
 
 def _pooling(
-    shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool, all_count: bool, divisor: int | None
+    shape: Dims,
+    kernel: Dims,
+    stride: Dims,
+    padding: Dims,
+    ceil_mode: bool,
+    all_count: bool,
+    divisor: int | None,
 ) -> tuple[np.ndarray, list[int]]:
     """The kernel and the stride of pooling as a convolution."""
     rank = 2  # one-dimensional pooling comes with an axis added
@@ -126,12 +132,12 @@ def _pooling(
     return np.full((channels, 1, *kernel), 1 / (divisor or math.prod(kernel))), _each(stride or kernel, rank)
 
 
-def _each(v: Sizes, rank: int) -> list[int]:
+def _each(v: Dims, rank: int) -> list[int]:
     return list(v) * rank if len(v) == 1 else list(v)
 
 
 def _as_plain(
-    x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, output_padding: Sizes, groups: int
+    x: Any, w: Any, stride: Dims, padding: Dims, dilation: Dims, output_padding: Dims, groups: int
 ) -> tuple[Any, Any]:
     """Input and kernel of a transposed convolution as a plain one without strides: zeros between the elements and
     around them, the kernel turned around."""
@@ -152,7 +158,7 @@ def _padded(x: Any, pairs: Sequence[tuple[int, int]]) -> Any:
     return np.pad(x[(slice(None), slice(None), *key)], [(0, 0), (0, 0), *((max(a, 0), max(b, 0)) for a, b in pairs)])
 
 
-def _convolved(x: Any, w: Any, stride: Sizes, dilation: Sizes, groups: int) -> Any:
+def _convolved(x: Any, w: Any, stride: Dims, dilation: Dims, groups: int) -> Any:
     o, _, *kernel = w.shape
     sizes = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)]
     windows = _windows(x, sizes, kernel, stride, dilation, groups)
@@ -161,7 +167,7 @@ def _convolved(x: Any, w: Any, stride: Sizes, dilation: Sizes, groups: int) -> A
     return product.reshape((x.shape[0], o, *sizes))
 
 
-def _windows(x: Any, sizes: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Any:
+def _windows(x: Any, sizes: Dims, kernel: Dims, stride: Dims, dilation: Dims, groups: int) -> Any:
     """The elements that each output sees: (N, groups, outputs, channels of a group · elements of the kernel)."""
     n, c, *space = x.shape
     places = np.zeros((1, 1), dtype=np.int64)

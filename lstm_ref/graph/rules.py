@@ -24,7 +24,7 @@ from lstm_ref.graph.flatten import Kind
 
 Pull = Callable[..., Any]
 """(cotangent of the result, or a list for several results; values of operands; values of results) -> contribution."""
-Rule = Callable[[Kind], Sequence[Pull | None]]
+PullRule = Callable[[Kind], Sequence[Pull | None]]
 
 
 OUTPUT = "output"
@@ -47,12 +47,12 @@ def unbroadcast(bar: Any, shape: tuple[int, ...]) -> Any:
     return movement.boxed(np.add.reduce(bar, axis=axes)).reshape(shape)
 
 
-def _same(f: Callable[..., Any]) -> Rule:
+def _same(f: Callable[..., Any]) -> PullRule:
     """The rule of a function of one operand: bar · f(x, y)."""
     return lambda kind: (lambda bar, xs, ys: bar * f(xs[0], ys[0]),)
 
 
-def _two(to_a: Callable[..., Any], to_b: Callable[..., Any]) -> Rule:
+def _two(to_a: Callable[..., Any], to_b: Callable[..., Any]) -> PullRule:
     def rule(kind: Kind) -> Sequence[Pull]:
         a, b = kind.shapes
         return (
@@ -194,7 +194,7 @@ def _stack(kind: Kind) -> Sequence[Pull]:
     return [piece(k) for k in range(len(kind.shapes))]
 
 
-def _join_results(join: Callable[[Kind, list[Any]], Any]) -> Rule:
+def _join_results(join: Callable[[Kind, list[Any]], Any]) -> PullRule:
     """The rule of a primitive with several results that lie side by side in the operand."""
 
     def rule(kind: Kind) -> Sequence[Pull]:
@@ -364,7 +364,7 @@ def _by_jax(kind: Kind) -> Sequence[Pull | None]:
 
 _two_over_root_pi = 2 / math.sqrt(math.pi)
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, PullRule] = {
     "add": _two(lambda bar, a, b, y: bar, lambda bar, a, b, y: bar),
     "add_any": _two(lambda bar, a, b, y: bar, lambda bar, a, b, y: bar),
     "sub": _two(lambda bar, a, b, y: bar, lambda bar, a, b, y: -bar),

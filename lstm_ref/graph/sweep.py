@@ -33,7 +33,7 @@ class Context(NamedTuple):
     """Of a variable, by its number, as far as it is added up by now."""
 
 
-Edit = Callable[[Any, Context], Any]
+RuleEdit = Callable[[Any, Context], Any]
 """(contribution, context) -> another contribution of the same shape, or None for none."""
 Where = tuple[int, int]
 """(number of an equation, which of its operands)."""
@@ -88,7 +88,7 @@ def pulls_in(graph: Any) -> list[list[tuple[int, int, Pull]]]:
 def sweep(
     graph: Any,
     cotangent: Any,
-    edits: Mapping[Where, Edit] | None = None,
+    edits: Mapping[Where, RuleEdit] | None = None,
     base: Adjoints | None = None,
     noise: Callable[[Any], Any] | None = None,
 ) -> Adjoints:
@@ -171,11 +171,11 @@ def _sweep_unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | 
     return Adjoints(graph, bars, seeds)
 
 
-def _sweep_differences(graph: Any, base: Adjoints, edits: Mapping[Where, Edit]) -> Adjoints:
+def _sweep_differences(graph: Any, base: Adjoints, edits: Mapping[Where, RuleEdit]) -> Adjoints:
     """Carry back the differences that the edits make."""
     sums = _Sums(len(graph.values))
     deltas, values, known = sums.bars, graph.values, base.bars
-    by_equation: dict[int, dict[int, Edit]] = {}
+    by_equation: dict[int, dict[int, RuleEdit]] = {}
     for (number, operand), edit in edits.items():
         by_equation.setdefault(number, {})[operand] = edit
     all_pulls = pulls_in(graph)

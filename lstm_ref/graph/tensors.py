@@ -24,7 +24,7 @@ from lstm_ref.graph.aten import LEAVES, OPERATIONS, VIEWS
 # The line that names an operation is the user's, not one of torch's that it calls.
 jax.extend.source_info_util.register_exclusion(str(Path(torch.__file__).parent))
 
-Layout = tuple[int, tuple[int, ...], tuple[int, ...]]
+Strides = tuple[int, tuple[int, ...], tuple[int, ...]]
 """Offset in elements, sizes and strides of a tensor within its memory."""
 
 
@@ -55,9 +55,9 @@ class _Tracer(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: dict[int, dict[Layout, tuple[Array, int]]] = {}
+        self._known: dict[int, dict[Strides, tuple[Array, int]]] = {}
         """By address of a memory: its arrays by layout, and the version of the root for which a copy was made."""
-        self._roots: dict[int, tuple[Array, Layout, Any]] = {}
+        self._roots: dict[int, tuple[Array, Strides, Any]] = {}
 
     # ------------------------------------------------------------------------------------------ tensors and arrays
 
@@ -87,7 +87,7 @@ class _Tracer(TorchDispatchMode):
         self._roots[key] = x, layout, tensor  # the tensor keeps the memory from being used again
         self._known[key] = {layout: (x, 0)}
 
-    def _view(self, tensor: Any, root: Array, of_root: Layout) -> Array:
+    def _view(self, tensor: Any, root: Array, of_root: Strides) -> Array:
         """The array of a tensor that lies somehow in known memory."""
         numbers = {int(p): k for k, p in enumerate(_positions(of_root).ravel())}
         try:
@@ -262,11 +262,11 @@ def _key(tensor: Any) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _layout(tensor: Any) -> Layout:
+def _layout(tensor: Any) -> Strides:
     return int(tensor.storage_offset()), tuple(tensor.shape), tuple(tensor.stride())
 
 
-def _positions(layout: Layout) -> np.ndarray:
+def _positions(layout: Strides) -> np.ndarray:
     """The places of a tensor's elements in its memory."""
     offset, sizes, strides = layout
     found = np.full(sizes, offset)

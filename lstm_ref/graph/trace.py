@@ -31,8 +31,8 @@ from lstm_ref.graph.creation import array_of, replaced
 from lstm_ref.graph.flatten import Equation, flatten
 from lstm_ref.graph.places import is_installed, is_of_jax
 from lstm_ref.graph.world import copy, kept, reached
+from lstm_ref.leaves import Function
 
-Function = Callable[[Any], Any]
 NEAR = (2.0**-10, 2.0**-16, 2.0**-22)
 """Relative distances from the inputs at which a graph is compared with the code; the next one is used if a decision
 changes."""

@@ -24,8 +24,8 @@ from lstm_ref.interop.layout import Layout, their_gradients
 from lstm_ref.interop.layout import ours as theirs_to_ours
 from lstm_ref.interop.other_forward import Answering, mended, outputs_by_path, what_it_is
 from lstm_ref.interop.own_forward import decided
-from lstm_ref.interop.whole_arrays import Edit, Named, begun, handed_on
-from lstm_ref.leaves import paths
+from lstm_ref.interop.whole_arrays import ArraysEdit, begun, handed_on
+from lstm_ref.leaves import NamedArrays, paths
 from lstm_ref.shapes import Outputs
 
 MOST_WAYS = 4
@@ -113,7 +113,7 @@ def _of_gradients(answer: LayerResult) -> dict[str, Any]:
     return {k: v for k, v in found.items() if v is not None}
 
 
-def _far(given: Named, right: Named, unit: float) -> dict[str, np.ndarray]:
+def _far(given: NamedArrays, right: NamedArrays, unit: float) -> dict[str, np.ndarray]:
     """Which elements are wrong: as everywhere in the diagnosis, by more than half of the digits."""
     return {k: ~(np.abs(v - right[k]) <= unit**0.5 * np.max(np.abs(right[k]), initial=0.0)) for k, v in given.items()}
 
@@ -125,8 +125,8 @@ class _Claim(NamedTuple):
     """Gradients of a known cell beside the right ones, by path."""
 
     known: KnownCell
-    claimed: Named
-    truth: Named
+    claimed: NamedArrays
+    truth: NamedArrays
     unit: float
 
     @property
@@ -142,20 +142,20 @@ class _Claim(NamedTuple):
         truth = {k: self.truth[k] for k in self.claimed}
         return list(self.known.mistakes(self.claimed, truth, self.wrong, self.unit, in_pairs))
 
-    def edited(self, edit: Edit) -> _Claim:
+    def edited(self, edit: ArraysEdit) -> _Claim:
         """The claim with whole arrays left out, moved or changed, also at other cotangents."""
         problem = self.known.problem
         gradients = lambda *read: edit(paths(problem.gradients(*read)))  # noqa: E731
         known = self.known._replace(problem=replace(problem, gradients=gradients))
         return self._replace(known=known, claimed=edit(self.claimed))
 
-    def at_zero(self) -> Named:
+    def at_zero(self) -> NamedArrays:
         """The gradients that are claimed where all cotangents are zero."""
         inputs, bars = jax.tree.map(np.copy, (self.known.problem.inputs, self.known.bars))
         return paths(self.known.problem.gradients(inputs, jax.tree.map(np.zeros_like, bars)))
 
 
-def _of_claim(claim: _Claim, outputs: Named) -> Iterator[Finding]:
+def _of_claim(claim: _Claim, outputs: NamedArrays) -> Iterator[Finding]:
     if claim.is_right or not all(np.isfinite(v).all() for v in claim.claimed.values()):
         return
     offset = begun(claim.at_zero(), paths(claim.known.problem.inputs), claim.unit)

@@ -6,7 +6,7 @@ are not: what is left is a layer again, whose gradients can be looked up. Else a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -20,10 +20,10 @@ from lstm_ref.interop.conform.features import FeatureCase, LayerResult, ours
 from lstm_ref.interop.layout import Layout
 from lstm_ref.interop.layout import ours as theirs_to_ours
 from lstm_ref.interop.layouts import LAYOUTS
+from lstm_ref.leaves import NamedArrays
 from lstm_ref.sequence import loop
 from lstm_ref.shapes import Outputs
 
-Named = Mapping[str, np.ndarray]
 Answering = Callable[[FeatureCase, list[dict[str, Any]]], LayerResult]
 
 
@@ -89,7 +89,7 @@ def _exchanged(answer: Answering) -> Answering:
     return asked
 
 
-def _right_rows(outputs: Named, right: Named, unit: float) -> np.ndarray:
+def _right_rows(outputs: NamedArrays, right: NamedArrays, unit: float) -> np.ndarray:
     """Which rows of the batch agree in every output."""
     rows = np.ones(len(right["final.h"]), bool)
     for path, v in outputs.items():
@@ -98,7 +98,7 @@ def _right_rows(outputs: Named, right: Named, unit: float) -> np.ndarray:
     return rows
 
 
-def _of_rows(rows: np.ndarray, outputs: Named, count: int) -> Finding:
+def _of_rows(rows: np.ndarray, outputs: NamedArrays, count: int) -> Finding:
     others = [k for k in range(count) if k not in rows]
     hs = outputs.get("hs")
     zero = f", which stay{'s' * (len(others) == 1)} zero" if hs is not None and not np.any(hs[:, others]) else ""
@@ -117,7 +117,7 @@ def _rows_of(given: FeatureCase, rows: np.ndarray) -> FeatureCase:
 # ------------------------------------------------------------------------------------------- another cell or layout
 
 
-def what_it_is(given: FeatureCase, layout: Layout, weights: dict[str, Any], outputs: Named, unit: float) -> str:
+def what_it_is(given: FeatureCase, layout: Layout, weights: dict[str, Any], outputs: NamedArrays, unit: float) -> str:
     """What gives these outputs: the cell without one of its arrays, the cell with the same arrays, or the layout with
     arrays of the same shapes."""
     for name in weights:
@@ -139,7 +139,7 @@ def what_it_is(given: FeatureCase, layout: Layout, weights: dict[str, Any], outp
     return ""
 
 
-def _gives(given: FeatureCase, cell: Cell, params: Any, outputs: Named, unit: float) -> bool:
+def _gives(given: FeatureCase, cell: Cell, params: Any, outputs: NamedArrays, unit: float) -> bool:
     found = loop(cell, params, given.initial[0], given.xs)[0]
     expected = outputs_by_path(Outputs(found.hs, [found.final]))
     return all(np.max(np.abs(v - expected[k])) <= unit**0.5 * np.max(np.abs(expected[k])) for k, v in outputs.items())

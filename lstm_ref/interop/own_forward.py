@@ -10,14 +10,14 @@ from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.checking.report import Finding
 from lstm_ref.interop.conform.features import FeatureCase
 from lstm_ref.interop.other_forward import Answering, outputs_by_path
-from lstm_ref.interop.whole_arrays import Named
+from lstm_ref.leaves import NamedArrays
 
 NEARER = 10
 """How many times nearer to one of two numbers a difference quotient must be to decide for it."""
 
 
 def decided(
-    given: FeatureCase, weights: dict[str, Any], answer: Answering, claimed: Named, truth: Named
+    given: FeatureCase, weights: dict[str, Any], answer: Answering, claimed: NamedArrays, truth: NamedArrays
 ) -> Finding | None:
     """Asks the layer's forward about every gradient that differs from ours.
 

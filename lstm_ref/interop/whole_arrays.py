@@ -3,7 +3,7 @@ as zero, or in each other's place. With these told apart, the rest of a claim is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import combinations
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_ref.checking.report import Finding
+from lstm_ref.leaves import NamedArrays
 
-Named = Mapping[str, np.ndarray]
-Edit = Callable[[Named], Named]
+ArraysEdit = Callable[[NamedArrays], NamedArrays]
 
 
 class MixedUp(NamedTuple):
     """What has been mixed up, and how to take the arrays apart again."""
 
     findings: tuple[Finding, ...]
-    edit: Edit
+    edit: ArraysEdit
 
 
-def begun(at_zero: Named, values: Named, unit: float) -> MixedUp | None:
+def begun(at_zero: NamedArrays, values: NamedArrays, unit: float) -> MixedUp | None:
     """Gradients that begin at the values of what they are gradients of, where an array of zeros was meant. Where a
     layer adds up its two biases beforehand, that is their sum.
 
@@ -59,7 +59,7 @@ def _is_begin(gradient: np.ndarray, value: np.ndarray, unit: float) -> bool:
     return bool(np.any(gradient) and size and np.max(np.abs(gradient - value)) <= unit**0.5 * size)
 
 
-def handed_on(claimed: Named, wrong: list[str]) -> Iterator[MixedUp]:
+def handed_on(claimed: NamedArrays, wrong: list[str]) -> Iterator[MixedUp]:
     """Every way in which those that are wrong may have been handed on: as zero, or two in each other's place."""
     zero = [k for k in wrong if not np.any(claimed[k])]
     alike = [(a, b) for a, b in combinations(wrong, 2) if claimed[a].shape == claimed[b].shape]
@@ -73,6 +73,6 @@ def handed_on(claimed: Named, wrong: list[str]) -> Iterator[MixedUp]:
         yield MixedUp((exchanged, *told), partial(_without, zero, (one, two)))
 
 
-def _without(zero: list[str], swapped: tuple[str, ...], arrays: Named) -> Named:
+def _without(zero: list[str], swapped: tuple[str, ...], arrays: NamedArrays) -> NamedArrays:
     other = dict(zip(swapped, swapped[::-1], strict=True))
     return {k: arrays[other.get(k, k)] for k in arrays if k not in zero}

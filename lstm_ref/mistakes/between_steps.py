@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence, backward, run
 
-Claim = Callable[[Recurrence], ClaimedAdjoints]
+StepsMistake = Callable[[Recurrence], ClaimedAdjoints]
 CLIPPING_BOUNDS = (0.1, 0.5, 1.0, 5.0, 10.0)
 """Bounds that tutorials clip at; another one is not recognised as clipping."""
 
@@ -22,7 +22,7 @@ class Structural(NamedTuple):
 
     kind: str
     sentence: str
-    gradients: Claim
+    gradients: StepsMistake
 
 
 def mistakes_between_steps(T: int, state: Any) -> Iterator[Structural]:
@@ -239,7 +239,7 @@ def _at_steps(which: np.ndarray, values: np.ndarray) -> np.ndarray:
     return which.astype(np.float64).reshape(-1, *(1,) * (values.ndim - 1))
 
 
-def _truncated(k: int) -> Claim:
+def _truncated(k: int) -> StepsMistake:
     """BPTT(1, k): what each output sends back is followed through k steps."""
 
     def gradients(r: Recurrence) -> ClaimedAdjoints:
@@ -291,7 +291,7 @@ def _prev_through(r: Recurrence, change: Callable[[Any], Any]) -> Any:
     return step
 
 
-def _scaled(factor: Callable[[Recurrence], int], power: int) -> Claim:
+def _scaled(factor: Callable[[Recurrence], int], power: int) -> StepsMistake:
     def gradients(r: Recurrence) -> ClaimedAdjoints:
         right = backward(r, r.tapes())
         return right._replace(params=jax.tree.map(lambda v: v * float(factor(r)) ** power, right.params))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from lstm_ref.leaves import NamedArrays
 from lstm_ref.mistakes.dictionary import CellDictionary, Mistake
 from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence
 from lstm_ref.mistakes.source import CANNOT
 
-Named = Mapping[str, np.ndarray]
 PAIRS = 2000
 """Pairs tried at most: at a millisecond each, a few seconds."""
 
@@ -22,12 +22,12 @@ class Look(NamedTuple):
     """A claim at some cotangents: what the entries must explain."""
 
     recurrence: Recurrence
-    claimed: Named
-    truth: Named
+    claimed: NamedArrays
+    truth: NamedArrays
     """NaN where the layout does not reach: of these elements the dictionary knows nothing."""
 
 
-def explains(candidate: Named, look: Look, unit: float) -> float | None:
+def explains(candidate: NamedArrays, look: Look, unit: float) -> float | None:
     """How far the candidate is from the claim, relative to the claim's arrays; None where it does not explain it.
 
     It does where it agrees to √unit, half of the digits of this arithmetic, in every array, relative to the array's
@@ -76,7 +76,7 @@ class _Compared(NamedTuple):
     """Whether an array is wrong, and the candidate says how."""
 
 
-def _compared(candidate: Named, claims: Sequence[_Claim], unit: float) -> _Compared | None:
+def _compared(candidate: NamedArrays, claims: Sequence[_Claim], unit: float) -> _Compared | None:
     """None where the candidate contradicts the claim somewhere."""
     farthest, worst = 0.0, 0.0
     for claim in claims:
@@ -89,11 +89,11 @@ def _compared(candidate: Named, claims: Sequence[_Claim], unit: float) -> _Compa
     return _Compared(farthest, worst > 0)
 
 
-Tried = Sequence[tuple[Mistake, Named]]
+Tried = Sequence[tuple[Mistake, NamedArrays]]
 """Entries of the dictionary, and what each gives at one look."""
 
 
-def tried(dictionary: CellDictionary, show: Callable[[ClaimedAdjoints], Named], look: Look) -> Tried:
+def tried(dictionary: CellDictionary, show: Callable[[ClaimedAdjoints], NamedArrays], look: Look) -> Tried:
     """The gradients of every single entry that can be computed at these sizes, shown in the claim's layout."""
     every = ((m, given_by(m, look.recurrence)) for m in dictionary.mistakes(look.recurrence.T))
     return [(m, show(given)) for m, given in every if given is not None]
@@ -123,7 +123,7 @@ def single(entries: Tried, look: Look, unit: float) -> list[Mistake]:
 
 
 def pair(
-    dictionary: CellDictionary, show: Callable[[ClaimedAdjoints], Named], looks: Sequence[Look], unit: float
+    dictionary: CellDictionary, show: Callable[[ClaimedAdjoints], NamedArrays], looks: Sequence[Look], unit: float
 ) -> Mistake | None:
     """Two edits of the step, or one with a mistake between the steps, that explain the claim together.
 
@@ -161,13 +161,13 @@ def _possible(made: np.ndarray, claim: np.ndarray, right: np.ndarray, unit: floa
     return [(int(a[n]), int(b[n])) for n in order]
 
 
-def _seen(named: Named, look: Look) -> np.ndarray:
+def _seen(named: NamedArrays, look: Look) -> np.ndarray:
     """All elements that the layout reaches, flat."""
     return np.concatenate([named[path][np.isfinite(look.truth[path])] for path in look.claimed])
 
 
 def _explains_all(
-    mistake: Mistake, looks: Sequence[Look], show: Callable[[ClaimedAdjoints], Named], unit: float
+    mistake: Mistake, looks: Sequence[Look], show: Callable[[ClaimedAdjoints], NamedArrays], unit: float
 ) -> bool:
     """Whether it contradicts no look, and explains the last one: what goes from step to step is right at the first."""
     found = None

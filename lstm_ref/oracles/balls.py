@@ -23,7 +23,8 @@ from lstm_ref.arithmetic.movement import boxed
 from lstm_ref.arithmetic.primitives import reals
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.lift import lift
-from lstm_ref.oracles.estimate import Estimate, Function, inner
+from lstm_ref.leaves import Function
+from lstm_ref.oracles.estimate import Estimate, inner
 
 ROOM = 10
 """Decimal digits by which an element's second derivative may exceed the one along a random direction of its array."""

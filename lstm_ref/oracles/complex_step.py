@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.errors import CannotEvaluate, text_of
-from lstm_ref.oracles.estimate import Estimate, FlatFunction, Function
+from lstm_ref.leaves import Function
+from lstm_ref.oracles.estimate import Estimate, FlatFunction
 
 STEP = 1e-200
 REAL_STEP = 1e-5

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref.oracles.estimate import Estimate, FlatFunction, Function
+from lstm_ref.leaves import Function
+from lstm_ref.oracles.estimate import Estimate, FlatFunction
 from lstm_ref.oracles.noise import noise
 
 SHRINK = 2.0

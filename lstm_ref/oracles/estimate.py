@@ -15,15 +15,13 @@ from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, text_of
 from lstm_ref.graph.places import is_of_jax
+from lstm_ref.leaves import Function
 
 BATCH = 256
 """Number of points at which JAX code is evaluated at once: more need memory and save no time."""
 
 MANY_LEAVES = 1000
 """Number of arrays above which a function is not compiled as a whole: XLA's time grows with its square."""
-
-Function = Callable[[Any], Any]
-"""A pytree of arrays -> a pytree of arrays (a scalar loss is one array)."""
 
 
 class Estimate(NamedTuple):

@@ -9,7 +9,8 @@ import jax
 from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.oracles.estimate import Estimate, Function, differentiated_by_jax, inner
+from lstm_ref.leaves import Function
+from lstm_ref.oracles.estimate import Estimate, differentiated_by_jax, inner
 
 
 def forward(function: Function, inputs: Any, cotangent: Any) -> Estimate:

@@ -13,7 +13,8 @@ from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate
-from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, Function, differentiated_by_jax
+from lstm_ref.leaves import Function
+from lstm_ref.oracles.estimate import MANY_LEAVES, Estimate, differentiated_by_jax
 
 LARGE = 10_000
 """Number of input elements above which compiling with XLA pays off by the second call."""

@@ -19,7 +19,8 @@ import jax
 import numpy as np
 
 from lstm_ref.errors import CannotEvaluate, LstmRefError, described
-from lstm_ref.oracles.estimate import Estimate, Function, inner
+from lstm_ref.leaves import Function
+from lstm_ref.oracles.estimate import Estimate, inner
 
 DIRECTIONS = 2
 """Directions in which reverse mode is compared with forward mode; their entries are ±1, so that an error of one element

@@ -13,12 +13,13 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic.jaxpr import Numbers
-from lstm_ref.arithmetic.movement import Step
+from lstm_ref.arithmetic.movement import Evaluation
 from lstm_ref.arithmetic.uncompiled import FLOATS
 from lstm_ref.graph.rounding import EXACT, ULPS
 from lstm_ref.graph.sweep import sweep
 from lstm_ref.graph.trace import Graph, graph_at
-from lstm_ref.oracles.estimate import Estimate, Function
+from lstm_ref.leaves import Function
+from lstm_ref.oracles.estimate import Estimate
 
 REPEATS = 4
 FACTOR = 2.0
@@ -72,7 +73,7 @@ def moved(v: Any, by: float, rng: Any) -> Any:
 def _add_noise(graph: Graph, rng: Any) -> Graph:
     """The graph with each rounded result moved at random by up to its rounding error."""
 
-    def step_for(eqn: Any) -> Step:
+    def step_for(eqn: Any) -> Evaluation:
         step = FLOATS.step_for(eqn)
         if eqn.primitive.name in EXACT or eqn.primitive.multiple_results:
             return step

@@ -29,7 +29,7 @@ _TIP = 0.05
 _POINTS = 72
 """Points an inch: the unit of the SVG, and of font sizes."""
 
-Point = tuple[float, float]
+Position = tuple[float, float]
 
 
 def require_drawable(path: str | Path) -> None:
@@ -69,8 +69,8 @@ def draw(graph: Diagram, path: str | Path) -> None:
 class EdgeCurve(NamedTuple):
     """An edge: level through every label and bend, with S-curves between them, and a tip at its end."""
 
-    start: Point
-    pieces: tuple[tuple[Point, ...], ...]
+    start: Position
+    pieces: tuple[tuple[Position, ...], ...]
     """Each a line to one point, or a Bézier curve of three."""
     dashed: bool
 
@@ -78,7 +78,7 @@ class EdgeCurve(NamedTuple):
 class Disc(NamedTuple):
     """A vertex; a parameter's is a box."""
 
-    at: Point
+    at: Position
     radius: float
     fill: str
     square: bool
@@ -87,7 +87,7 @@ class Disc(NamedTuple):
 class Text(NamedTuple):
     """A line of text, or a vertex's label in TeX."""
 
-    at: Point
+    at: Position
     text: str
     colour: str = INK
     size: float = 8
@@ -122,10 +122,10 @@ def number(value: float) -> str:
     return shown.replace("-", "−")
 
 
-def _curve(start: Point, bends: list[Point], end: Point, dashed: bool) -> EdgeCurve:
+def _curve(start: Position, bends: list[Position], end: Position, dashed: bool) -> EdgeCurve:
     half = VERTEX_WIDTH / 2
     first = x, y = start[0] + half * 0.8, start[1]
-    pieces: list[tuple[Point, ...]] = []
+    pieces: list[tuple[Position, ...]] = []
     for n, (bend_x, bend_y) in enumerate(bends):
         reach = LABEL_WIDTH / 2 if n % 2 == 0 else half
         left, right = bend_x - reach, bend_x + reach
@@ -136,7 +136,7 @@ def _curve(start: Point, bends: list[Point], end: Point, dashed: bool) -> EdgeCu
     return EdgeCurve(first, tuple(pieces), dashed)
 
 
-def _vertex(vertex: Vertex, at: Point, readers: int) -> Iterator[Disc | Text]:
+def _vertex(vertex: Vertex, at: Position, readers: int) -> Iterator[Disc | Text]:
     (x, y), r = at, VERTEX_WIDTH / 2 * 0.8
     if vertex.kind == "outside":
         yield Text((x - r + 0.04, y), "outside", PALE, size=7, across="start", style="italic")
@@ -147,7 +147,7 @@ def _vertex(vertex: Vertex, at: Point, readers: int) -> Iterator[Disc | Text]:
         yield Text((x, y - r - 0.03), f"Σ {number(vertex.adjoint)}", ACCENT, size=7, up="below")
 
 
-def _size(plan: Placement) -> Point:
+def _size(plan: Placement) -> Position:
     return plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN + _HEAD
 
 
@@ -172,7 +172,7 @@ def svg(graph: Diagram) -> str:
 
 
 def _element(shape: EdgeCurve | Disc | Text, top: float) -> str:
-    def at(point: Point) -> str:
+    def at(point: Position) -> str:
         return f"{(point[0] + _MARGIN) * _POINTS:.1f},{(top - point[1]) * _POINTS:.1f}"
 
     if isinstance(shape, EdgeCurve):

@@ -20,7 +20,7 @@ from safetensors.numpy import save
 
 from lstm_ref.data.vocabulary import Vocabulary
 from lstm_ref.errors import BadInput
-from lstm_ref.training.run import Best, State, dtype, optimizer
+from lstm_ref.training.run import Best, RunState, dtype, optimizer
 from lstm_ref.training.settings import Settings, check, precision
 from lstm_ref.training.task import Task
 from lstm_ref.writing import write_whole
@@ -40,7 +40,7 @@ class Checkpoint(NamedTuple):
     vocabularies: dict[str, Vocabulary]
     digest: str
     """SHA-256 of the data."""
-    state: State
+    state: RunState
     """NumPy arrays when loaded."""
 
 
@@ -108,7 +108,7 @@ def read(path: str | Path, task: Task) -> Checkpoint:
         prefix: jax.tree.unflatten(jax.tree.structure(tree), [arrays[name] for name in _named(prefix, tree)])
         for prefix, tree in trees.items()
     }
-    state = State(step, loaded["params"], loaded["optimizer"], Best(*at, loaded["best"]) if at else None, goal)
+    state = RunState(step, loaded["params"], loaded["optimizer"], Best(*at, loaded["best"]) if at else None, goal)
     return Checkpoint(settings, vocabularies, digest, state)
 
 

@@ -44,7 +44,7 @@ class Best(NamedTuple):
     params: Any
 
 
-class State(NamedTuple):
+class RunState(NamedTuple):
     """The state of a run: everything that changes from step to step."""
 
     step: int
@@ -62,10 +62,10 @@ class State(NamedTuple):
         return self.best.params
 
 
-class Step(NamedTuple):
+class UpdateResult(NamedTuple):
     """The result of one update."""
 
-    state: State
+    state: RunState
     loss: float
     """The batch's loss before the update."""
     symbols: int
@@ -83,7 +83,7 @@ def optimizer(settings: Settings) -> optax.GradientTransformation:
     return OPTIMIZERS[settings.optimizer](settings.learning_rate)
 
 
-def initial_state(task: Task, settings: Settings, vocabularies: dict[str, Vocabulary]) -> State:
+def initial_state(task: Task, settings: Settings, vocabularies: dict[str, Vocabulary]) -> RunState:
     """The state before the first step, which depends only on the settings. JAX arrays; call it inside `precision`.
 
     Raises MemoryError, as NumPy does, where there is not enough memory.
@@ -93,7 +93,7 @@ def initial_state(task: Task, settings: Settings, vocabularies: dict[str, Vocabu
         raise MemoryError("more bytes than can be counted")  # NumPy would raise ValueError for such a size
     drawn = task.initial(np.random.default_rng(settings.seed), vocabularies, settings)
     params = jax.tree.map(partial(jnp.asarray, dtype=dtype(settings)), drawn)
-    return State(0, params, optimizer(settings).init(params))
+    return RunState(0, params, optimizer(settings).init(params))
 
 
 def loss_and_gradients(task: Task, settings: Settings, params: Any, batch: Any) -> tuple[Any, Any]:
@@ -113,7 +113,7 @@ def update(task: Task, settings: Settings, params: Any, moments: Any, batch: Any
     return loss, optax.apply_updates(params, moves), moments
 
 
-def validated(task: Task, settings: Settings, corpus: Corpus, state: State) -> Scores:
+def validated(task: Task, settings: Settings, corpus: Corpus, state: RunState) -> Scores:
     """The scores of the held-out data. Raises BadInput where a score is not finite."""
     scores = task.score(state.params, corpus.held_out, settings)
     for name, value in scores.items():
@@ -124,13 +124,13 @@ def validated(task: Task, settings: Settings, corpus: Corpus, state: State) -> S
     return scores
 
 
-def over(settings: Settings, state: State) -> bool:
+def over(settings: Settings, state: RunState) -> bool:
     """Whether early stopping ends the run here."""
     since = state.step - state.best.step if state.best else 0
     return bool(settings.patience) and since >= settings.patience * settings.validate_every > 0
 
 
-def run(task: Task, settings: Settings, corpus: Corpus, state: State, steps: int) -> Iterator[Step]:
+def run(task: Task, settings: Settings, corpus: Corpus, state: RunState, steps: int) -> Iterator[UpdateResult]:
     """Runs the updates up to step number `steps`, or to the early stop.
 
     Call it inside `precision`. Raises BadInput when the loss is no longer finite.
@@ -140,10 +140,10 @@ def run(task: Task, settings: Settings, corpus: Corpus, state: State, steps: int
         loss, params, moments = update(task, settings, state.params, state.optimizer, batch)
         if not isfinite(loss):
             raise BadInput(f"the loss is {loss} at step {state.step + 1}: lower the learning rate or clip harder")
-        state, scores = State(state.step + 1, params, moments, state.best), None
+        state, scores = RunState(state.step + 1, params, moments, state.best), None
         if settings.validate_every and state.step % settings.validate_every == 0:
             scores = validated(task, settings, corpus, state)
             goal = task.goal(scores)
             best = Best(state.step, goal, params) if state.best is None or goal < state.best.goal else state.best
             state = state._replace(best=best, goal=goal)
-        yield Step(state, float(loss), task.symbols(batch), scores)
+        yield UpdateResult(state, float(loss), task.symbols(batch), scores)

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -25,9 +25,7 @@ from lstm_ref.checking.function.user_function import UserFunction
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
 from lstm_ref.errors import LstmRefError, defect, described, is_defect
-from lstm_ref.leaves import paths
-
-Named = Mapping[str, np.ndarray]
+from lstm_ref.leaves import NamedArrays, paths
 
 
 class Evidence(NamedTuple):
@@ -35,9 +33,9 @@ class Evidence(NamedTuple):
 
     problem: Problem
     cotangents: Any
-    claimed: Named
-    truth: Named
-    wrong: Named
+    claimed: NamedArrays
+    truth: NamedArrays
+    wrong: NamedArrays
     """By path, the mask of wrong elements."""
 
 

@@ -17,10 +17,9 @@ import numpy as np
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import WRONG, Finding, Report
 from lstm_ref.errors import LstmRefError
-from lstm_ref.leaves import paths
+from lstm_ref.leaves import NamedArrays, paths
 from lstm_ref.mistakes.source import CANNOT
 
-Named = Mapping[str, np.ndarray]
 Check = Callable[[Problem], Report]
 MANY_ROWS = 8
 """Rows above which a batch is not taken apart: each row is a check of its own."""
@@ -31,7 +30,7 @@ MANY_INPUTS = 24
 """Inputs above which no more are set to zero: each is a check of its own."""
 
 
-def when_right(problem: Problem, wrong: Named, check: Check) -> Iterator[Finding]:
+def when_right(problem: Problem, wrong: NamedArrays, check: Check) -> Iterator[Finding]:
     """Findings on the easier problems on which the claim is right. `wrong` holds the mask of wrong elements by path."""
     names = frozenset(k for k, mask in wrong.items() if np.any(mask) and k.split(".")[0] not in problem.nodes)
     easier_check = _EasierCheck(check, names)
@@ -201,7 +200,7 @@ def _ends_of_rows(problem: Problem, size: int) -> dict[str, int]:
     return found
 
 
-def _are_rows(problem: Problem, size: int, axes: Mapping[str, int | None], full: Named) -> bool:
+def _are_rows(problem: Problem, size: int, axes: Mapping[str, int | None], full: NamedArrays) -> bool:
     """Whether slices along axes of this length are rows of a batch: the first and the last do not affect the others, as
     steps in time would."""
     for r, others in ((0, slice(1, None)), (-1, slice(-1))):
@@ -283,7 +282,7 @@ def _act_on_one_another(problem: Problem, name: str, axis: int) -> bool:
     return abs(both - one - other + none) > digits * max(map(abs, values))
 
 
-def _masked(problem: Problem, axes: Mapping[str, int | None], full: Named, part: slice) -> Problem:
+def _masked(problem: Problem, axes: Mapping[str, int | None], full: NamedArrays, part: slice) -> Problem:
     """The problem of some outputs along these axes: all other outputs, and their cotangents, are multiplied by zero."""
     masks = {}
     for path, axis in axes.items():
@@ -310,7 +309,7 @@ def _paths_of(tree: Any) -> list[str]:
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in flat]
 
 
-def _outputs(problem: Problem) -> Named | None:
+def _outputs(problem: Problem) -> NamedArrays | None:
     try:
         return problem.forward.outputs()
     except (Exception, SystemExit):

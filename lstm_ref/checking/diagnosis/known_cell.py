@@ -17,7 +17,7 @@ from lstm_ref.cells.cell import named
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Conformance, Finding, NodeReport
 from lstm_ref.errors import BadInput, CannotEvaluate
-from lstm_ref.leaves import paths
+from lstm_ref.leaves import Function, NamedArrays, paths
 from lstm_ref.mistakes import search
 from lstm_ref.mistakes.arrangement import Arrangement, arrange
 from lstm_ref.mistakes.conformance import Match, match_cell, match_cell_of_loss
@@ -25,14 +25,12 @@ from lstm_ref.mistakes.dictionary import Mistake, dictionary
 from lstm_ref.mistakes.guess import guess
 from lstm_ref.mistakes.recurrence import backward
 from lstm_ref.oracles import ORACLES
-from lstm_ref.oracles.estimate import Function
 
-Named = Mapping[str, np.ndarray]
 MOST_SECONDS = 60.0
 """Seconds of search above which no mistake is looked up: a smaller problem has the same mistakes."""
 
 
-def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
+def known_cell(problem: Problem, inputs: Any, outputs: NamedArrays, cotangents: Any) -> KnownCell | None:
     """The claim as a claim about one of our cells, named by the user or recognised; otherwise None. Raises BadInput if
     the mapping does not fit."""
     if problem.cell is None:
@@ -52,7 +50,7 @@ def known_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -
     return KnownCell(problem, arrays, found, {"hs": hs_bar["hs"]})
 
 
-def _recognise_cell(problem: Problem, inputs: Any, outputs: Named, cotangents: Any) -> KnownCell | None:
+def _recognise_cell(problem: Problem, inputs: Any, outputs: NamedArrays, cotangents: Any) -> KnownCell | None:
     """A cell identified by its values, which the outputs are states of; the user did not name it."""
     if problem.is_loss:
         return None
@@ -119,7 +117,7 @@ class KnownCell(NamedTuple):
         return f"the forward is neither {cell} nor a known variant of it: its {what}"
 
     def mistakes(
-        self, claimed: Named, truth: Named, wrong: Named, unit: float, in_pairs: bool = True
+        self, claimed: NamedArrays, truth: NamedArrays, wrong: NamedArrays, unit: float, in_pairs: bool = True
     ) -> Iterator[Finding]:
         """The entries of the dictionary of mistakes that explain the claim to all digits, alone or `in_pairs`.
 
@@ -155,11 +153,11 @@ class KnownCell(NamedTuple):
         if both is not None:
             yield _finding(both, besides)
 
-    def right_gradients(self) -> Named:
+    def right_gradients(self) -> NamedArrays:
         """The gradients of the forward as it was found, with the gates in its order, by our own backward pass."""
         return self._look(self.bars, {}).truth
 
-    def _look(self, bars: Any, claimed: Named) -> search.Look:
+    def _look(self, bars: Any, claimed: NamedArrays) -> search.Look:
         """The claim at these cotangents of the outputs, beside the right gradients, which our own backward pass
         computes."""
         assert self.found is not None
@@ -167,7 +165,7 @@ class KnownCell(NamedTuple):
         truth = self._in_layout(backward(r, r.tapes()))
         return search.Look(r, {k: np.asarray(v, np.float64) for k, v in claimed.items() if k in truth}, truth)
 
-    def _whole(self, claimed: Named, truth: Named) -> search.Look:
+    def _whole(self, claimed: NamedArrays, truth: NamedArrays) -> search.Look:
         """The claim at its own cotangents, without the parts of a loss that reach an input other than through the cell:
         a penalty on the input's size, or a readout that reads it too."""
         look = self._look(self.bars, claimed)
@@ -175,7 +173,7 @@ class KnownCell(NamedTuple):
             return look
         return look._replace(claimed={k: v - (truth[k] - look.truth[k]) for k, v in look.claimed.items()})
 
-    def _besides(self, look: search.Look, wrong: Named) -> str:
+    def _besides(self, look: search.Look, wrong: NamedArrays) -> str:
         """In words, the errors that the dictionary cannot explain: "this explains W, b; V is wrong besides"."""
         known = {k: np.isfinite(v) for k, v in look.truth.items()}
         own = {k: mask for k, mask in wrong.items() if k.split(".")[0] not in self.problem.nodes}
@@ -196,13 +194,13 @@ class KnownCell(NamedTuple):
             return None
         return jax.tree.map(lambda v: kept[id(v)], self.bars)
 
-    def _in_layout(self, ours: Any) -> Named:
+    def _in_layout(self, ours: Any) -> NamedArrays:
         if self.found is not None and self.found.gates is not None:
             back = np.argsort(self.found.gates)
             ours = ours._replace(params=jax.tree.map(lambda v: _permute_blocks(v, back), ours.params))
         return self.layout.gradients(ours)
 
-    def gates(self, wrong: Named) -> Iterator[Finding]:
+    def gates(self, wrong: NamedArrays) -> Iterator[Finding]:
         """A finding on the gates that are wrong in some parameter, if others are right in every parameter."""
         gates = CELLS[str(self.problem.cell)].gates
         params, H = self.layout.params, self.layout.initial.h.shape[-1]

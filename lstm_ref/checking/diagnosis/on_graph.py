@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from lstm_ref.checking.report import Finding
 from lstm_ref.errors import CannotEvaluate
 from lstm_ref.graph.sweep import sweep
 from lstm_ref.graph.trace import graph_at
-from lstm_ref.leaves import paths
+from lstm_ref.leaves import NamedArrays, paths
 from lstm_ref.mistakes.on_graphs.claim import NamedMistakes, explain_claim_on_graph
 from lstm_ref.mistakes.source import CANNOT
 
@@ -27,11 +27,9 @@ WRONG = 1e-6
 
 TOO_LARGE = f"and its code takes no shorter axes: a problem of at most {MOST_ELEMENTS} has the same mistakes"
 
-NamedMistakes = Mapping[str, np.ndarray]
-
 
 def mistakes_on_graph(
-    problem: Problem, inputs: dict[str, Any], cotangents: Any, claimed: NamedMistakes, wrong: NamedMistakes
+    problem: Problem, inputs: dict[str, Any], cotangents: Any, claimed: NamedArrays, wrong: NamedArrays
 ) -> Iterator[Finding]:
     """A finding for each mistake that explains wrong gradients to all digits; nothing where the forward cannot be
     traced. Where mistakes remain unexplained, the lines through which all wrong gradients pass."""

@@ -29,7 +29,7 @@ STEPS, MOST_STEPS = 4, 1000
 MOST_BLOCKS = 8
 """A length that is a larger multiple of another counts as basic."""
 
-Rows = dict[int, np.ndarray]
+KeptRows = dict[int, np.ndarray]
 """By length of an axis, the indices that are left of it."""
 
 
@@ -67,8 +67,8 @@ def _made_of(n: int, shorter: list[int]) -> tuple[int, ...] | None:
     return next(((a, n - a) for a in shorter if n - a in shorter and min(a, n - a) > MOST_BLOCKS), None)
 
 
-def _rows(lengths: list[int], found: dict[int, int]) -> Rows:
-    rows: Rows = {}
+def _rows(lengths: list[int], found: dict[int, int]) -> KeptRows:
+    rows: KeptRows = {}
     for k, n in enumerate(lengths):
         parts = _made_of(n, lengths[:k])
         if parts is None:
@@ -79,7 +79,7 @@ def _rows(lengths: list[int], found: dict[int, int]) -> Rows:
     return rows
 
 
-def _cut(inputs: Any, rows: Rows) -> Any:
+def _cut(inputs: Any, rows: KeptRows) -> Any:
     def part(v: Any) -> Any:
         for axis, n in enumerate(np.shape(v)):
             if n in rows:
@@ -89,7 +89,7 @@ def _cut(inputs: Any, rows: Rows) -> Any:
     return jax.tree.map(part, inputs)
 
 
-def _set(containers: list[Any], rows: Rows, found: dict[int, int]) -> None:
+def _set(containers: list[Any], rows: KeptRows, found: dict[int, int]) -> None:
     """Put the new number wherever the code keeps an old one."""
     new = {**found, **{n: len(left) for n, left in rows.items()}}
     for c in containers:

@@ -14,13 +14,11 @@ import numpy as np
 
 from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Finding
-from lstm_ref.leaves import paths
-
-Named = Mapping[str, np.ndarray]
+from lstm_ref.leaves import NamedArrays, paths
 
 
 def symptoms(
-    problem: Problem, claimed: Named, truth: Named, wrong: Named, outputs: Named, unit: float
+    problem: Problem, claimed: NamedArrays, truth: NamedArrays, wrong: NamedArrays, outputs: NamedArrays, unit: float
 ) -> Iterator[Finding]:
     """Findings on every simple relation between the claim and the truth, both by path; `unit` is the unit roundoff.
 
@@ -156,7 +154,7 @@ def _combine(path: str, found: list[tuple[str, str]]) -> tuple[str, str]:
     return kind, f"the gradient of {path} {first}{also}"
 
 
-def _rearranged(path: str, side: _Sides, truth: Named) -> Iterator[tuple[str, str]]:
+def _rearranged(path: str, side: _Sides, truth: NamedArrays) -> Iterator[tuple[str, str]]:
     """(kind, predicate of the gradient) for every rearrangement of the truth that equals the claim."""
     claim, right = side.claim, side.right
     if not side.varies():
@@ -209,7 +207,7 @@ def _blocks(side: _Sides, axis: int, count: int) -> list[int] | None:
     return order if side.explained_by(np.concatenate([ours[n] for n in order], axis)) else None
 
 
-def _activation(side: _Sides, outputs: Named) -> Iterator[tuple[str, str]]:
+def _activation(side: _Sides, outputs: NamedArrays) -> Iterator[tuple[str, str]]:
     """Findings on a factor that is missing or surplus and equals, element by element, the derivative of an activation
     whose value is one of the outputs."""
     for name, y in outputs.items():

@@ -16,7 +16,6 @@ for equality bit for bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,12 +32,12 @@ from lstm_ref.interop.vectors.cases import ROLES, Case, cases, given
 from lstm_ref.interop.vectors.diagnosis import diagnosis
 from lstm_ref.interop.vectors.files import Set, read_arrays
 from lstm_ref.interop.vectors.proven import in_balls
+from lstm_ref.leaves import NamedArrays
 
-Named = Mapping[str, np.ndarray]
 FLOATS = ("float64", "float32")
 
 
-class Row(NamedTuple):
+class ArrayRow(NamedTuple):
     """The result for one array."""
 
     array: str
@@ -63,7 +62,7 @@ class Verdict(NamedTuple):
     """The result for one problem."""
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[ArrayRow, ...]
     missing: tuple[str, ...]
     """Arrays that were not given."""
     findings: tuple[str, ...]
@@ -108,11 +107,11 @@ def results(path: Path, vectors: Set, problem: str | None = None) -> dict[str, d
     return {problem or fitting[0]: read_arrays(path)}
 
 
-def against(vectors: Set, name: str, found: Named, ulps: float | None = None) -> Verdict:
+def against(vectors: Set, name: str, found: NamedArrays, ulps: float | None = None) -> Verdict:
     """The verdict on the results of one problem. Raises BadInput for vectors of another version."""
     case, right = case_of(vectors, name), vectors.arrays(name)
     asked = {k: v for k, v in right.items() if k.startswith(tuple(f"{role}." for role in ROLES.values()))}
-    bound: dict[str, Named] = {}
+    bound: dict[str, NamedArrays] = {}
     rows = []
     for array in (*(k for k in asked if k in found), *(k for k in found if k not in asked)):
         v = found[array]
@@ -120,7 +119,7 @@ def against(vectors: Set, name: str, found: Named, ulps: float | None = None) ->
         if array in right and array not in asked:
             continue  # an input that the results were computed from
         if note:
-            rows.append(Row(array, False, note))
+            rows.append(ArrayRow(array, False, note))
             continue
         dtype = v.dtype.name
         if ulps is None and dtype not in bound:
@@ -145,7 +144,7 @@ def case_of(vectors: Set, name: str) -> Case:
     return case
 
 
-def bounds(case: Case, dtype: Any, right: Named) -> dict[str, np.ndarray]:
+def bounds(case: Case, dtype: Any, right: NamedArrays) -> dict[str, np.ndarray]:
     """Bounds on the error of a correct implementation in this dtype, by name and element, without the last rounding."""
     try:
         with bits_of_precision(bits(dtype) - LIBRARY_BITS):
@@ -162,7 +161,7 @@ def bounds(case: Case, dtype: Any, right: Named) -> dict[str, np.ndarray]:
     return found
 
 
-def _unfit(array: str, v: np.ndarray, right: Named) -> str:
+def _unfit(array: str, v: np.ndarray, right: NamedArrays) -> str:
     if array not in right:
         return "is not an array of this problem"
     if v.dtype.name not in FLOATS:
@@ -172,7 +171,7 @@ def _unfit(array: str, v: np.ndarray, right: Named) -> str:
     return ""
 
 
-def _row(array: str, v: np.ndarray, right: np.ndarray, ulps: float | None, bound: Named | None) -> Row:
+def _row(array: str, v: np.ndarray, right: np.ndarray, ulps: float | None, bound: NamedArrays | None) -> ArrayRow:
     expected = right.astype(v.dtype)
     unit = np.spacing(np.abs(expected)).astype(np.float64)
     allowed = unit * ulps if ulps is not None else bound[array] + unit if bound is not None else unit
@@ -180,7 +179,7 @@ def _row(array: str, v: np.ndarray, right: np.ndarray, ulps: float | None, bound
     compared = compare_in_floats(v, expected if ulps is not None else right, 0.0, allowed)
     errors = np.abs(v.astype(np.float64) - expected.astype(np.float64)) / unit
     largest = float(np.max(np.where(np.isnan(errors), np.inf, errors), initial=0.0))
-    return Row(
+    return ArrayRow(
         array,
         bool(compared.right.all()),
         dtype=v.dtype.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,13 @@ from lstm_ref.checking.problem import Problem
 from lstm_ref.checking.report import Finding, NodeReport
 from lstm_ref.errors import BadInput
 from lstm_ref.interop.vectors.cases import Case
-from lstm_ref.leaves import paths
+from lstm_ref.leaves import NamedArrays, paths
 from lstm_ref.mistakes.arrangement import arrange
 from lstm_ref.mistakes.conformance import match_cell
 from lstm_ref.padding import keep_of
 
-Named = Mapping[str, np.ndarray]
 
-
-def diagnosis(case: Case, right: Named, given: Named, wrong: Named) -> Iterator[str]:
+def diagnosis(case: Case, right: NamedArrays, given: NamedArrays, wrong: NamedArrays) -> Iterator[str]:
     """Sentences, the most precise first. The arguments are keyed by array name: right values, given values, and which
     of the given elements are wrong."""
     yield from map(_sentence, _of_gradients(case, right, given, wrong))
@@ -43,8 +41,8 @@ def _by_step(case: Case, wrong: np.ndarray) -> tuple[bool, ...]:
     return tuple(bool(step.any()) for step in steps)
 
 
-def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[Finding]:
-    def part(arrays: Named, role: str) -> dict[str, np.ndarray]:
+def _of_gradients(case: Case, right: NamedArrays, given: NamedArrays, wrong: NamedArrays) -> list[Finding]:
+    def part(arrays: NamedArrays, role: str) -> dict[str, np.ndarray]:
         own = {k.removeprefix(f"{role}."): v for k, v in arrays.items() if k.startswith(f"{role}.")}
         return {k: v.astype(np.float64) if v.dtype != bool else v for k, v in own.items()}
 
@@ -74,7 +72,7 @@ def _of_gradients(case: Case, right: Named, given: Named, wrong: Named) -> list[
     return findings
 
 
-def _known_cell(case: Case, problem: Problem, outputs: Named) -> KnownCell | None:
+def _known_cell(case: Case, problem: Problem, outputs: NamedArrays) -> KnownCell | None:
     """The results as a claim about the cell; None for a layer, and for a cell that no layout describes."""
     cell = case.cell
     if cell is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_ref.graph.sweep import Context, Edit, Where
+from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.edges import Edges
 
 ROWS = 256
@@ -72,10 +72,10 @@ class Batched:
                 found.setdefault(n, []).append((k, e.operands[k], each))
         return found
 
-    def bars(self, rows: Sequence[dict[Where, Edit]]) -> list[Any]:
+    def bars(self, rows: Sequence[dict[Where, RuleEdit]]) -> list[Any]:
         """The adjoints of every variable, (rows or 1, size); None for a variable that no output depends on."""
         bars: list[Any] = [None] * len(self.graph.values)
-        by_edge: dict[Where, list[tuple[int, Edit]]] = {}
+        by_edge: dict[Where, list[tuple[int, RuleEdit]]] = {}
         for row, edits in enumerate(rows):
             for where, edit in edits.items():
                 by_edge.setdefault(where, []).append((row, edit))
@@ -100,7 +100,7 @@ class Batched:
         return bars
 
     def _edited(
-        self, total: Any, edits: list[tuple[int, Edit]], n: int, k: int, bars: list[Any], count: int
+        self, total: Any, edits: list[tuple[int, RuleEdit]], n: int, k: int, bars: list[Any], count: int
     ) -> np.ndarray:
         values, e = self.graph.values, self.graph.equations[n]
         out = np.array(np.broadcast_to(total, (count, total.shape[1])))
@@ -130,7 +130,7 @@ class Batched:
             )  # of another size
         return out
 
-    def gradients(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:
+    def gradients(self, rows: Sequence[dict[Where, RuleEdit]]) -> np.ndarray:
         """The gradients of the inputs, flat, one row for each sweep."""
         bars = self.bars(rows)
         parts = []

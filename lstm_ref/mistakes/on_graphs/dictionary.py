@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.graph.rules import unbroadcast
-from lstm_ref.graph.sweep import Context, Edit, Where
+from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.activations import Region, derivative_at, name_of, regions, sigmoid, value_at
 from lstm_ref.mistakes.on_graphs.batched import Scaled
 from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Edges, Frame
@@ -39,12 +39,12 @@ class Candidate:
     frames: tuple[Frame, ...]
     reach: int
     """The inputs that it can change, as bits."""
-    edits: dict[Where, Edit] = field(default_factory=dict)
+    edits: dict[Where, RuleEdit] = field(default_factory=dict)
     leaf: int = -1
     """The input whose gradient is changed after the sweep, by its place among the inputs."""
     change: Callable[[np.ndarray, list[np.ndarray]], Any] | None = None
     group: EdgeGroup | None = None
-    parts: tuple[dict[Where, Edit], ...] = ()
+    parts: tuple[dict[Where, RuleEdit], ...] = ()
     """Where the gradient is a sum of sweeps: of these, less what all of them share, the sweep of `edits`."""
     only: int = -1
     """The inputs whose gradients are of the edited sweep, as bits, where others are not."""
@@ -89,7 +89,7 @@ class GraphDictionary:
             yield from (c for c in self.starts() if not c.reach & ~allowed)
             for group in self.edges.groups:
                 if group.lag and group.reach & ~allowed and group.reach & allowed == allowed:
-                    edits: dict[Where, Edit] = dict.fromkeys(group.edges, _times(0.0))
+                    edits: dict[Where, RuleEdit] = dict.fromkeys(group.edges, _times(0.0))
                     frames = dict.fromkeys((*self._frames_of_leaves(allowed), *group.frames))
                     yield Candidate("carry left out", 3, tuple(frames), allowed, edits, group=group, only=allowed)
 
@@ -170,7 +170,9 @@ class GraphDictionary:
             found.setdefault(tuple(vs), "constant")
         return [(how, list(vs)) for vs, how in found.items()]
 
-    def _candidate(self, kind: str, tier: int, group: EdgeGroup, edits: dict[Where, Edit], **more: Any) -> Candidate:
+    def _candidate(
+        self, kind: str, tier: int, group: EdgeGroup, edits: dict[Where, RuleEdit], **more: Any
+    ) -> Candidate:
         return Candidate(kind, tier, group.frames, group.reach, edits, group=group, **more)
 
     # ----------------------------------------------------------------------------------------------------- of groups
@@ -268,9 +270,9 @@ class GraphDictionary:
                     "clipped on the way", 2, group, self._of_sums(group, clip_sum), found=f"±{bound:g}"
                 )
 
-    def _of_sums(self, group: EdgeGroup, change: Callable[..., Any]) -> dict[Where, Edit]:
+    def _of_sums(self, group: EdgeGroup, change: Callable[..., Any]) -> dict[Where, RuleEdit]:
         """An edit of the whole adjoint of a value, made where the last of its contributions comes in."""
-        edits: dict[Where, Edit] = {}
+        edits: dict[Where, RuleEdit] = {}
         for visit in group.visits:
             first = min(visit)
             i = self.graph.equations[first[0]].operands[first[1]]
@@ -327,7 +329,7 @@ class GraphDictionary:
         if len(e.kind.shapes[k]) == 2 and e.kind.shapes[k][0] == e.kind.shapes[k][1]:
             yield self._candidate("transposed", 1, group, dict.fromkeys(group.edges, lambda c, at: c.T))
 
-    def _with(self, edge: Where, operand: int, change: Callable[[Any], Any]) -> Edit:
+    def _with(self, edge: Where, operand: int, change: Callable[[Any], Any]) -> RuleEdit:
         pull = self.edges.pulls[edge]
 
         def edit(c: Any, at: Context) -> Any:
@@ -358,7 +360,7 @@ class GraphDictionary:
                 ):
                     continue
                 seen.add(key)
-                edits: dict[Where, Edit] = {}
+                edits: dict[Where, RuleEdit] = {}
                 for v, mine, u in zip(group.visits, own, numbers, strict=True):
                     if u != mine:
                         shape = e.kind.shapes[j]
@@ -387,7 +389,7 @@ class GraphDictionary:
                 if j == k and len(e.operands) > 1:
                     continue
                 for row in ([own[-1], *own[:-1]], [*own[1:], own[0]]):
-                    edits: dict[Where, Edit] = {}
+                    edits: dict[Where, RuleEdit] = {}
                     for v, u in zip(group.visits, row, strict=True):
                         value = self.values[u]
                         edits[v[0]] = self._with(v[0], j, partial(_instead, value))
@@ -402,7 +404,7 @@ class GraphDictionary:
             for order in orders:
                 if order == tuple(range(number)):
                     continue
-                edits: dict[Where, Edit] = {}
+                edits: dict[Where, RuleEdit] = {}
                 for blocks in visits:
                     edits |= self._in_order(blocks, order)
                 group = self.edges.group([tuple(blocks) for blocks in visits])
@@ -433,12 +435,12 @@ class GraphDictionary:
                 found.setdefault((self.edges.place(e.kind), len(parts)), []).append(tuple(parts))
         yield from found.values()
 
-    def _in_order(self, blocks: tuple[Where, ...], order: tuple[int, ...]) -> dict[Where, Edit]:
+    def _in_order(self, blocks: tuple[Where, ...], order: tuple[int, ...]) -> dict[Where, RuleEdit]:
         """Each block is given what belongs to the one in this order."""
         pulls, equations = self.edges.pulls, self.graph.equations
         if blocks[0][0] == blocks[-1][0]:  # parts of one concatenation
 
-            def of(other: Where) -> Edit:
+            def of(other: Where) -> RuleEdit:
                 return lambda c, at: pulls[other](at.bar, at.operands, at.results)
 
             return {blocks[k]: of(blocks[j]) for k, j in enumerate(order) if j != k}
@@ -527,7 +529,7 @@ class GraphDictionary:
             for x, y in (([a[-1], *a[:-1]], b), (a, [b[-1], *b[:-1]]), ([*a[1:], a[0]], b), (a, [*b[1:], b[0]])):
                 forms.append(("shifted in time", x, y))
         for kind, left, right in forms:
-            edits: dict[Where, Edit] = {}
+            edits: dict[Where, RuleEdit] = {}
             for visit, square, x, y in zip(group.visits, squares, left, right, strict=True):
                 read = self.edges.pulls[square]
                 own = self.edges.pulls[visit[0]]
@@ -562,7 +564,7 @@ class GraphDictionary:
         factors = [self.values[self.graph.equations[v[0][0]].operands[1 - k]] for v in group.visits]
         for size in range(1, len(others) + 1):
             for chosen in itertools.combinations(others, size):
-                edits: dict[Where, Edit] = {}
+                edits: dict[Where, RuleEdit] = {}
                 reach, fits = 0, True
                 for g in chosen:
                     reach |= g.reach
@@ -607,7 +609,7 @@ class GraphDictionary:
         every = [e for row in heads for e in row]
         if not every or sum(1 for row in heads if row) < 2:
             return
-        none: dict[Where, Edit] = dict.fromkeys(every, _times(0.0))
+        none: dict[Where, RuleEdit] = dict.fromkeys(every, _times(0.0))
         for k in range(1, n):
             parts = []
             for s, row in enumerate(heads):
@@ -660,8 +662,8 @@ class GraphDictionary:
                     found=self.edges.word(other[-1]),
                 )
 
-    def _adding(self, values: list[int], given: Any) -> dict[Where, Edit]:
-        edits: dict[Where, Edit] = {}
+    def _adding(self, values: list[int], given: Any) -> dict[Where, RuleEdit]:
+        edits: dict[Where, RuleEdit] = {}
         for v in values:
             readers = [e for e in self.edges.readers.get(v, ()) if self.graph.equations[e[0]].operands[e[1]] == v]
             if readers and np.size(given) == np.size(self.values[v]):
@@ -722,7 +724,7 @@ class GraphDictionary:
         complete = all(n > at.number for n, _ in self.edges.readers.get(self.edges._origin(u), ()))
         return at.adjoint(u) if complete else self.base.bars[u]
 
-    def _from(self, edge: Where, u: int | None) -> Edit:
+    def _from(self, edge: Where, u: int | None) -> RuleEdit:
         pull = self.edges.pulls[edge]
 
         def edit(c: Any, at: Context) -> Any:
@@ -740,7 +742,7 @@ class GraphDictionary:
         own = [self.graph.equations[min(v)[0]].operands[min(v)[1]] for v in group.visits]
         shape = np.shape(self.values[own[0]])
         for numbers in self._adjoints_like(own, shape):
-            edits: dict[Where, Edit] = {}
+            edits: dict[Where, RuleEdit] = {}
             for visit, i, u in zip(group.visits, own, numbers, strict=True):
                 if u == i:
                     continue
@@ -769,7 +771,7 @@ class GraphDictionary:
             if np.shape(self.values[line[0]]) != shape or len(line) not in (1, len(own)):
                 continue
             for kind, slope in slopes:
-                edits: dict[Where, Edit] = {}
+                edits: dict[Where, RuleEdit] = {}
                 for visit, u in zip(group.visits, line * (len(own) // len(line)), strict=True):
                     factor = slope(self.values[u])
                     edits |= {w: _multiplied(factor) for w in visit}
@@ -789,7 +791,7 @@ class GraphDictionary:
             frames = tuple(dict.fromkeys((*group.frames, *(reading if len(reading) == 1 else ()))))
             group = replace(group, frames=frames)
             name = self._name_of(visits)
-            forms: dict[tuple[str, str], dict[Where, Edit]] = {}
+            forms: dict[tuple[str, str], dict[Where, RuleEdit]] = {}
             for region, before in zip(visits, self._before(visits), strict=True):
                 for key, edit in self._slopes(region, name, before):
                     mine = forms.setdefault(key, {})
@@ -815,7 +817,7 @@ class GraphDictionary:
         for _, line in self.timelines:
             if len(line) != len(xs) or line == xs or not shape or np.shape(self.values[line[0]]) != shape:
                 continue
-            edits: dict[Where, Edit] = {}
+            edits: dict[Where, RuleEdit] = {}
             if any(np.size(self.values[r.x]) != np.size(self.values[u]) for r, u in zip(visits, line, strict=True)):
                 continue  # repeated on its way to the activation
             for region, u in zip(visits, line, strict=True):
@@ -825,7 +827,7 @@ class GraphDictionary:
             found = self.edges.word(line[-1])
             yield self._candidate("activation's derivative at another value", 2, group, edits, found=found, right=name)
 
-    def _by(self, region: Region, slope: Any) -> Edit:
+    def _by(self, region: Region, slope: Any) -> RuleEdit:
         def edit(c: Any, at: Context) -> Any:
             bar = at.adjoint(region.y)
             return None if bar is None else np.reshape(bar * slope, np.shape(c))
@@ -840,10 +842,10 @@ class GraphDictionary:
                 return [self.values[u] for u in line]
         return [None, *(self.values[y] for y in ys[:-1])]
 
-    def _slopes(self, region: Region, name: str, before: Any) -> Iterator[tuple[tuple[str, str], Edit]]:
+    def _slopes(self, region: Region, name: str, before: Any) -> Iterator[tuple[tuple[str, str], RuleEdit]]:
         x, y = self.values[region.x], self.values[region.y]
 
-        def by(slope: Any) -> Edit:
+        def by(slope: Any) -> RuleEdit:
             return self._by(region, slope)
 
         if name == "softmax":
@@ -954,7 +956,7 @@ class GraphDictionary:
                 yield of("clipped", lambda g, _, c=bound: np.clip(g, -c, c), f"±{bound:g}")
 
 
-def _times(c: float) -> Edit:
+def _times(c: float) -> RuleEdit:
     return Scaled(c)
 
 
@@ -966,11 +968,11 @@ def _instead(value: Any, own: Any) -> Any:
     return np.reshape(value, np.shape(own))
 
 
-def _multiplied(factor: Any) -> Edit:
+def _multiplied(factor: Any) -> RuleEdit:
     return lambda contribution, at: contribution * factor
 
 
-def _without(shape: tuple[int, ...]) -> Edit:
+def _without(shape: tuple[int, ...]) -> RuleEdit:
     """The edit that drops the other factor: the result's adjoint itself, where its shape can be made to fit."""
 
     def edit(c: Any, at: Context) -> Any:

@@ -57,11 +57,11 @@ class Frame(NamedTuple):
         return target[1] if target and not after else text
 
 
-Stack = tuple[Frame, ...]
+CallStack = tuple[Frame, ...]
 """Outermost first."""
 Columns = tuple[tuple[int, int], ...]
 """Where an expression starts and ends, in each line of a stack."""
-Site = tuple[Stack, Columns, str, int]
+Site = tuple[CallStack, Columns, str, int]
 """Where, the columns, the primitive (`_turns`), and which operand."""
 
 
@@ -95,7 +95,7 @@ class Edges:
         equations: list[Equation] = self.graph.equations
         self.maker: dict[int, int] = {r: n for n, e in enumerate(equations) for r in e.results}
         self.leaves = leaf_names(self.graph)
-        self._stacks: dict[int, tuple[Stack, Columns]] = {}
+        self._stacks: dict[int, tuple[CallStack, Columns]] = {}
         self.pulls = {(n, k): p for n, ps in enumerate(pulls_in(self.graph)) for k, _, p in ps}
         self.reach = self._reaches()
         self.edges: list[Where] = [
@@ -144,17 +144,17 @@ class Edges:
             v = self.graph.equations[n].operands[0]
         return v
 
-    def stack(self, kind: Kind) -> Stack:
+    def stack(self, kind: Kind) -> CallStack:
         """The user's lines that led to an equation."""
         return self.place(kind)[0]
 
-    def place(self, kind: Kind) -> tuple[Stack, Columns]:
+    def place(self, kind: Kind) -> tuple[CallStack, Columns]:
         """The user's lines that led to an equation, and the columns in the innermost."""
         if id(kind) not in self._stacks:
             self._stacks[id(kind)] = _place_of(kind)
         return self._stacks[id(kind)]
 
-    def _made_in(self, v: int) -> Stack:
+    def _made_in(self, v: int) -> CallStack:
         """The lines that made a value; of a part of a value, those of the whole: NumPy's views have no line."""
         n = self.maker.get(self._whole(v))
         return () if n is None else self.stack(self.graph.equations[n].kind)
@@ -184,13 +184,13 @@ class Edges:
                 found[call] = max(found.get(call, 0), len(running[call]))
         return found
 
-    def _is_of_one_value(self, stack: Stack, v: int) -> bool:
+    def _is_of_one_value(self, stack: CallStack, v: int) -> bool:
         """Whether the innermost function of the stack is a helper, like sigmoid, that reads nothing but the value."""
         depth = len(stack) - 1
         one = self._arguments.get((stack[:depth], stack[depth].function)) == 1
         return one and not _is_within(self._made_in(v), stack, depth)
 
-    def _statement(self, edge: Where) -> Stack:
+    def _statement(self, edge: Where) -> CallStack:
         """The statement that reads: the reader's line, or the line that called a helper of one value."""
         reader, v = self.stack(self.graph.equations[edge[0]].kind), self.origin[edge]
         if not reader:
@@ -375,7 +375,7 @@ def _block_of(names: list[str]) -> list[str]:
     return next(names[:n] for n in sizes if names[:n] * (len(names) // n) == names)
 
 
-def _is_within(maker: Stack, reader: Stack, depth: int) -> bool:
+def _is_within(maker: CallStack, reader: CallStack, depth: int) -> bool:
     """Whether both are in the same call of the reader's function at this depth."""
     return maker[:depth] == reader[:depth] and len(maker) > depth and maker[depth].function == reader[depth].function
 
@@ -396,7 +396,7 @@ def _subsets(statements: list[Any]) -> Iterator[tuple[Any, ...]]:
                     yield chosen
 
 
-def _place_of(kind: Kind) -> tuple[Stack, Columns]:
+def _place_of(kind: Kind) -> tuple[CallStack, Columns]:
     found: list[tuple[Frame, tuple[int, int]]] = []
     library: list[tuple[Frame, tuple[int, int]]] = []
     traceback = kind.source.traceback if kind.source is not None else None

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_ref.errors import BadInput
-from lstm_ref.graph.sweep import Adjoints, Edit, Where, sweep
+from lstm_ref.graph.sweep import Adjoints, RuleEdit, Where, sweep
 from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, Scaled, size_of
 from lstm_ref.mistakes.on_graphs.dictionary import Candidate, GraphDictionary
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
@@ -63,7 +63,7 @@ class Search:
     slices: list[slice]
     batched: Batched | None = None
     tried: int = 0
-    edits: dict[Where, Edit] = field(default_factory=dict)
+    edits: dict[Where, RuleEdit] = field(default_factory=dict)
     changes: list[Candidate] = field(default_factory=list)
     offset: Any = 0.0
     """What kept entries add that are no edits."""
@@ -91,18 +91,18 @@ class Search:
                 found[row] = np.concatenate([np.ravel(v) for v in leaves])
         return found + self.offset
 
-    def _rows(self, rows: Sequence[dict[Where, Edit]]) -> np.ndarray:
+    def _rows(self, rows: Sequence[dict[Where, RuleEdit]]) -> np.ndarray:
         if self.batched is not None:
             return np.array(self.batched.gradients(rows))
         return np.stack([self._swept(edits) for edits in rows])
 
-    def _with(self, more: Mapping[Where, Edit]) -> dict[Where, Edit]:
+    def _with(self, more: Mapping[Where, RuleEdit]) -> dict[Where, RuleEdit]:
         edits = {**self.edits}
         for where, edit in more.items():
             edits[where] = _after(edits[where], edit) if where in edits else edit
         return edits
 
-    def _swept(self, edits: dict[Where, Edit]) -> np.ndarray:
+    def _swept(self, edits: dict[Where, RuleEdit]) -> np.ndarray:
         try:
             bars = sweep(self.edges.graph, None, edits, self.base).bars if edits else self.base.bars
         except (BadInput, ValueError):  # edits that do not fit these shapes are skipped
@@ -128,7 +128,7 @@ class Search:
             self.changes.append(candidate)
 
 
-def _after(first: Edit, then: Edit) -> Edit:
+def _after(first: RuleEdit, then: RuleEdit) -> RuleEdit:
     def both(c: Any, at: Any) -> Any:
         c = first(c, at)
         return None if c is None else then(c, at)
