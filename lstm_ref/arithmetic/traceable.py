@@ -31,6 +31,8 @@ def is_traceable(function: Callable[..., Any], *arguments: Any) -> bool:
 
 def why_untraceable(function: Callable[..., Any], *arguments: Any) -> Untraceable | None:
     """The reason why JAX cannot trace the function; None if it can. Remembered for a function and shapes."""
+    if hasattr(function, "torch"):
+        return Untraceable(False, "torch computes it")  # known without the tenth of a second that its failing takes
     return remembered(_traced, function, kinds_of(arguments), lambda: _why_untraceable(function, arguments))
 
 

@@ -507,11 +507,20 @@ def _by_lax(original: Callable[..., Any], name: str) -> Callable[..., Any]:
 def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The namespaces of all modules that belong to no library, and the given ones."""
     found = {id(names): names for names in more}
-    for module in list(sys.modules.values()):
+    for name, module in list(sys.modules.items()):
+        if _libraries.get(name) is module:
+            continue  # thousands of them, at every trace
         file = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and isinstance(file, str) and not is_installed(file):
-            found[id(vars(module))] = vars(module)
+        if isinstance(module, ModuleType) and isinstance(file, str):
+            if is_installed(file):
+                _libraries[name] = module
+            else:
+                found[id(vars(module))] = vars(module)
     return list(found.values())
+
+
+_libraries: dict[str, ModuleType] = {}
+"""Modules known to belong to a library, by name."""
 
 
 def _is_numbas(x: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import sys
 from typing import Any
 
 import jax
@@ -11,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstm_ref import BadInput, WrongGradient, assert_gradients, check_gradients
+from lstm_ref import BadInput, WrongGradient, assert_gradients, check_gradients, torch_function
 from lstm_ref.arithmetic import traceable
 from lstm_ref.arithmetic.balls import as_balls, is_balls
 from lstm_ref.arithmetic.memory import kinds_of
 from lstm_ref.cells import lstm
 from lstm_ref.checking.checker import check
+from lstm_ref.checking.code.size import MANY_OF_TORCH
 from lstm_ref.checking.problem import Problem, problem
 from lstm_ref.selfcheck.builtin import problems, through_time
 
@@ -442,3 +444,18 @@ def test_a_check_traces_each_function_of_the_users_once_in_each_dtype(library, m
     assert check(given).verdict == "exact gradient"
     assert {given.function, given.gradients} <= {f for f, _ in traced}
     assert len(set(traced)) == len(traced)
+
+
+def test_a_check_traces_torch_code_once_and_its_gradient_once(monkeypatch):
+    """Along directions too, balls follow the graph that judged every element."""
+    torch = pytest.importorskip("torch")
+    traced = []
+    module = sys.modules["lstm_ref.graph.trace"]  # the package's `trace` is the function
+    original = module.trace
+    monkeypatch.setattr(module, "trace", lambda f, inputs: traced.append(f) or original(f, inputs))
+    given = torch_function(torch.nn.LSTM(4, 5), torch.randn(3, 2, 4))
+    assert sum(np.size(v) for v in given.inputs.values()) > MANY_OF_TORCH
+    report = check(given)
+    assert report.verdict == "exact gradient"
+    assert all(r.digits_in_balls is not None for r in report.inputs)
+    assert len(traced) == 2

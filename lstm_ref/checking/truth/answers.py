@@ -14,6 +14,7 @@ from lstm_ref.checking.function.rerun import without_custom_rules
 from lstm_ref.checking.problem import Problem
 from lstm_ref.errors import BadInput, CannotEvaluate, LstmRefError, defect, described, is_defect
 from lstm_ref.graph.lift import lift
+from lstm_ref.graph.trace import graph_at
 from lstm_ref.leaves import paths
 from lstm_ref.oracles import ORACLES, Estimate
 from lstm_ref.oracles.balls import comparison_precision
@@ -196,9 +197,17 @@ def _answer_of(
         return _answer(oracle(function, inputs, cotangents, **extra))
     directions = directions_of(problem, seed, wanted)
     at = {p: np.zeros(DIRECTIONS) for p in wanted}
-    return _answer(oracle(_along(function, inputs, directions), at, cotangents, **extra))._replace(
-        directions=directions
-    )
+    along = _along(_values_of(function, inputs) if name == "balls" else function, inputs, directions)
+    return _answer(oracle(along, at, cotangents, **extra))._replace(directions=directions)
+
+
+def _values_of(function: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
+    """The function, or for torch code, which balls follow through its graph alone, that graph as JAX code: the code
+    along directions is then not traced anew."""
+    if not hasattr(function, "torch"):
+        return function
+    graph = graph_at(function, inputs)
+    return function if graph.casts or graph.tied else graph.as_jax
 
 
 def directions_of(problem: Problem, seed: int, wanted: list[str]) -> dict[str, np.ndarray]:
