@@ -99,7 +99,8 @@ def sweep(
         cotangent: Cotangents of the outputs, a pytree like them.
         edits: By (number of the equation, number of the operand), a function that replaces the contribution.
         base: The unedited sweep, if already computed.
-        noise: A function applied to every contribution, to show the effect of rounding.
+        noise: A function applied to every contribution, to show the effect of rounding. Only the inputs' adjoints are
+            then kept.
 
     Returns:
         The adjoints; `gradients` gives those of the inputs.
@@ -168,6 +169,9 @@ def _sweep_unedited(graph: Any, seeds: list[Any], noise: Callable[[Any], Any] | 
             for _, i, pull in pulls:
                 contribution = pull(bar, xs, ys)
                 sums.add(i, contribution if noise is None else noise(contribution))
+            if noise is not None:
+                for r in e.results:
+                    bars[r] = None  # only the inputs' adjoints are compared
     return Adjoints(graph, bars, seeds)
 
 

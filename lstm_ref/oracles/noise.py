@@ -32,16 +32,16 @@ FLOAT64 = 2.0**-44
 """Noise relative to the values, above which it is more than a few hundred roundings in float64 make."""
 
 
-def lines(x: np.ndarray, scales: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
-    """The points at which to evaluate a function of x (N,), in steps relative to `scales`: for each spacing, for each
-    direction, an array (POINTS, N)."""
+def lines(x: np.ndarray, scales: np.ndarray) -> Iterator[Iterator[Iterator[np.ndarray]]]:
+    """The points (N,) at which to evaluate a function of x (N,), in steps relative to `scales`: for each spacing, for
+    each direction, POINTS of them."""
     rng = np.random.default_rng(0)
     signs = np.where(np.arange(DIRECTIONS) % 2, 1.0, -1.0)[:, None] * rng.choice([-1.0, 1.0], x.size)
     directions = rng.permuted(signs, axis=0) * rng.uniform(0.5, 1, (DIRECTIONS, x.size))
     # As long as the step of one element, whatever their number: along many elements at once a function bends more.
     directions = directions * scales / max(1.0, x.size**0.5)
     along = np.array(SPACINGS)[:, None] * (np.array(STARTS)[:, None] + np.arange(POINTS))
-    return ((x + steps[:, None] * direction for direction in directions) for steps in along)
+    return (((x + step * direction for step in steps) for direction in directions) for steps in along)
 
 
 def noise_of(values: np.ndarray) -> np.ndarray:
@@ -65,19 +65,18 @@ def noise_of(values: np.ndarray) -> np.ndarray:
 
 def noise(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """The noise of function(points (K, N)) -> (K, ...) near x (N,), in the shape (...) of one value."""
-    points = np.array([list(directions) for directions in lines(x, scales)])
+    points = np.array([[list(line) for line in directions] for directions in lines(x, scales)])
     values = np.asarray(function(points.reshape(-1, x.size)), dtype=np.float64)
     return noise_of(values.reshape(*points.shape[:3], *values.shape[1:]))
 
 
-def staircase(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """The noise of function(points (POINTS, N)) -> (POINTS, ...) near x (N,) that only low precision makes, in the
-    shape (...) of one value.
+def staircase(function: Callable[[Iterator[np.ndarray]], np.ndarray], x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The noise of function(POINTS points (N,)) -> (POINTS, M) near x (N,) that only low precision makes: (M,).
 
     A function that jumps, as the gradient of a relu does, changes between some of the points. A value rounded to
     float32 changes between nearly all points, on most lines, at the first spacing; a value of lower precision, at the
     last. One jump of a function that changes everywhere, such as the gradient of the square of a relu, is no noise.
-    Lines are looked at one by one: all values of a large gradient at once would fill the memory.
+    Lines are looked at one by one, in parts: all values of a large gradient at once would fill the memory.
     """
     fine_lines, _, coarse_lines = lines(x, scales)
     fine, is_flat = _staircase_of(function, fine_lines)
@@ -85,17 +84,33 @@ def staircase(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, scale
     return np.asarray(np.where(is_flat, coarse, fine))
 
 
-def _staircase_of(function: Callable[[np.ndarray], np.ndarray], points: Iterator[np.ndarray]) -> tuple[Any, Any]:
+PART = 4096
+"""Values of a line that are looked at together."""
+
+
+def _staircase_of(
+    function: Callable[[Iterator[np.ndarray]], np.ndarray], points: Iterator[Iterator[np.ndarray]]
+) -> tuple[Any, Any]:
     """The median of the lines' noise in steps at nearly all points, and whether most lines have no step."""
     noises, counts = [], []
     with np.errstate(all="ignore"):
         for line in points:
             values = np.asarray(function(line), dtype=np.float64)
-            steps = np.count_nonzero(np.diff(values, axis=0), axis=0)
-            of_line = np.minimum(_of_each_line(values, axis=0), _of_each_line(_without_jump(values), axis=0))
-            noises.append(np.where(steps >= POINTS - 2, of_line, 0.0))
-            counts.append(steps)
+            parts = [values[:, k : k + PART] for k in range(0, values.shape[1], PART)]
+            steps = [np.count_nonzero(np.diff(part, axis=0), axis=0) for part in parts]
+            noises.append(_joined([_of_steps(part, n) for part, n in zip(parts, steps, strict=True)]))
+            counts.append(_joined(steps))
         return np.median(noises, axis=0), np.median(counts, axis=0) == 0
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def _of_steps(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """The noise of a line's values (POINTS, M) that have steps (M,) at nearly all points; 0 of the others."""
+    of_line = np.minimum(_of_each_line(values, axis=0), _of_each_line(_without_jump(values), axis=0))
+    return np.where(steps >= POINTS - 2, of_line, 0.0)
 
 
 def _without_jump(values: np.ndarray) -> np.ndarray:

@@ -57,17 +57,17 @@ def _measure_bits(function: Callable[..., Any], inputs: Any, *others: Any) -> in
     largest: list[list[float]] = []  # of each output, on each line
     lengths: list[int] = []
 
-    def at(points: np.ndarray) -> np.ndarray:
-        given_back = []
+    def at(points: Iterator[np.ndarray]) -> np.ndarray:
+        values = []
         for point in points:
             parts = zip(np.split(point, sizes), leaves, strict=True)
             given = jax.tree.unflatten(tree, [p.reshape(np.shape(v)).astype(np.result_type(v)) for p, v in parts])
             found = paths(call(given, *jax.tree.map(np.copy, others)))
-            given_back.append([np.ravel(np.asarray(v, np.float64)) for v in found.values()])
-        outputs = [np.array(output) for output in zip(*given_back, strict=True)]
-        largest.append([float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in outputs])
-        lengths[:] = [v.shape[1] for v in outputs]
-        return np.concatenate(outputs, axis=1)
+            outputs = [np.ravel(np.asarray(v, np.float64)) for v in found.values()]
+            largest.append([float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in outputs])
+            lengths[:] = [v.size for v in outputs]
+            values.append(np.concatenate(outputs))
+        return np.array(values)
 
     try:
         steps = staircase(at, flat, scales(leaves))
