@@ -29,13 +29,19 @@ jax.extend.source_info_util.register_exclusion(_ADAPTERS)
 @functools.cache
 def is_internal(file: str) -> bool:
     """Whether a file belongs to NumPy, SciPy, JAX, this package's tracing, or frozen modules."""
-    return file.startswith((_HERE, _ADAPTERS, *_ARRAY_LIBRARIES)) or "/scipy/" in file or file.startswith("<frozen")
+    return file.startswith((_HERE, _ADAPTERS, *_ARRAY_LIBRARIES, "<frozen")) or is_of("scipy", file)
 
 
 @functools.cache
 def is_installed(file: str) -> bool:
     """Whether a file belongs to Python or to a package that is installed with it."""
     return is_internal(file) or is_librarys(file)
+
+
+def is_of(library: str, file: str) -> bool:
+    """Whether a file belongs to this library, which may not be imported: a user's folder may have its name."""
+    home = getattr(sys.modules.get(library), "__file__", None)
+    return isinstance(home, str) and file.startswith(str(Path(home).parent) + os.sep)
 
 
 def is_jaxs(file: str) -> bool:
@@ -66,6 +72,6 @@ def users_frame() -> FrameType | None:
 def users_line() -> str:
     """The innermost line of the user's code on the stack, as "file:line (function)"."""
     frame = users_frame()
-    if frame and f"{os.sep}torch{os.sep}" in frame.f_code.co_filename:  # all of its backward pass
+    if frame and is_of("torch", frame.f_code.co_filename):  # all of its backward pass
         return "a line of torch's own"
     return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else "an unknown line"

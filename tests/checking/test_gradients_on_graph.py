@@ -93,3 +93,29 @@ def test_two_mistakes_of_a_layer_object_are_named_where_an_input_is_not_claimed(
     assert len(said) == 2
     assert "new = np.tanh(z)" in said[0]
     assert "hands back to b is there twice" in said[1]
+
+
+@pytest.mark.parametrize("folder", ["torch", "scipy", "lstm_ref/graph", "jax/numpy"])
+def test_a_users_folder_may_have_a_librarys_name(folder, tmp_path):
+    text = (PUBLISHED / "carry_without_tanh.py").read_text(encoding="utf-8")
+    file = tmp_path / folder / "mine.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    (problem,) = load(str(file))
+    report = check(problem)
+    assert any("mine.py:" in f.sentence for f in report.findings if f.kind == "mistake")
+
+
+def test_the_line_that_leaves_the_graph_is_the_users_in_a_folder_named_torch(tmp_path):
+    file = tmp_path / "torch" / "mine.py"
+    file.parent.mkdir()
+    file.write_text(
+        "import array\nimport numpy as np\ninputs = {'x': np.arange(1.0, 4.0)}\n"
+        "def loss(inputs):\n    return (np.array(array.array('d', inputs['x'])) ** 2).sum()\n"
+        "def gradients(inputs):\n    return {'x': 2 * inputs['x']}\n",
+        encoding="utf-8",
+    )
+    (problem,) = load(str(file))
+    report = check(problem)
+    assert report.right
+    assert f"leaves the graph at {file}:5 (loss)" in dict(report.skipped)["balls"]

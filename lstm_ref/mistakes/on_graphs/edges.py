@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from lstm_ref.graph.flatten import Equation, Kind
-from lstm_ref.graph.places import is_installed, is_internal
+from lstm_ref.graph.places import is_installed, is_internal, is_of
 from lstm_ref.graph.sweep import Where, pulls_in
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotangents
 
@@ -402,12 +402,12 @@ def _place_of(kind: Kind) -> tuple[CallStack, Columns]:
     traceback = kind.source.traceback if kind.source is not None else None
     codes, addresses = traceback.raw_frames() if traceback is not None else ((), ())
     for code, address in zip(reversed(codes), reversed(addresses), strict=True):  # outermost first
-        if is_internal(code.co_filename) or "lstm_ref/graph/" in code.co_filename:
+        if is_internal(code.co_filename):
             continue
         line, start, _, end = type(kind.source.traceback).code_addr2location(code, address)
         frame = Frame(code.co_filename, line, code.co_name)
         if is_installed(code.co_filename):
-            if not any(part in code.co_filename for part in ("lstm_ref/", "/torch/_")):  # which trace it
+            if not (is_of("torch", code.co_filename) and "/torch/_" in code.co_filename):  # which traces it
                 library = [(frame, (start, end))]
             continue
         if found and found[-1][0].function == "<lambda>":
