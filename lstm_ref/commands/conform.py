@@ -46,6 +46,7 @@ def conform(targets: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_
     Exit code: 0 all agree as far as their arithmetic allows, 1 some do not, 2 the comparison could not be made.
     """
     from lstm_ref.checking.checker import environment
+    from lstm_ref.commands.running import progress
     from lstm_ref.interop.conform.table import as_dict, chosen, measured
     from lstm_ref.reporting.terminal import console, escape
 
@@ -53,7 +54,8 @@ def conform(targets: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_
     if files:
         _of_files(files, [target for target in targets if target not in files], as_json, seed, quiet, no_color)
     out = console(no_color)
-    found = [measured(name, seed) for name in chosen(targets)]
+    with progress(quiet) as say:
+        found = [measured(name, seed, say) for name in chosen(targets)]
     compared = [one for one in found if one.runs]
     wrong, failed = (sum(len(getattr(one, what)) for one in found) for what in ("wrong", "failed"))
     if as_json:

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
@@ -123,14 +124,7 @@ def test_an_unknown_name_is_one_line():
 
 
 def test_a_framework_that_is_not_installed_is_a_line_and_no_error(torch, monkeypatch):
-    real = table.importlib.import_module
-
-    def without_flax(name):
-        if name.endswith("with_flax"):
-            raise ModuleNotFoundError("No module named 'flax'")
-        return real(name)
-
-    monkeypatch.setattr(table.importlib, "import_module", without_flax)
+    monkeypatch.setattr(table, "find_spec", lambda name: None if name == "flax" else find_spec(name))
     code, text = run("torch", "flax", "--quiet")
     assert code == 0
     assert text.splitlines()[0] == "flax: not installed (pip install flax)"
@@ -138,6 +132,20 @@ def test_a_framework_that_is_not_installed_is_a_line_and_no_error(torch, monkeyp
     assert (code, text.splitlines()[0]) == (2, "flax: not installed (pip install flax)")
     found = json.loads(run("torch", "flax", "--json")[1])["frameworks"][1]
     assert (found["name"], found["installed"], found["runs"]) == ("flax", False, [])
+
+
+def test_what_is_not_installed_starts_no_process(monkeypatch):
+    monkeypatch.setattr(table, "find_spec", lambda name: None)
+    monkeypatch.setattr(table, "ProcessPoolExecutor", None)
+    assert table.measured("tensorflow").unusable == "not installed (pip install tensorflow-cpu)"
+    assert table.measured("xlstm").unusable == "not installed (pip install xlstm torch)"
+
+
+def test_what_is_compared_now_is_said_before_it_is(torch, monkeypatch):
+    said = []
+    monkeypatch.setattr(table, "compared", lambda *read: said.append(read[1].name))
+    table.measured("torch", 0, said.append)
+    assert said[:5] == ["torch", "torch: lstm, float64", "lstm", "torch: lstm, float32", "lstm"]
 
 
 def test_importing_the_command_imports_nothing_heavy():

@@ -118,7 +118,7 @@ def test_the_page_and_the_command_list_every_framework():
     for name, adapter in FRAMEWORKS.items():
         assert f"| {name} |" in page
         assert name in words
-        assert set(adapter.packages.replace("'", "").split()) <= PACKAGES, name
+        assert {package.strip("'") for package in adapter.packages.values()} <= PACKAGES, name
 
 
 def every_package():

@@ -15,6 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from importlib.util import find_spec
+from itertools import product
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
@@ -45,8 +47,8 @@ class Adapter(NamedTuple):
 
     module: str
     """The module of this folder that runs it."""
-    packages: str
-    """What to install."""
+    packages: Mapping[str, str]
+    """What to install, by the name under which it is imported."""
     environ: Mapping[str, str] | None = None
     """Environment variables that it reads when it is imported. A framework that has them, even none, runs in a process
     of its own, because its libraries do not bear with another's."""
@@ -54,28 +56,29 @@ class Adapter(NamedTuple):
 
 _KERAS = {backend: {"KERAS_BACKEND": backend} for backend in ("jax", "tensorflow", "torch")}
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+_TENSORFLOW = {"tensorflow": "tensorflow-cpu"}
 
 FRAMEWORKS = {
-    "torch": Adapter("with_torch", "torch"),
-    "keras": Adapter("with_keras", "keras", _KERAS["jax"]),
-    "flax": Adapter("with_flax", "flax"),
-    "equinox": Adapter("with_equinox", "equinox"),
-    "haiku": Adapter("with_haiku", "dm-haiku"),
-    "onnxruntime": Adapter("with_onnxruntime", "onnx onnxruntime"),
-    "jax.experimental.rnn": Adapter("with_jax_rnn", "jax"),
-    "keras-tensorflow": Adapter("with_keras", "keras tensorflow-cpu", _KERAS["tensorflow"] | _QUIET),
-    "keras-torch": Adapter("with_keras", "keras torch", _KERAS["torch"] | _QUIET),
-    "tensorflow": Adapter("with_tensorflow", "tensorflow-cpu", _QUIET),
-    "sonnet": Adapter("with_sonnet", "dm-sonnet tensorflow-cpu", _QUIET),
-    "paddle": Adapter("with_paddle", "paddlepaddle", {}),
-    "mindspore": Adapter("with_mindspore", "mindspore", {}),
-    "mlx": Adapter("with_mlx", "'mlx[cpu]'"),
-    "tinygrad": Adapter("with_tinygrad", "tinygrad", {}),
-    "openvino": Adapter("with_openvino", "openvino", {}),
-    "xlstm": Adapter("with_xlstm", "xlstm torch", {}),
-    "dynet": Adapter("with_dynet", "dynet38", {}),
-    "autograd": Adapter("with_autograd", "autograd"),
-    "pytensor": Adapter("with_pytensor", "pytensor", {"PYTENSOR_FLAGS": "cxx="}),
+    "torch": Adapter("with_torch", {"torch": "torch"}),
+    "keras": Adapter("with_keras", {"keras": "keras"}, _KERAS["jax"]),
+    "flax": Adapter("with_flax", {"flax": "flax"}),
+    "equinox": Adapter("with_equinox", {"equinox": "equinox"}),
+    "haiku": Adapter("with_haiku", {"haiku": "dm-haiku"}),
+    "onnxruntime": Adapter("with_onnxruntime", {"onnx": "onnx", "onnxruntime": "onnxruntime"}),
+    "jax.experimental.rnn": Adapter("with_jax_rnn", {"jax": "jax"}),
+    "keras-tensorflow": Adapter("with_keras", {"keras": "keras", **_TENSORFLOW}, _KERAS["tensorflow"] | _QUIET),
+    "keras-torch": Adapter("with_keras", {"keras": "keras", "torch": "torch"}, _KERAS["torch"] | _QUIET),
+    "tensorflow": Adapter("with_tensorflow", _TENSORFLOW, _QUIET),
+    "sonnet": Adapter("with_sonnet", {"sonnet": "dm-sonnet", **_TENSORFLOW}, _QUIET),
+    "paddle": Adapter("with_paddle", {"paddle": "paddlepaddle"}, {}),
+    "mindspore": Adapter("with_mindspore", {"mindspore": "mindspore"}, {}),
+    "mlx": Adapter("with_mlx", {"mlx": "'mlx[cpu]'"}),
+    "tinygrad": Adapter("with_tinygrad", {"tinygrad": "tinygrad"}, {}),
+    "openvino": Adapter("with_openvino", {"openvino": "openvino"}, {}),
+    "xlstm": Adapter("with_xlstm", {"xlstm": "xlstm", "torch": "torch"}, {}),
+    "dynet": Adapter("with_dynet", {"dynet": "dynet38"}, {}),
+    "autograd": Adapter("with_autograd", {"autograd": "autograd"}),
+    "pytensor": Adapter("with_pytensor", {"pytensor": "pytensor"}, {"PYTENSOR_FLAGS": "cxx="}),
 }
 """The frameworks by name, in the order of the table."""
 NO_LAYER = "no layer computes it"
@@ -200,18 +203,28 @@ def module_of(name: str) -> Any:
     return importlib.import_module(f"lstm_ref.interop.conform.{FRAMEWORKS[name].module}")
 
 
-def measured(name: str, seed: int = 0) -> Framework:
-    """Compares all features of a framework, here or in a process of its own."""
-    environ = FRAMEWORKS[name].environ
-    return _here(name, seed) if environ is None else _apart(name, seed, environ)
+def measured(name: str, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Framework:
+    """Compares all features of a framework, here or in a process of its own.
 
+    Args:
+        name: Its name.
+        seed: The seed of all numbers.
+        say: Called with what is compared now.
 
-def _here(name: str, seed: int) -> Framework:
+    Returns:
+        Its results.
+    """
     adapter = FRAMEWORKS[name]
+    missing = [package for module, package in adapter.packages.items() if find_spec(module) is None]
+    if missing:  # asked here, because a process takes a second of CPU to start
+        return Framework(name, unusable=f"not installed (pip install {' '.join(missing)})")
+    say(name)
+    return _here(name, seed, say) if adapter.environ is None else _apart(name, seed, adapter.environ)
+
+
+def _here(name: str, seed: int, say: Callable[[str], None] = lambda _: None) -> Framework:
     try:
         module = module_of(name)
-    except ModuleNotFoundError:
-        return Framework(name, unusable=f"not installed (pip install {adapter.packages})")
     except CannotEvaluate as error:
         return Framework(name, unusable=str(error))
     except Exception as error:  # a framework that does not fit what else is installed may raise anything
@@ -221,14 +234,13 @@ def _here(name: str, seed: int) -> Framework:
     for layout in layouts:
         bites.setdefault(LAYOUTS[layout].traps.rstrip("."), []).append(layout.partition(".nn.")[2] or layout)
     traps = tuple(f"{', '.join(names)}: {trap}" for trap, names in bites.items() if trap) + module.TRAPS
-    runs = tuple(
-        compared(module, FEATURES[feature], layout, dtype, seed)
-        for feature, by_layout in module.RUNS.items()
-        for layout in by_layout
-        for dtype in module.DTYPES
-    )
+    runs = []
+    for feature, by_layout in module.RUNS.items():
+        for layout, dtype in product(by_layout, module.DTYPES):
+            say(f"{name}: {feature}, {dtype}")
+            runs.append(compared(module, FEATURES[feature], layout, dtype, seed))
     lacks = tuple((f, module.LACKS.get(f, NO_LAYER)) for f in FEATURES if f not in module.RUNS)
-    return Framework(name, module.VERSION, "", runs, lacks, module.WITHOUT, traps)
+    return Framework(name, module.VERSION, "", tuple(runs), lacks, module.WITHOUT, traps)
 
 
 def _apart(name: str, seed: int, environ: Mapping[str, str]) -> Framework:

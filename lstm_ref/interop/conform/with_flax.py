@@ -9,7 +9,7 @@ import flax
 import jax
 from flax import linen, nnx
 
-from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax, nested, step_by_step
+from lstm_ref.interop.conform.features import CONVOLUTION_IN_A_SCAN, FeatureCase, Forward, by_jax, nested
 from lstm_ref.shapes import Outputs
 
 VERSION = flax.__version__
@@ -57,12 +57,18 @@ def _linen(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial
 
 
 def _nnx(cell: Any, given: FeatureCase, weights: list[dict[str, Any]], initial: list[Any], xs: Any) -> Any:
-    """Runs a cell step by step."""
+    """Runs a cell in a scan: step by step, XLA would compile every step."""
     module = cell(xs.shape[-1], initial[0].h.shape[-1], rngs=nnx.Rngs(0))
     for name, v in weights[0].items():
         of, kind = name.split(".")
         setattr(getattr(module, of), kind, nnx.Param(v))
-    return step_by_step(lambda x, s: _state(s, module(_carry(s), x)[0]), initial[0], xs, jax.numpy.stack)
+
+    def step(state: Any, x: Any) -> Any:
+        state = _state(state, module(_carry(state), x)[0])
+        return state, state.h
+
+    final, hs = jax.lax.scan(step, initial[0], xs)
+    return Outputs(hs, [final])
 
 
 def _of(how: Any, kind: Any, **more: Any) -> Forward:
