@@ -80,23 +80,35 @@ def conform(targets: tuple[str, ...], as_json: bool, seed: int, quiet: bool, no_
 def _of_files(files: list[str], others: list[str], as_json: bool, seed: int, quiet: bool, no_color: bool) -> None:
     """Compares the layers of the user's files, and ends."""
     from lstm_ref.checking.checker import environment
-    from lstm_ref.commands.running import printing, prints_to_stderr
-    from lstm_ref.errors import BadInput
+    from lstm_ref.commands.running import printing, prints_to_stderr, progress
+    from lstm_ref.errors import BadInput, shown
     from lstm_ref.interop.compare_file import compare_file
     from lstm_ref.reporting.terminal import console, escape
 
     if others:
         raise BadInput(f"files and frameworks are compared by themselves, got {', '.join((*files, *others))}")
-    with prints_to_stderr():
-        found = [compare_file(file, seed) for file in files]
+    found: dict[str, Comparison] = {}
+    errors: dict[str, str] = {}
+    with prints_to_stderr(), progress(quiet) as say:
+        for file in files:
+            say(f"comparing {file}")
+            try:
+                found[file] = compare_file(file, seed)
+            except BadInput as error:
+                if len(files) == 1:
+                    raise
+                errors[file] = str(error)
+    for why in errors.values():
+        click.echo(f"lstm-ref: {shown(why)}", err=True)
     with printing():
         if as_json:
-            data = {"seed": seed, "environment": environment(), "comparisons": [one.as_dict() for one in found]}
+            comparisons = [one.as_dict() for one in found.values()]
+            data = {"seed": seed, "environment": environment(), "comparisons": comparisons, "errors": errors}
             click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1))
         else:
-            for file, one in zip(files, found, strict=True):
+            for file, one in found.items():
                 _print(console(no_color), escape, f"{file}: ", one, quiet)
-    sys.exit(0 if all(one.agrees for one in found) else 1)
+    sys.exit(1 if not all(one.agrees for one in found.values()) else 2 if errors else 0)
 
 
 def _print(out: Any, escape: Any, start: str, one: Comparison, quiet: bool) -> None:

@@ -23,6 +23,8 @@ from lstm_ref.shapes import Outputs
 
 AUTODIFF = ("jax", "torch", "tensorflow", "mlx", "tinygrad", "autograd", "pytensor")
 """Whose autodiff `compare` can call."""
+BY_STEP = ("outputs", "the gradient of xs")
+"""What is (T, B, ...)."""
 Weights = list[dict[str, Any]]
 
 
@@ -72,8 +74,7 @@ def answering(theirs: Any, autodiff: str | None = None) -> Theirs:
     if autodiff is None:
         return Theirs(partial(_forward_alone, theirs, lengths), lengths)
     answer = by_jax if autodiff == "jax" else _answer_of(autodiff)
-    forward = partial(_forward, theirs, lengths)
-    return Theirs(lambda given, weights: answer(forward, given, weights), lengths)
+    return Theirs(partial(_differentiated, answer, theirs, lengths), lengths)
 
 
 def _answer_of(framework: str) -> Callable[..., LayerResult]:
@@ -103,9 +104,9 @@ def _run(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, 
     params, state = (_listed(given, f"the gradient of {k}", gradients.get(k)) for k in ("params", "state"))
     return LayerResult(
         _outputs(given, outputs, final),
-        params and [_weights(given, v, w) for v, w in zip(params, weights, strict=True)],
-        state and [_state(given, "the gradient of the state", v, s) for v, s in zip(state, given.initial, strict=True)],
-        None if gradients.get("xs") is None else _array(given, "the gradient of xs", gradients["xs"]),
+        params and [_weights(v, w) for v, w in zip(params, weights, strict=True)],
+        state and [_state("the gradient of the state", v, s) for v, s in zip(state, given.initial, strict=True)],
+        None if gradients.get("xs") is None else _array("the gradient of xs", gradients["xs"], given.xs),
     )
 
 
@@ -116,16 +117,38 @@ def _forward_alone(
     return LayerResult(_outputs(given, *_two(function, _call(function, takes_lengths, given, weights))))
 
 
-def _forward(
-    function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights, initial: Any, xs: Any
-) -> Outputs:
-    """The outputs of a forward that JAX or torch differentiates."""
-    options = {"lengths": given.lengths} if takes_lengths else {}
-    found = function(_one_or_all(given, weights), _one_or_all(given, initial), xs, **options)
-    hs, final = _two(function, found)
-    states = _listed(given, "final", final) or []
-    pairs = zip(states, given.initial, strict=True)
-    return Outputs(hs, [type(like)(*_fields("final", state, like).values()) for state, like in pairs])
+def _differentiated(
+    answer: Callable[..., LayerResult],
+    function: Callable[..., Any],
+    takes_lengths: bool,
+    given: FeatureCase,
+    weights: Weights,
+) -> LayerResult:
+    """The answer of a forward that somebody's autodiff differentiates. What the forward does not hand out of the final
+    state is zero for the autodiff, and None in the answer."""
+    absent: list[list[str]] = []
+
+    def forward(given: FeatureCase, weights: Weights, initial: list[Any], xs: Any) -> Outputs:
+        options = {"lengths": given.lengths} if takes_lengths else {}
+        found = function(_one_or_all(given, weights), _one_or_all(given, initial), xs, **options)
+        hs, final = _two(function, found)
+        if hs is None:
+            raise BadInput(f"{_name(function)} must return the outputs where autodiff differentiates it, got None")
+        _require_shape("outputs", hs, given.bar.hs)
+        states = [_fields("final", v, like) for v, like in _states(given, final)]
+        for state, like in zip(states, given.initial, strict=True):
+            for name, v in state.items():
+                _require_shape(f"final.{name}", v, getattr(like, name))
+        absent[:] = [[name for name, v in state.items() if v is None] for state in states]
+        filled = [
+            type(zero)(*(0 * z if v is None else v for v, z in zip(state.values(), zero, strict=True)))
+            for state, zero in zip(states, initial, strict=True)
+        ]
+        return Outputs(hs, filled)
+
+    found = answer(forward, given, weights)
+    final = [v._replace(**dict.fromkeys(names)) for v, names in zip(found.outputs.final, absent, strict=True)]
+    return found._replace(outputs=found.outputs._replace(final=final))
 
 
 def _call(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights, *bar: Any) -> Any:
@@ -159,18 +182,22 @@ def _listed(given: FeatureCase, what: str, values: Any) -> list[Any] | None:
 
 
 def _outputs(given: FeatureCase, outputs: Any, final: Any) -> Outputs:
-    states = _listed(given, "final", final)
-    if states is None and outputs is None:
+    if final is None and outputs is None:
         raise BadInput("outputs and final are both None: nothing can be compared")
-    pairs = zip(states or [(None,) * len(like) for like in given.initial], given.initial, strict=True)
-    found = [_state(given, "final", v, like) for v, like in pairs]
-    return Outputs(None if outputs is None else _array(given, "outputs", outputs), found)
+    found = [_state("final", v, like) for v, like in _states(given, final)]
+    return Outputs(None if outputs is None else _array("outputs", outputs, given.bar.hs), found)
 
 
-def _state(given: FeatureCase, what: str, state: Any, like: Any) -> Any:
+def _states(given: FeatureCase, final: Any) -> list[tuple[Any, Any]]:
+    """The final states beside the initial ones, of whose fields they are; of what was not given all fields are None."""
+    states = _listed(given, "final", final) or [(None,) * len(like) for like in given.initial]
+    return list(zip(states, given.initial, strict=True))
+
+
+def _state(what: str, state: Any, like: Any) -> Any:
     """A state of arrays, None for a field that was not given."""
     found = _fields(what, state, like)
-    return type(like)(*(None if v is None else _array(given, f"{what}.{k}", v) for k, v in found.items()))
+    return type(like)(*(None if v is None else _array(f"{what}.{k}", v, getattr(like, k)) for k, v in found.items()))
 
 
 def _fields(what: str, state: Any, like: Any) -> dict[str, Any]:
@@ -185,18 +212,21 @@ def _fields(what: str, state: Any, like: Any) -> dict[str, Any]:
     raise BadInput(f"{what} must be ({', '.join(names)}), as a tuple or a dict, got {_kind(state)}")
 
 
-def _weights(given: FeatureCase, gradients: Any, weights: Mapping[str, Any]) -> dict[str, Any]:
+def _weights(gradients: Any, weights: Mapping[str, Any]) -> dict[str, Any]:
     """Gradients of the framework's arrays by name; those that are None, or absent, are left out."""
     if not isinstance(gradients, Mapping):
         raise BadInput(f"the gradient of params must be a dict of {', '.join(weights)}, got {_kind(gradients)}")
     for name in gradients:
         if name not in weights:
             raise BadInput(f"the gradient of params has the unknown name {name!r}; the names are {', '.join(weights)}")
-    return {k: _array(given, f"the gradient of {k}", gradients[k]) for k in weights if gradients.get(k) is not None}
+    return {
+        k: _array(f"the gradient of {k}", gradients[k], v) for k, v in weights.items() if gradients.get(k) is not None
+    }
 
 
-def _array(given: FeatureCase, what: str, value: Any) -> np.ndarray:
-    """A copy as a NumPy array. Code may compute more precisely than it is asked to: its result is then rounded."""
+def _array(what: str, value: Any, like: Any) -> np.ndarray:
+    """A copy as a NumPy array, of the shape that is asked: another one is never broadcast. Code may compute more
+    precisely than it is asked to: its result is then rounded."""
     value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
     try:
         found = np.array(value)
@@ -204,7 +234,15 @@ def _array(given: FeatureCase, what: str, value: Any) -> np.ndarray:
         raise BadInput(f"{what} must be an array of floats, got {_kind(value)}") from error
     if found.dtype.kind != "f":
         raise BadInput(f"{what} must be an array of floats, got {found.dtype}")
-    return found.astype(given.dtype) if found.dtype.itemsize > given.dtype.itemsize else found
+    _require_shape(what, found, like)
+    return found.astype(like.dtype) if found.dtype.itemsize > like.dtype.itemsize else found
+
+
+def _require_shape(what: str, value: Any, like: Any) -> None:
+    shape = tuple(getattr(value, "shape", like.shape))
+    if shape != like.shape:
+        first = " (the batch comes first)" if what in BY_STEP and shape[:2] == like.shape[1::-1] else ""
+        raise BadInput(f"{what} must have the shape {like.shape}, got {shape}{first}")
 
 
 def _kind(value: Any) -> str:

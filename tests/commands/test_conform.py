@@ -249,6 +249,19 @@ def test_a_file_that_cannot_be_compared_is_one_line(mine, changes, says):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_of_several_files_one_that_cannot_be_compared_hides_no_other(mine, tmp_path):
+    right, broken = mine(), tmp_path / "broken.py"
+    broken.write_text("import no_such_package")
+    code, text = run(str(broken), right)
+    assert code == 2
+    assert text.splitlines()[0].startswith(f"{right}: layout in words: agrees")
+    found = json.loads(run(str(broken), right, "--json")[1])
+    assert list(found["errors"]) == [str(broken)]
+    assert "No module named 'no_such_package'" in found["errors"][str(broken)]
+    assert len(found["comparisons"]) == 1
+    assert run(str(broken), mine({"@ U\n": "@ U.T\n"}), "--quiet")[0] == 1
+
+
 def test_files_and_frameworks_are_not_compared_together(mine):
     with pytest.raises(BadInput, match="files and frameworks are compared by themselves"):
         run(mine(), "torch")
