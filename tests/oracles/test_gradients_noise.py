@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstm_ref import check_gradients
+from lstm_ref import check_gradients, torch_function
 from lstm_ref.checking.function.bits import bits_inside
 from lstm_ref.oracles.noise import FLOAT64
 from lstm_ref.oracles.noise import noise as measured
@@ -144,6 +144,26 @@ def test_a_layer_in_float32_with_a_residual_in_float64_is_judged_by_its_float32(
     report = check_gradients({"x": x}, loss=loss, gradients=gradients)
     assert report.right is right
     assert not right or any("the forward computes in float32 inside" in note for note in report.notes)
+
+
+def test_the_line_that_a_remark_quotes_is_the_users_and_never_this_packages():
+    """A torch problem's functions are methods of our adapter, whose source names bfloat16."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+
+    class Rounded(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx, bar):
+            (x,) = ctx.saved_tensors
+            return (bar * x.cos()).float().double()
+
+    problem = torch_function(Rounded.apply, torch.tensor([0.3, 0.7], dtype=torch.float64))
+    (note,) = [note for note in check_gradients(problem).notes if "inside" in note]
+    assert note == "the backward computes in float32 inside: it is judged at the digits that remain"
 
 
 @pytest.mark.parametrize("distance", [1e-5, 1e-3, 3e-2])
