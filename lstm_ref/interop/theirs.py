@@ -127,10 +127,12 @@ def _differentiated(
     """The answer of a forward that somebody's autodiff differentiates. What the forward does not hand out of the final
     state is zero for the autodiff, and None in the answer."""
     absent: list[list[str]] = []
+    names = [list(one) for one in weights]
 
-    def forward(given: FeatureCase, weights: Weights, initial: list[Any], xs: Any) -> Outputs:
+    def forward(given: FeatureCase, read: Weights, initial: list[Any], xs: Any) -> Outputs:
         options = {"lengths": given.lengths} if takes_lengths else {}
-        found = function(_one_or_all(given, weights), _one_or_all(given, initial), xs, **options)
+        read = [{k: one[k] for k in own} for one, own in zip(read, names, strict=True)]  # autodiff may sort the names
+        found = function(_one_or_all(given, read), _one_or_all(given, initial), xs, **options)
         hs, final = _two(function, found)
         if hs is None:
             raise BadInput(f"{_name(function)} must return the outputs where autodiff differentiates it, got None")

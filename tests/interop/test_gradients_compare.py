@@ -1,5 +1,6 @@
 """A layer of any framework is held against ours, and a mistake of a kind that was shipped is found and named."""
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -302,6 +303,25 @@ def test_jax_differentiates_a_forward():
     assert compare(forward, words, cell="rnn_tanh", autodiff="jax").agrees
     found = compare(forward, words, cell="rnn_relu", autodiff="jax", **DOUBLE)
     assert told(found) == ["the forward is not rnn_relu, but rnn_tanh: give cell='rnn_tanh'"]
+
+
+@pytest.mark.parametrize("autodiff", ["jax", "torch"])
+def test_a_forward_is_given_its_arrays_in_the_order_of_the_layout(autodiff):
+    """`jax.tree` sorts the names of a dict: W would be taken for U."""
+
+    def forward(params, state, xs):
+        W, U, b = params.values()
+        (h,), hs = state, []
+        for t in range(len(xs)):
+            a = xs[t] @ W + h @ U + b
+            h = jnp.tanh(a) if autodiff == "jax" else a.tanh()
+            hs.append(h)
+        return (jnp.stack(hs) if autodiff == "jax" else importlib.import_module("torch").stack(hs)), h
+
+    pytest.importorskip(autodiff, reason=f"{autodiff} is not installed")
+    options = {"cell": "rnn_tanh", "autodiff": autodiff, "sizes": {"D": 5}}
+    found = compare(forward, "w: w_x d h; u: w_h k h; z: b h", **options, **DOUBLE)
+    assert found.agrees, str(found)
 
 
 @pytest.mark.parametrize("given", ["nothing", "h", "all"])
