@@ -144,7 +144,7 @@ def compare(
         >>> compare(forward, "W: w_x h d; U: w_h h k; b: b h", cell="rnn_tanh", dtypes=["float32"]).agrees
         True
     """
-    found = answering(theirs, autodiff)
+    found = answering(theirs, autodiff, zero_state)
     layout = _layout(layout or found.layout, cell)
     layers = _count(layers if layers is not None else found.layers or 1)
     both = found.both if both is None else both

@@ -41,13 +41,14 @@ class Theirs(NamedTuple):
     """The layout that it has, where that is known."""
 
 
-def answering(theirs: Any, autodiff: str | None = None) -> Theirs:
+def answering(theirs: Any, autodiff: str | None = None, zero_state: bool = False) -> Theirs:
     """The function or module as something that answers.
 
     Args:
         theirs: `run(params, state, xs, cotangents) -> outputs, final, gradients`, or `forward(params, state, xs) ->
             outputs, final`, either with a further argument `lengths`; or a torch module.
         autodiff: Whose autodiff gives the gradients of a forward, one of `AUTODIFF`; by default it has none.
+        zero_state: Whether it does not read the initial state, whose gradients autodiff then does not give.
 
     Returns:
         What `compare` asks.
@@ -74,7 +75,7 @@ def answering(theirs: Any, autodiff: str | None = None) -> Theirs:
     if autodiff is None:
         return Theirs(partial(_forward_alone, theirs, lengths), lengths)
     answer = by_jax if autodiff == "jax" else _answer_of(autodiff)
-    return Theirs(partial(_differentiated, answer, theirs, lengths), lengths)
+    return Theirs(partial(_differentiated, answer, theirs, lengths, zero_state), lengths)
 
 
 def _answer_of(framework: str) -> Callable[..., LayerResult]:
@@ -121,6 +122,7 @@ def _differentiated(
     answer: Callable[..., LayerResult],
     function: Callable[..., Any],
     takes_lengths: bool,
+    zero_state: bool,
     given: FeatureCase,
     weights: Weights,
 ) -> LayerResult:
@@ -150,7 +152,8 @@ def _differentiated(
 
     found = answer(forward, given, weights)
     final = [v._replace(**dict.fromkeys(names)) for v, names in zip(found.outputs.final, absent, strict=True)]
-    return found._replace(outputs=found.outputs._replace(final=final))
+    initial = None if zero_state else found.initial
+    return found._replace(outputs=found.outputs._replace(final=final), initial=initial)
 
 
 def _call(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, weights: Weights, *bar: Any) -> Any:

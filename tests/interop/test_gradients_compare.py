@@ -1,6 +1,5 @@
 """A layer of any framework is held against ours, and a mistake of a kind that was shipped is found and named."""
 
-import importlib
 import re
 import sys
 from pathlib import Path
@@ -305,23 +304,44 @@ def test_jax_differentiates_a_forward():
     assert told(found) == ["the forward is not rnn_relu, but rnn_tanh: give cell='rnn_tanh'"]
 
 
-@pytest.mark.parametrize("autodiff", ["jax", "torch"])
-def test_a_forward_is_given_its_arrays_in_the_order_of_the_layout(autodiff):
-    """`jax.tree` sorts the names of a dict: W would be taken for U."""
+TANH = {"cell": "rnn_tanh", "dtypes": ["float64"], "sizes": {"D": 5}}
+
+
+def elman(autodiff, from_zero=False):
+    """A layer of jax or torch that unpacks its parameters."""
+    numpy = pytest.importorskip({"jax": "jax.numpy"}.get(autodiff, autodiff), reason=f"{autodiff} is not installed")
 
     def forward(params, state, xs):
-        W, U, b = params.values()
-        (h,), hs = state, []
+        W, U, b, *_ = params.values()
+        h, hs = 0 * xs[0] if from_zero else state[0], []
         for t in range(len(xs)):
-            a = xs[t] @ W + h @ U + b
-            h = jnp.tanh(a) if autodiff == "jax" else a.tanh()
-            hs.append(h)
-        return (jnp.stack(hs) if autodiff == "jax" else importlib.import_module("torch").stack(hs)), h
+            hs.append(h := numpy.tanh(xs[t] @ W + h @ U + b))
+        return numpy.stack(hs), h
 
-    pytest.importorskip(autodiff, reason=f"{autodiff} is not installed")
-    options = {"cell": "rnn_tanh", "autodiff": autodiff, "sizes": {"D": 5}}
-    found = compare(forward, "w: w_x d h; u: w_h k h; z: b h", **options, **DOUBLE)
+    return forward
+
+
+@pytest.mark.parametrize("autodiff", ["jax", "torch"])
+def test_a_forward_is_given_its_arrays_in_the_order_of_the_layout(autodiff):
+    """`jax.tree` sorts the names of a dict: w would be taken for u."""
+    found = compare(elman(autodiff), "w: w_x d h; u: w_h k h; z: b h", autodiff=autodiff, **TANH)
     assert found.agrees, str(found)
+
+
+@pytest.mark.parametrize("autodiff", ["jax", "torch"])
+def test_an_autodiff_is_not_asked_for_the_gradient_of_a_state_that_starts_at_zeros(autodiff):
+    """It would be zero, which is right, and not ours."""
+    found = compare(
+        elman(autodiff, from_zero=True), "w: w_x d h; u: w_h k h; z: b h", zero_state=True, autodiff=autodiff, **TANH
+    )
+    assert found.agrees, str(found)
+    assert found.runs[0].missing == ("d initial.0.h",)
+
+
+@pytest.mark.parametrize("autodiff", ["jax", "torch"])
+def test_a_second_bias_that_the_forward_does_not_read_is_found_by_its_autodiff(autodiff):
+    found = compare(elman(autodiff), "w: w_x d h; u: w_h k h; z: b h; v: b h", autodiff=autodiff, **TANH)
+    assert [one.array for one in found.runs[0].arrays if one.digits == 0] == ["d params.0.v"]
 
 
 @pytest.mark.parametrize("given", ["nothing", "h", "all"])

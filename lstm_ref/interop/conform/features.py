@@ -243,7 +243,7 @@ def differentiated_by(
     """The `answer` of a framework that differentiates functions of its own arrays.
 
     Args:
-        vjp: Runs a function of arrays, and takes the outputs' cotangents back to them.
+        vjp: Runs a function of arrays, and takes the outputs' cotangents back to them; None for one that is not read.
         array: Turns a NumPy array into one of the framework's.
         numpy: Turns it back.
     """
@@ -259,6 +259,7 @@ def differentiated_by(
 
         read, bars = ([array(v) for v in values] for values in (flat, jax.tree.leaves(given.bar)))
         outputs, gradients = vjp(function, read, bars)
+        gradients = [array(np.zeros_like(v)) if g is None else g for g, v in zip(gradients, flat, strict=True)]
         found = jax.tree.unflatten(shown[0], list(outputs)), *jax.tree.unflatten(structure, list(gradients))
         return jax.tree.map(numpy, LayerResult(*found))
 
