@@ -102,12 +102,14 @@ def _run(function: Callable[..., Any], takes_lengths: bool, given: FeatureCase, 
         raise BadInput(
             f"{_name(function)}: gradients must be a dict with some of params, state, xs, got {_kind(gradients)}"
         )
+    for name, value in gradients.items():
+        _require_given(f"the gradient of {name}", value)
     params, state = (_listed(given, f"the gradient of {k}", gradients.get(k)) for k in ("params", "state"))
     return LayerResult(
         _outputs(given, outputs, final),
         params and [_weights(v, w) for v, w in zip(params, weights, strict=True)],
         state and [_state("the gradient of the state", v, s) for v, s in zip(state, given.initial, strict=True)],
-        None if gradients.get("xs") is None else _array("the gradient of xs", gradients["xs"], given.xs),
+        _array("the gradient of xs", gradients["xs"], given.xs) if "xs" in gradients else None,
     )
 
 
@@ -218,15 +220,23 @@ def _fields(what: str, state: Any, like: Any) -> dict[str, Any]:
 
 
 def _weights(gradients: Any, weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Gradients of the framework's arrays by name; those that are None, or absent, are left out."""
+    """Gradients of the framework's arrays by name; those that are absent are left out."""
     if not isinstance(gradients, Mapping):
         raise BadInput(f"the gradient of params must be a dict of {', '.join(weights)}, got {_kind(gradients)}")
     for name in gradients:
         if name not in weights:
             raise BadInput(f"the gradient of params has the unknown name {name!r}; the names are {', '.join(weights)}")
-    return {
-        k: _array(f"the gradient of {k}", gradients[k], v) for k, v in weights.items() if gradients.get(k) is not None
-    }
+    for name, value in gradients.items():
+        _require_given(f"the gradient of {name}", value)
+    return {k: _array(f"the gradient of {k}", gradients[k], v) for k, v in weights.items() if k in gradients}
+
+
+def _require_given(what: str, value: Any) -> None:
+    """Raises BadInput for None, which may say two things: a gradient that nothing reaches is compared, as zeros."""
+    if value is None:
+        raise BadInput(
+            f"{what} is None: leave it out where the layer does not give it; where nothing reaches it, give zeros"
+        )
 
 
 def _array(what: str, value: Any, like: Any) -> np.ndarray:

@@ -124,6 +124,15 @@ def test_a_factor_with_two_likely_reasons_is_given_both():
     assert "when the loss has no ½; or perhaps a mean stands for a sum (2 is the size of axis 0 of x)" in sentence
 
 
+@pytest.mark.parametrize(("most", "says"), [(0.25, "to the norm 0.25"), (0.2517, None), (1e-3, "to the norm 0.001")])
+def test_gradients_that_are_clipped_together_are_said_to_be(most, says):
+    truth = {"a": SQUARE, "b": VECTOR}
+    norm = np.linalg.norm(np.concatenate([v.ravel() for v in truth.values()]))
+    ((_, sentence, _),) = said_of({k: v * most / norm for k, v in truth.items()}, truth)
+    assert sentence.startswith("every wrong gradient is ")
+    assert (f"perhaps it is clipped, {says} (a, b)" in sentence) if says else ("clipped" not in sentence)
+
+
 def test_relations_explain_the_claim_only_if_they_explain_every_wrong_gradient():
     truth = {"a": SQUARE, "b": VECTOR}
     assert [exact for *_, exact in said_of({"a": SQUARE.T, "b": VECTOR**2}, truth)] == [False]

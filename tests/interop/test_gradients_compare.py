@@ -134,6 +134,12 @@ def test_a_forward_alone_and_part_of_the_gradients_are_compared_as_far_as_they_g
     assert "not given: d params.b, d state.h, d state.c, d xs" in str(found)
 
 
+def test_where_no_gradient_is_given_none_is_said_to_agree():
+    for nothing in ({}, {"params": {}}):
+        found = compare(fused_but(lambda o, f, g, nothing=nothing: (o, f, nothing)), FUSED, **DOUBLE)
+        assert "digits or more (outputs and final states; no gradients)" in str(found)
+
+
 def test_the_example_of_the_page_has_at_most_fifteen_lines_and_says_what_the_page_says(capsys):
     code, said = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL).groups()
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
@@ -448,6 +454,11 @@ def fused_but(change):
             lambda: compare(fused_but(lambda o, f, g: (o, f, g | {"params": {"b": g["params"]["b"][None]}})), FUSED),
             r"^the gradient of b must have the shape \(20,\), got \(1, 20\)$",
         ),
+        (
+            lambda: compare(fused_but(lambda o, f, g: (o, f, g | {"params": g["params"] | {"b": None}})), FUSED),
+            "^the gradient of b is None: leave it out where the layer does not give it; where nothing reaches it, give",
+        ),
+        (lambda: compare(fused_but(lambda o, f, g: (o, f, g | {"xs": None})), FUSED), "^the gradient of xs is None"),
         (lambda: compare(shipped.fused, FUSED, layers=2), "'list'|list indices"),
     ],
 )

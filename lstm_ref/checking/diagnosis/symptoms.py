@@ -105,10 +105,11 @@ def _factors(sides: Mapping[str, _Sides]) -> dict[str, float]:
 def _scales(problem: Problem, sides: Mapping[str, _Sides], factors: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     if len(factors) == len(sides) > 1 and len({_number(k) for k in factors.values()}) == 1:
         k = next(iter(factors.values()))
-        yield "scale", f"every wrong gradient is {_times(k, problem)} ({', '.join(sides)})"
+        together = np.concatenate([side.claim.ravel() for side in sides.values()])
+        yield "scale", f"every wrong gradient is {_times(k, problem, together)} ({', '.join(sides)})"
         return
     for path, k in factors.items():
-        yield "scale", f"the gradient of {path} is {_times(k, problem)}"
+        yield "scale", f"the gradient of {path} is {_times(k, problem, sides[path].claim)}"
 
 
 def _number(k: float) -> str:
@@ -116,10 +117,13 @@ def _number(k: float) -> str:
     return f"{k:.6g}" if f"{k:.6g}" != "1" else f"1 {'+' if k > 1 else '-'} {abs(k - 1):.2g}"
 
 
-def _times(k: float, problem: Problem) -> str:
+def _times(k: float, problem: Problem, claim: np.ndarray) -> str:
     if k == 0:
         return "zero throughout: nothing reaches it"
     names = list(dict.fromkeys(name for value, name in _likely(problem) if abs(k - value) <= 1e-6 * abs(value)))
+    norm = float(np.linalg.norm(claim))
+    if not names and 0 < k < 1 and abs(norm - float(f"{norm:.2g}")) <= 1e-6 * norm:
+        names = [f"perhaps it is clipped, to the norm {norm:.2g}"]
     return f"{_number(k)} times what it should be" + (f": {'; or '.join(names[:2])}" if names else "")
 
 

@@ -290,7 +290,7 @@ def beside(answer: LayerResult, given: FeatureCase, in_layout: Callable[..., Any
         v._replace(params=in_layout(of=their_gradients, values=v.params)).arrays() for v in (found, floor(given, found))
     )
     arrays = tuple(_beside(answer, given, right, allowed))
-    has_gradients = any(v is not None for v in answer.gradients.values())
+    has_gradients = any(path.startswith("d ") for path in answer.arrays())
     missing = tuple(path for path in right if path not in answer.arrays()) if has_gradients else ()
     return Run(given.feature.name, layout, given.dtype.name, arrays, has_gradients, missing=missing)
 
