@@ -52,12 +52,15 @@ def shown(text: str) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """The first line of an error's text, whatever its class does when asked for it."""
+    """The first line of an error's text, whatever its class does when asked for it; of one without a text, as of a bare
+    assertion, the statement that raised it."""
     if isinstance(error, SyntaxError):
         return str(error.msg)
     if not is_readable(error):
         return "(its text is unavailable)"
-    return (str(error).strip().split("\n") or [""])[0][:200]
+    frames = traceback.extract_tb(error.__traceback__)
+    text = str(error).strip() or (frames and frames[-1].line) or ""
+    return text.split("\n")[0][:200]
 
 
 def described(error: BaseException) -> str:

@@ -159,7 +159,7 @@ def test_importing_the_command_imports_nothing_heavy():
 
 RIGHT = """
 import numpy as np
-from beside import steps
+from beside import below, steps
 print("noise")
 layout, cell, dtypes = "W: w_x h d; U: w_h h k; b: b h", "rnn_tanh", ["float64"]
 
@@ -181,6 +181,10 @@ import numpy as np
 
 def steps(W, U, b, h, xs):
     return np.stack([h := np.tanh(x @ W.T + h @ U.T + b) for x in xs])
+
+
+def below(h):
+    assert h.ndim == 1
 """
 
 
@@ -239,6 +243,10 @@ def test_a_file_as_json(mine):
     [
         ({"def run": "def walk"}, "defines no layer; it is called run, module or forward"),
         ({"W, U, b = ": "W, U = "}, r"its code fails: ValueError: too many values to unpack.*\(mine.py, line 9\)"),
+        (
+            {"h_bar) * (1 - h * h)": "h_bar) * below(h)"},
+            r"its code fails: AssertionError: assert h.ndim == 1 \(beside.py, line 10\)",
+        ),
         ({"from beside": "from besides"}, r"cannot be imported: ModuleNotFoundError: .*\(line 3\)"),
         ({"w_h h k": "w_h h d"}, "U: w_h has the axes k h, got 'h d'"),
     ],
