@@ -255,7 +255,8 @@ def _array(what: str, value: Any, like: Any) -> np.ndarray:
 
 def _require_shape(what: str, value: Any, like: Any) -> None:
     shape = tuple(getattr(value, "shape", like.shape))
-    if shape != like.shape:
+    known = all(isinstance(n, (int, np.integer)) for n in shape)  # the sizes of pytensor's arrays are symbols
+    if known and shape != like.shape:
         first = " (the batch comes first)" if what in BY_STEP and shape[:2] == like.shape[1::-1] else ""
         raise BadInput(f"{what} must have the shape {like.shape}, got {shape}{first}")
 
