@@ -227,8 +227,8 @@ def _where(feature: Feature, run: Run) -> list[Finding]:
 def _layout(layout: str | Layout, cell: str | None) -> Layout:
     """The layout, for the cell that is named. Raises BadInput."""
     if cell is not None and cell not in CELLS:
-        near = get_close_matches(cell, CELLS, 1)
-        raise BadInput(f"no cell is called {cell!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        near = [name for name in CELLS if name.startswith(cell)] or get_close_matches(cell, CELLS, 1)
+        raise BadInput(f"no cell is called {cell!r}" + (f"; did you mean {' or '.join(near[:2])}?" if near else ""))
     if isinstance(layout, str) and ":" in layout:
         return from_words(layout, cell or "lstm", "layout in words")
     if isinstance(layout, str):
@@ -236,7 +236,8 @@ def _layout(layout: str | Layout, cell: str | None) -> Layout:
             near = get_close_matches(layout, LAYOUTS, 3, 0.4)
             if not layout:
                 raise BadInput("give a layout: a name (`lstm_ref.interop.layouts.LAYOUTS` has them), or words")
-            raise BadInput(f"no layout is called {layout!r}; the nearest are {', '.join(near) or ', '.join(LAYOUTS)}")
+            known = f"the nearest are {', '.join(near)}" if near else "lstm_ref.interop.layouts.LAYOUTS has the names"
+            raise BadInput(f"no layout is called {layout!r}; {known}; in words, each array ends in a colon")
         layout = LAYOUTS[layout]
     if not isinstance(layout, Layout):
         raise BadInput(f"layout must be a name, words or a Layout, got {type(layout).__name__}")

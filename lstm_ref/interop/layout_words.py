@@ -122,7 +122,8 @@ def require_fit(layout: Layout) -> None:
             gated = whole != block
             if gated != bool(part.gates) or not set(part.gates) <= set(known) or len({*part.gates}) < len(part.gates):
                 wanted = f"in brackets some of its gates {known}, each once" if gated else "no gates in brackets"
-                raise BadInput(f"{where}: {of} must have {wanted}, got {part.gates or 'none'}")
+                perhaps = _perhaps(layout.cell, known, part.gates)
+                raise BadInput(f"{where}: {of} must have {wanted}, got {part.gates or 'none'}{perhaps}")
             axes, given = Counter(block.split()), Counter(re.sub(r"[()1]", " ", part.axes).split())
             if len(part.gates) > 1:
                 axes["g"] = 1
@@ -139,3 +140,12 @@ def require_fit(layout: Layout) -> None:
     absent = list(filter(lambda of: not of.startswith("b"), absent))  # a bias without a place is zero
     if absent:
         raise BadInput(f"{layout.name}: no array holds {', '.join(absent)} of {layout.cell}")
+
+
+def _perhaps(cell: str, known: str, given: str) -> str:
+    """What gates that do not fit may have been meant for: another cell, or one of ours by another letter."""
+    cells = [name for name, one in CELLS.items() if sorted(one.gates) == sorted(given) and name != cell]
+    theirs, ours = (sorted(set(a) - set(b)) for a, b in ((given, known), (known, given)))
+    if cells:
+        return f": is it cell={cells[0]!r}?"
+    return f": is its {theirs[0]} our {ours[0]}?" if len(theirs) == len(ours) == 1 else ""

@@ -404,6 +404,16 @@ def fused_but(change):
             "no layout is called 'torch.nn.LSTMM'; the nearest are torch",
         ),
         (lambda: compare(shipped.fused, FUSED, cell="lstmq"), r"no cell is called 'lstmq'; did you mean lstm"),
+        (
+            lambda: compare(shipped.fused, FUSED, cell="rnn"),
+            r"no cell is called 'rnn'; did you mean rnn_tanh or rnn_relu",
+        ),
+        (
+            lambda: compare(shipped.fused, "W: w_x[zrn] d (g h)"),
+            r"some of its gates ifgo.* got zrn: is it cell='gru'\?$",
+        ),
+        (lambda: compare(shipped.fused, "W: w_x[ifco] d (g h)"), r"got ifco: is its c our g\?$"),
+        (lambda: compare(shipped.fused, "W: w_x d h"), r"got none: is it cell='rnn_tanh'\?$"),
         (lambda: compare(shipped.fused, FUSED, cell="gru"), "b has the axes|in brackets some of its gates rzn"),
         (lambda: compare(3, FUSED), "expected a function run.*got int"),
         (
