@@ -237,7 +237,7 @@ def _layout(layout: str | Layout, cell: str | None) -> Layout:
             if not layout:
                 raise BadInput("give a layout: a name (`lstm_ref.interop.layouts.LAYOUTS` has them), or words")
             known = f"the nearest are {', '.join(near)}" if near else "lstm_ref.interop.layouts.LAYOUTS has the names"
-            raise BadInput(f"no layout is called {layout!r}; {known}; in words, each array ends in a colon")
+            raise BadInput(f"no layout is called {layout!r}; {known}; in words, a colon follows the name of each array")
         layout = LAYOUTS[layout]
     if not isinstance(layout, Layout):
         raise BadInput(f"layout must be a name, words or a Layout, got {type(layout).__name__}")
