@@ -267,7 +267,8 @@ class _Evaluation:
             if not isinstance(found, float) and not isinstance(value, float) and found.shape != value.shape:
                 shapes = {found.shape, value.shape}
                 is_row = self.world.rows and any(s[0] == 1 for s in shapes) and found.shape[1] == value.shape[1]
-                if not is_row:
+                is_scaled = sign != "+" and (1, 1) in shapes  # δe ⊙ v, where e is a single number
+                if not is_row and not is_scaled:
                     raise Misfit(f"{_size(found)} {sign} {_size(value)}")
             found = operation(found, value)
         return found

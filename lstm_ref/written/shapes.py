@@ -33,6 +33,7 @@ from lstm_ref.written.terms import (
     Term,
     Transpose,
     symbols,
+    walk,
 )
 
 
@@ -69,7 +70,19 @@ def infer(reading: Reading, batch: int) -> Shapes:
     Raises:
         BadInput: Two shapes of the forward pass contradict each other.
     """
-    unifier = _Unifier(reading)
+    if columns := _columns(reading):
+        try:
+            found = _inferred(reading, batch, columns)
+        except BadInput:  # v is no column: what vᵀ a makes is as long as a state
+            return _inferred(reading, batch, set())
+        is_matrix = lambda n: n not in columns and _is_small(n) and 1 not in found.sizes[n]  # noqa: E731
+        if not any(is_matrix(n) for n in reading.parameters):
+            return found
+    return _inferred(reading, batch, set())
+
+
+def _inferred(reading: Reading, batch: int, columns: set[Name]) -> Shapes:
+    unifier = _Unifier(reading, columns)
     for d in reading.values.values():
         unifier.define(d)
     if reading.loss is not None:
@@ -80,14 +93,29 @@ def infer(reading: Reading, batch: int) -> Shapes:
     return unifier.solved(batch)
 
 
+def _columns(reading: Reading) -> set[Name]:
+    """The v of vᵀ a: small letters that stand for parameters and are only read transposed. A small letter is a
+    vector, unless the page writes its matrices so."""
+    if reading.rows or reading.indexed:
+        return set()
+    terms = [term for d in reading.values.values() for _, term in walk(d.right)]
+    turned = [t.arg for t in terms if isinstance(t, Transpose) and isinstance(t.arg, Sym) and _is_small(t.arg.name)]
+    names = {t.name for t in turned} & set(reading.parameters)
+    return {n for n in names if sum(t.name == n for t in turned) == sum(t == Sym(n) for t in terms)}
+
+
+def _is_small(name: Name) -> bool:
+    return len(name.letter) == 1 and name.letter.islower()
+
+
 class _Unifier:
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, columns: set[Name]) -> None:
         self.reading = reading
         self.of: dict[Name, tuple[object, object]] = {}
         for name in (*reading.values, *reading.inputs, *reading.targets):
             self.of[name] = ("B", WrittenSize()) if reading.rows else (WrittenSize(), 1)
         for name in reading.parameters:
-            self.of[name] = (WrittenSize(), WrittenSize())
+            self.of[name] = (WrittenSize(), 1 if name in columns else WrittenSize())
 
     def define(self, d: Definition) -> None:
         """Left and right of a definition have one shape."""
@@ -196,7 +224,7 @@ class _Unifier:
         if a is None or b is None:
             return b if a is None else a
         for one, other in ((a, b), (b, a)):
-            if self.reading.indexed and _root(one[0]) == _root(one[1]) == 1:  # a single number
+            if _root(one[0]) == _root(one[1]) == 1:  # a single number
                 return other
         outer = 1 if not self.reading.rows else "B"
         axis = 0 if self.reading.rows else 1
