@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lstm_ref.written.brackets import flat
 from lstm_ref.written.parser import WrittenEquation
-from lstm_ref.written.reading import NOW, BackwardLine, Reading
+from lstm_ref.written.reading import NOW, BackwardLine, Reading, Summand
 from lstm_ref.written.terms import (
     Add,
     Adj,
@@ -21,6 +21,7 @@ from lstm_ref.written.terms import (
     Sym,
     Term,
     Transpose,
+    added,
     mapped,
     shifted,
     symbols,
@@ -121,10 +122,28 @@ def _with_accumulated(lines: list[BackwardLine]) -> list[BackwardLine]:
         for other in found:
             if isinstance(other.left, Adj) and other.left.of.name == line.left.of.name and other.left != line.left:
                 apart = line.left.of.time.offset - (other.left.of.time or NOW).offset
-                right = flat(Add((line.right, shifted(other.right, apart))))
-                found = [replace(line, right=right) if x is line else x for x in found if x is not other]
+                both = sum_of(other, line, apart)
+                found = [both if x is line else x for x in found if x is not other]
                 break
     return found
+
+
+def sum_of(before: BackwardLine, line: BackwardLine, apart: int = 0) -> BackwardLine:
+    """Two lines that add to one quantity, as one.
+
+    Args:
+        before: The first.
+        line: The second.
+        apart: By how many steps the first is earlier.
+    """
+    first, second = flat(shifted(before.right, apart)), flat(line.right)
+    earlier = [replace(s, apart=s.apart + apart) for s in _summands(before)]
+    return replace(line, right=added([first, second]), summands=(*earlier, *_summands(line)))
+
+
+def _summands(line: BackwardLine) -> tuple[Summand, ...]:
+    terms = len(line.right.terms) if isinstance(line.right, Add) else 1
+    return line.summands or (Summand(line.equation, line.left, terms, 0),)
 
 
 def _add_line(reading: Reading, line: BackwardLine) -> None:
@@ -134,7 +153,7 @@ def _add_line(reading: Reading, line: BackwardLine) -> None:
         before = next((x for x in reversed(reading.lines) if x.left == line.left), None)
         if before is not None:
             reading.lines.remove(before)
-            line = replace(line, right=Add((before.right, line.right)))
+            line = sum_of(before, replace(line, right=flat(line.right)))
     reading.lines.append(replace(line, right=flat(line.right)))
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from lstm_ref.written.derive import Deriver
-from lstm_ref.written.reading import BackwardLine
+from lstm_ref.written.reading import BackwardLine, Reading
 from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Name, Num, Sym, Term, Transpose, mapped
 
 
@@ -36,6 +36,12 @@ def without_jacobians(term: Term, deriver: Deriver, said: dict[Name, Sym]) -> Te
         return factors[0] if len(factors) == 1 else type(one)(tuple(factors))
 
     return mapped(term, change)
+
+
+def said_to_be(reading: Reading) -> dict[Name, Sym]:
+    """The symbols that a line of the page says to be adjoints, each with its quantity."""
+    lines = ((line.left, line.right) for line in reading.lines)
+    return {left.name: right.of for left, right in lines if isinstance(left, Sym) and isinstance(right, Adj)}
 
 
 def jacobian_line(line: BackwardLine, deriver: Deriver) -> BackwardLine | None:

@@ -11,8 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from lstm_ref.errors import BadInput
-from lstm_ref.written.chains import jacobian_line, without_jacobians
-from lstm_ref.written.conventions import ChosenReading, choose, in_rows, of_squashed, without_dots
+from lstm_ref.written.chains import jacobian_line, said_to_be, without_jacobians
+from lstm_ref.written.conventions import (
+    ChosenReading,
+    choose,
+    in_rows,
+    of_squashed,
+    with_parameters_added,
+    without_dots,
+)
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.edits import Editor, LineEdit
 from lstm_ref.written.evaluate import CannotRead, KnownValues, Meaning
@@ -25,7 +32,20 @@ from lstm_ref.written.reading import NOW, BackwardLine, Reading, is_hidden
 from lstm_ref.written.report import LineReport, Missing, PageReport
 from lstm_ref.written.shapes import Shapes, infer
 from lstm_ref.written.templates import sets_of, without_suffix
-from lstm_ref.written.terms import Add, Adj, Jacobian, Name, SumT, Sym, Term, added, distributed, symbols, walk
+from lstm_ref.written.terms import (
+    Add,
+    Adj,
+    Jacobian,
+    Name,
+    SumT,
+    Sym,
+    Term,
+    added,
+    distributed,
+    shifted,
+    symbols,
+    walk,
+)
 from lstm_ref.written.truth import Scope, blank_world
 
 
@@ -103,15 +123,17 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
 
 
 def _refused(e: WrittenEquation, reason: str) -> LineReport:
-    source = " ".join(e.piece.source.split())
-    return LineReport(e.line, e.piece.tag, source, "unchecked", None, reason)
+    return LineReport(e.line, e.piece.tag, _source(e), "unchecked", None, reason)
 
 
 def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, ChosenReading]:
     """The page, and its open points, read so that the most lines are right: δo and do may be the adjoints of o, or of
     what it is the sigmoid of, where the page has no symbol for that; adjoints of columns may be columns or rows."""
     best = reading, choose(reading, shapes, seed)
-    others: list[Callable[[], Reading | None]] = [partial(of_squashed, reading)]
+    others: list[Callable[[], Reading | None]] = [
+        partial(with_parameters_added, reading),
+        partial(of_squashed, reading),
+    ]
     others += [partial(in_rows, reading, shapes, matrices) for matrices in (False, True)]
     for other in others:
         if all(best[1].is_right):
@@ -159,7 +181,7 @@ def _follow_chains(reading: Reading, shapes: Shapes) -> None:
     sides = [side for line in reading.lines for side in (line.left, line.right)]
     if any(isinstance(t, Jacobian) for side in sides for _, t in walk(side)):
         deriver = Deriver(reading, blank_world(reading, shapes), Scope("step", ()), set(), {})
-        said = {x.left.name: x.right.of for x in reading.lines if isinstance(x.left, Sym) and isinstance(x.right, Adj)}
+        said = said_to_be(reading)
         lines = [replace(x, right=without_jacobians(x.right, deriver, said)) for x in reading.lines]
         reading.lines = [jacobian_line(x, deriver) or x for x in lines]
 
@@ -182,8 +204,20 @@ def _as_far_as_read(lines: list[LineReport], unread: list[LineReport]) -> list[L
         why = "not equal under any reading of this page that was tried, nor are most of its lines"
     else:
         return lines
-    unsure = lambda line: replace(line, verdict="unchecked", digits=None, finding=why, corrected=None, steps=None)  # noqa: E731
-    return [unsure(line) if line.verdict == "wrong" else line for line in lines]
+    return [_unsure(line, why) if line.verdict == "wrong" else line for line in lines]
+
+
+def _unsure(report: LineReport, why: str) -> LineReport:
+    return replace(report, verdict="unchecked", digits=None, finding=why, corrected=None, steps=None)
+
+
+def _source(e: WrittenEquation) -> str:
+    return " ".join(e.piece.source.split())
+
+
+def _says_itself(left: Term, right: Term) -> bool:
+    """Whether it is δg_t = δg_t, which nobody means."""
+    return any(term == left for _, term in walk(right))
 
 
 def _formulas(equations: list[WrittenEquation]) -> str:
@@ -207,6 +241,8 @@ class _Checker:
         truth = chosen.truth
         self.deriver = Deriver(reading, truth.floats, truth.scope, self.style.written, outside)
         self.editor = Editor(reading, shapes.sizes, self.style, chosen.meanings)
+        self._slipped_once: list[BackwardLine] = []
+        """Wrong lines that one edit makes right."""
 
     def _has_line(self, name: Name) -> bool:
         return any(isinstance(line.left, Adj) and line.left.of.name == name for line in self.reading.lines)
@@ -215,23 +251,75 @@ class _Checker:
 
     def lines(self) -> list[LineReport]:
         """The verdict on every line. Where a line is wrong only since an auxiliary symbol that it reads is, the
-        mistake is named at the line that says what the symbol is."""
+        mistake is named at the line that says what the symbol is; where it may be in either, both are said."""
         reports = [self.line(line) for line in self.reading.lines]
         for k, line in enumerate(self.reading.lines):
             if reports[k].verdict != "wrong" or (cause := self._cause(line)) is None:
                 continue
             origin, edit = cause
+            if line in self._slipped_once:
+                or_there = f"{reports[k].finding}; or, in line {origin.equation.line}, {edit.sentence}"
+                reports[k] = replace(reports[k], finding=or_there)
+                continue
             at = self.reading.lines.index(origin)
-            corrected = self._equation(origin.left, edit.right)
+            corrected = self._equation(origin.left, edit.right, origin.equation)
             reports[at] = replace(reports[at], verdict="wrong", finding=edit.sentence, corrected=corrected)
             reports[k] = replace(reports[k], verdict="right", finding=None, corrected=None, steps=None)
         held = self._held_symbols()
-        return [
+        reports = [
             replace(report, verdict="unchecked", digits=None, finding=UNREAD)
             if (name := self._auxiliary(line)) is not None and name not in held and report.verdict == "right"
             else report
             for line, report in zip(self.reading.lines, reports, strict=True)
         ]
+        return [x for line, report in zip(self.reading.lines, reports, strict=True) for x in self._apart(line, report)]
+
+    def _apart(self, line: BackwardLine, report: LineReport) -> list[LineReport]:
+        """The reports on the equations that a line is the sum of. The one whose edit makes the sum right is wrong."""
+        if not line.summands:
+            return [report]
+        alike = [
+            replace(report, line=s.equation.line, tag=s.equation.piece.tag, source=_source(s.equation))
+            for s in line.summands
+        ]
+        if report.verdict != "wrong":
+            return alike
+        right = lambda r: replace(r, verdict="right", finding=None, corrected=None, steps=None)  # noqa: E731
+        slips = self._slips_of_summands(line)
+        lines = " and ".join(str(s.equation.line) for s in line.summands)
+        if not slips:
+            whole = replace(report, finding=f"the sum of lines {lines} is wrong: {report.finding}", corrected=None)
+            unsure = f"its sum with line {report.line} is wrong"
+            return [_unsure(r, unsure) for r in alike[:-1]] + [whole]
+        at = max(slips)
+        said = [slips[at].sentence]
+        said += [f"or, in line {alike[k].line}, {edit.sentence}" for k, edit in slips.items() if k != at]
+        summand = line.summands[at]
+        corrected = self._equation(summand.left, shifted(slips[at].right, -summand.apart), summand.equation)
+        found = [
+            _unsure(r, f"right if line {alike[at].line} is not") if k in slips else right(r)
+            for k, r in enumerate(alike)
+        ]
+        found[at] = replace(alike[at], finding="; ".join(said), corrected=corrected)
+        return found
+
+    def _slips_of_summands(self, line: BackwardLine) -> dict[int, LineEdit]:
+        """By position, the edit of each summand that makes the sum right."""
+        summed = self._is_summed(line)
+        terms = line.right.terms if isinstance(line.right, Add) else (line.right,)
+        if len(terms) != sum(s.terms for s in line.summands):
+            return {}
+        derived = self._derived_of_step(line, summed)
+        found, start = {}, 0
+        for k, summand in enumerate(line.summands):
+            end = start + summand.terms
+            rest = (*terms[:start], *terms[end:])
+            for edit in itertools.islice(self.editor.edits(added(list(terms[start:end])), derived), TRIED):
+                if self._makes_right(line, added([*rest, edit.right]), summed):
+                    found[k] = edit
+                    break
+            start = end
+        return found
 
     def _auxiliary(self, line: BackwardLine) -> Name | None:
         """The symbol that is what this line says, if it is one; such a line is equal to itself."""
@@ -257,8 +345,10 @@ class _Checker:
             for edit in self.editor.edits(meaning.line.right, None):
                 changed = Meaning("auxiliary", line=replace(meaning.line, right=edit.right))
                 there = self.chosen.truth.under(meanings | {name: changed}, self.chosen.truth.balls.activated)
-                holds = holds_in_floats(line, line.right, there, summed)
-                if holds and judged(line, line.right, there, summed).verdict == "right":
+                if (
+                    holds_in_floats(line, line.right, there, summed)
+                    and judged(line, line.right, there, summed).verdict == "right"
+                ):
                     return meaning.line, edit
         return None
 
@@ -282,11 +372,15 @@ class _Checker:
         report = LineReport(
             line=e.line,
             tag=e.piece.tag,
-            source=self._source(line),
+            source=_source(e),
             verdict=found.verdict,
             digits=None if found.verdict == "unchecked" else found.digits,
             finding=found.reason or None,
         )
+        if found.verdict == "unchecked" and (edit := self._slip_in_time(line, summed)) is not None:
+            self._slipped_once.append(line)
+            corrected = self._equation(line.left, edit.right, line.equation)
+            return replace(report, verdict="wrong", finding=edit.sentence, corrected=corrected)
         if found.verdict != "wrong":
             return report
         wrong, seen = found.of_steps
@@ -298,14 +392,28 @@ class _Checker:
     def _is_summed(self, line: BackwardLine) -> bool:
         return (self.chosen.summed or line.equation.accumulates) and is_contribution(line)
 
-    def _source(self, line: BackwardLine) -> str:
-        return " ".join(line.equation.piece.source.split())
+    def _slip_in_time(self, line: BackwardLine, summed: bool) -> LineEdit | None:
+        """The edit of one time that makes right what has no value: a sum that reads a_{t-1} at the first step, which no
+        equation gives there, or a chain whose links do not meet."""
+        for edit in self.editor.times(line.right):
+            followed = without_jacobians(edit.right, self.deriver, said_to_be(self.reading))
+            if self._makes_right(line, followed, summed):
+                return edit
+        return None
+
+    def _makes_right(self, line: BackwardLine, right: Term, summed: bool) -> bool:
+        holds = holds_in_floats(line, right, self.chosen.truth, summed)
+        return holds and judged(line, right, self.chosen.truth, summed).verdict == "right"
+
+    def _derived_of_step(self, line: BackwardLine, summed: bool) -> list[Term] | None:
+        derived = self._derived(line)
+        if derived is not None and summed:
+            return [t.arg if isinstance(t, SumT) else t for t in derived]
+        return derived
 
     def diagnosis(self, line: BackwardLine, summed: bool) -> tuple[str | None, str | None]:
         """What is wrong, and the equation that should stand there."""
-        derived = self._derived(line)
-        if derived is not None and summed:
-            derived = [t.arg if isinstance(t, SumT) else t for t in derived]
+        derived = self._derived_of_step(line, summed)
         floats = self.chosen.truth.floats
         floats.kept = KnownValues([line.left, line.right, *(derived or [])])
         try:
@@ -315,13 +423,13 @@ class _Checker:
 
     def _named(self, line: BackwardLine, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
         for edit in itertools.islice(self.editor.edits(line.right, derived), TRIED):
-            if not holds_in_floats(line, edit.right, self.chosen.truth, summed):
+            if _says_itself(line.left, edit.right) or not self._makes_right(line, edit.right, summed):
                 continue
-            if judged(line, edit.right, self.chosen.truth, summed).verdict == "right":
-                return edit.sentence, self._equation(line.left, edit.right)
+            self._slipped_once.append(line)
+            return edit.sentence, self._equation(line.left, edit.right, line.equation)
         if derived and holds_in_floats(line, added(derived), self.chosen.truth, summed):
             sentences, right = self._term_by_term(line, derived)
-            return sentences, self._equation(line.left, right)
+            return sentences, self._equation(line.left, right, line.equation)
         return None, None
 
     def _term_by_term(self, line: BackwardLine, derived: list[Term]) -> tuple[str | None, Term]:
@@ -369,8 +477,11 @@ class _Checker:
                 return Sym(meaning.of, line.left.time or NOW)
         return None
 
-    def _equation(self, left: Term, right: Term) -> str:
-        return f"{latex(left, self.style)} = {latex(right, self.style)}"
+    def _equation(self, left: Term, right: Term, like: WrittenEquation | None = None) -> str:
+        """The equation, with the sign for equality of the one that it corrects."""
+        accumulates, assigns = (like.accumulates, like.assigns) if like is not None else (False, False)
+        relation = r"\mathrel{+}=" if accumulates else r"\leftarrow" if assigns else "="
+        return f"{latex(left, self.style)} {relation} {latex(right, self.style)}"
 
     # ---------------------------------------------------------------------------------------------- the page
 

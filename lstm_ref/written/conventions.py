@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from lstm_ref.written.backward import sum_of
 from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
 from lstm_ref.written.reading import NOW, BackwardLine, Reading, is_hidden
@@ -139,6 +140,23 @@ def of_squashed(reading: Reading) -> Reading | None:
     return replace(reading, lines=lines) if lines != reading.lines else None
 
 
+def with_parameters_added(reading: Reading) -> Reading | None:
+    """The page with several `+=` of one parameter read as one sum, as of weights that two equations share; None where
+    nothing is written so."""
+    lines: list[BackwardLine] = []
+    for line in reading.lines:
+        before = next((x for x in lines if _adds_to_parameter(x, reading) and x.left == line.left), None)
+        if before is not None and _adds_to_parameter(line, reading):
+            lines = [x for x in lines if x is not before]
+            line = sum_of(before, line)
+        lines.append(line)
+    return replace(reading, lines=lines) if len(lines) < len(reading.lines) else None
+
+
+def _adds_to_parameter(line: BackwardLine, reading: Reading) -> bool:
+    return line.equation.accumulates and _is_for_parameter(line, reading)
+
+
 def in_rows(reading: Reading, shapes: Shapes, matrices: bool) -> Reading | None:
     """The page in numerator layout: adjoints of columns read as rows, and of matrices, if so, as transposed. None where
     nothing changes."""
@@ -199,15 +217,17 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
     step = Scope("step", tuple(dict.fromkeys([*outputs, *reading.states])))
     if any(n in reading.states and "next" in (name.above + name.below) for name, n in givens(reading).items()):
         yield step
-    yield Scope("time", outputs)
     lefts = [line.left for line in reading.lines]
+    earlier = {left.of.name for left in lefts if isinstance(left, Adj) and any(t.offset < 0 for t in times_of(left))}
     before = any(t.offset < 0 for left in lefts if isinstance(left, (Adj, Sym)) for t in times_of(left))
     last = any(t.anchor == "T" for left in lefts for t in times_of(left))
-    if (before or last) and reading.loss is None:
-        yield Scope("last", outputs)
     sums = any(isinstance(t, SumT) for line in reading.lines for _, t in walk(line.right))
-    if not sums and (before or not reading.timed):
-        yield step
+    found = [Scope("time", outputs)]
+    found += [Scope("last", outputs)] if (before or last) and reading.loss is None else []
+    found += [step] if not sums and (before or not reading.timed) else []
+    # Where the line of such an output has no term for what the loss reads there, the loss reads no such step.
+    reads_none = not explicit and not direct and earlier & set(outputs) and reading.loss is None
+    yield from (*found[1:], found[0]) if reads_none else found
 
 
 def _leaves(reading: Reading) -> tuple[Name, ...]:

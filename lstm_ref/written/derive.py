@@ -69,6 +69,8 @@ class Deriver:
             return None if found is None else [t if step else SumT(t) for t in found]
         offset = target.time.offset if target.time is not None else 0
         found = self._of_value(target.name, 0)
+        if found and self.scope.kind == "last" and target.time is not None and target.time.anchor == "t":
+            found = [t for t in found if not (isinstance(t, Adj) and t.part)] or found
         return None if found is None else [shifted(t, offset) for t in found]
 
     def through(self, of: Sym, by: Sym, sign: Term) -> Term | None:

@@ -17,6 +17,7 @@ from lstm_ref.written.terms import (
     Dot,
     Fn,
     Had,
+    Jacobian,
     Name,
     Neg,
     Num,
@@ -69,7 +70,7 @@ class Editor:
         yield from self._terms(right, derived or [])
         yield from self._signs(right)
         yield from self._transposes(right)
-        yield from self._times(right)
+        yield from self.times(right)
         yield from self._products(right)
         yield from self._sums(right)
         yield from self._symbols(right)
@@ -134,11 +135,17 @@ class Editor:
                     replaced(right, path, swapped), "the factors of the outer product stand in the wrong order"
                 )
 
-    def _times(self, right: Term) -> Iterator[LineEdit]:
+    def times(self, right: Term) -> Iterator[LineEdit]:
+        """Edits of the times alone."""
         for path, term in walk(right):
             if isinstance(term, Adj) and term.part not in ("", "step"):
-                new = replace(term, part="step")
-                yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
+                own = replace(term, part="step")  # ∂L_t/∂h_t, for ∂L_{t-1}/∂h_t or ∂L_t/∂h_{t-1}
+                for new in (own, shifted(own, int(term.part.removeprefix("step")))):
+                    yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
+            if isinstance(term, Jacobian):
+                for step in (-1, 1):
+                    for new in (replace(term, of=shifted(term.of, step)), replace(term, by=shifted(term.by, step))):
+                        yield LineEdit(replaced(right, path, new), _belongs(self.show, term, new))
             if isinstance(term, (Sym, Adj)):
                 time = term.time if isinstance(term, Sym) else term.of.time
                 if time is None or time.anchor != "t":

@@ -48,6 +48,10 @@ class Style:
     transpose: str = r"\top"
     time: str = "_{%s}"
     mark: str = "frac"
+    loss: str = "L"
+    step_loss: str = "L"
+    ordered: bool = False
+    """A plain ∂ is the direct derivative."""
     timed: bool = True
     typefaces: dict[str, str] = field(default_factory=dict)
     symbols: dict[Name, Name] = field(default_factory=dict)
@@ -73,13 +77,21 @@ def style_of(text: str, reading: Reading, meanings: dict[Name, Meaning], step: s
         hadamard=max((r"\odot", r"\circ", "*"), key=text.count),
         transpose=r"\top" if r"\top" in text or "^T" not in text.replace("{", "") else "T",
         time="(%s)" if brackets > max(above, below) else raised if above > below else "_{%s}",
-        mark=max(dict.fromkeys(marks), key=marks.count) if marks else "frac",
+        mark=_mark(text, marks),
+        loss=reading.loss_letter,
+        step_loss=reading.step_loss_letter,
+        ordered=reading.ordered,
         timed=reading.timed,
         typefaces={m[2]: m[0] for m in re.finditer(r"\\(mathbf|boldsymbol|bm)\s*\{(\\?[A-Za-z]+)\}", text)},
         symbols=symbols,
         squashed=_squashed(reading, spoken, marks),
         written=spoken | set(symbols),
     )
+
+
+def _mark(text: str, marks: list[str]) -> str:
+    usual = max(dict.fromkeys(marks), key=marks.count) if marks else "frac"
+    return "nabla" if usual == "frac" and text.count(r"\nabla") > text.count(r"\partial") else usual
 
 
 def _squashed(reading: Reading, spoken: set[Name], marks: list[str]) -> dict[Name, Name]:
@@ -108,7 +120,8 @@ class _Writer:
             case Sym():
                 return self.symbol(term), _ATOM
             case Adj():
-                return self.adjoint(term), _ATOM
+                shown = self.adjoint(term)
+                return shown, _DOT if shown.startswith(r"\nabla") else _ATOM
             case Neg():
                 return "-" + self.text(term.arg, _OUTER), _SUM
             case Add():
@@ -212,22 +225,23 @@ class _Writer:
         if not term.part and name in self.style.symbols:
             return self.named(self.style.symbols[name], time)
         mark = term.mark if term.mark != "?" else self.style.mark
+        loss = self.style.loss
         value = next((v for v, inner in self.style.squashed.items() if inner == name), None)
         of = self.symbol(term.of if value is None else replace(term.of, name=value))
-        if term.part and mark not in ("frac", "step"):
-            mark = "step"
+        if term.part:
+            mark = "frac" if self.style.ordered else "step"
         if mark == "bar" and not is_hidden(name):
             return self.named(replace(name, accent=r"\bar" + name.accent), time)
-        if mark == "nabla":
-            return rf"\nabla_{{{of}}} L"
+        if mark == "nabla" or (mark == "frac" and not term.part and self.style.mark == "nabla"):
+            return rf"\nabla_{{{of}}} {loss}"
         if mark == "ordered":
-            return rf"\frac{{\partial^+ L}}{{\partial {of}}}"
+            return rf"\frac{{\partial^+ {loss}}}{{\partial {of}}}"
         if mark == "step":
             apart = int(term.part.removeprefix("step") or 0) + (time.offset if time is not None else 0)
-            loss = self.moment(Time("t", apart))
-            return rf"\frac{{\partial L{_script('_', loss)}}}{{\partial {of}}}"
+            letter = f"{self.style.step_loss}{_script('_', self.moment(Time('t', apart)))}"
+            return rf"\frac{{\partial {letter}}}{{\partial {of}}}"
         if mark in ("frac", "bar"):
-            return rf"\frac{{\partial L}}{{\partial {of}}}"
+            return rf"\frac{{\partial {loss}}}{{\partial {of}}}"
         return f"{mark} {of}"
 
 

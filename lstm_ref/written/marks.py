@@ -9,7 +9,7 @@ from dataclasses import replace
 from lstm_ref.written.brackets import each
 from lstm_ref.written.builder import script_symbol
 from lstm_ref.written.parser import WrittenEquation
-from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Name, Stack, Sym, Term, Transpose, symbols, walk
+from lstm_ref.written.terms import Add, Adj, Dot, Had, Jacobian, Name, Stack, Sym, Term, Transpose, symbols, walk
 
 LOSSES = ("L", "E", "J", r"\ell", r"\mathcal{L}", r"\mathcal{E}", r"\mathcal{J}", r"\mathrm{loss}", r"\mathrm{Loss}")
 DELTAS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", r"\partial")
@@ -33,12 +33,14 @@ def with_adjoints(equations: list[WrittenEquation], step: str) -> list[WrittenEq
     )
     ordered = any(isinstance(t, Jacobian) and t.ordered for e in equations for s in e.sides for _, t in walk(s))
 
+    apart = whole or _adds_a_steps_loss(equations, losses)
+
     def derivative(term: Term) -> Term:
         if not isinstance(term, Jacobian) or term.of.name not in losses:
             return term
         if ordered:
             return Adj(term.by, "ordered" if term.ordered else "frac", "" if term.ordered else "step")
-        own = whole and term.of.time is not None and term.of.time.anchor == "t"
+        own = apart and _is_of_step(term)
         return Adj(term.by, "step" if own else "frac", _step_part(term) if own else "")
 
     equations = each(equations, derivative)
@@ -56,6 +58,39 @@ def with_adjoints(equations: list[WrittenEquation], step: str) -> list[WrittenEq
         return term
 
     return each(equations, named)
+
+
+def loss_letters(equations: list[WrittenEquation]) -> tuple[str, str, bool]:
+    """What the page derives, what it calls the loss of one step, and whether it writes ∂⁺.
+
+    Args:
+        equations: All of a page, before `with_adjoints`.
+    """
+    losses = _loss_names(equations)
+    found = [
+        t for e in equations for s in e.sides for _, t in walk(s) if isinstance(t, Jacobian) and t.of.name in losses
+    ]
+    whole, steps = (Counter(str(t.of.name) for t in found if _is_of_step(t) == of_step) for of_step in (False, True))
+    usual = max(whole or steps or {"L": 1}, key=lambda letter: (whole or steps)[letter])
+    return usual, max(steps, key=lambda letter: steps[letter]) if steps else usual, any(t.ordered for t in found)
+
+
+def _is_of_step(term: Jacobian) -> bool:
+    return term.of.time is not None and term.of.time.anchor == "t"
+
+
+def _adds_a_steps_loss(equations: list[WrittenEquation], losses: set[Name]) -> bool:
+    """Whether ∂L_t/∂v is a term of a sum, and never on the left, on a page with another sign for adjoints: it is what
+    one step contributes."""
+    is_loss = lambda t: isinstance(t, Jacobian) and t.of.name in losses and _is_of_step(t)  # noqa: E731
+    lefts = [e.sides[0] for e in equations]
+    terms = [t for e in equations for side in e.sides[1:] for t in (side.terms if isinstance(side, Add) else ())]
+    others = any(isinstance(left, Adj) or _is_barred(left) for left in lefts)
+    return others and any(map(is_loss, terms)) and not any(map(is_loss, lefts))
+
+
+def _is_barred(term: Term) -> bool:
+    return isinstance(term, Sym) and term.name.accent.startswith(r"\bar")
 
 
 def _step_part(term: Jacobian) -> str:
@@ -108,7 +143,8 @@ def _bars_are_adjoints(equations: list[WrittenEquation]) -> bool:
     has no other sign for an adjoint."""
     verdicts: Counter[bool] = Counter()
     for e in equations:
-        if any(isinstance(t, (Adj, Jacobian)) for s in e.sides for _, t in walk(s)):
+        terms = [t for s in e.sides for _, t in walk(s)]
+        if any(isinstance(t, Jacobian) or (isinstance(t, Adj) and t.part != "step") for t in terms):
             return False
         left = e.sides[0]
         if isinstance(left, Sym) and left.name.accent == r"\bar":
@@ -117,7 +153,7 @@ def _bars_are_adjoints(equations: list[WrittenEquation]) -> bool:
 
 
 def _barred(term: Term) -> Term:
-    if isinstance(term, Sym) and term.name.accent.startswith(r"\bar"):
+    if _is_barred(term):
         return Adj(Sym(replace(term.name, accent=term.name.accent.removeprefix(r"\bar")), term.time), "bar")
     return term
 

@@ -7,7 +7,7 @@ from lstm_ref.written.backward import read_backward
 from lstm_ref.written.brackets import each, flat, function_letters, resolved, with_times
 from lstm_ref.written.forward import read_forward
 from lstm_ref.written.indices import without_indices
-from lstm_ref.written.marks import is_backward, said_to_be_adjoints, with_adjoints
+from lstm_ref.written.marks import is_backward, loss_letters, said_to_be_adjoints, with_adjoints
 from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.reading import Reading
 from lstm_ref.written.terms import Fn, Had, Outer, SumI, Sym, Term, walk
@@ -35,6 +35,7 @@ def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
     equations = [resolved(e, functions) for e in equations]
     equations, reading.refused = without_indices(equations)
     reading.indexed = any(isinstance(t, SumI) for e in displayed for s in e.sides for _, t in walk(s))
+    reading.loss_letter, reading.step_loss_letter, reading.ordered = loss_letters(equations)
     equations = with_adjoints(equations, step)
     adjoints = said_to_be_adjoints(equations)
     forward: list[WrittenEquation] = []

@@ -28,12 +28,26 @@ class Definition:
 
 
 @dataclass(frozen=True)
+class Summand:
+    """An equation that adds to what another one says of the same quantity, as `+=` does."""
+
+    equation: WrittenEquation
+    left: Term
+    terms: int
+    """How many terms of the sum are its own; those of one equation follow those of the one before."""
+    apart: int
+    """By how many steps the sum has it later than it is written."""
+
+
+@dataclass(frozen=True)
 class BackwardLine:
     """One claim of the backward pass: two sides that should be equal."""
 
     equation: WrittenEquation
     left: Term
     right: Term
+    summands: tuple[Summand, ...] = ()
+    """The equations that the right side is the sum of, where they are several."""
 
     @property
     def target(self) -> Sym | None:
@@ -57,6 +71,12 @@ class Reading:
     """Symbols of the backward pass whose meaning the page does not say."""
     loss: Term | None = None
     """The loss of one step, where the page gives it."""
+    loss_letter: str = "L"
+    """What the page derives."""
+    step_loss_letter: str = "L"
+    """What it calls the loss of one step."""
+    ordered: bool = False
+    """The page writes ∂⁺ for derivatives over all paths: its plain ∂ is the direct one."""
     functions: list[Name] = field(default_factory=list)
     """Letters that stand for some activation function."""
     said_functions: dict[Name, str] = field(default_factory=dict)
