@@ -33,6 +33,8 @@ def without_jacobians(term: Term, deriver: Deriver, said: dict[Name, Sym]) -> Te
         factors = [_as_adjoint(f, said) for f in one.factors]
         while (shorter := _once(factors, deriver)) is not None:
             factors = shorter
+        if any(_jacobian(f) for f in factors):  # links that do not meet: as written, for corrections
+            return one
         return factors[0] if len(factors) == 1 else type(one)(tuple(factors))
 
     return mapped(term, change)
@@ -61,8 +63,8 @@ def jacobian_line(line: BackwardLine, deriver: Deriver) -> BackwardLine | None:
     if left is None or shape is None or own is None:
         return None
     if shape == own:
-        return replace(line, left=left, right=Had((sign, line.right)))
-    return replace(line, left=left, right=Dot((Transpose(line.right), sign)))
+        return replace(line, left=left, right=Had((sign, line.right)), jacobian=line.left)
+    return replace(line, left=left, right=Dot((Transpose(line.right), sign)), jacobian=line.left)
 
 
 def _as_adjoint(term: Term, said: dict[Name, Sym]) -> Term:

@@ -14,6 +14,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.written.chains import jacobian_line, said_to_be, without_jacobians
 from lstm_ref.written.conventions import (
     ChosenReading,
+    again,
     choose,
     in_rows,
     of_squashed,
@@ -35,6 +36,7 @@ from lstm_ref.written.templates import sets_of, without_suffix
 from lstm_ref.written.terms import (
     Add,
     Adj,
+    Apply,
     Jacobian,
     Name,
     SumT,
@@ -46,7 +48,7 @@ from lstm_ref.written.terms import (
     symbols,
     walk,
 )
-from lstm_ref.written.truth import Scope, blank_world
+from lstm_ref.written.truth import PageTruth, Scope, blank_world
 
 
 def check_file(path: Path, seed: int = 0) -> PageReport:
@@ -110,7 +112,8 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     reading.lines = without_dots(reading)
     _follow_chains(reading, shapes)
     reading, chosen = _best(reading, shapes, seed)
-    checker = _Checker(_formulas(equations), reading, shapes, chosen, step)
+    more_truths = again(chosen, reading, shapes, seed) if _has_kinks(reading) else ()
+    checker = _Checker(_formulas(equations), reading, shapes, chosen, step, more_truths)
     lines = _as_far_as_read(checker.lines(), unread) + unread
     return PageReport(
         name=name,
@@ -120,6 +123,11 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
         missing=tuple(checker.missing()),
         seconds=time.perf_counter() - start,
     )
+
+
+def _has_kinks(reading: Reading) -> bool:
+    """Whether a slope is 0 or 1: on few numbers a wrong argument has the right one's sign by chance."""
+    return any(isinstance(t, Apply) and t.fn.name == "relu" for d in reading.values.values() for _, t in walk(d.right))
 
 
 def _refused(e: WrittenEquation, reason: str) -> LineReport:
@@ -233,7 +241,15 @@ SLIPS = 3
 
 
 class _Checker:
-    def __init__(self, text: str, reading: Reading, shapes: Shapes, chosen: ChosenReading, step: str) -> None:
+    def __init__(
+        self,
+        text: str,
+        reading: Reading,
+        shapes: Shapes,
+        chosen: ChosenReading,
+        step: str,
+        more_truths: tuple[PageTruth, ...],
+    ) -> None:
         self.reading, self.shapes, self.chosen = reading, shapes, chosen
         self.style: Style = style_of(text, reading, chosen.meanings, step)
         self.style.written |= {n for n, d in reading.values.items() if self._has_line(n)}
@@ -241,6 +257,9 @@ class _Checker:
         truth = chosen.truth
         self.deriver = Deriver(reading, truth.floats, truth.scope, self.style.written, outside)
         self.editor = Editor(reading, shapes.sizes, self.style, chosen.meanings)
+        self.said = said_to_be(reading)
+        self.truths = [truth, *more_truths]
+        """The numbers that a line must be right on."""
         self._slipped_once: list[BackwardLine] = []
         """Wrong lines that one edit makes right."""
 
@@ -367,7 +386,8 @@ class _Checker:
     def line(self, line: BackwardLine) -> LineReport:
         """The verdict on one line, and what is wrong with it."""
         summed = self._is_summed(line)
-        found = judged(line, line.right, self.chosen.truth, summed)
+        verdicts = (judged(line, line.right, truth, summed) for truth in self.truths)
+        found = min(verdicts, key=lambda v: ("wrong", "unchecked", "right").index(v.verdict))
         e = line.equation
         report = LineReport(
             line=e.line,
@@ -379,7 +399,7 @@ class _Checker:
         )
         if found.verdict == "unchecked" and (edit := self._slip_in_time(line, summed)) is not None:
             self._slipped_once.append(line)
-            corrected = self._equation(line.left, edit.right, line.equation)
+            corrected = self._equation(line.jacobian or line.left, edit.right, line.equation)
             return replace(report, verdict="wrong", finding=edit.sentence, corrected=corrected)
         if found.verdict != "wrong":
             return report
@@ -395,15 +415,21 @@ class _Checker:
     def _slip_in_time(self, line: BackwardLine, summed: bool) -> LineEdit | None:
         """The edit of one time that makes right what has no value: a sum that reads a_{t-1} at the first step, which no
         equation gives there, or a chain whose links do not meet."""
-        for edit in self.editor.times(line.right):
-            followed = without_jacobians(edit.right, self.deriver, said_to_be(self.reading))
-            if self._makes_right(line, followed, summed):
-                return edit
-        return None
+        return next(
+            (edit for edit in self.editor.times(line.written) if self._makes_right(line, edit.right, summed)), None
+        )
 
     def _makes_right(self, line: BackwardLine, right: Term, summed: bool) -> bool:
-        holds = holds_in_floats(line, right, self.chosen.truth, summed)
-        return holds and judged(line, right, self.chosen.truth, summed).verdict == "right"
+        """Whether a line with this right side, as one would write it, is right."""
+        if line.jacobian is not None:
+            about = jacobian_line(replace(line, left=line.jacobian, right=right), self.deriver)
+            if about is None:
+                return False
+            right = about.right
+        elif any(isinstance(t, Jacobian) for _, t in walk(right)):
+            right = without_jacobians(right, self.deriver, self.said)
+        holds = all(holds_in_floats(line, right, truth, summed) for truth in self.truths)
+        return holds and all(judged(line, right, truth, summed).verdict == "right" for truth in self.truths)
 
     def _derived_of_step(self, line: BackwardLine, summed: bool) -> list[Term] | None:
         derived = self._derived(line)
@@ -422,11 +448,11 @@ class _Checker:
             floats.kept = None
 
     def _named(self, line: BackwardLine, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
-        for edit in itertools.islice(self.editor.edits(line.right, derived), TRIED):
+        for edit in itertools.islice(self.editor.edits(line.written, derived), TRIED):
             if _says_itself(line.left, edit.right) or not self._makes_right(line, edit.right, summed):
                 continue
             self._slipped_once.append(line)
-            return edit.sentence, self._equation(line.left, edit.right, line.equation)
+            return edit.sentence, self._equation(line.jacobian or line.left, edit.right, line.equation)
         if derived and holds_in_floats(line, added(derived), self.chosen.truth, summed):
             sentences, right = self._term_by_term(line, derived)
             return sentences, self._equation(line.left, right, line.equation)

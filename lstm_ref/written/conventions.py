@@ -63,6 +63,18 @@ def choose(reading: Reading, shapes: Shapes, seed: int = 0) -> ChosenReading:
     return best
 
 
+MORE_SEEDS = 5
+"""Further random numbers, for slopes that are 0 or 1: among 3 units, some of them always dead, a wrong argument may
+have the right one's sign at all 4 steps."""
+
+
+def again(chosen: ChosenReading, reading: Reading, shapes: Shapes, seed: int) -> tuple[PageTruth, ...]:
+    """The same reading of a page on other random numbers."""
+    scope, world = chosen.truth.scope, chosen.truth.balls
+    more = (truth(reading, shapes, scope, world.functions, seed + k) for k in range(1, MORE_SEEDS + 1))
+    return tuple(one.under(chosen.meanings, world.activated) for one in more)
+
+
 def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
     """What the page says a function is; else tanh, or σ, unless the page writes its slope as f'."""
     yield dict.fromkeys(reading.functions, "tanh") | reading.said_functions

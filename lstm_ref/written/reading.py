@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lstm_ref.written.parser import WrittenEquation
-from lstm_ref.written.terms import Adj, Apply, Name, Sym, Term, Time
+from lstm_ref.written.terms import Adj, Apply, Had, Name, Sym, Term, Time
 
 NOW = Time()
 PREACTIVATION = "preactivation"
@@ -48,11 +48,20 @@ class BackwardLine:
     right: Term
     summands: tuple[Summand, ...] = ()
     """The equations that the right side is the sum of, where they are several."""
+    jacobian: Term | None = None
+    """The left side as written, where it is ∂h_t/∂c_t: both sides are then what they make of an adjoint of h_t."""
 
     @property
     def target(self) -> Sym | None:
         """The quantity that the left side belongs to: the value of an adjoint, or an open symbol itself."""
         return self.left.of if isinstance(self.left, Adj) else self.left if isinstance(self.left, Sym) else None
+
+    @property
+    def written(self) -> Term:
+        """The right side as written."""
+        if self.jacobian is None:
+            return self.right
+        return self.right.factors[1] if isinstance(self.right, Had) else self.right.factors[0].arg
 
 
 @dataclass

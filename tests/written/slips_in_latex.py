@@ -20,6 +20,13 @@ class Slip:
     page: str
     was: str
     is_now: str
+    start: int
+    end: int
+    """Where the equation begins and ends in the page."""
+
+    def corrected(self, equations: list[str]) -> str:
+        """The page with other equations in the place of the one with the slip."""
+        return self.page[: self.start] + r" \quad ".join(equations) + self.page[self.end :]
 
 
 def flipped_signs(right: str) -> Iterator[str]:
@@ -102,5 +109,7 @@ def slips(text: str, is_tex: bool) -> list[Slip]:
         for kind, plant in KINDS.items():
             for new in plant(right):
                 page = text[: piece.start] + left + "=" + new + text[piece.end :]
-                found.append(Slip(kind, line, page, " ".join(right.split()), " ".join(new.split())))
+                end = piece.start + len(left + "=" + new)
+                was, is_now = (" ".join(side.split()) for side in (right, new))
+                found.append(Slip(kind, line, page, was, is_now, piece.start, end))
     return found

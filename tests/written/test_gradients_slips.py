@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,26 @@ from lstm_ref.errors import BadInput
 from lstm_ref.written import check_text
 
 PAGES = sorted((Path(__file__).parent / "pages").iterdir())
-OF_EACH_KIND = 22
+
+NOT_JUDGED = [
+    ("jacobian_rnn.tex", r"\left(\frac{\partial x_{t+1}}{\partial x_t}\right) \frac{\partial E}{\partial x_{t+1}}"),
+]
+"""A Jacobian without its transpose: authors differ in which of the two they mean by it."""
+ON_EITHER = [("slopes_lstm.md", r"\frac{\partial L}{\partial h_t} \frac{\partial h_{t-1}}{\partial C_t}")]
+"""0, as nothing depends on what comes later: the missing term is missing in either line of a sum."""
 
 
-@pytest.fixture(scope="module")
-def planted(kept_truths):
-    """(file, slip, report) for a sample of each kind of slip, over all pages."""
-    rng = random.Random(0)
-    every = [(page, slip) for page in PAGES for slip in slips(page.read_text(), page.suffix == ".tex")]
-    chosen = []
-    for kind in KINDS:
-        of_kind = [(page, slip) for page, slip in every if slip.kind == kind]
-        chosen += rng.sample(of_kind, min(OF_EACH_KIND, len(of_kind)))
-    return [(page, slip, _checked(page, slip.page)) for page, slip in chosen]
+@pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.name)
+def planted(kept_truths, request):
+    """(page, slip, report) for every slip of a page."""
+    page = request.param
+    text, is_tex = page.read_text(), page.suffix == ".tex"
+    found = [(page, slip) for slip in slips(text, is_tex) if not _is_listed(NOT_JUDGED, page, slip)]
+    return [(page, slip, _checked(page, slip.page)) for page, slip in found]
+
+
+def _is_listed(table, page, slip):
+    return any(page.name == name and text in slip.is_now for name, text in table)
 
 
 def _checked(page, text):
@@ -38,33 +44,39 @@ def _wrong_lines(report):
     return set() if isinstance(report, BadInput) else {x.line for x in report.lines if x.verdict == "wrong"}
 
 
-def test_planted_slips_are_found_at_their_line_and_nowhere_else(planted):
-    missed = [(p.name, s.kind, s.line, s.was, s.is_now) for p, s, r in planted if _wrong_lines(r) != {s.line}]
-    assert len(planted) >= 150
-    assert len(missed) <= 0.05 * len(planted), missed
+def test_a_planted_slip_is_found_at_its_line_and_nowhere_else(planted):
+    once = [(s, r) for page, s, r in planted if not _is_listed(ON_EITHER, page, s)]
+    assert [(s.kind, s.line, s.was, s.is_now) for s, r in once if _wrong_lines(r) != {s.line}] == []
 
 
 def test_what_is_wrong_is_named_with_what_should_stand_there(planted):
-    found = [(p, s, r) for p, s, r in planted if _wrong_lines(r) == {s.line}]
-    unnamed = [(p.name, s.was, s.is_now) for p, s, r in found if not any(x.corrected for x in r.lines)]
-    assert len(unnamed) <= 0.05 * len(found), unnamed
+    found = [(s, r) for _, s, r in planted if _wrong_lines(r) == {s.line}]
+    unnamed = [(s.was, s.is_now) for s, r in found if not all(x.corrected for x in r.lines if x.verdict == "wrong")]
+    assert unnamed == []
 
 
-def test_the_corrected_latex_in_the_place_of_the_wrong_makes_its_line_right_and_none_wrong(planted):
+def test_the_correction_in_the_place_of_the_slip_makes_its_line_right_and_none_wrong(planted):
     """It may spell out a symbol of the page's own, which then no line reads: that symbol's line is unchecked."""
-    repaired, tried = 0, 0
-    for page, slip, report in planted[::6]:
-        corrected = [x.corrected for x in report.lines if x.line == slip.line and x.corrected]
-        if len(corrected) != 1 or slip.page.count(slip.is_now) != 1:
+    left = []
+    for page, slip, report in planted:
+        if _wrong_lines(report) != {slip.line}:
             continue
-        tried += 1
-        right = corrected[0].split(" = ", 1)[1]
-        text = slip.page.replace(slip.is_now, right)
-        again = check_text(text, is_tex=page.suffix == ".tex")
-        verdicts = {x.verdict for x in again.lines if x.line == slip.line}
-        repaired += verdicts == {"right"} and again.verdict != "wrong"
-    assert tried >= 10
-    assert repaired == tried
+        corrected = [x.corrected for x in report.lines if x.verdict == "wrong"]
+        again = _checked(page, slip.corrected(corrected))
+        wrong = _wrong_lines(again)
+        if (
+            isinstance(again, BadInput)
+            or wrong
+            or "unchecked" in {x.verdict for x in again.lines if x.line == slip.line}
+        ):
+            left.append((slip.line, slip.is_now, corrected, again if isinstance(again, BadInput) else wrong))
+    assert left == []
+
+
+def test_there_are_slips_of_every_kind():
+    kinds = [slip.kind for page in PAGES for slip in slips(page.read_text(), page.suffix == ".tex")]
+    assert len(kinds) >= 1000
+    assert all(kinds.count(kind) >= 20 for kind in KINDS)
 
 
 @pytest.mark.parametrize(
