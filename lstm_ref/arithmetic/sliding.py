@@ -66,3 +66,25 @@ def overlap(seen: Any, axes: tuple[int, ...], widths: tuple[int, ...], pads: Any
             total = total + concatenate([zero] * k + [seen[..., k]] + [zero] * (width - 1 - k), axis=axis)
         seen = total[(*ahead, slice(low, low + shape[axis]))]
     return seen
+
+
+def spaced(x: Any, steps: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """The elements of x among zeros, where `[::step]` takes them along each axis: the transpose of taking them.
+
+    Args:
+        x: An array.
+        steps: One for each axis.
+        shape: Of the result.
+
+    Returns:
+        An array of this shape.
+
+    Example:
+        >>> import numpy as np
+        >>> spaced(np.array([1.0, 2.0]), (3,), (5,)).tolist()
+        [1.0, 0.0, 0.0, 2.0, 0.0]
+    """
+    for axis, (step, n) in enumerate(zip(steps, shape, strict=True)):
+        x = stack([x] + [x * 0] * (step - 1), axis=axis + 1)
+        x = x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])[(*(slice(None),) * axis, slice(n))]
+    return x

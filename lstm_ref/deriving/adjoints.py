@@ -344,6 +344,10 @@ class _Differentiation:
                 )
             case "slice":
                 self._push(x, ex.call("place", full, settings=(e.settings[0], x.shape)), None)
+            case "every":
+                self._push(x, ex.call("spaced", full, settings=(e.settings[0], x.shape)), None)
+            case "spaced":
+                self._push(x, ex.call("every", full, settings=(e.settings[0],)), None)
             case "index":
                 self._push(x, ex.call("put", full, settings=(*e.settings, x.shape)), None)
             case "roll":

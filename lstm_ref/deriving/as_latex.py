@@ -215,6 +215,10 @@ def _call(e: Call) -> tuple[str, int]:
             return (rf"[{inner}]" if "_" in inner else inner) + f"_{{{e.settings[1]}}}", ATOM
         case "slice":
             return _slice(e, x), ATOM
+        case "every":
+            return rf"{_inside(x, ATOM)}_{{[{', '.join(f'::{s}' if s != 1 else ':' for s in e.settings[0])}]}}", ATOM
+        case "spaced":
+            return rf"\mathrm{{spaced}}({latex(x)})", ATOM
         case "concatenate" | "stack":
             return rf"[{', '.join(latex(a) for a in e.arguments)}]", ATOM
         case "put" | "place":

@@ -34,6 +34,14 @@ HELPERS = {
         "        x = np.stack([x[(slice(None),) * axis + (slice(k, k + n),)] for k in range(width)], axis=-1)\n"
         "    return x"
     ),
+    "spaced": (
+        "def spaced(x, steps, shape):\n"
+        '    """The elements of x among zeros, where `[::step]` takes them along each axis."""\n'
+        "    for axis, (step, n) in enumerate(zip(steps, shape)):\n"
+        "        x = np.stack([x] + [x * 0] * (step - 1), axis=axis + 1)\n"
+        "        x = x.reshape(x.shape[:axis] + (-1,) + x.shape[axis + 2 :])[(slice(None),) * axis + (slice(n),)]\n"
+        "    return x"
+    ),
     "overlap": (
         "def overlap(seen, axes, widths, pads, shape):\n"
         '    """The transpose of `patches`: each element of a patch is added where it was read."""\n'
@@ -196,6 +204,11 @@ class _Text:
                 return f"np.broadcast_to({first()}, {_shape(e.shape)})", ATOM
             case "slice":
                 return self._slice(e)
+            case "every":
+                taken = ", ".join("::" * (s != 1) + (str(s) if s != 1 else ":") for s in e.settings[0])
+                return f"{self.inside(x, ATOM)}[{taken}]", ATOM
+            case "spaced":
+                return f"spaced({first()}, {e.settings[0]}, {e.settings[1]})", ATOM
             case "head" | "tail":
                 (axis,) = e.settings
                 bound = f"{self.inside(e.arguments[1], ATOM)}.shape[{axis}]"

@@ -368,6 +368,8 @@ SHAPE_OF: dict[str, Callable[..., Shape]] = {
     "at": lambda x, axis: x[:axis] + x[axis + 1 :],
     "index": lambda x, axis, k: x[:axis] + x[axis + 1 :],
     "put": lambda _, axis, k, shape: shape,
+    "every": lambda x, steps: tuple(-(-n // s) for n, s in zip(x, steps, strict=True)),
+    "spaced": lambda _, steps, shape: shape,
     "roll": lambda x, shift, axis: x,
     "count": lambda x, axes: (),
     "patches": lambda x, axes, widths, pads: (*_slid(x, axes, widths, pads), *widths),
@@ -413,7 +415,10 @@ def call(function: str, *arguments: Expression, settings: tuple[Any, ...] = ()) 
     return _simple(made)
 
 
-LINEAR = ("expand", "transpose", "reshape", "spread", "slice", "index", "put", "place", "roll", "patches", "flip")
+LINEAR = (
+    *("expand", "transpose", "reshape", "spread", "slice", "every", "spaced", "index", "put", "place", "roll"),
+    *("patches", "flip"),
+)
 """Functions that only move elements: numbers stand before them."""
 
 
@@ -458,8 +463,12 @@ def _simple(e: Call) -> Expression:
             return dot(first.left, first.right, (la, lb, "".join(lo[k] for k in e.settings[0])))
         case "spread" if first.shape == e.shape:
             return first
-        case "slice" if e.shape == first.shape:
+        case "slice" | "every" | "spaced" if e.shape == first.shape:
             return first
+        case "slice" if inner is not None and inner.function == "concatenate":
+            return _of_one_part(e, inner)
+        case "every" if inner is not None and inner.function == "slice":
+            return _to_its_end(e, inner)
         case "place" if inner is not None and inner.function == "place":
             (outer, shape), (window, _) = e.settings, inner.settings
             both = tuple((a + low, b + low) for (low, _), (a, b) in zip(outer, window, strict=True))
@@ -502,6 +511,25 @@ def _softplus(e: Call, inner: Sum) -> Expression:
     if sigmoid_denominator(inner) is not None:
         return call("softplus", next(t for _, t in inner.terms if number_of(t) is None).arguments[0])  # type: ignore[attr-defined]
     return e
+
+
+def _of_one_part(e: Call, joined: Call) -> Expression:
+    """A slice of joined arrays that lies within one of them."""
+    (window,), (axis,), start = e.settings, joined.settings, 0
+    for part in joined.arguments:
+        a, b = (k - start for k in window[axis])
+        if a >= 0 and b <= part.shape[axis]:
+            own = tuple((a, b) if k == axis else w for k, w in enumerate(window))
+            return call("slice", part, settings=(own,))
+        start += part.shape[axis]
+    return e
+
+
+def _to_its_end(e: Call, part: Call) -> Expression:
+    """x[1:8][::2] as x[1:][::2], where the rest holds no further one."""
+    x, (window,), (steps,) = part.arguments[0], part.settings, e.settings
+    wider = tuple((a, min(n, a - (a - b) // s * s)) for (a, b), n, s in zip(window, x.shape, steps, strict=True))
+    return e if wider == window else call("every", call("slice", x, settings=(wider,)), settings=e.settings)
 
 
 def _rolled(e: Call) -> Expression:

@@ -19,11 +19,12 @@ import numpy as np
 from lstm_ref.deriving import expressions as ex
 from lstm_ref.deriving.expressions import Call, Expression, Leaf
 from lstm_ref.deriving.naming import ValueNote, _singular
+from lstm_ref.deriving.patches import under_kernel
 from lstm_ref.deriving.raising import Raised
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.on_graphs.forwarded import MOVES
 
-HELPERS = ("sigmoid", "softplus", "relu", "softmax", "patches", "overlap")
+HELPERS = ("sigmoid", "softplus", "relu", "softmax", "patches", "overlap", "spaced")
 RESERVED = {"np", "jnp", "jax", "p", "t", "tape", "bar", "steps", "inputs", *HELPERS, *keyword.kwlist}
 """Names that the written code needs for itself."""
 Key = tuple[Any, ...]
@@ -181,7 +182,12 @@ class _Folding:
                 readers.setdefault(name, []).append(v)
         for v, marks in list(self.named.items()):
             e = self.raised.expression(v)
-            if isinstance(e, Call) and e.function == "patches" and v not in map(self.raised.root_of, self.outputs):
+            seen = under_kernel(e)
+            if (
+                isinstance(seen, Call)
+                and seen.function == "patches"
+                and v not in map(self.raised.root_of, self.outputs)
+            ):
                 del self.named[v]  # what lies under a kernel is left to the convolution
                 self.cuts.discard(v)
                 continue

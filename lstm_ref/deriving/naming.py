@@ -16,11 +16,14 @@ from types import ModuleType
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import jax.extend.source_info_util
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
 from lstm_ref.errors import BadInput, text_of
 from lstm_ref.graph.array import Array, session
+
+jax.extend.source_info_util.register_exclusion(__file__)  # its lines are not the user's
 
 MARK = "lstm_ref.deriving:"
 

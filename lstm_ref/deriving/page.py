@@ -17,6 +17,7 @@ from lstm_ref.deriving.as_numpy import numpy, used
 from lstm_ref.deriving.code import WIDTH, _filled, _wrapped, counted, tags
 from lstm_ref.deriving.expressions import Call, Contraction, Expression, Leaf, Product, Sum, kept
 from lstm_ref.deriving.folding import FoldedForward, Statement
+from lstm_ref.deriving.patches import under_kernel
 
 
 def as_page(f: FoldedForward, b: Backward, picture: str = "") -> str:
@@ -115,7 +116,7 @@ class _Page:
             "from lstm_ref.arithmetic.x64 import x64",
         ]
         lines += [f"from {f.title} import {', '.join([*fixed, 'inputs'])}", ""]
-        sliding = [h for h in helpers if h in ("overlap", "patches")]
+        sliding = [h for h in helpers if h in ("overlap", "patches", "spaced")]
         if sliding:
             lines.insert(3, f"from lstm_ref.arithmetic.sliding import {', '.join(sorted(sliding))}")
         if elementary := [h for h in helpers if h not in sliding]:
@@ -270,7 +271,12 @@ class _Page:
                 else "elements along its summed axes"
             )
             signs.append(f"${text}$ is the number of {n} of ${latex(of)}$.")
-        slides = {c.function for e in said for c in _parts(e) if isinstance(c, Call)} & {"patches", "overlap", "flip"}
+        slides = {c.function for e in said for c in _parts(e) if isinstance(c, Call)} & {
+            "patches",
+            "overlap",
+            "flip",
+            "spaced",
+        }
         if "patches" in slides:
             signs.append(
                 r"$x \ast W$ is the convolution of networks: at every place, the elements of $x$ under the kernel,"
@@ -278,6 +284,8 @@ class _Page:
             )
         if "overlap" in slides:
             signs.append(r"$\mathrm{patches}^\top$ adds each of them up where it was read.")
+        if "spaced" in slides:
+            signs.append(r"$\mathrm{spaced}(x)$ puts elements back among zeros, where $[::k]$ took every $k$-th.")
         if "flip" in slides:
             signs.append(
                 r"$\overleftarrow{W}$ is the kernel mirrored; a convolution sums over the channels that it gets."
@@ -492,6 +500,7 @@ def _how(e: Expression, of: str) -> list[str]:
                 return []
             other, axes = (e.right, e.letters[1]) if left else (e.left, e.letters[0])
             read = e.left if left else e.right
+            read, other = under_kernel(read), under_kernel(other)
             if isinstance(read, Call) and read.function == "patches":
                 return ["a convolution gives back the convolution with the mirrored kernel"]
             if isinstance(other, Call) and other.function == "patches":

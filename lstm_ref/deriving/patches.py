@@ -50,6 +50,11 @@ def back_through(e: Call, bar: Expression) -> Expression:
     return ex.call("overlap", bar, settings=(axes, widths, pads, e.arguments[0].shape))
 
 
+def under_kernel(e: Expression) -> Expression:
+    """The patches of which this takes every k-th; the expression itself where it takes none."""
+    return e.arguments[0] if isinstance(e, Call) and e.function == "every" else e
+
+
 # ------------------------------------------------------------------------------------------------ from a loop over taps
 
 

@@ -95,7 +95,7 @@ def _elsewhere(v: Any, rng: np.random.Generator) -> Any:
         return v
     flat = np.asarray(v).ravel()
     moved = rng.permutation(flat).reshape(np.shape(v)) * rng.uniform(0.5, 1.5, np.shape(v))
-    return moved.astype(np.asarray(v).dtype) if np.ndim(v) else type(v)(moved)
+    return type(v)(moved) if isinstance(v, float) else np.asarray(moved, dtype=np.asarray(v).dtype)
 
 
 def _same_values(user: Any, derived: Any, inputs: Any, is_loss: bool, close: float) -> str:

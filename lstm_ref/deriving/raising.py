@@ -331,10 +331,9 @@ def _dot(g: Raised, e: Any, _: int) -> Expression:
 
 
 def _slice(g: Raised, e: Any, _: int) -> Expression:
-    if any(s != 1 for s in e.params["strides"] or ()):
-        raise BadInput(f"{_place(e)}: a slice with steps is not derived")
     window = tuple(zip(e.params["start_indices"], e.params["limit_indices"], strict=True))
-    return ex.call("slice", _shaped(g, e.operands[0]), settings=(window,))
+    part = ex.call("slice", _shaped(g, e.operands[0]), settings=(window,))
+    return ex.call("every", part, settings=(tuple(e.params["strides"] or (1,) * len(window)),))
 
 
 def _dynamic_slice(g: Raised, e: Any, _: int) -> Expression:
@@ -384,13 +383,20 @@ def _update(g: Raised, e: Any, _: int) -> Expression:
         v = g.root_of(maker.operands[0])
     if (bordered := _border(g, e)) is not None:
         return bordered
-    if len(found) != 1 or len(pieces) != shape[(axis := found.pop())]:
+    axis = found.pop() if len(found) == 1 else 0
+    first, last = min(pieces, default=0), max(pieces, default=-1)
+    around = [(0, first), (last + 1, shape[axis])]  # rows that keep what they began with, as the state before the first
+    own = () if g.graph.is_active[v] else np.arange(shape[axis])
+    if not pieces or len(pieces) != last + 1 - first or any(k not in own for a, b in around for k in range(a, b)):
         raise BadInput(
             f"{_place(e)}: a buffer that is read as a whole, but not filled step by step along one axis, is not "
             "derived; slices of whole arrays, stacked or added up, are"
         )
     inner = (*shape[:axis], *shape[axis + 1 :])
-    return ex.call("stack", *(ex.reshaped(pieces[k], inner) for k in range(shape[axis])), settings=(axis,))
+    made = ex.call("stack", *(ex.reshaped(pieces[k], inner) for k in range(first, last + 1)), settings=(axis,))
+    begun = np.moveaxis(np.asarray(g.graph.values[v], dtype=float), axis, 0)
+    before, after = ([ex.constant(np.moveaxis(begun[a:b], 0, axis))] if b > a else [] for a, b in around)
+    return ex.call("concatenate", *before, made, *after, settings=(axis,)) if before or after else made
 
 
 def _border(g: Raised, e: Any) -> Expression | None:
@@ -417,14 +423,19 @@ def _rev(g: Raised, e: Any, _: int) -> Expression:
 
 
 def _convolution(g: Raised, e: Any, _: int) -> Expression:
-    """A kernel over the patches of x; a kernel for each channel, where there are as many groups as channels."""
+    """A kernel over the patches of x: over every k-th of them with strides, on every k-th of their elements with
+    dilation; a kernel for each channel, where there are as many groups as channels."""
     p, x, w = e.params, _shaped(g, e.operands[0]), _shaped(g, e.operands[1])
     lhs, rhs, out = p["dimension_numbers"]
     groups = p["feature_group_count"]
     own = groups > 1 and groups == x.shape[lhs[1]] == w.shape[rhs[0]]
-    spread = [*p["window_strides"], *p["lhs_dilation"], *p["rhs_dilation"], p["batch_group_count"]]
-    if any(n != 1 for n in spread) or min(map(min, p["padding"])) < 0 or (groups > 1 and not own):
-        raise BadInput(f"{_place(e)}: a convolution with strides, dilation or groups is not derived")
+    if p["batch_group_count"] != 1 or any(n != 1 for n in p["lhs_dilation"]) or min(map(min, p["padding"])) < 0:
+        raise BadInput(f"{_place(e)}: a transposed convolution, or one that cuts its border away, is not derived")
+    if groups > 1 and not own:
+        raise BadInput(
+            f"{_place(e)}: a convolution in {groups} groups of several channels is not derived; a convolution of each "
+            "group's channels, joined, is"
+        )
     rank = len(lhs) - 2
     places, taps = "nmpq"[:rank], "klij"[:rank]
     of_x, of_w, of_out = ([""] * (rank + 2) for _ in range(3))
@@ -437,7 +448,9 @@ def _convolution(g: Raised, e: Any, _: int) -> Expression:
     if own:
         w = ex.call("index", w, settings=(rhs[1], 0))
         del of_w[rhs[1]]
-    axes, widths = tuple(lhs[2:]), tuple(e.kind.shapes[1][k] for k in rhs[2:])
+    axes, sizes = tuple(lhs[2:]), tuple(e.kind.shapes[1][k] for k in rhs[2:])
+    dilation = tuple(p["rhs_dilation"])
+    widths = tuple(d * (n - 1) + 1 for d, n in zip(dilation, sizes, strict=True))
     alone = False
     if (
         isinstance(x, ex.Call) and x.function == "expand" and x.settings == ((lhs[0],),)
@@ -445,7 +458,9 @@ def _convolution(g: Raised, e: Any, _: int) -> Expression:
         x, axes = x.arguments[0], tuple(a - (a > lhs[0]) for a in axes)
         alone = True
         del of_x[lhs[0]], of_out[out[0]]
-    seen = patches(x, axes, widths, tuple(map(tuple, p["padding"])))
+    strides = dict(zip(axes, p["window_strides"], strict=True))
+    steps = (*(strides.get(a, 1) for a in range(len(x.shape))), *dilation)
+    seen = ex.call("every", patches(x, axes, widths, tuple(map(tuple, p["padding"]))), settings=(steps,))
     made = ex.dot(seen, w, ("".join(of_x) + taps, "".join(of_w), "".join(of_out)))
     return ex.expand(made, (out[0],)) if alone else made
 
@@ -470,6 +485,9 @@ def _gather(g: Raised, e: Any, _: int) -> Expression:
     x = _shaped(g, e.operands[0])
     numbers = np.arange(float(np.prod(x.shape, dtype=int))).reshape(x.shape)
     moved = np.asarray(e.kind.step(numbers, *[g.graph.values[i] for i in e.operands[1:]]))
+    if isinstance(x, ex.Call) and x.function == "reshape" and len(x.shape) == 1:  # of a view, by flat numbers
+        x = x.arguments[0]
+        numbers = numbers.reshape(x.shape)
     for axis, n in enumerate(x.shape):
         for k in range(n):
             if moved.shape == x.shape and np.array_equal(moved, np.roll(numbers, k, axis)):
@@ -477,11 +495,16 @@ def _gather(g: Raised, e: Any, _: int) -> Expression:
             if np.array_equal(moved, np.take(numbers, k, axis)):
                 return ex.call("index", x, settings=(axis, k))
     if len(moved.shape) == len(x.shape) and moved.size:
-        low = np.unravel_index(int(moved.flat[0]), x.shape)
-        window = tuple((int(a), int(a) + n) for a, n in zip(low, moved.shape, strict=True))
-        part = numbers[tuple(slice(a, b) for a, b in window)]
-        if part.shape == moved.shape and np.array_equal(part, moved):
-            return ex.call("slice", x, settings=(window,))
+        low = [int(k) for k in np.unravel_index(int(moved.flat[0]), x.shape)]
+        second = (tuple(int(k == axis) for k in range(moved.ndim)) for axis in range(moved.ndim))
+        steps = [
+            int(np.unravel_index(int(moved[at]), x.shape)[axis]) - low[axis] if moved.shape[axis] > 1 else 1
+            for axis, at in enumerate(second)
+        ]
+        window = tuple((a, a + (n - 1) * s + 1) for a, n, s in zip(low, moved.shape, steps, strict=True))
+        taken = tuple(slice(a, b, s) for (a, b), s in zip(window, steps, strict=True))
+        if min(steps) > 0 and np.array_equal(numbers[taken], moved):
+            return ex.call("every", ex.call("slice", x, settings=(window,)), settings=(tuple(steps),))
     raise BadInput(f"{_place(e)}: an index of this kind is not derived")
 
 

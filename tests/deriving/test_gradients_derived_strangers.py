@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lstm_ref import check_gradients
-from lstm_ref.arithmetic.sliding import overlap, patches
+from lstm_ref.arithmetic.sliding import overlap, patches, spaced
 from lstm_ref.deriving import patches as of_patches
 from lstm_ref.deriving.derivation import derive
 from lstm_ref.deriving.proof import loaded
@@ -32,6 +32,19 @@ LINES = {
         'Wx_bar += np.einsum("bnmckl,bnmo->klco", patches(x, (1, 2), (3, 3)), a_bar)',
         "wco_bar += (o_in_bar * c).sum(axis=0)",
     ],
+    "conv_dilated": [
+        "features_part = padded[:9, :] @ kernel[0] + padded[2:11, :] @ kernel[1] + padded[4:, :] @ kernel[2]"
+    ],
+    "conv_dilated_lax": [
+        "patches(x, (2,), (5,))[:, :, :, ::2]",
+        "patches(h_prev, (2,), (4,), ((3, 0),))[:, :, :, ::3]",
+    ],
+    "conv_halving_lax": ["patches(np.transpose(x, (1, 0, 2)), (1,), (3,))[:, ::2, :, :]", "overlap(spaced("],
+    "conv_pyramid": [
+        "pairs = np.concatenate([y[::2, :], y[1:, :][::2, :]], axis=1)",
+        "x_bar = overlap(spaced(",
+    ],
+    "element_loops": ["z_3_in_bar = z_3_bar * z_3 * (1 - z_3)", "x_bars[t] = "],
     "conv_im2col": ["cols_bar = (a_bar @ W.T).reshape("],
     "conv_npconv": ["patches(o_in_bar, (0,), (3,)) @ Wx[3]"],
     "mogrifier": [
@@ -99,11 +112,29 @@ def test_overlap_is_the_transpose_of_patches(pads):
     assert abs(np.sum(seen * y) - np.sum(x * back)) <= 1e-15 * np.sum(np.abs(seen * y)) * seen.size
 
 
+def test_spaced_is_the_transpose_of_taking_every_kth():
+    rng = np.random.default_rng(1)
+    x = rng.integers(-9, 9, (5, 7, 2))  # whole numbers: their sums are exact in any order
+    taken = x[::2, ::3]
+    y = rng.integers(-9, 9, taken.shape)
+    back = spaced(y, (2, 3, 1), x.shape)
+    assert np.sum(taken * y) == np.sum(x * back)
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
         ("correlate(p['x'], p['w'])", "what is written with NumPy's own functions, or with jax, is derived"),
-        ("jax.lax.conv(p['x'][None, None], p['w'][None, None], (2,), 'SAME')", "with strides, dilation or groups"),
+        (
+            "jax.lax.conv_general_dilated(p['x'].reshape(1, 4, -1), p['w'].reshape(2, 2, -1), (1,), 'SAME', "
+            "feature_group_count=2)",
+            "line 8: a convolution in 2 groups of several channels is not derived",
+        ),
+        (
+            "jax.lax.conv_transpose(p['x'][None, None], p['w'][None, None], (2,), 'SAME', dimension_numbers="
+            "('NCH', 'OIH', 'NCH'))",
+            "line 8: a transposed convolution, or one that cuts its border away, is not derived",
+        ),
     ],
 )
 def test_a_convolution_that_is_not_derived_is_one_line_with_a_remedy(body, told, tmp_path):
@@ -111,7 +142,7 @@ def test_a_convolution_that_is_not_derived_is_one_line_with_a_remedy(body, told,
     head = "import jax\nimport numpy as np\nfrom scipy.signal import correlate\n"
     head = head if "lax" in body else head.replace("import jax\n", "")
     (tmp_path / "bad.py").write_text(
-        f"{head}inputs = {{'x': np.arange(5.0), 'w': np.ones(3)}}\n\n\ndef loss(p):\n    return ({body} ** 2).sum()\n"
+        f"{head}inputs = {{'x': np.arange(8.0), 'w': np.ones(4)}}\n\n\ndef loss(p):\n    return ({body} ** 2).sum()\n"
     )
     with pytest.raises(BadInput, match=told) as refused:
         derive(tmp_path / "bad.py")
