@@ -37,7 +37,9 @@ def explained(error: Any, piece: Piece) -> str:
     rest = piece.source[offset:]
     got = "the end of the equation" if at_end else repr((re.match(r"\\[A-Za-z]+|.", rest, re.S) or [rest])[0])
     remedy = ""
-    if not at_end and (command := re.match(r"\\[A-Za-z]+", rest)):
+    if not at_end and rest.startswith(r"\prod"):
+        remedy = r"; a product over steps is not read: the recursion that it solves is, as in ∂L/∂h_t = … ∂L/∂h_{t+1}"
+    elif not at_end and (command := re.match(r"\\[A-Za-z]+", rest)):
         remedy = f"; {command[0]} is not a command that is known here: write it out, or leave it away"
     return f"line {line}, column {column}: expected {expected}, got {got}{remedy}, in {_short(piece.source)}"
 

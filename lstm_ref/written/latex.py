@@ -74,7 +74,7 @@ def style_of(text: str, reading: Reading, meanings: dict[Name, Meaning], step: s
     return Style(
         step=step,
         last=r"\tau" if r"\tau" in text and step != r"\tau" else "T",
-        hadamard=max((r"\odot", r"\circ", "*"), key=text.count),
+        hadamard=max((r"\odot", r"\circ", ".*", "*"), key=text.count),
         transpose=r"\top" if r"\top" in text or "^T" not in text.replace("{", "") else "T",
         time="(%s)" if brackets > max(above, below) else raised if above > below else "_{%s}",
         mark=_mark(text, marks),

@@ -58,7 +58,7 @@ def parse(piece: Piece, step: str = "t", star: str = "elementwise") -> WrittenEq
         BadInput: This is not an equation in this notation; the message gives line, column and what was expected.
     """
     try:
-        tree = grammar().parse(_with_paired_norms(piece.source))
+        tree = grammar().parse(_without_dots(_with_paired_norms(piece.source)))
     except lark.exceptions.UnexpectedInput as error:
         raise BadInput(explained(error, piece)) from None
     try:
@@ -93,6 +93,11 @@ def _with_paired_norms(source: str) -> str:
     r"""The text with every second `\\|` told apart from the one before it, at the same length."""
     sides = itertools.cycle(("⟦", "⟧"))
     return re.sub(r"\\\||\\Vert(?![A-Za-z])", lambda m: next(sides).ljust(len(m[0])), source)
+
+
+def _without_dots(source: str) -> str:
+    """Matlab's `.*`, `./` and `.^` as what they are for elements, at the same length."""
+    return re.sub(r"\.(?=[*/^])", " ", source.replace(".*", " ⊙"))
 
 
 def step_letter(text: str) -> str:

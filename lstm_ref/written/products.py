@@ -53,6 +53,7 @@ class Power:
 
 def product(items: list[Any], step: str) -> Term:
     """Factors side by side: derivatives, functions with their arguments, times in brackets, quotients."""
+    items = _with_bracketed_times(items, step)
     found: list[Any] = []
     k = 0
     while k < len(items):
@@ -86,16 +87,12 @@ def product(items: list[Any], step: str) -> Term:
             k += 1
         elif (
             isinstance(item, Sym)
+            and item.time is None
             and item.name.letter.startswith(r"\mathrm{")
             and isinstance(after, (Brackets, Stack))
-            and (_bracketed_time(after, step) is None)
         ):
             known = ", ".join(sorted(set(FUNCTIONS.values())))
             raise BadInput(f"expected a function of {known}, got {item.name}")
-        elif isinstance(item, Sym) and item.time is None and (moment := _bracketed_time(after, step)):
-            time, wrap = moment
-            found.append(wrap(Sym(item.name, time)))
-            k += 1
         elif _is_functions(item) and after is not None:
             whole = product(list(items[k:]), step)
             whole = whole.arg if isinstance(whole, Brackets) else whole
@@ -107,6 +104,21 @@ def product(items: list[Any], step: str) -> Term:
         else:
             found.append(item)
     return found[0] if len(found) == 1 else Dot(tuple(found))
+
+
+def _with_bracketed_times(items: list[Any], step: str) -> list[Any]:
+    """`h (t-1)` as h at t − 1, below a derivative too."""
+    found: list[Any] = []
+    for item in items:
+        before = found[-1] if found else None
+        inner = before[1] if isinstance(before, tuple) else before
+        if isinstance(inner, Sym) and inner.time is None and (moment := _bracketed_time(item, step)):
+            time, wrap = moment
+            timed = wrap(Sym(inner.name, time))
+            found[-1] = ("/", timed) if isinstance(before, tuple) else timed
+        else:
+            found.append(item)
+    return found
 
 
 def _unwrapped(term: Term) -> tuple[Term, Any]:
