@@ -19,6 +19,8 @@ from lstm_ref.written.terms import (
     Jacobian,
     Name,
     Prime,
+    SumI,
+    SumT,
     Sym,
     Term,
     Time,
@@ -34,7 +36,7 @@ def each(equations: Iterable[WrittenEquation], change: object) -> list[WrittenEq
 
 
 def with_times(equations: list[WrittenEquation]) -> list[WrittenEquation]:
-    """`h_0` as h at step 0, where h has times elsewhere."""
+    """`h_0` as h at step 0, and Σ_k e_k as a sum over steps, where h and e have times elsewhere."""
     timed = {s.name for e in equations for side in e.sides for s in all_symbols(side) if s.time is not None}
 
     def read_digit(term: Term) -> Term:
@@ -45,7 +47,27 @@ def with_times(equations: list[WrittenEquation]) -> list[WrittenEquation]:
             return replace(term, of=read_digit(term.of), by=read_digit(term.by))
         return term
 
-    return each(equations, read_digit)
+    def read_sum(term: Term) -> Term:
+        return _over_steps(term, timed) if isinstance(term, SumI) else term
+
+    return each(each(equations, read_digit), read_sum)
+
+
+def _over_steps(term: SumI, timed: set[Name]) -> Term:
+    """Σ_k as a sum over steps, where k stands for nothing but the step of what has one."""
+    read = list(all_symbols(term.arg))
+    counted = [s for s in read if term.index in (s.name.below, s.name.above)]
+    bare = lambda name: replace(name, **{k: "" for k in ("below", "above") if getattr(name, k) == term.index})  # noqa: E731
+    others = any(s.time is not None and s.time.anchor == "t" for s in read)
+    if not counted or others or not all(bare(s.name) in timed for s in counted):
+        return term
+
+    def now(one: Term) -> Term:
+        if isinstance(one, Jacobian):
+            return replace(one, of=now(one.of), by=now(one.by))
+        return Sym(bare(one.name), Time()) if isinstance(one, Sym) and one in counted else one
+
+    return SumT(mapped(term.arg, now))
 
 
 def all_symbols(term: Term) -> Iterable[Sym]:

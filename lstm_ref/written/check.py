@@ -15,6 +15,7 @@ from lstm_ref.written.chains import jacobian_line, said_to_be, without_jacobians
 from lstm_ref.written.conventions import (
     ChosenReading,
     again,
+    as_rows,
     choose,
     in_rows,
     of_squashed,
@@ -24,6 +25,7 @@ from lstm_ref.written.conventions import (
 from lstm_ref.written.derive import Deriver
 from lstm_ref.written.edits import Editor, LineEdit
 from lstm_ref.written.evaluate import CannotRead, KnownValues, Meaning
+from lstm_ref.written.forward import softmax_over_steps
 from lstm_ref.written.judge import holds_in_floats, is_contribution, judged
 from lstm_ref.written.latex import Style, latex, style_of
 from lstm_ref.written.page import RELATION, Piece, pieces, place
@@ -109,6 +111,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     unread += [_refused(e, reason) for e, reason in reading.refused if not e.piece.inline]
     sums_batch = bool(re.search(r"\\sum(?:\\limits)?_\{?[Bb]\}?(?![A-Za-z])", text))
     shapes = infer(reading, batch=2 if sums_batch else 1)
+    over_steps = softmax_over_steps(reading, shapes)
     reading.lines = without_dots(reading)
     _follow_chains(reading, shapes)
     reading, chosen = _best(reading, shapes, seed)
@@ -118,7 +121,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     return PageReport(
         name=name,
         shapes=checker.shapes_shown(),
-        conventions=tuple(checker.conventions()),
+        conventions=(*checker.conventions(), *(["the softmax of a number is over the steps"] if over_steps else [])),
         lines=tuple(sorted(lines, key=lambda line: line.line)),
         missing=tuple(checker.missing()),
         seconds=time.perf_counter() - start,
@@ -507,6 +510,8 @@ class _Checker:
         """The equation, with the sign for equality of the one that it corrects."""
         accumulates, assigns = (like.accumulates, like.assigns) if like is not None else (False, False)
         relation = r"\mathrel{+}=" if accumulates else r"\leftarrow" if assigns else "="
+        if self.reading.turned:
+            right = as_rows(left, right, self.reading.turned)
         return f"{latex(left, self.style)} {relation} {latex(right, self.style)}"
 
     # ---------------------------------------------------------------------------------------------- the page
@@ -522,6 +527,8 @@ class _Checker:
         outputs = ", ".join(self._shown(n) for n in self.chosen.truth.scope.outputs)
         if self.reading.loss is not None:
             found.append("the loss is the page's own, of every step")
+        elif set(self.chosen.truth.scope.outputs) <= self.reading.totals:
+            found.append(f"the loss reads {outputs}")
         elif self.chosen.truth.scope.kind == "time":
             found.append(f"the loss reads {outputs} of every step")
         elif self.chosen.truth.scope.kind == "last":
@@ -533,7 +540,7 @@ class _Checker:
         if self.chosen.truth.balls.activated:
             found.append("a slope φ'(v) of an activated value v is the slope at what was activated")
         if self.reading.row_adjoints:
-            found.append(f"{self.reading.row_adjoints} (numerator layout); what is derived here is in columns")
+            found.append(f"{self.reading.row_adjoints} (numerator layout); what is said of a slip is said in columns")
         if self.reading.indexed:
             found.append("indices are those of vectors and matrices; corrections are written without them")
         for value, inner in self.style.squashed.items():

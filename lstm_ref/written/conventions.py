@@ -16,7 +16,28 @@ from lstm_ref.written.evaluate import Meaning
 from lstm_ref.written.judge import holds_in_floats, is_contribution, times_of
 from lstm_ref.written.reading import NOW, BackwardLine, Reading, is_hidden
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Adj, Apply, Fn, Hole, Name, SumT, Sym, Term, Transpose, mapped, symbols, walk
+from lstm_ref.written.terms import (
+    Add,
+    Adj,
+    Apply,
+    Diag,
+    Dot,
+    Fn,
+    Had,
+    Hole,
+    Name,
+    Neg,
+    Num,
+    Outer,
+    SumT,
+    Sym,
+    Term,
+    Transpose,
+    adjoints,
+    mapped,
+    symbols,
+    walk,
+)
 from lstm_ref.written.truth import PageTruth, Scope, truth
 
 
@@ -181,7 +202,40 @@ def in_rows(reading: Reading, shapes: Shapes, matrices: bool) -> Reading | None:
     what = "adjoints of columns are rows" + (", those of matrices transposed" if matrices else "")
     if reading.rows or reading.indexed or lines == reading.lines:
         return None
-    return replace(reading, lines=lines, row_adjoints=what)
+    return replace(reading, lines=lines, row_adjoints=what, turned=turned)
+
+
+def as_rows(left: Term, right: Term, turned: set[Name]) -> Term:
+    """A right side, read by `in_rows`, as the page writes it."""
+    is_row = isinstance(left, Adj) and left.of.name in turned
+    right = _upside(right) if is_row else right
+
+    def change(term: Term) -> Term:
+        if isinstance(term, Adj) and term.of.name in turned:
+            return Transpose(term)
+        return term.arg.arg if isinstance(term, Transpose) and isinstance(term.arg, Transpose) else term
+
+    return mapped(right, change)
+
+
+def _upside(term: Term) -> Term:
+    """The transpose, brought to the factors."""
+    match term:
+        case Transpose():
+            return term.arg
+        case Num() | Diag():
+            return term
+        case Neg() | SumT():
+            return replace(term, arg=_upside(term.arg))
+        case Add() if any(True for _ in adjoints(term)):
+            return Add(tuple(map(_upside, term.terms)))
+        case Had():
+            return Had(tuple(map(_upside, term.factors)))
+        case Dot():
+            return Dot(tuple(_upside(f) for f in reversed(term.factors)))
+        case Outer():
+            return Outer(term.right, term.left)
+    return Transpose(term)
 
 
 def _is_of(term: Term, values: dict[Name, Name]) -> bool:

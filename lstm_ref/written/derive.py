@@ -226,6 +226,10 @@ class Deriver:
                 sign = StackedBlock(sign, index, tuple(v.name if isinstance(v, Sym) else Name("1") for v in vectors))
             case Div() if position[0] == "over":
                 sign = Div(sign, term.under)
+            case Div():
+                sign = Neg(Div(_hadamard([sign, term.over]), Pow(term.under, 2)))
+            case SumT():
+                sign = sign if reader in self.reading.totals else SumT(sign)
             case _:
                 return None
         return self._back(child, rest, sign, reader)

@@ -286,7 +286,7 @@ class Editor:
     def _factor_places(self, right: Term) -> Iterator[tuple[tuple[Any, ...], Term]]:
         """Where an elementwise factor may be missing: at terms of sums, blocks of stacks, factors of products."""
         for path, term in walk(right):
-            if isinstance(term, (Had, Dot, Sym, Adj, Apply)):
+            if isinstance(term, (Had, Dot, Sym, Adj, Apply)) or (isinstance(term, Add) and _one_minus(term) is None):
                 yield path, term
 
     def _possible_factors(self) -> Iterator[Term]:

@@ -11,9 +11,12 @@ from lstm_ref.written.brackets import all_symbols
 from lstm_ref.written.marks import LOSSES
 from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.reading import NOW, PREACTIVATION, Definition, Reading, is_hidden
+from lstm_ref.written.shapes import Shapes
 from lstm_ref.written.terms import (
     Apply,
+    Div,
     Dot,
+    Fn,
     Name,
     Num,
     Stack,
@@ -93,6 +96,7 @@ def read_forward(reading: Reading, forward: list[WrittenEquation], backward: lis
     _name_preactivations(found)
     _assign_roles(reading, found)
     _sort(reading, found)
+    _find_totals(reading)
     reading.rows = _rows_are_vectors(reading)
     _read_loss(reading, loss)
 
@@ -219,6 +223,43 @@ def _sort(reading: Reading, found: dict[Name, Definition]) -> None:
             raise BadInput(f"line {line}: {names} depend on each other in one step; expected a t-1 on one of them")
         for name in ready:
             reading.values[name] = left.pop(name)
+
+
+def _find_totals(reading: Reading) -> None:
+    """A value without a time that is, or reads, a sum over the steps, and nothing else of any step."""
+    for name, d in reading.values.items() if reading.timed else ():
+        left = d.equation.sides[0]
+        read = {s.name for s in _outside_of_sums(d.right)} - set(reading.parameters)
+        sums = any(isinstance(t, SumT) for _, t in walk(d.right))
+        if isinstance(left, Sym) and left.time is None and read <= reading.totals and (read or sums):
+            reading.totals.add(name)
+
+
+def _outside_of_sums(term: Term) -> Iterable[Sym]:
+    """What a term reads outside of its sums over steps."""
+    if isinstance(term, Sym):
+        yield term
+    elif not isinstance(term, SumT):
+        for _, child in children(term):
+            yield from _outside_of_sums(child)
+
+
+def softmax_over_steps(reading: Reading, shapes: Shapes) -> bool:
+    """Reads the softmax of a single number, as of the score e_t, as one over the steps. Whether there is one.
+
+    Args:
+        reading: The page.
+        shapes: Its shapes.
+    """
+    found = False
+    for name, d in reading.values.items():
+        right = d.right
+        is_it = isinstance(right, Apply) and right.fn.name == "softmax" and isinstance(right.arg, Sym)
+        if is_it and reading.timed and shapes.sizes[right.arg.name] == (1, 1):
+            risen = Apply(Fn("exp"), right.arg)
+            reading.values[name] = replace(d, right=Div(risen, SumT(risen)))
+            found = True
+    return found
 
 
 def _rows_are_vectors(reading: Reading) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lstm_ref.errors import BadInput
-from lstm_ref.written.brackets import flat
+from lstm_ref.written.brackets import all_symbols, flat
 from lstm_ref.written.page import place
 from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.terms import (
@@ -94,7 +94,10 @@ class _Reader:
         self.layered = any(len(some) > 1 for some in ranges.values())
 
     def equation(self, e: WrittenEquation) -> WrittenEquation:
-        """One equation, its sides with the same free indices in the same order."""
+        """One equation, its sides with the same free indices in the same order. Without any, it stays as it is."""
+        symbols = [s for side in e.sides for s in all_symbols(side)]
+        if not any(self._parted(s.name)[1] for s in symbols):
+            return e
         sides = [self.read(side) for side in e.sides]
         over = sides[0].over
         if len(set(over)) != len(over):

@@ -53,6 +53,8 @@ class Style:
     ordered: bool = False
     """A plain ∂ is the direct derivative."""
     timed: bool = True
+    totals: set[Name] = field(default_factory=set)
+    """Values that are one for all steps, which are written without a time."""
     typefaces: dict[str, str] = field(default_factory=dict)
     symbols: dict[Name, Name] = field(default_factory=dict)
     """By value, the open symbol that is its adjoint."""
@@ -82,6 +84,7 @@ def style_of(text: str, reading: Reading, meanings: dict[Name, Meaning], step: s
         step_loss=reading.step_loss_letter,
         ordered=reading.ordered,
         timed=reading.timed,
+        totals=reading.totals,
         typefaces={m[2]: m[0] for m in re.finditer(r"\\(mathbf|boldsymbol|bm)\s*\{(\\?[A-Za-z]+)\}", text)},
         symbols=symbols,
         squashed=_squashed(reading, spoken, marks),
@@ -218,10 +221,11 @@ class _Writer:
         return f"{below},{self.moment(time)}" if time is not None and self.style.timed else below
 
     def symbol(self, term: Sym) -> str:
-        return self.named(term.name, term.time)
+        return self.named(term.name, None if term.name in self.style.totals else term.time)
 
     def adjoint(self, term: Adj) -> str:
-        name, time = term.of.name, term.of.time
+        name = term.of.name
+        time = None if name in self.style.totals else term.of.time
         if not term.part and name in self.style.symbols:
             return self.named(self.style.symbols[name], time)
         mark = term.mark if term.mark != "?" else self.style.mark

@@ -33,8 +33,10 @@ def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
     said = {left.name: right.name for left, right in (e.sides for e in definitions)}
     reading.said_functions = {name: function for name, function in said.items() if name in functions}
     equations = [resolved(e, functions) for e in equations]
+    reading.indexed = any(
+        isinstance(t, SumI) for e in equations if not e.piece.inline for s in e.sides for _, t in walk(s)
+    )
     equations, reading.refused = without_indices(equations)
-    reading.indexed = any(isinstance(t, SumI) for e in displayed for s in e.sides for _, t in walk(s))
     reading.loss_letter, reading.step_loss_letter, reading.ordered = loss_letters(equations)
     equations = with_adjoints(equations, step)
     adjoints = said_to_be_adjoints(equations)

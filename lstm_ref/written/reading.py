@@ -75,6 +75,8 @@ class Reading:
     states: list[Name] = field(default_factory=list)
     targets: list[Name] = field(default_factory=list)
     """Inputs that only the loss reads."""
+    totals: set[Name] = field(default_factory=set)
+    """Values that are one for all steps, as a context c = Σ_t α_t h_t."""
     lines: list[BackwardLine] = field(default_factory=list)
     open: list[Name] = field(default_factory=list)
     """Symbols of the backward pass whose meaning the page does not say."""
@@ -92,6 +94,8 @@ class Reading:
     """Of these, the ones that the page says, as in f = tanh."""
     row_adjoints: str = ""
     """What the page writes in numerator layout, where vectors are columns and their adjoints rows."""
+    turned: set[Name] = field(default_factory=set)
+    """The quantities whose adjoints it writes so."""
     rows: bool = False
     """Vectors are rows: the page multiplies x W."""
     timed: bool = True

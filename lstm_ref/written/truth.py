@@ -11,6 +11,7 @@ derives one step, the outputs and states of that step ("step").
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.written.evaluate import Meaning, Misfit, NotThen, World, evaluate
 from lstm_ref.written.reading import Reading
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Apply, Name, adjoints, symbols, walk
+from lstm_ref.written.terms import Apply, Name, SumT, adjoints, symbols, walk
 
 STEPS = 4
 """Steps of a problem: a first and a last one, and two between them whose neighbours are neither."""
@@ -167,7 +168,8 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
     """(parameters, inputs and earlier values, zeros for values, and for parameters at each step) -> all values, the
     loss's gradients, those without recurrence."""
     keys = {key: f"{key[0]}@{key[1]}" for key in world.values}
-    names, counted = list(reading.values), _counted(reading)
+    names, counted, stages = list(reading.values), _counted(reading), _stages(reading)
+    of_whole = reading.loss is not None and _reads_totals_alone(reading)
 
     def run(parameters: Any, outside: Any, zeros: Any, copies: Any) -> Any:
         def loss(moved: Any, detached: bool) -> tuple[Any, dict[str, Any]]:
@@ -177,18 +179,22 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
                 parameters=dict(zip(reading.parameters, parameters, strict=True)),
                 values={key: outside[text] for key, text in keys.items()},
             )
-            total, left, own = jnp.zeros(()), iter(zeros), iter(copies)
-            for t in _steps(scope):
+            total = jnp.zeros(())
+            moved_by = dict(zip(((name, t) for t in _steps(scope) for name in names), zeros, strict=True))
+            own = dict(zip(((name, t) for t in _steps(scope) for name in counted), copies, strict=True))
+            for stage, t in itertools.product(stages, _steps(scope)):
                 for name, parameter in zip(reading.parameters, parameters, strict=True):
-                    here.parameters[name] = parameter + next(own) if name in counted else parameter
-                for name in names:
-                    reads = _detached(here, t, names) if detached else here
-                    value = evaluate(reading.values[name].right, reads, t) + next(left)
-                    here.values[name, t] = value
-                    if (name, t) in given:
-                        total = total + jnp.sum(value * given[name, t])
-                if reading.loss is not None and t <= scope.steps:
-                    total = total + jnp.sum(evaluate(reading.loss, here, t))
+                    here.parameters[name] = parameter + own[name, t] if name in counted else parameter
+                for name in stage:
+                    if name in reading.totals and t > 1:
+                        here.values[name, t] = here.values[name, 1]
+                    else:
+                        reads = _detached(here, t, names) if detached else here
+                        here.values[name, t] = evaluate(reading.values[name].right, reads, t) + moved_by[name, t]
+                    if (name, t) in given and (name not in reading.totals or t == scope.steps):
+                        total = total + jnp.sum(here.values[name, t] * given[name, t])
+            for t in range(scope.steps if of_whole else 1, scope.steps + 1) if reading.loss is not None else ():
+                total = total + jnp.sum(evaluate(reading.loss, here, t))
             computed = {f"{n}@{t}": here.values[n, t] for t in _steps(scope) for n in names}
             return total, computed
 
@@ -198,6 +204,25 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
         return values, gradients, direct
 
     return run
+
+
+def _stages(reading: Reading) -> list[list[Name]]:
+    """The values, those that read a sum over the steps after all steps of what is summed."""
+    stage: dict[Name, int] = {}
+    for name, d in reading.values.items():
+        now = {s.name for s in symbols(d.right) if s.time is None or s.time.offset == 0}
+        summed = {s.name for _, t in walk(d.right) if isinstance(t, SumT) for s in symbols(t)}
+        stage[name] = max((stage[n] + (n in summed) for n in now if n in stage), default=0)
+    for name, d in reading.values.items():
+        for s in symbols(d.right):
+            if stage.get(s.name, 0) > stage[name]:
+                raise BadInput(f"{d.equation.label}: it reads {s.name}, which is a sum over steps that are yet to come")
+    return [[n for n in stage if stage[n] == k] for k in range(max(stage.values(), default=0) + 1)]
+
+
+def _reads_totals_alone(reading: Reading) -> bool:
+    read = {s.name for s in symbols(reading.loss)} & set(reading.values)
+    return bool(read) and read <= reading.totals
 
 
 def _detached(world: World, t: int, names: list[Name]) -> World:
@@ -232,11 +257,13 @@ def _fill(balls: World, reading: Reading, shapes: Shapes, world: World, scope: S
     places = [(name, step) for step in _steps(scope) for name in reading.values]
     for n, (name, step) in enumerate(places):
         balls.values[name, step] = as_balls(values[f"{name}@{step}"])
-        balls.adjoints[name, step] = as_balls(zeros[n])
+        at = places.index((name, 1)) if name in reading.totals else n
+        balls.adjoints[name, step] = as_balls(zeros[at])
         if direct is not None:
-            balls.direct[name, step] = as_balls(direct[2][n])
+            balls.direct[name, step] = as_balls(direct[2][at])
     of_steps = [(name, step) for step in _steps(scope) for name in _counted(reading)]
     balls.contributions = {key: as_balls(copy) for key, copy in zip(of_steps, copies, strict=True)}
     for name in scope.outputs:
         for step in _steps(scope):
-            balls.given[name, step] = as_balls(given.get((name, step), np.zeros(shapes.sizes[name])))
+            at = scope.steps if name in reading.totals else step
+            balls.given[name, step] = as_balls(given.get((name, at), np.zeros(shapes.sizes[name])))

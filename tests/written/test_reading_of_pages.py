@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from lstm_ref.errors import BadInput
@@ -294,3 +297,103 @@ def test_a_correction_with_two_accents_can_be_read_again():
     (line,) = check_text(page).lines
     assert r"\bar{\tilde h}_t" in line.corrected
     assert check_text(page[: page.index(r"$$\bar U")] + f"$${line.corrected}$$").verdict == "right"
+
+
+ATTENTION = r"""
+$$h_t = \tanh(W x_t + U h_{t-1})$$
+$$e_t = v^\top h_t$$
+$$\alpha_t = \frac{\exp(e_t)}{\sum_{k=1}^{T} \exp(e_k)}$$
+$$c = \sum_t \alpha_t h_t$$
+$$\bar \alpha_t = \bar c^\top h_t$$
+$$\bar e_t = \alpha_t \left( \bar \alpha_t - \sum_k \alpha_k \bar \alpha_k \right)$$
+$$\bar v = \sum_t \bar e_t h_t$$
+"""
+
+
+def test_a_sum_over_the_steps_of_a_page_may_have_a_letter_of_its_own():
+    report = check_text(ATTENTION)
+    assert report.verdict == "right", [(x.source, x.finding) for x in report.lines]
+    assert report.shapes["v"] == "H"
+    assert "the loss reads c" in report.conventions
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "finding"),
+    [
+        (r"- \sum_k \alpha_k \bar \alpha_k", r"+ \sum_k \alpha_k \bar \alpha_k", "the sign of "),
+        (r"= \alpha_t \left(", r"= \left(", r"the factor \alpha_t is missing"),
+        (r"\bar v = \sum_t \bar e_t h_t", r"\bar v = \sum_t \bar e_t h_{t-1}", "h_{t-1} stands where h_t belongs"),
+    ],
+)
+def test_a_slip_beside_a_sum_over_all_steps_is_named(right, slip, finding):
+    assert right in ATTENTION
+    [wrong] = [x for x in check_text(ATTENTION.replace(right, slip)).lines if x.verdict != "right"]
+    assert wrong.verdict == "wrong"
+    assert finding in wrong.finding
+
+
+def test_the_softmax_of_a_score_is_one_over_the_steps():
+    softmax = re.sub(r"\\frac.*(?=\$\$)", lambda _: r"\mathrm{softmax}(e_t)", ATTENTION, count=1)
+    assert r"\mathrm{softmax}(e_t)" in softmax
+    report = check_text(softmax)
+    assert report.verdict == "right"
+    assert "the softmax of a number is over the steps" in report.conventions
+
+
+def test_a_small_letter_is_a_column_unless_the_page_writes_matrices_so():
+    page = r"""$$h_t = \tanh(%s x_t + U h_{t-1})$$ $$y_t = v^\top h_t$$
+        $$\delta h_t = v \delta y_t + U^\top (\delta h_{t+1} \odot (1 - h_{t+1}^2))$$"""
+    assert check_text(page % "W").shapes["v"] == "H"
+    assert check_text(page % "w").shapes["v"] == "H×K"
+
+
+def test_a_sum_over_steps_that_its_own_steps_read_is_refused_with_its_line():
+    page = r"""$$h_t = \tanh(W x_t + U h_{t-1} + V c_{t-1})$$ $$c_t = \sum_k h_k$$ $$\delta c_t = V^T \delta h_t$$"""
+    with pytest.raises(BadInput, match="line 1: it reads c, which is a sum over steps that are yet to come"):
+        check_text(page)
+
+
+def test_a_product_over_steps_is_refused_with_what_is_read():
+    page = r"""$$h_t = \tanh(W x_t + U h_{t-1})$$
+        $$\frac{\partial h_t}{\partial h_k} = \prod_{j=k+1}^t \frac{\partial h_j}{\partial h_{j-1}}$$
+        $$\frac{\partial h_t}{\partial h_{t-1}} = \mathrm{diag}(1 - h_t^2) U$$"""
+    product, step = check_text(page).lines
+    assert (product.verdict, step.verdict) == ("unchecked", "right")
+    assert "a product over steps is not read: the recursion that it solves is" in product.finding
+
+
+def test_a_wrong_argument_of_a_relu_slope_is_seen_though_most_units_are_dead():
+    """On the first random numbers, both arguments have one sign in every unit at every step."""
+    text = (Path(__file__).parent / "pages" / "indrnn.md").read_text()
+    slipped = text.replace(r"\mathrm{relu}'(W x_t + u", r"\mathrm{relu}'(W x_{t-1} + u")
+    assert [x.finding for x in check_text(slipped).lines if x.verdict == "wrong"] == [
+        "x_{t-1} stands where x_t belongs"
+    ]
+
+
+def test_a_time_that_a_sum_reads_before_the_first_step_is_named():
+    page = r"""$$a_t = W x_t + U h_{t-1}$$ $$h_t = \tanh(a_t)$$
+        $$\frac{\partial L}{\partial U} = \sum_t
+          \left((1 - \tanh^2(a_{t-1})) \odot \frac{\partial L}{\partial h_t}\right) h_{t-1}^\top$$"""
+    wrong = [x for x in check_text(page).lines if x.verdict == "wrong"]
+    assert [x.finding for x in wrong] == ["a_{t-1} stands where a_t belongs"]
+
+
+def test_links_of_a_chain_that_do_not_meet_are_named():
+    text = (Path(__file__).parent / "pages" / "jacobian_lstm.md").read_text()
+    link = r"\frac{\partial L}{\partial c_{t+1}} \cdot \frac{\partial c_{t+1}}{\partial c_t}"
+    assert link in text
+    [wrong] = [
+        x
+        for x in check_text(text.replace(link, link.replace("c_{t+1}} \\cdot", "c_t} \\cdot"))).lines
+        if x.verdict != "right"
+    ]
+    assert (wrong.verdict, wrong.finding.split(" stands")[0]) == ("wrong", r"\frac{\partial L}{\partial c_t}")
+
+
+def test_the_direct_part_of_a_correction_has_the_pages_letter_for_the_loss_of_a_step():
+    text = (Path(__file__).parent / "pages" / "graves_lstm.tex").read_text()
+    direct = r"\frac{\partial O_t}{\partial b_c^t} + "
+    assert direct in text
+    [wrong] = [x for x in check_text(text.replace(direct, ""), is_tex=True).lines if x.verdict == "wrong"]
+    assert r"\frac{\partial O_t}{\partial b_c^t}" in wrong.corrected
