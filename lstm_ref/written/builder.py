@@ -16,6 +16,7 @@ from lstm_ref.written.products import FUNCTIONS, Power, product
 from lstm_ref.written.scripts import WRAPPER, Scripts, plain, read_scripts
 from lstm_ref.written.terms import (
     Adj,
+    Apply,
     Brackets,
     Div,
     Dot,
@@ -136,7 +137,7 @@ class _Builder(lark.Transformer):
 
     def angle(self, children: list[Any]) -> Term:
         left, right = (c for c in children if not isinstance(c, lark.Token))
-        return Brackets(Outer(left, right))
+        return Brackets(Outer(left, right, is_angle=True))
 
     def norm(self, children: list[Any]) -> Term:
         return Brackets(SumAll(Pow(next(c for c in children if not isinstance(c, lark.Token)), 2)))
@@ -153,6 +154,8 @@ class _Builder(lark.Transformer):
         base, *tokens = children
         if not tokens:
             return base
+        if base == Sym(Name("e")) and (risen := self._exponent(tokens)) is not None:
+            return Apply(Fn("exp"), risen)
         script = read_scripts(tokens, self.step)
         if isinstance(base, Partial):
             return Partial(script.ordered)
@@ -172,6 +175,16 @@ class _Builder(lark.Transformer):
         for _ in range(script.primes):
             base = Prime(base)
         return Transpose(base) if script.transposed else base
+
+    def _exponent(self, tokens: list[Any]) -> Term | None:
+        """The a_t of e^{a_t}: what is raised has a script of its own, which a time or a label lacks."""
+        text = str(tokens[0])[1:].strip()
+        if len(tokens) != 1 or tokens[0].type != "SUP" or "_" not in text:
+            return None
+        try:
+            return bare_group(sides_of(grammar().parse(text), self.step, self.star)[0])
+        except lark.exceptions.LarkError:
+            return None
 
     def _named(self, base: Sym, script: Scripts) -> Sym:
         if script.time is not None and base.time is not None:

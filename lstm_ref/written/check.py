@@ -409,8 +409,8 @@ class _Checker:
         wrong, seen = found.of_steps
         if wrong < seen:
             report = replace(report, steps=f"wrong at {wrong} of {seen} steps, first at t = {found.step}")
-        sentence, corrected = self.diagnosis(line, summed)
-        return replace(report, finding=sentence or found.reason or None, corrected=corrected)
+        sentence, equation = self.diagnosis(line, summed)
+        return replace(report, finding=sentence or found.reason or None, corrected=equation)
 
     def _is_summed(self, line: BackwardLine) -> bool:
         return (self.chosen.summed or line.equation.accumulates) and is_contribution(line)

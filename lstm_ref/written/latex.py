@@ -159,6 +159,9 @@ class _Writer:
                 return self.sum(term), _HAD
             case SumB():
                 return rf"\sum_B {self.text(term.arg, _HAD)}", _HAD
+            case SumAll() if isinstance(term.arg, Had) and len(term.arg.factors) == 2:
+                first, second = term.arg.factors
+                return rf"\langle {self.text(first, 0)}, {self.text(second, 0)} \rangle", _ATOM
             case SumAll():
                 return rf"\langle {self.text(term.arg, 0)} \rangle", _ATOM
             case Jacobian():

@@ -10,7 +10,7 @@ from lstm_ref.written.indices import without_indices
 from lstm_ref.written.marks import is_backward, loss_letters, said_to_be_adjoints, with_adjoints
 from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.reading import Reading
-from lstm_ref.written.terms import Fn, Had, Outer, SumI, Sym, Term, walk
+from lstm_ref.written.terms import Fn, Had, Outer, SumAll, SumI, Sym, Term, walk
 
 
 def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
@@ -49,8 +49,10 @@ def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
             raise BadInput(reading.refused[0][1])
         what = "no equation" if not displayed else "no forward pass"
         raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}})$$")
-    if any(isinstance(t, Outer) for e in forward if not e.piece.inline for s in e.sides for _, t in walk(s)):
-        forward, backward = each(forward, _elementwise), each(backward, _elementwise)
+    for is_angle, change in ((True, _inner), (False, _elementwise)):
+        terms = [t for e in forward if not e.piece.inline for s in e.sides for _, t in walk(s)]
+        if any(isinstance(t, Outer) and t.is_angle == is_angle for t in terms):
+            forward, backward = each(forward, change), each(backward, change)
     read_forward(reading, forward, backward)
     read_backward(reading, [e for e in backward if not e.piece.inline], [e for e in backward if e.piece.inline])
     return reading
@@ -59,6 +61,11 @@ def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
 def _says_a_function(e: WrittenEquation) -> bool:
     """Whether it is f = tanh, which says what f( ) is."""
     return len(e.sides) == 2 and isinstance(e.sides[0], Sym) and isinstance(e.sides[1], Fn)
+
+
+def _inner(term: Term) -> Term:
+    """⟨·, ·⟩ as the inner product, where the forward pass has one; elsewhere it is the outer product, as Greff's."""
+    return SumAll(flat(Had((term.left, term.right)))) if isinstance(term, Outer) and term.is_angle else term
 
 
 def _elementwise(term: Term) -> Term:

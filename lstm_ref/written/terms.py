@@ -118,6 +118,8 @@ class Outer:
 
     left: Term
     right: Term
+    is_angle: bool = field(default=False, compare=False)
+    """Written ⟨·, ·⟩."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def summed(term: Term, below: str, above: str, step: str, symbol: Callable[[str,
 def _bound(text: str, step: str) -> Time | None:
     if not text:
         return None
-    if (found := re.fullmatch(r"(T|\\tau)([+-]\d+)?", text)) and found[1] != step:
+    if (found := re.fullmatch(r"(T(?:_\w|_\{\w+\})?|N|\\tau)([+-]\d+)?", text)) and found[1] != step:
         return Time("T", int(found[2] or 0))
     if re.fullmatch(r"\d+", text):
         return Time("", int(text))
