@@ -452,6 +452,9 @@ def _simple(e: Call) -> Expression:
             return call(
                 "transpose", call("index", inner.arguments[0], settings=(order[axis], k)), settings=(tuple(rest),)
             )
+        case "index" if inner is not None and inner.function == "index" and inner.settings[0] > e.settings[0]:
+            (axis, k), (other, j) = e.settings, inner.settings  # x[t, k] as x[t][k]
+            return call("index", call("index", inner.arguments[0], settings=(axis, k)), settings=(other - 1, j))
         case "reshape" | "expand" if (
             inner is not None and inner.function in ("reshape", "expand") and inner.arguments[0].shape == e.shape
         ):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.deriving import expressions as ex
+from lstm_ref.deriving.elements import over_elements
 from lstm_ref.deriving.expressions import Call, Expression, Leaf
 from lstm_ref.deriving.naming import ValueNote, _singular
 from lstm_ref.deriving.patches import under_kernel
@@ -150,6 +151,7 @@ class _Folding:
         self.cuts = set(self.named) | given
         raised.cuts = self.cuts
         self._inline_rebound()
+        self._join_elements()
         self._name_shared()
         self.time: dict[int, int | None] = {v: self._time_of(self._first(m)) for v, m in self.named.items()}
         self.T = 1 + max((t for t in self.time.values() if t is not None), default=-1)
@@ -199,6 +201,64 @@ class _Folding:
                 if b is not None and a.name == b.name and a.name and (again or self._adds(a, b, v, mine[0])):
                     del self.named[v]
                     self.cuts.discard(v)
+
+    def _join_elements(self) -> None:
+        """`for j in range(H): a[j] = …`: the array has the name, not each of its elements, where in every step all are
+        one operation and nothing else reads them."""
+        around = {v: self._inner_loop(self._first(marks)) for v, marks in self.named.items()}
+        filled: dict[Any, dict[int, int]] = {}
+        for v in self._filled():
+            elements = [u for u in ex.count(self.raised.expression(v)) if around.get(u)]
+            if len({around[u] for u in elements}) == 1:
+                filled.setdefault(around[elements[0]], {})[v] = min(elements)
+        lines: dict[int, list[Any]] = {}
+        for loop in dict.fromkeys(loop for loop in around.values() if loop is not None):
+            lines.setdefault(loop[1], []).append(loop)
+        for loops in lines.values():
+            arrays = {v: u for loop in loops for v, u in filled.get(loop, {}).items()}
+            elements = {v for v, loop in around.items() if loop in loops} - set(arrays)
+            if all(loop in filled for loop in loops) and self._may_join(set(arrays), elements):
+                marks = {v: self._first(self.named[u])._replace(kind="value") for v, u in arrays.items()}
+                kept = {v: m for v, m in self.named.items() if v not in elements}
+                self.named = {**{v: [m._replace(loops=around[arrays[v]][0])] for v, m in marks.items()}, **kept}  # type: ignore[index]
+        self.named = dict(sorted(self.named.items()))
+
+    def _may_join(self, arrays: set[int], elements: set[int]) -> bool:
+        """Whether every array is one operation of whole arrays; then they are read so."""
+        before, raised = set(self.cuts), self.raised
+        self.cuts |= arrays
+        others = [*(set(self.named) - elements - arrays), *map(raised.root_of, self.outputs)]
+        read = {u for v in others for u in ex.count(raised.expression(v))}
+        parts = {u for v in arrays for u in ex.count(raised.expression(v))}
+        among = {u for v in elements for u in ex.count(raised.expression(v))}  # c[j], which h[j] reads
+        self.cuts -= elements
+        joins = not (read & elements or parts & among) and all(over_elements(raised.expression(v)) for v in arrays)
+        if joins:
+            raised.joined |= arrays
+        else:
+            self.cuts -= arrays - before
+            self.cuts |= before
+        return joins
+
+    def _inner_loop(self, mark: ValueNote) -> tuple[tuple[tuple[int, int], ...], int] | None:
+        """The loop within a step, or outside of the steps, in which a value is computed: what is around, its line."""
+        depth = int(self._time_of(mark) is not None)
+        inside = mark.loops[depth:]
+        return (mark.loops[:depth], inside[0][0]) if inside and inside[0][0] != self.loop_line else None
+
+    def _filled(self) -> Iterator[int]:
+        """Arrays that are written into piece by piece, as they are at the end."""
+        graph, root = self.raised.graph, self.raised.root_of
+        updates = {e.results[0]: e for e in graph.equations if e.primitive == "dynamic_update_slice"}
+        again = {root(e.operands[0]) for e in updates.values()}
+        for v in updates:
+            if v not in again and self.raised.is_value(v):
+                try:
+                    made = self.raised.expression(v)
+                except BadInput:
+                    continue
+                if isinstance(made, Call) and made.function == "stack":
+                    yield v
 
     def _name_shared(self) -> None:
         """A pre-activation that several values read has a name, though the author passed it on without one."""
@@ -649,20 +709,39 @@ def _at(e: Expression, t: int) -> Expression:
     return ex.kept(e, change)
 
 
+def _state_that_makes_it_nothing(e: Expression) -> Leaf | None:
+    """The state before, of which this is an element, or a multiple: from a first step at zeros it is gone."""
+    if isinstance(e, (ex.Product, ex.Contraction)):
+        factors = [f for f, p in e.factors if p > 0] if isinstance(e, ex.Product) else [e.left, e.right]
+        return next((state for f in factors if (state := _state_that_makes_it_nothing(f)) is not None), None)
+    if isinstance(e, Call) and e.function == "index":
+        return _state_that_makes_it_nothing(e.arguments[0])
+    return e if isinstance(e, Leaf) and e.name[0] == "prev" else None
+
+
+def _is_nothing(e: Expression) -> bool:
+    if isinstance(e, ex.Contraction):
+        return _is_nothing(e.left) or _is_nothing(e.right)
+    return isinstance(e, (ex.Number, ex.Constant)) and not np.any(e.value)
+
+
 def _matches(template: Expression, first: Expression, found: dict[Key, Expression]) -> bool:
     """Whether the first step's expression is the template with initial values; they are put into `found`."""
     if isinstance(template, Leaf) and template.name[0] == "prev":
         if any(leaf.name[0] != "out" for leaf in ex.leaves(first)):
             return False
         return found.setdefault(template.name[1], first) == first
+    if _is_nothing(first) and (state := _state_that_makes_it_nothing(template)) is not None:
+        begun = ex.constant(np.zeros(state.shape))
+        return found.setdefault(state.name[1], begun) == begun
     if isinstance(template, ex.Sum):
-        zero = [(k, t) for k, t in template.terms if isinstance(t, Leaf) and t.name[0] == "prev"]
+        zero = [(k, t) for k, t in template.terms if _state_that_makes_it_nothing(t) is not None]
         rest = [(k, t) for k, t in template.terms if (k, t) not in zero]
         theirs = list(first.terms) if isinstance(first, ex.Sum) else [_coefficient(first)]
         if len(theirs) == len(rest) < len(template.terms):
-            for _, t in zero:
-                assert isinstance(t, Leaf)
-                found.setdefault(t.name[1], ex.constant(np.zeros(t.shape)))
+            for state in (_state_that_makes_it_nothing(t) for _, t in zero):
+                assert state is not None
+                found.setdefault(state.name[1], ex.constant(np.zeros(state.shape)))
             return all(k == m and _matches(t, u, found) for (k, t), (m, u) in zip(rest, theirs, strict=True))
     if type(template) is not type(first):
         return False

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lstm_ref.deriving import expressions as ex
+from lstm_ref.deriving.elements import over_elements
 from lstm_ref.deriving.expressions import Expression, Leaf
 from lstm_ref.deriving.naming import ValueNote, mark_of
 from lstm_ref.deriving.patches import convolved, patches
@@ -58,6 +59,8 @@ class Raised:
         for ends in calls.values():
             self._note_calls(ends)
         self.cuts: Collection[int] = ()
+        self.joined: set[int] = set()
+        """Arrays that a loop fills element by element, of which the elements are one expression."""
         self._inside = self._in_calls()
 
     def _is_float(self, v: int) -> bool:
@@ -139,7 +142,8 @@ class Raised:
 
     def expression(self, v: int) -> Expression:
         """How a variable is computed, from values with names. Leaves are numbers of variables."""
-        return convolved(self._made(self.root_of(v)))
+        made = convolved(self._made(self.root_of(v)))
+        return (over_elements(made) or made) if v in self.joined else made
 
     def _read(self, v: int) -> Expression:
         v = self.root_of(v)

@@ -1,0 +1,28 @@
+"""A cell in loops over elements that add up in a scalar, as in C."""
+import numpy as np
+
+
+def inputs(rng):
+    T, D, H = 4, 2, 3
+    n = lambda *s: 0.5 * rng.standard_normal(s)
+    return {"x": n(T, D), "W": n(H, D), "U": n(H, H), "b": n(H)}
+
+
+def loss(p):
+    x, W, U, b = p["x"], p["W"], p["U"], p["b"]
+    T, D = x.shape
+    H = len(b)
+    h = np.zeros(H)
+    total = 0.0
+    for t in range(T):
+        new = np.zeros(H)
+        for j in range(H):
+            acc = b[j]
+            for k in range(D):
+                acc += W[j, k] * x[t, k]
+            for k in range(H):
+                acc = acc + U[j, k] * h[k]
+            new[j] = np.tanh(acc)
+        h = new
+        total += np.sum(h * h)
+    return total
