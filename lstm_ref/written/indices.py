@@ -96,7 +96,8 @@ class _Reader:
     def equation(self, e: WrittenEquation) -> WrittenEquation:
         """One equation, its sides with the same free indices in the same order. Without any, it stays as it is."""
         symbols = [s for side in e.sides for s in all_symbols(side)]
-        if not any(self._parted(s.name)[1] for s in symbols):
+        sums = any(isinstance(t, SumI) for side in e.sides for _, t in walk(side))
+        if not sums and not any(self._parted(s.name)[1] for s in symbols):
             return e
         sides = [self.read(side) for side in e.sides]
         over = sides[0].over

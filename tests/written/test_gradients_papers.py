@@ -37,7 +37,7 @@ def test_a_published_derivation_is_judged_as_the_table_says(reports, name):
 
 
 FINDINGS = {
-    ("hanbingtao_lstm", "3.4"): r"the term \frac{\partial L}{\partial \mathbf{c}_{t+1}} \circ \mathbf{f}_{t+1} ",
+    ("hanbingtao_lstm", "3.4"): r"the term \frac{\partial E}{\partial \mathbf{c}_{t+1}} \circ \mathbf{f}_{t+1} ",
     ("trujello_lstm", "3"): r"the term \zeta^{t+1} \odot b^{\phi,t+1} is missing",
     ("mallya", "7"): r"a^t stands where \hat a^t belongs",
     ("jaketae", "6"): r"\sigma(o_t) stands where o_t belongs, which is activated already",
