@@ -7,6 +7,7 @@ and b they read: tanh(W @ x + b). A sum over k of U[j, k] · h[k] is a product f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -69,31 +70,33 @@ def _along(parts: Sequence[Expression]) -> Expression | None:
             rows = [p.terms for p in parts]  # type: ignore[attr-defined]
             if len({tuple(k for k, _ in row) for row in rows}) > 1:
                 return None
-            terms = [_beside([t for _, t in column], first.shape) for column in zip(*rows, strict=True)]
-            return None if None in terms else ex.plus(*((k, t) for (k, _), t in zip(rows[0], terms, strict=True)))
+            terms = _operands([[t for _, t in row] for row in rows], first.shape)
+            return terms and ex.plus(*((k, t) for (k, _), t in zip(rows[0], terms, strict=True)))
         case Product():
-            rows = [p.factors for p in parts]  # type: ignore[attr-defined]
             if len({(p.number, *(q for _, q in p.factors)) for p in parts}) > 1:  # type: ignore[attr-defined]
                 return None
-            factors = [_beside([f for f, _ in column], first.shape) for column in zip(*rows, strict=True)]
-            if None in factors:
-                return None
-            powers = (ex.power(f, q) for f, (_, q) in zip(factors, rows[0], strict=True))
-            return ex.times(ex.number(first.number), *powers)
+            factors = _operands([[f for f, _ in p.factors] for p in parts], first.shape)  # type: ignore[attr-defined]
+            powers = (ex.power(f, q) for f, (_, q) in zip(factors or (), first.factors, strict=bool(factors)))
+            return factors and ex.times(ex.number(first.number), *powers)
         case Call() if first.function in ELEMENTWISE:
             if len({(p.function, p.settings, len(p.arguments)) for p in parts}) > 1:  # type: ignore[attr-defined]
                 return None
-            columns = zip(*(p.arguments for p in parts), strict=True)  # type: ignore[attr-defined]
-            arguments = [_beside(list(column), first.shape) for column in columns]
-            return None if None in arguments else ex.call(first.function, *arguments, settings=first.settings)
+            arguments = _operands([p.arguments for p in parts], first.shape)  # type: ignore[attr-defined]
+            return arguments and ex.call(first.function, *arguments, settings=first.settings)
         case Contraction():
             return _products(parts)  # type: ignore[arg-type]
     return None
 
 
+def _operands(rows: Sequence[Sequence[Expression]], shape: ex.Shape) -> Any:
+    """The operands of one operation for those of each part; None where some differ in more than the element."""
+    found = [_beside(list(column), shape) for column in zip(*rows, strict=True)]
+    return None if None in found else found
+
+
 def _beside(parts: list[Expression], shape: ex.Shape) -> Expression | None:
     """Operands of an operation whose results have this shape: the one that all have in common, or all of them."""
-    if all(p == parts[0] for p in parts):
+    if _are_one(parts):
         return parts[0]
     found = _along(parts)
     missing = len(shape) - len(parts[0].shape)
@@ -106,13 +109,13 @@ def _products(parts: Sequence[Contraction]) -> Expression | None:
     if any(p.letters != first.letters for p in parts):
         return None
     new = next(c for c in "zyxwvu" if c not in "".join(first.letters))
-    operands, letters = [], []
-    for side, own in zip(((p.left for p in parts), (p.right for p in parts)), first.letters, strict=False):
-        these = list(side)
-        is_common = all(s == these[0] for s in these)
-        operand = these[0] if is_common else _along(these)
-        if operand is None:
-            return None
-        operands.append(operand)
-        letters.append(own if is_common else new + own)
-    return ex.dot(*operands, (letters[0], letters[1], new + first.letters[2]))
+    lefts, rights = [p.left for p in parts], [p.right for p in parts]
+    left, right = (side[0] if _are_one(side) else _along(side) for side in (lefts, rights))
+    if left is None or right is None:
+        return None
+    la, lb, lo = first.letters
+    return ex.dot(left, right, (la if _are_one(lefts) else new + la, lb if _are_one(rights) else new + lb, new + lo))
+
+
+def _are_one(parts: Sequence[Expression]) -> bool:
+    return all(p == parts[0] for p in parts)

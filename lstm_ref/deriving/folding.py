@@ -216,10 +216,10 @@ class _Folding:
             lines.setdefault(loop[1], []).append(loop)
         for loops in lines.values():
             arrays = {v: u for loop in loops for v, u in filled.get(loop, {}).items()}
-            elements = {v for v, loop in around.items() if loop in loops} - set(arrays)
-            if all(loop in filled for loop in loops) and self._may_join(set(arrays), elements):
+            inside = {v for v, loop in around.items() if loop in loops} - set(arrays)
+            if all(loop in filled for loop in loops) and self._may_join(set(arrays), inside):
                 marks = {v: self._first(self.named[u])._replace(kind="value") for v, u in arrays.items()}
-                kept = {v: m for v, m in self.named.items() if v not in elements}
+                kept = {v: m for v, m in self.named.items() if v not in inside}
                 self.named = {**{v: [m._replace(loops=around[arrays[v]][0])] for v, m in marks.items()}, **kept}  # type: ignore[index]
         self.named = dict(sorted(self.named.items()))
 
@@ -722,7 +722,7 @@ def _state_that_makes_it_nothing(e: Expression) -> Leaf | None:
 def _is_nothing(e: Expression) -> bool:
     if isinstance(e, ex.Contraction):
         return _is_nothing(e.left) or _is_nothing(e.right)
-    return isinstance(e, (ex.Number, ex.Constant)) and not np.any(e.value)
+    return (isinstance(e, ex.Number) and not e.value) or (isinstance(e, ex.Constant) and not e.value.any())
 
 
 def _matches(template: Expression, first: Expression, found: dict[Key, Expression]) -> bool:
