@@ -128,3 +128,18 @@ def test_a_page_that_sums_over_time_is_not_excused_as_one_step():
     report = check_text(text.replace(r" + u \odot \delta_{t+1}", ""))
     [wrong] = [line for line in report.lines if line.verdict == "wrong"]
     assert wrong.finding == r"the term \delta_{t+1} \odot u is missing"
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "finding"),
+    [
+        (r"\bar m_t = \bar s_t \odot r_t", r"\bar m_t = \bar s_t", "the factor r_t is missing"),
+        (r"+ \bar m_t U_n^\top", r"- \bar m_t U_n^\top", r"the sign of \bar m_t U_n^\top is wrong"),
+    ],
+    ids=["not-by-itself", "no-loss-before-the-last-step"],
+)
+def test_one_slip_is_said_alone(right, slip, finding):
+    r"""Not \bar m_t = \bar m_t; and no term for a loss of earlier steps, which no line of the page has."""
+    text = (Path(__file__).parent / "pages" / "row_gru.md").read_text()
+    assert right in text
+    assert [x.finding for x in check_text(text.replace(right, slip)).lines if x.verdict == "wrong"] == [finding]
