@@ -37,7 +37,8 @@ def read_backward(reading: Reading, shown: list[WrittenEquation], inline: list[W
         shown: Its displayed backward equations.
         inline: Those of its sentences, read only for symbols that no display defines.
     """
-    timed = [*reading.values, *reading.inputs, *reading.targets]
+    timed = {*reading.values, *reading.inputs} - reading.totals
+    timed |= set() if reading.loss_of_totals else set(reading.targets)
 
     def with_now(term: Term) -> Term:
         if isinstance(term, Adj):

@@ -13,12 +13,14 @@ from lstm_ref.written.terms import (
     Adj,
     Apply,
     Brackets,
+    Div,
     Dot,
     Fn,
     Had,
     Jacobian,
     Name,
     Prime,
+    Steps,
     SumI,
     SumT,
     Sym,
@@ -50,7 +52,18 @@ def with_times(equations: list[WrittenEquation]) -> list[WrittenEquation]:
     def read_sum(term: Term) -> Term:
         return _over_steps(term, timed) if isinstance(term, SumI) else term
 
-    return each(each(equations, read_digit), read_sum)
+    return each(each(_with_numbers_of_steps(equations), read_digit), read_sum)
+
+
+def _with_numbers_of_steps(equations: list[WrittenEquation]) -> list[WrittenEquation]:
+    """`1/T` as one over the number of steps, where T stands below fractions alone."""
+    every = [t for e in equations for side in e.sides for _, t in walk(side)]
+    for last in (Sym(Name("T")), Sym(Name(r"\tau"))):
+        below = sum(isinstance(t, Div) and t.under == last for t in every)
+        if below and below == sum(t == last for t in every):
+            divide = lambda t, last=last: replace(t, under=Steps()) if isinstance(t, Div) and t.under == last else t  # noqa: E731
+            equations = each(equations, divide)
+    return equations
 
 
 def _over_steps(term: SumI, timed: set[Name]) -> Term:

@@ -33,7 +33,7 @@ from lstm_ref.written.parser import WrittenEquation, expanded, parse, step_lette
 from lstm_ref.written.read import read
 from lstm_ref.written.reading import NOW, BackwardLine, Reading, is_hidden
 from lstm_ref.written.report import LineReport, Missing, PageReport
-from lstm_ref.written.shapes import Shapes, infer
+from lstm_ref.written.shapes import Shapes, infer, of_numbers
 from lstm_ref.written.templates import sets_of, without_suffix
 from lstm_ref.written.terms import (
     Add,
@@ -114,7 +114,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
     over_steps = softmax_over_steps(reading, shapes)
     reading.lines = without_dots(reading)
     _follow_chains(reading, shapes)
-    reading, chosen = _best(reading, shapes, seed)
+    reading, shapes, chosen = _best(reading, shapes, seed)
     more_truths = again(chosen, reading, shapes, seed) if _has_kinks(reading) else ()
     checker = _Checker(_formulas(equations), reading, shapes, chosen, step, more_truths)
     lines = _as_far_as_read(checker.lines(), unread) + unread
@@ -137,9 +137,10 @@ def _refused(e: WrittenEquation, reason: str) -> LineReport:
     return LineReport(e.line, e.piece.tag, _source(e), "unchecked", None, reason)
 
 
-def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, ChosenReading]:
+def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, Shapes, ChosenReading]:
     """The page, and its open points, read so that the most lines are right: δo and do may be the adjoints of o, or of
-    what it is the sigmoid of, where the page has no symbol for that; adjoints of columns may be columns or rows."""
+    what it is the sigmoid of, where the page has no symbol for that; adjoints of columns may be columns or rows; small
+    letters may all be single numbers."""
     best = reading, choose(reading, shapes, seed)
     others: list[Callable[[], Reading | None]] = [
         partial(with_parameters_added, reading),
@@ -152,7 +153,11 @@ def _best(reading: Reading, shapes: Shapes, seed: int) -> tuple[Reading, ChosenR
         if (read_so := other()) is not None:
             again = choose(read_so, shapes, seed)
             best = (read_so, again) if again.wrong < best[1].wrong else best
-    return best
+    if not all(best[1].is_right) and (numbers := of_numbers(reading)) is not None:
+        again = choose(reading, numbers, seed)
+        if again.wrong < best[1].wrong:
+            return reading, numbers, again
+    return best[0], shapes, best[1]
 
 
 def _equations(text: str, is_tex: bool, step: str) -> tuple[list[WrittenEquation], list[LineReport]]:
@@ -526,7 +531,7 @@ class _Checker:
         found = []
         outputs = ", ".join(self._shown(n) for n in self.chosen.truth.scope.outputs)
         if self.reading.loss is not None:
-            found.append("the loss is the page's own, of every step")
+            found.append("the loss is the page's own" + ("" if self.reading.loss_of_totals else ", of every step"))
         elif set(self.chosen.truth.scope.outputs) <= self.reading.totals:
             found.append(f"the loss reads {outputs}")
         elif self.chosen.truth.scope.kind == "time":
@@ -558,7 +563,7 @@ class _Checker:
         return latex(Sym(name, NOW), self.style)
 
     def _shown(self, name: Name) -> str:
-        return latex(Sym(name, NOW if name in self.reading.values else None), self.style)
+        return latex(self.reading.at(name) if name in self.reading.values else Sym(name), self.style)
 
     def _meaning(self, meaning: object) -> str:
         kind, of = meaning.kind, meaning.of  # type: ignore[attr-defined]

@@ -280,7 +280,9 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
         )
     )
     outputs = () if reading.loss is not None else explicit or direct or _leaves(reading)
-    step = Scope("step", tuple(dict.fromkeys([*outputs, *reading.states])))
+    read = (s for term in [*(d.right for d in reading.values.values()), reading.loss] if term for s in symbols(term))
+    of_last = tuple(dict.fromkeys(s.name for s in read if s.time is not None and s.time.anchor == "T"))
+    step = Scope("step", tuple(dict.fromkeys([*outputs, *reading.states])), of_last)
     if any(n in reading.states and "next" in (name.above + name.below) for name, n in givens(reading).items()):
         yield step
     lefts = [line.left for line in reading.lines]
@@ -288,8 +290,8 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
     before = any(t.offset < 0 for left in lefts if isinstance(left, (Adj, Sym)) for t in times_of(left))
     last = any(t.anchor == "T" for left in lefts for t in times_of(left))
     sums = any(isinstance(t, SumT) for line in reading.lines for _, t in walk(line.right))
-    found = [Scope("time", outputs)]
-    found += [Scope("last", outputs)] if (before or last) and reading.loss is None else []
+    found = [Scope("time", outputs, of_last)]
+    found += [Scope("last", outputs, of_last)] if (before or last) and reading.loss is None else []
     found += [step] if not sums and (before or not reading.timed) else []
     # Where the line of such an output has no term for what the loss reads there, the loss reads no such step.
     reads_none = not explicit and not direct and earlier & set(outputs) and reading.loss is None

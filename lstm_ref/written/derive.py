@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from lstm_ref.written.evaluate import Misfit, NotThen, World, evaluate
+from lstm_ref.written.judge import is_per_step
 from lstm_ref.written.reading import NOW, Reading, is_hidden
 from lstm_ref.written.terms import (
     Add,
@@ -25,6 +26,7 @@ from lstm_ref.written.terms import (
     Pow,
     Stack,
     StackedBlock,
+    Steps,
     SumB,
     SumT,
     Sym,
@@ -66,7 +68,7 @@ class Deriver:
         if target.name in self.reading.parameters:
             found = self._readers(target.name, None, 0)
             step = self.scope.kind == "step"
-            return None if found is None else [t if step else SumT(t) for t in found]
+            return None if found is None else [t if step or not is_per_step(t) else SumT(t) for t in found]
         offset = target.time.offset if target.time is not None else 0
         found = self._of_value(target.name, 0)
         if found and self.scope.kind == "last" and target.time is not None and target.time.anchor == "t":
@@ -114,7 +116,9 @@ class Deriver:
             return None
         found: list[Term] = []
         if name in self.scope.outputs:
-            found.append(Sym(self.outside[name], NOW) if name in self.outside else Adj(Sym(name, NOW), "?", "step"))
+            found.append(
+                Sym(self.outside[name], NOW) if name in self.outside else Adj(self.reading.at(name), "?", "step")
+            )
         if (short := self._cross_entropy(name)) is not None:
             found.append(short)
             return found
@@ -128,7 +132,7 @@ class Deriver:
         if readers is None:
             return None
         if self.reading.loss is not None and name in {s.name for _, s in walk(self.reading.loss) if isinstance(s, Sym)}:
-            found.append(Adj(Sym(name, NOW), "?", "step"))
+            found.append(Adj(self.reading.at(name), "?", "step"))
         return found + readers
 
     def _cross_entropy(self, name: Name) -> Term | None:
@@ -138,10 +142,15 @@ class Deriver:
             return None
         for out in self.reading.values:
             right = self.reading.values[out].right
-            is_softmax = isinstance(right, Apply) and right.fn.name == "softmax" and right.arg == Sym(name, NOW)
-            logs = [t for _, t in walk(loss) if isinstance(t, Apply) and t.fn.name == "log" and t.arg == Sym(out, NOW)]
+            is_softmax = isinstance(right, Apply) and right.fn.name == "softmax" and right.arg == self.reading.at(name)
+            logs = [
+                t
+                for _, t in walk(loss)
+                if isinstance(t, Apply) and t.fn.name == "log" and t.arg == self.reading.at(out)
+            ]
             if is_softmax and logs and len(self.reading.targets) == 1:
-                return Add((Sym(out, NOW), Neg(Sym(self.reading.targets[0], NOW))))
+                target = Sym(self.reading.targets[0], None if self.reading.loss_of_totals else NOW)
+                return Add((self.reading.at(out), Neg(target)))
         return None
 
     def _parts_of(self, name: Name) -> list[Name] | None:
@@ -170,6 +179,8 @@ class Deriver:
             for path, term in walk(d.right):
                 if not isinstance(term, Sym) or term.name != name:
                     continue
+                if term.time is not None and term.time.anchor == "T" and name not in self.reading.parameters:
+                    continue  # a recursion does not speak of the last step
                 offset = term.time.offset if term.time is not None else 0
                 sign = self._sign(reader, depth)
                 brought = None if sign is None else self._back(d.right, path, sign, reader)
@@ -181,14 +192,14 @@ class Deriver:
 
     def _sign(self, name: Name, depth: int) -> Term | None:
         if name in self.written:
-            return Adj(Sym(name, NOW), "?")
+            return Adj(self.reading.at(name), "?")
         if name in self._underway:  # it reaches itself in another step
-            return Adj(Sym(name, NOW), "?")
+            return Adj(self.reading.at(name), "?")
         self._underway.append(name)
         terms = self._of_value(name, depth + 1)
         self._underway.pop()
         if terms is None or not terms:
-            return Adj(Sym(name, NOW), "?") if not is_hidden(name) else None
+            return Adj(self.reading.at(name), "?") if not is_hidden(name) else None
         return added(terms)
 
     def _back(self, term: Term, path: tuple[Any, ...], sign: Term, reader: Name) -> Term | None:
@@ -245,9 +256,9 @@ class Deriver:
         own, whole = self.shape(term.factors[k]), self.shape(term)
         left = self.shape(_product(before)) if before else None
         right = self.shape(_product(after)) if after else None
-        numbers = [f for f in (*before, *after) if isinstance(f, Num)]
-        matrices_before = tuple(f for f in before if not isinstance(f, Num))
-        matrices_after = tuple(f for f in after if not isinstance(f, Num))
+        numbers = [f for f in (*before, *after) if _is_number(f)]
+        matrices_before = tuple(f for f in before if not _is_number(f))
+        matrices_after = tuple(f for f in after if not _is_number(f))
         if own is None or whole is None:
             return None
         if matrices_before and left == own == whole and left[1] != own[0]:
@@ -255,9 +266,10 @@ class Deriver:
         if matrices_after and right == own == whole and own[1] != right[0]:
             return _hadamard([sign, *matrices_before, *matrices_after])
         factors: list[Term] = [*numbers]
-        factors += [_transposed(f) for f in reversed(matrices_before)]
+        turned = lambda f: f if self.shape(f) == (1, 1) else _transposed(f)  # noqa: E731
+        factors += [turned(f) for f in reversed(matrices_before)]
         factors += [sign]
-        factors += [_transposed(f) for f in reversed(matrices_after)]
+        factors += [turned(f) for f in reversed(matrices_after)]
         return Dot(tuple(factors)) if len(factors) > 1 else factors[0]
 
     def shape(self, term: Term) -> tuple[int, int] | None:
@@ -267,6 +279,12 @@ class Deriver:
         except (Misfit, NotThen):
             return None
         return None if isinstance(value, float) else value.shape
+
+
+def _is_number(term: Term) -> bool:
+    return isinstance(term, (Num, Steps)) or (
+        isinstance(term, Div) and _is_number(term.over) and _is_number(term.under)
+    )
 
 
 def _as_terms(term: Term) -> list[Term]:
@@ -296,7 +314,7 @@ def _slope(term: Apply, reader: Name, reading: Reading) -> list[Term] | None:
     name = term.fn.name
     if name in ("softmax",) or term.fn.order:
         return None
-    value: Term = Sym(reader, NOW) if reading.values[reader].right == term and not is_hidden(reader) else term
+    value: Term = reading.at(reader) if reading.values[reader].right == term and not is_hidden(reader) else term
     if name == "sigmoid":
         return [value, Add((Num(1.0), Neg(value)))]
     if name == "tanh":

@@ -27,7 +27,6 @@ from lstm_ref.written.terms import (
     SumT,
     Sym,
     Term,
-    Time,
     Transpose,
     added,
     mapped,
@@ -291,8 +290,8 @@ class Editor:
 
     def _possible_factors(self) -> Iterator[Term]:
         for name in self.reading.values:
-            for offset in (0, -1, 1):
-                value = Sym(name, Time("t", offset))
+            for offset in (0,) if name in self.reading.totals else (0, -1, 1):
+                value = shifted(self.reading.at(name), offset)
                 if is_hidden(name):
                     continue
                 yield value

@@ -31,6 +31,7 @@ from lstm_ref.written.terms import (
     Pow,
     Stack,
     StackedBlock,
+    Steps,
     SumAll,
     SumB,
     SumT,
@@ -143,6 +144,9 @@ class _Evaluation:
 
     def number(self, term: Num) -> Any:
         return term.value
+
+    def steps(self, term: Steps) -> Any:
+        return float(self.world.steps)
 
     def symbol(self, term: Sym) -> Any:
         world = self.world
@@ -410,6 +414,7 @@ _SLOPES = {
 }
 _RULES: dict[type, Callable[[_Evaluation, Any], Any]] = {
     Num: _Evaluation.number,
+    Steps: _Evaluation.steps,
     Sym: _Evaluation.symbol,
     Adj: _Evaluation.adjoint,
     Jacobian: _Evaluation.jacobian,

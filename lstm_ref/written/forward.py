@@ -198,7 +198,8 @@ def _assign_roles(reading: Reading, found: dict[Name, Definition]) -> None:
     for d in found.values():
         for s in symbols(d.right):
             if s.name in found:
-                if s.time is not None and s.time.offset < 0 and s.name not in reading.states:
+                is_before = s.time is not None and s.time.offset < 0 and s.time.anchor == "t"
+                if is_before and s.name not in reading.states:
                     reading.states.append(s.name)
                 continue
             is_input = s.name in timed or (not reading.timed and s.name.letter == "x")
@@ -226,22 +227,32 @@ def _sort(reading: Reading, found: dict[Name, Definition]) -> None:
 
 
 def _find_totals(reading: Reading) -> None:
-    """A value without a time that is, or reads, a sum over the steps, and nothing else of any step."""
+    """A value without a time that reads steps in a sum over them, or the last one, alone; or another such value."""
     for name, d in reading.values.items() if reading.timed else ():
         left = d.equation.sides[0]
-        read = {s.name for s in _outside_of_sums(d.right)} - set(reading.parameters)
-        sums = any(isinstance(t, SumT) for _, t in walk(d.right))
-        if isinstance(left, Sym) and left.time is None and read <= reading.totals and (read or sums):
+        read = {s.name for s in _of_each_step(d.right)} - set(reading.parameters)
+        whole = any(isinstance(t, SumT) or _is_last(t) for _, t in walk(d.right))
+        if isinstance(left, Sym) and left.time is None and read <= reading.totals and (read or whole):
             reading.totals.add(name)
+    for name, d in reading.values.items():
+        reading.values[name] = replace(d, right=_without_times(d.right, reading.totals))
 
 
-def _outside_of_sums(term: Term) -> Iterable[Sym]:
-    """What a term reads outside of its sums over steps."""
+def _without_times(term: Term, names: set[Name]) -> Term:
+    return mapped(term, lambda t: Sym(t.name) if isinstance(t, Sym) and t.name in names else t)
+
+
+def _is_last(term: Term) -> bool:
+    return isinstance(term, Sym) and term.time is not None and term.time.anchor == "T"
+
+
+def _of_each_step(term: Term) -> Iterable[Sym]:
+    """What a term reads outside of its sums over steps, but for values of the last step."""
     if isinstance(term, Sym):
-        yield term
+        yield from () if _is_last(term) else (term,)
     elif not isinstance(term, SumT):
         for _, child in children(term):
-            yield from _outside_of_sums(child)
+            yield from _of_each_step(child)
 
 
 def softmax_over_steps(reading: Reading, shapes: Shapes) -> bool:
@@ -291,5 +302,7 @@ def _read_loss(reading: Reading, equations: list[WrittenEquation]) -> None:
                 for s in symbols(term):
                     if s.name not in reading.known:
                         reading.targets.append(s.name)
-                reading.loss = _now(term, reading.targets)
+                reading.loss = _without_times(term, reading.totals)
+                if not reading.loss_of_totals:
+                    reading.loss = _now(reading.loss, reading.targets)
                 return

@@ -126,11 +126,12 @@ def _close(left: Any, right: Any) -> bool:
 
 
 def _is_left_out(line: BackwardLine, right: Term, truth: PageTruth, t: int) -> bool:
-    """Where only the last step's outputs are read, a recursion for them does not speak of the last step."""
-    if truth.scope.kind != "last" or not isinstance(line.left, Adj) or line.left.of.time is None:
+    """Of what the loss, or the forward pass, reads at the last step alone, a recursion does not speak of that step."""
+    if not isinstance(line.left, Adj) or line.left.of.time is None:
         return False
     at = step_of(line.left.of.time, t, truth.balls.steps)
-    return line.left.of.name in truth.scope.outputs and at == truth.balls.steps and line.left.of.time.anchor == "t"
+    of_last = (*truth.scope.of_last, *(truth.scope.outputs if truth.scope.kind == "last" else ()))
+    return line.left.of.name in of_last and at == truth.balls.steps and line.left.of.time.anchor == "t"
 
 
 def judged(line: BackwardLine, right: Term, truth: PageTruth, summed: bool) -> LineVerdict:

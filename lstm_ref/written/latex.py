@@ -24,6 +24,7 @@ from lstm_ref.written.terms import (
     Pow,
     Stack,
     StackedBlock,
+    Steps,
     SumAll,
     SumB,
     SumT,
@@ -53,8 +54,6 @@ class Style:
     ordered: bool = False
     """A plain ∂ is the direct derivative."""
     timed: bool = True
-    totals: set[Name] = field(default_factory=set)
-    """Values that are one for all steps, which are written without a time."""
     typefaces: dict[str, str] = field(default_factory=dict)
     symbols: dict[Name, Name] = field(default_factory=dict)
     """By value, the open symbol that is its adjoint."""
@@ -84,7 +83,6 @@ def style_of(text: str, reading: Reading, meanings: dict[Name, Meaning], step: s
         step_loss=reading.step_loss_letter,
         ordered=reading.ordered,
         timed=reading.timed,
-        totals=reading.totals,
         typefaces={m[2]: m[0] for m in re.finditer(r"\\(mathbf|boldsymbol|bm)\s*\{(\\?[A-Za-z]+)\}", text)},
         symbols=symbols,
         squashed=_squashed(reading, spoken, marks),
@@ -120,6 +118,8 @@ class _Writer:
         match term:
             case Num():
                 return f"{term.value:g}", _ATOM
+            case Steps():
+                return self.style.last, _ATOM
             case Sym():
                 return self.symbol(term), _ATOM
             case Adj():
@@ -188,7 +188,7 @@ class _Writer:
 
     def raised(self, text: str, power: str) -> str:
         power = power if len(power) == 1 or power.startswith("\\") else f"{{{power}}}"
-        return f"{{{text}}}^{power}" if re.search(r"\^[^)]*$", text) else f"{text}^{power}"
+        return f"{{{text}}}^{power}" if "^" in text and not text.endswith(")") else f"{text}^{power}"
 
     def moment(self, time: Time) -> str:
         anchor = {"t": self.style.step, "T": self.style.last, "": ""}[time.anchor]
@@ -207,7 +207,7 @@ class _Writer:
             alone = len(letter) == 1 or re.fullmatch(r"\\[A-Za-z]+(\{.*\})?", letter)
             letter = f"{accent} {letter}" if alone else f"{accent}{{{letter}}}"
         hides = time is None or (not self.style.timed and time == Time())
-        below, above = name.below, name.above
+        below, above = name.below, re.sub(r"(?<![^,])(\d+)(?![^,])", r"(\1)", name.above)  # h^{(2)}; h^2 is its square
         shown = "" if hides or time is None else self.moment(time)
         form = self.style.time
         if time is not None and time.where and time.where != form[0]:
@@ -224,11 +224,10 @@ class _Writer:
         return f"{below},{self.moment(time)}" if time is not None and self.style.timed else below
 
     def symbol(self, term: Sym) -> str:
-        return self.named(term.name, None if term.name in self.style.totals else term.time)
+        return self.named(term.name, term.time)
 
     def adjoint(self, term: Adj) -> str:
-        name = term.of.name
-        time = None if name in self.style.totals else term.of.time
+        name, time = term.of.name, term.of.time
         if not term.part and name in self.style.symbols:
             return self.named(self.style.symbols[name], time)
         mark = term.mark if term.mark != "?" else self.style.mark

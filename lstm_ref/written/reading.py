@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lstm_ref.written.parser import WrittenEquation
-from lstm_ref.written.terms import Adj, Apply, Had, Name, Sym, Term, Time
+from lstm_ref.written.terms import Adj, Apply, Had, Name, Sym, Term, Time, symbols
 
 NOW = Time()
 PREACTIVATION = "preactivation"
@@ -104,6 +104,16 @@ class Reading:
     """The page writes elements, w_ij x_j, for vectors and matrices."""
     refused: list[tuple[WrittenEquation, str]] = field(default_factory=list)
     """Equations in indices that have no form in vectors and matrices, with place and reason."""
+
+    @property
+    def loss_of_totals(self) -> bool:
+        """Whether the loss reads nothing of single steps."""
+        read = set() if self.loss is None else {s.name for s in symbols(self.loss)} & set(self.values)
+        return bool(read) and read <= self.totals
+
+    def at(self, name: Name) -> Sym:
+        """A value now; one of all steps without a time."""
+        return Sym(name, None if name in self.totals else NOW)
 
     @property
     def known(self) -> set[Name]:

@@ -26,6 +26,7 @@ from lstm_ref.written.terms import (
     Pow,
     Stack,
     StackedBlock,
+    Steps,
     SumAll,
     SumB,
     SumT,
@@ -79,6 +80,16 @@ def infer(reading: Reading, batch: int) -> Shapes:
         if not any(is_matrix(n) for n in reading.parameters):
             return found
     return _inferred(reading, batch, set())
+
+
+def of_numbers(reading: Reading) -> Shapes | None:
+    """The shapes of a page on one unit, all of whose quantities are single numbers; None where it writes matrices."""
+    terms = [d.right for d in reading.values.values()] + [s for x in reading.lines for s in (x.left, x.right)]
+    signs = any(isinstance(t, (Transpose, Had, Outer, Stack, Diag)) for term in terms for _, t in walk(term))
+    names = (*reading.values, *reading.inputs, *reading.targets, *reading.parameters)
+    if signs or not all(name.letter.startswith("\\") or _is_small(name) for name in names if not is_hidden(name)):
+        return None
+    return Shapes(dict.fromkeys(names, (1, 1)), dict.fromkeys(names, "1"))
 
 
 def _inferred(reading: Reading, batch: int, columns: set[Name]) -> Shapes:
@@ -157,7 +168,7 @@ class _Unifier:
     def shape(self, term: Term) -> Shape:
         """The shape of a term, whose parts are unified on the way."""
         match term:
-            case Num():
+            case Num() | Steps():
                 return None
             case Sym():
                 return self.of[term.name]

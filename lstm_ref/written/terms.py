@@ -43,6 +43,11 @@ class Num:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """The number of steps, as in 1/T."""
+
+
+@dataclass(frozen=True)
 class Sym:
     """A named quantity at a time; without time, a parameter, or a value whose author does not write t."""
 

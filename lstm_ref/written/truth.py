@@ -38,6 +38,8 @@ class Scope:
 
     kind: str
     outputs: tuple[Name, ...]
+    of_last: tuple[Name, ...] = ()
+    """Values of the last step that the forward pass reads, as h_T."""
 
     @property
     def steps(self) -> int:
@@ -134,7 +136,8 @@ def _random_world(
         for step in range(-1, scope.steps + 3):
             shape = shapes.sizes[name]
             drawn = _shares(rng, shape, axis) if name in distributions else rng.standard_normal(shape)
-            world.values[name, step] = drawn
+            one_for_all = reading.loss_of_totals and name in reading.targets and (name, -1) in world.values
+            world.values[name, step] = world.values[name, -1] if one_for_all else drawn
     for name in reading.values if scope.kind == "step" else reading.states:  # through time only states begin before 1
         for step in (-1, 0):
             world.values[name, step] = rng.standard_normal(shapes.sizes[name]) / 2
@@ -169,7 +172,6 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
     loss's gradients, those without recurrence."""
     keys = {key: f"{key[0]}@{key[1]}" for key in world.values}
     names, counted, stages = list(reading.values), _counted(reading), _stages(reading)
-    of_whole = reading.loss is not None and _reads_totals_alone(reading)
 
     def run(parameters: Any, outside: Any, zeros: Any, copies: Any) -> Any:
         def loss(moved: Any, detached: bool) -> tuple[Any, dict[str, Any]]:
@@ -193,7 +195,9 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
                         here.values[name, t] = evaluate(reading.values[name].right, reads, t) + moved_by[name, t]
                     if (name, t) in given and (name not in reading.totals or t == scope.steps):
                         total = total + jnp.sum(here.values[name, t] * given[name, t])
-            for t in range(scope.steps if of_whole else 1, scope.steps + 1) if reading.loss is not None else ():
+            for t in (
+                range(scope.steps if reading.loss_of_totals else 1, scope.steps + 1) if reading.loss is not None else ()
+            ):
                 total = total + jnp.sum(evaluate(reading.loss, here, t))
             computed = {f"{n}@{t}": here.values[n, t] for t in _steps(scope) for n in names}
             return total, computed
@@ -212,17 +216,13 @@ def _stages(reading: Reading) -> list[list[Name]]:
     for name, d in reading.values.items():
         now = {s.name for s in symbols(d.right) if s.time is None or s.time.offset == 0}
         summed = {s.name for _, t in walk(d.right) if isinstance(t, SumT) for s in symbols(t)}
+        summed |= {s.name for s in symbols(d.right) if s.time is not None and s.time.anchor == "T"}
         stage[name] = max((stage[n] + (n in summed) for n in now if n in stage), default=0)
     for name, d in reading.values.items():
         for s in symbols(d.right):
             if stage.get(s.name, 0) > stage[name]:
                 raise BadInput(f"{d.equation.label}: it reads {s.name}, which is a sum over steps that are yet to come")
     return [[n for n in stage if stage[n] == k] for k in range(max(stage.values(), default=0) + 1)]
-
-
-def _reads_totals_alone(reading: Reading) -> bool:
-    read = {s.name for s in symbols(reading.loss)} & set(reading.values)
-    return bool(read) and read <= reading.totals
 
 
 def _detached(world: World, t: int, names: list[Name]) -> World:

@@ -397,3 +397,32 @@ def test_the_direct_part_of_a_correction_has_the_pages_letter_for_the_loss_of_a_
     assert direct in text
     [wrong] = [x for x in check_text(text.replace(direct, ""), is_tex=True).lines if x.verdict == "wrong"]
     assert r"\frac{\partial O_t}{\partial b_c^t}" in wrong.corrected
+
+
+def test_one_over_the_number_of_steps_is_no_parameter():
+    report = check_text((Path(__file__).parent / "pages" / "mean_pool.md").read_text())
+    assert report.verdict == "right"
+    assert "T" not in report.shapes
+
+
+def test_what_the_last_state_alone_makes_is_one_for_all_steps():
+    text = (Path(__file__).parent / "pages" / "many_to_one.md").read_text()
+    slipped = text.replace(r"= V^\top (\hat y - y)", r"= V (\hat y - y)")
+    [wrong] = [x for x in check_text(slipped).lines if x.verdict == "wrong"]
+    assert wrong.finding == "V should be transposed"
+    assert wrong.corrected == r"\frac{\partial L}{\partial h_T} = V^\top (\hat y - y)"
+
+
+def test_a_page_on_one_unit_has_numbers_alone():
+    text = (Path(__file__).parent / "pages" / "one_unit.md").read_text()
+    report = check_text(text)
+    assert (report.verdict, set(report.shapes.values())) == ("right", {"1"})
+    [wrong] = [
+        x for x in check_text(text.replace("s_{t-1}$$\n$$\\frac", "s_t$$\n$$\\frac")).lines if x.verdict == "wrong"
+    ]
+    assert wrong.finding == "s_t stands where s_{t-1} belongs"
+
+
+def test_a_page_in_matrices_without_a_transpose_is_no_page_on_one_unit():
+    text = (Path(__file__).parent / "pages" / "one_unit.md").read_text().replace("w", "W")
+    assert check_text(text).verdict == "wrong"
