@@ -148,8 +148,13 @@ def _summands(line: BackwardLine) -> tuple[Summand, ...]:
 
 
 def _add_line(reading: Reading, line: BackwardLine) -> None:
-    """`A = X` and then `A += Y` is the one line A = X + Y, unless A is a parameter's: there += adds up over steps."""
+    """`A = X` and then `A += Y`, or `A = A + Y`, is the one line A = X + Y, unless A is a parameter's: there += adds up
+    over steps."""
     of_parameter = isinstance(line.left, Adj) and line.left.of.name in reading.parameters
+    again = of_parameter or line.equation.assigns or any(x.left == line.left for x in reading.lines)
+    if again and isinstance(line.right, Add) and line.left in line.right.terms:
+        rest = [t for t in line.right.terms if t != line.left]
+        line = replace(line, equation=replace(line.equation, accumulates=True, assigns=False), right=added(rest))
     if line.equation.accumulates and not of_parameter:
         before = next((x for x in reversed(reading.lines) if x.left == line.left), None)
         if before is not None:

@@ -231,9 +231,8 @@ def _source(e: WrittenEquation) -> str:
     return " ".join(e.piece.source.split())
 
 
-def _says_itself(left: Term, right: Term) -> bool:
-    """Whether it is δg_t = δg_t, which nobody means."""
-    return any(term == left for _, term in walk(right))
+def _reads(term: Term, part: Term) -> bool:
+    return any(one == part for _, one in walk(term))
 
 
 def _formulas(equations: list[WrittenEquation]) -> str:
@@ -457,7 +456,8 @@ class _Checker:
 
     def _named(self, line: BackwardLine, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
         for edit in itertools.islice(self.editor.edits(line.written, derived), TRIED):
-            if _says_itself(line.left, edit.right) or not self._makes_right(line, edit.right, summed):
+            says_itself = _reads(edit.right, line.left) and not _reads(line.right, line.left)  # δg_t = δg_t
+            if says_itself or not self._makes_right(line, edit.right, summed):
                 continue
             self._slipped_once.append(line)
             return edit.sentence, self._equation(line.jacobian or line.left, edit.right, line.equation)

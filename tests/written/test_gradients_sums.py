@@ -75,3 +75,12 @@ def test_a_sign_that_may_be_wrong_where_a_symbol_is_read_or_where_it_is_said_is_
     [wrong] = [x for x in check_text(slipped).lines if x.verdict == "wrong"]
     assert wrong.source.startswith(r"\delta C_t =")
     assert wrong.finding == r"the sign of \delta C_{next} is wrong; or, in line 13, the sign is wrong"
+
+
+@pytest.mark.parametrize("sign", ["=", r"\leftarrow"])
+def test_a_quantity_that_is_itself_and_more_is_added_to(sign):
+    more = SECOND.replace("+=", sign + r" \delta h_{t-1} +")
+    assert judged(second=more) == (["right", "right"], None)
+    verdicts, wrong = judged(second=more.replace("g_t^2", "g_t"))
+    assert verdicts == ["right", "wrong"]
+    assert wrong.corrected == r"\delta h_{t-1} \mathrel{+}= U_g^\top (\delta g_t \odot (1 - g_t^2))"
