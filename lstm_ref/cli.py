@@ -24,7 +24,7 @@ COMMANDS = {
     "train": "Train a model on text with hand-written gradients.",
     "predict": "Use a trained model: continue, classify, tag or translate texts.",
     "cells": "List the cells: parameters, state, paper, derivation page.",
-    "show": "Print a cell's equations and its graph, with the value and the adjoint of every edge.",
+    "show": "Print a cell's equations and its graph of values and adjoints, or an equation's derivation.",
     "exercise": "Learn by mending: a backward pass with a mistake, graded, with hints; worksheets.",
     "vectors": "Write correct values of every cell for other languages, and check results against them.",
     "conform": "Measure to how many digits torch, Keras, Flax … agree with this package.",

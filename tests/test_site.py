@@ -57,7 +57,7 @@ def test_every_equation_is_drawn(site):
         assert page.count('<div class="math">') == text.count("$$") // 2, source.name
         for tag in re.findall(r"\\tag\{(.*?)\}", text):
             assert f'<span class="number">({tag})</span>' in page, (source.name, tag)
-            assert f'<span id="{tag}"></span>' in page, (source.name, tag)  # reports link to it
+            assert f'<span id="{tag}"></span>' in page, (source.name, tag)  # its anchor
         drawn += page.count("<math ")
     assert drawn > 1000
 

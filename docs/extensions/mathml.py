@@ -52,7 +52,7 @@ def inline(writer: Any, node: nodes.Element) -> None:
 
 
 def block(writer: Any, node: nodes.Element) -> None:
-    """Writes an equation on its own line, with its number, which is its anchor too: reports link to `lstm.html#L4*`."""
+    """Writes an equation on its own line, with its number, which is its anchor too: `lstm.html#L4*`."""
     latex = node.astext()
     numbers = ", ".join(TAG.findall(latex))
     drawn = _write(writer, node, TAG.sub("", latex).strip(), "block")

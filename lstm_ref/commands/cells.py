@@ -20,10 +20,10 @@ def cells(input_size: int, hidden_size: int, sources: bool, as_json: bool) -> No
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from lstm_ref import site
     from lstm_ref.cells import CELLS
     from lstm_ref.cells.cell import named
     from lstm_ref.cells.described import number_of_parameters, parameters, source, states
+    from lstm_ref.pages.home import folder
     from lstm_ref.reporting.terminal import console
 
     rows = [
@@ -43,7 +43,8 @@ def cells(input_size: int, hidden_size: int, sources: bool, as_json: bool) -> No
     if sources:
         for row in rows:
             click.echo(f"{row['name']} ({row['page']}): {row['source']}")
-        click.echo(f"\nThe pages are read on {site.page('derivations/README.md')}")
+        if home := folder():
+            click.echo(f"\nderivations/ is {home}")
         return
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="bold")
     for column in ("cell", "parameters", "number", "state"):

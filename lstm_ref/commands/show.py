@@ -1,7 +1,8 @@
-"""`lstm-ref show`: a cell's equations as they stand in the code, and its computational graph."""
+"""`lstm-ref show`: a cell's equations as they stand in the code, and its graph; the derivation of an equation."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,19 @@ def show(name: str, out: Path | None, as_svg: bool) -> None:
     Every edge has the value that flows forward along it and the adjoint that flows back, for B = D = H = 1. NAME is a
     cell (see `lstm-ref cells`), or a picture without equations: final_gate, or bptt (the LSTM's state through three
     steps). Nothing is written without --out.
+
+    NAME may also be the tag of an equation, as a report names it: `lstm-ref show 'L4*'` prints what the derivation page
+    says of it, with its code. (In quotes, because * is special in a shell.)
     """
     from lstm_ref.cells import CELLS
     from lstm_ref.errors import BadInput
     from lstm_ref.reporting import graph, graph_picture
 
+    if re.fullmatch(r"[A-Z]+\d+\*?", name):
+        if out or as_svg:
+            raise BadInput(f"{name} is an equation, which has no graph: --out and --svg are for cells and pictures")
+        _print_passage(name)
+        return
     if name not in (*CELLS, *PICTURES):
         raise BadInput(f"no cell or picture is called {name!r}; there are {', '.join([*CELLS, *PICTURES])}")
     if out:
@@ -51,10 +60,17 @@ def show(name: str, out: Path | None, as_svg: bool) -> None:
         click.echo(f"wrote {out}", err=as_svg)
 
 
+def _print_passage(tag: str) -> None:
+    from lstm_ref.pages.passage import passage
+
+    found = passage(tag)
+    click.echo(f"{': '.join(found.headings)}\n\n{found.text}\n\nfrom {found.file}:{found.line}")
+
+
 def _print_equations(name: str) -> None:
-    from lstm_ref import site
     from lstm_ref.cells import CELLS
     from lstm_ref.cells.described import equations, parameters, source, states
+    from lstm_ref.pages.home import folder
 
     cell = CELLS[name]
     click.echo(f"{name}: {parameters(cell)} parameters; state {states(cell)}")
@@ -63,7 +79,8 @@ def _print_equations(name: str) -> None:
         click.echo(side)
         for line in lines:
             click.echo(f"  {line.tag:4} {line.code}" + (f"   ({line.comment})" if line.comment else ""))
-    click.echo(f"\nderived in {site.page(f'derivations/{cell.page}.md')}\n")
+    home = folder()
+    click.echo(f"\nderived in {home / cell.page}.md\n" if home else "")
 
 
 def _print_edges(graph: Diagram) -> None:

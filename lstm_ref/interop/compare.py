@@ -63,7 +63,7 @@ class Comparison:
         verdict = "agrees" if self.agrees else f"WRONG in {len(self.runs) - right} of {len(self.runs)} runs"
         found = [f"{self.layout}: {verdict}, beside {self.cell}"]
         for finding in self.findings:
-            tags = ", ".join(filter(None, (" ".join(finding.tags), finding.url)))
+            tags = ", ".join(filter(None, (" ".join(finding.tags), finding.see and f"see {finding.see}")))
             found.append(f"  {finding.sentence}" + (f" ({tags})" if tags else ""))
         for run in self.runs:
             of = "outputs, final states and gradients" if run.gradients else "outputs and final states; no gradients"

@@ -18,7 +18,7 @@ from lstm_ref.mistakes.gate_orders import mistakes_of_order
 from lstm_ref.mistakes.latex import latex, with_letters
 from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence, backward
 from lstm_ref.mistakes.source import CANNOT, Edit, Source
-from lstm_ref.pages.home import folder
+from lstm_ref.pages.passage import passages
 
 BETWEEN = "T1*"
 """The edge on which the mistakes between the steps lie."""
@@ -167,12 +167,6 @@ def _example_through_time(cell: Cell, T: int, B: int = 2, D: int = 3) -> Recurre
     )
 
 
-@cache
 def place_of(tag: str, page: str) -> str:
-    """`derivations/<page>.md:<line>` of the equation with this tag; without the line where the page is not there."""
-    name, home = f"derivations/{page}.md", folder()
-    if home is not None and (home / f"{page}.md").is_file():
-        for number, line in enumerate((home / f"{page}.md").read_text(encoding="utf-8").splitlines(), start=1):
-            if rf"\tag{{{tag}}}" in line:
-                return f"{name}:{number}"
-    return name
+    """`derivations/lstm.md:71`, where the equation with this tag is; the cell's page where none has it."""
+    return passages()[tag].place if tag in passages() else f"derivations/{page}.md"

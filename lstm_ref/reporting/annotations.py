@@ -31,7 +31,7 @@ def of_reports(file: Path, reports: Sequence[Report]) -> Iterator[str]:
         kind = "wrong gradient" if words.kind(report) == "wrong" else "undecided gradient"
         place = named_line(file, found) or (file, claim_line(file))
         found = found[:3] or [report.verdict]
-        found += [finding.url for finding in report.findings[:1] if finding.url]
+        found += [f"see {finding.see}" for finding in report.findings[:1] if finding.see]
         yield annotation(*place, f"lstm_ref: {kind}", f"{report.name}: " + "\n".join(found))
 
 

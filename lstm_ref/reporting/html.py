@@ -92,11 +92,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "title": words.title(finding),
         "sentence": finding.sentence,
         "where": words.where(finding),
-        "url": finding.url,
-        "terms": [
-            (label, _mathml(latex), latex)
-            for label, latex in (("derived", finding.right), ("found", finding.wrong))
-            if latex is not None
+        "lines": [
+            *(
+                (label, _mathml(latex), latex)
+                for label, latex in (("derived", finding.right), ("found", finding.wrong))
+                if latex is not None
+            ),
+            *([("see", None, finding.see)] if finding.see else []),
         ],
     }
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape as escape_markup
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -64,14 +63,8 @@ def as_text(report: Report, width: int = 110) -> str:
 
 def render(report: Report) -> RenderableType:
     """One complete check: verdict, what is wrong and where, digits by input and oracle, what was skipped."""
-    diagnosis = (_told(label, text) for label, text in words.diagnosis(report))
+    diagnosis = (Text.assemble((label, "bold"), " ", shown(text)) for label, text in words.diagnosis(report))
     return Group(_headline(report), *diagnosis, _inputs(report), _caption(report), *_findings(report))
-
-
-def _told(label: str, text: str) -> Text:
-    """A line of the diagnosis. An address stays a link where the terminal breaks it over two lines."""
-    text = shown(text)
-    return Text.assemble((label, "bold"), " ", (text, Style(link=text) if label == words.SEE else ""))
 
 
 def _headline(report: Report) -> str:

@@ -9,9 +9,6 @@ from collections.abc import Iterable
 from lstm_ref.checking.report import UNDECIDED, Finding, InputReport, OracleReport, Report
 from lstm_ref.errors import shown
 
-SEE = "  see     "
-"""The label of an address."""
-
 
 def kind(one: Report | InputReport) -> str:
     """right, wrong or undecided; it determines colours and signs."""
@@ -184,8 +181,8 @@ def diagnosis(report: Report) -> list[tuple[str, str]]:
         lines.append((title(finding), finding.sentence + place))
         if finding.right is not None:
             lines += [("  derived ", finding.right), ("  found   ", finding.wrong or "nothing")]
-        if finding.url:
-            lines.append((SEE, finding.url))
+        if finding.see:
+            lines.append(("  see     ", finding.see))
     first = first_wrong(report)
     lines += [("first wrong on the way back:", first)] if first else []
     return lines + ([("conformance:", report.conformance.sentence)] if report.conformance else [])

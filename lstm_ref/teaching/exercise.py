@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_ref import site
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.errors import BadInput
 from lstm_ref.mistakes.dictionary import dictionary
@@ -62,9 +61,7 @@ def text(exercise: Exercise) -> str:
     cell = CELLS[exercise.cell]
     forward = _function("forward", "p, state, x", Source(cell.forward).statements())
     backward = _function("backward", "p, tape, bar", Source(cell.backward).statements(_planted(exercise)))
-    head = _HEAD.format(
-        **exercise._asdict(), wrong=LEVELS[exercise.level], page=site.page(f"derivations/{cell.page}.md")
-    )
+    head = _HEAD.format(**exercise._asdict(), wrong=LEVELS[exercise.level])
     imports = [line for line in _names(cell) if "import " in line]
     constants = [f'CELL = "{cell.name}"  # level {exercise.level}, seed {exercise.seed}']
     constants += [line for line in _names(cell) if "import " not in line]
@@ -74,7 +71,7 @@ def text(exercise: Exercise) -> str:
 _HEAD = '''"""Exercise: mend the backward pass of the cell {cell}.
 
 In `backward`, {wrong}. All else is right: `forward` is there to be read.
-The tag at the end of a line leads to its equation in {page}.
+`lstm-ref show TAG` prints the derivation of the line that ends in this tag.
 
     lstm-ref exercise FILE                   Is it right now?
     lstm-ref exercise FILE --hint symptom    Which gradients are wrong?

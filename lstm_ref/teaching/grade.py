@@ -16,13 +16,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lstm_ref import site
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.files.derivation_file import naming_lines
 from lstm_ref.checking.report import Report
 from lstm_ref.errors import BadInput
-from lstm_ref.mistakes.dictionary import dictionary, place_of
+from lstm_ref.mistakes.dictionary import dictionary
 from lstm_ref.mistakes.latex import latex, with_letters
 from lstm_ref.mistakes.source import CANNOT, RightSide, Source
 from lstm_ref.selfcheck.builtin.common import like, recurrence
@@ -104,8 +103,8 @@ def place(grade: Grade) -> list[str]:
     wrong = _first_wrong(grade)
     if wrong is None:
         return ["Every value that the page names is right: look at what is returned, and in which order."]
-    e, page = wrong.equation, grade.answer.right.page
-    return [f"Of the values in the order of the lines, the first wrong one is {_shown(e, grade)}.", _where(e, page)]
+    e = wrong.equation
+    return [f"Of the values in the order of the lines, the first wrong one is {_shown(e, grade)}.", _where(e)]
 
 
 def term(grade: Grade) -> list[str]:
@@ -124,9 +123,9 @@ def term(grade: Grade) -> list[str]:
             f"The mistake: {sentence}.",
             *lines,
             f"  found    {latex(edit.wrong, cell.gates)}",
-            _where(e, cell.page),
+            _where(e),
         ]
-    return [f"The value of {_shown(e, grade)} is none that a known mistake gives.", *lines, _where(e, cell.page)]
+    return [f"The value of {_shown(e, grade)} is none that a known mistake gives.", *lines, _where(e)]
 
 
 HINTS: dict[str, Callable[[Grade], list[str]]] = {"symptom": symptom, "place": place, "term": term}
@@ -203,5 +202,5 @@ def _shown(equation: RightSide, grade: Grade) -> str:
     return with_letters(equation.target, grade.answer.right.gates)
 
 
-def _where(equation: RightSide, page: str) -> str:
-    return f"  {equation.tag}, {site.equation(place_of(equation.tag, page), equation.tag)}"
+def _where(equation: RightSide) -> str:
+    return f"  {equation.tag}, see lstm-ref show '{equation.tag}'"

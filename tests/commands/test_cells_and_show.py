@@ -4,6 +4,7 @@ equations."""
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,6 +18,8 @@ from lstm_ref.cells import CELLS
 from lstm_ref.cells.described import equations, parameters, source
 from lstm_ref.cli import app
 from lstm_ref.errors import BadInput
+from lstm_ref.mistakes.dictionary import dictionary
+from lstm_ref.pages.passage import passages
 from lstm_ref.reporting.graph import graph_of_step
 from lstm_ref.reporting.graph_picture import number
 
@@ -65,6 +68,36 @@ def test_every_tag_of_the_page_is_among_the_equations_shown_or_on_a_helper(name)
     page = (PAGES / f"{CELLS[name].page}.md").read_text()
     assert all(rf"\tag{{{e.tag}}}" in page or not e.tag.startswith(forward[0].tag[:-1]) for e in forward + backward)
     assert source(CELLS[name])
+
+
+def test_an_equation_is_shown_with_its_reason_and_its_code():
+    lines = run("show", "L4*").stdout.splitlines()
+    assert lines[0] == "The LSTM cell: Backward, from right to left"
+    assert lines[2].startswith("**L4.** $c$ has *two readers*")
+    assert r"$$\bar c = \bar c^{\,next} + \bar u \odot (1 - u \odot u) \tag{L4*}$$" in lines
+    assert lines[-4:-1] == ["assert right(c_bar, truth.c)", "```", ""]
+    file, _, line = lines[-1].removeprefix("from ").rpartition(":")
+    assert r"\tag{L4*}" in Path(file).read_text().splitlines()[int(line) - 1]
+
+
+def test_every_equation_of_every_page_is_shown_and_a_mistake_is_derived_where_it_is():
+    on_pages = {tag for page in PAGES.glob("*.md") for tag in re.findall(r"\\tag\{(.*?)\}", page.read_text())}
+    assert set(passages()) == on_pages
+    for tag, found in passages().items():
+        assert run("show", tag).stdout.count(rf"\tag{{{tag}}}") == 1
+        assert rf"\tag{{{tag}}}" in (PAGES.parent / found.file).read_text().splitlines()[found.line - 1]
+    for name in CELLS:
+        assert {edit.tag for edit in dictionary(name).edits} <= on_pages
+
+
+def test_what_is_no_equation_or_has_no_page_is_said_in_one_line(monkeypatch):
+    with pytest.raises(BadInput, match=r"no derivation page has an equation 'L9\*'"):
+        run("show", "L9*")
+    with pytest.raises(BadInput, match="L4 is an equation, which has no graph"):
+        run("show", "L4", "--svg")
+    monkeypatch.setattr("lstm_ref.pages.passage.passages", dict)
+    with pytest.raises(BadInput, match="the derivation pages are not installed"):
+        run("show", "L4")
 
 
 def test_a_cell_is_shown_with_its_equations_and_drawn(tmp_path):

@@ -26,7 +26,7 @@ def test_a_failure_reads_as_a_sentence_and_says_what_is_wrong(wrong):
     lines = failure.text.splitlines()
     assert lines[0].startswith("worst at w[1, 0]: claimed 8.00, expected 24.0 (balls)")
     assert lines[1] == "The mistake: the term next_c_bar is missing from c_bar (L4*)"
-    assert wrong.findings[0].url in failure.text
+    assert wrong.findings[0].see in failure.text
     assert "cubes: wrong" in read(wrong).find(".//system-out").text
 
 

@@ -95,5 +95,5 @@ def _known_cell(case: Case, problem: Problem, outputs: NamedArrays) -> KnownCell
 
 
 def _sentence(finding: Finding) -> str:
-    tags = ", ".join(filter(None, (" ".join(finding.tags), finding.url)))
+    tags = ", ".join(filter(None, (" ".join(finding.tags), finding.see and f"see {finding.see}")))
     return finding.sentence + (f" ({tags})" if tags else "")
