@@ -126,8 +126,10 @@ def test_opened_from_disk_it_searches_and_darkens(site, browser):
     browser.get((site / "index.html").as_uri())
     wait.until(lambda b: "docs/index.html" in b.current_url)  # the site's own start page
 
-    browser.get((site / "search.html").as_uri() + "?q=peephole")
-    wait.until(lambda b: any("peephole" in a.text for a in b.find_elements(By.CSS_SELECTOR, "#search-results a")))
+    browser.get((site / "search.html").as_uri() + "?q=forget+gate")
+    wait.until(lambda b: "Search finished" in b.find_element(By.CSS_SELECTOR, "#search-results").text)
+    found = [a.text for a in browser.find_elements(By.CSS_SELECTOR, "#search-results a")]
+    assert {"The LSTM cell", "A forget bias added at run time", "The LSTM with coupled gates"} <= set(found)
 
     browser.get((site / "derivations" / "lstm.html").as_uri())
     equation = browser.find_element(By.CSS_SELECTOR, "div.math math")
