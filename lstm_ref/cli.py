@@ -97,7 +97,8 @@ def main() -> None:
             silence_stdout()
         message, code = _told(error)
         if message:
-            click.echo(f"lstm-ref: {_in_one_line(message)}", err=True)
+            name = "" if message.startswith("Usage: ") else "lstm-ref: "
+            click.echo(name + _in_one_line(message), err=True)
         sys.exit(code)
 
 
@@ -108,6 +109,8 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, (BrokenPipeError, _ReaderGone)):
         return "", 141  # as in a shell: the reader closed the pipe because it has enough
     if isinstance(error, click.UsageError):
+        if error.format_message().startswith("Usage: "):  # no command was given: the help
+            return error.format_message(), 2
         where = f" ({error.ctx.command_path} --help shows the usage)" if error.ctx else ""
         return f"{error.format_message()}{where}", 2
     if isinstance(error, click.ClickException):

@@ -4,6 +4,8 @@ error is turned into one line."""
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from lstm_ref.places import is_librarys, is_ours
@@ -39,6 +41,19 @@ class LeavesTheGraph(CannotEvaluate):
 
 
 # ----------------------------------------------------------------------------------------------------- in one line
+
+
+def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
+    """The end of a message on a name that is none of these: those that begin with it, else the nearest one; where none
+    is near, `otherwise`.
+
+    >>> "no cell is called 'lsmt'" + nearest("lsmt", ["gru", "lstm"])
+    "no cell is called 'lsmt'; did you mean lstm?"
+    """
+    known = list(names)
+    near = [one for one in known if name and one.startswith(name)][:2] or get_close_matches(name, known, 1)
+    return f"; did you mean {' or '.join(near)}?" if near else otherwise and f"; {otherwise}"
+
 
 _UNSEEN = {ord(c): c.encode("unicode_escape").decode() for c in map(chr, (*range(32), *range(127, 160)))}
 _UNSEEN |= {c: f"\\u{c:04x}" for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}

@@ -177,7 +177,7 @@ def test_a_failing_check_is_made_once_and_told_in_every_input(repository, tmp_pa
 def test_a_file_that_cannot_be_checked_is_one_clear_error(repository):
     done = repository(derivation_bad__py=RIGHT.replace("gradients", "grads"))
     assert done.returncode == 2
-    assert "gradients must be a function, got nothing" in done.stdout
+    assert "defines `loss` and no `gradients`; did you mean grads?" in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.complex_parts import CONVENTIONS, JAX, TORCH, any_complex, is_complex, on_parts
 from lstm_ref.checking.function.user_function import UserFunction
-from lstm_ref.errors import BadInput
+from lstm_ref.errors import BadInput, nearest
 from lstm_ref.leaves import places
 
 
@@ -210,10 +210,11 @@ def _require_options(name: str, inputs: Any, nodes: Any, estimator: Any, definit
 def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoints: Any) -> None:
     if cell is not None and not (isinstance(cell, str) and cell in CELLS):
         came = repr(cell) if isinstance(cell, str) else type(cell).__name__
-        raise BadInput(f"{name}: cell must be one of {', '.join(CELLS)}, got {came}")
+        near = nearest(str(cell), CELLS, "`lstm-ref cells` lists them")
+        raise BadInput(f"{name}: cell must be the name of a cell of lstm_ref, got {came}{near}")
     for key, value in (("mapping", mapping), ("readout", readout), ("adjoints", adjoints)):
         if value is not None and cell is None:
-            raise BadInput(f"{name}: {key} is given without cell, one of {', '.join(CELLS)}")
+            raise BadInput(f"{name}: {key} is given without `cell`, the name of a cell of lstm_ref")
         if value is not None and not callable(value) and key != "mapping":
             raise BadInput(f"{name}: {key} must be a function, got {type(value).__name__}")
     if mapping is None or callable(mapping):
@@ -227,7 +228,8 @@ def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoin
 
 def _require_inputs(name: str, inputs: Any) -> None:
     if not isinstance(inputs, Mapping) or not inputs:
-        raise BadInput(f"{name}: inputs must be a non-empty dict of named arrays, got {type(inputs).__name__}")
+        came = "an empty one" if isinstance(inputs, Mapping) else type(inputs).__name__
+        raise BadInput(f"{name}: inputs must be a non-empty dict of named arrays, got {came}")
     for key in inputs:
         if not isinstance(key, str):
             raise BadInput(f"{name}: the names of inputs must be strings, got {type(key).__name__}")

@@ -33,7 +33,7 @@ def show(name: str, out: Path | None, as_svg: bool) -> None:
     says of it, with its code. (In quotes, because * is special in a shell.)
     """
     from lstm_ref.cells import CELLS
-    from lstm_ref.errors import BadInput
+    from lstm_ref.errors import BadInput, nearest
     from lstm_ref.reporting import graph, graph_picture
 
     if re.fullmatch(r"[A-Z]+\d+\*?", name):
@@ -42,7 +42,8 @@ def show(name: str, out: Path | None, as_svg: bool) -> None:
         _print_passage(name)
         return
     if name not in (*CELLS, *PICTURES):
-        raise BadInput(f"no cell or picture is called {name!r}; there are {', '.join([*CELLS, *PICTURES])}")
+        near = nearest(name, [*CELLS, *PICTURES], "`lstm-ref cells` lists the cells")
+        raise BadInput(f"no cell, picture or equation is called {name!r}{near}")
     if out:
         graph_picture.require_drawable(out)
     if name in CELLS:

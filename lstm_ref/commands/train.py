@@ -145,7 +145,7 @@ def _run(job: _Job) -> None:
                     state = state._replace(goal=model.goal(scores))
             except BadInput:  # the loss is no longer finite: not worth saving
                 raise
-            except (Exception, SystemExit):  # the reader of the output is gone (rich then exits), memory ran out, …
+            except Exception:  # the reader of the output is gone, memory ran out, …
                 if not stop():
                     if state.step > start.step:
                         job.save(state)
@@ -180,9 +180,8 @@ def _ready(
     **given: Any,
 ) -> _Job:
     """Raises BadInput for everything that is known to fail, before anything is written."""
-    from rich.console import Console
-
     from lstm_ref.reporting.line_picture import require_new
+    from lstm_ref.reporting.terminal import console as standard_output
     from lstm_ref.training.alone import alone
     from lstm_ref.training.checkpoint import read
     from lstm_ref.training.run import over
@@ -221,7 +220,7 @@ def _ready(
         raise BadInput(f"{checkpoint} is already at step {saved.state.step}: give a larger --steps")
     tests, bad = model.read([Path(path) for path in test], corpus.vocabularies, settings) if test else (None, [])
     report_bad([*corpus.bad, *bad])
-    console = Console(no_color=no_color, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = standard_output(no_color, markup=False, soft_wrap=True)
     return _Job(
         *(model, settings, asking, corpus, tests, saved.state if saved else None),
         *(steps, checkpoint, curve, Path(plot) if plot else None, quiet, console),

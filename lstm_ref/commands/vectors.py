@@ -32,7 +32,7 @@ def write(folder: Path, names: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from lstm_ref.errors import BadInput
+    from lstm_ref.errors import BadInput, nearest
     from lstm_ref.interop.vectors import files
     from lstm_ref.interop.vectors.cases import cases
     from lstm_ref.interop.vectors.proven import proven
@@ -40,7 +40,7 @@ def write(folder: Path, names: tuple[str, ...]) -> None:
     started, every = time.perf_counter(), cases()
     for name in names:
         if name not in every:
-            raise BadInput(f"no problem is called {name!r}; there are {', '.join(every)}")
+            raise BadInput(f"no problem is called {name!r}{nearest(name, every, 'their names are as cell/lstm')}")
     files.require_writable(folder)
     chosen = [name for name in every if not names or name in names]
     hidden = not sys.stderr.isatty()

@@ -57,7 +57,7 @@ def verify(
     from rich.console import Console
     from rich.progress import track
 
-    from lstm_ref.errors import BadInput
+    from lstm_ref.errors import BadInput, nearest
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
     from lstm_ref.reporting.terminal import conclusion, console, render, summary
@@ -71,7 +71,10 @@ def verify(
         if not part:
             raise BadInput("a name is empty: to prove all, give no names")
         if not any(_selects(part, n) for n in every):
-            raise BadInput(f"no derivation is called {part!r}; there are {', '.join(every)}")
+            kinds = ", ".join(dict.fromkeys(f"{n.partition('/')[0]}/" for n in every))
+            names_and_parts = [*every, *(n.partition("/")[2] for n in every)]
+            near = nearest(part, names_and_parts, f"their names begin with {kinds}")
+            raise BadInput(f"no derivation is called {part!r}{near}")
     chosen = [n for n in every if not names or any(_selects(part, n) for part in names)]
     if data and (len(chosen) > 1 or chosen[0] not in batch_problems()):
         raise BadInput(f"--data is for one model's batch, so name it: {', '.join(batch_problems())}")

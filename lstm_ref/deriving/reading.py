@@ -39,7 +39,9 @@ def read_file(path: Path, seed: int = 0, in_jax: bool = False) -> FoldedForward:
         BadInput: The file cannot be derived; the message names the line.
     """
     if not path.is_file() or path.suffix != ".py":
-        raise BadInput(f"{path}: no Python file (.py)" if path.exists() else f"{path}: no such file")
+        raise BadInput(
+            f"{path}: a forward to derive is a Python file (.py)" if path.exists() else f"{path}: no such file"
+        )
     with Home(path):
         user = load_named(path, f"lstm_ref_derived_{path.stem}")
         module: Any = user.module

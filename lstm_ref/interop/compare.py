@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_ref.cells import CELLS
 from lstm_ref.checking.report import Finding
-from lstm_ref.errors import BadInput
+from lstm_ref.errors import BadInput, nearest
 from lstm_ref.interop.cause import causes
 from lstm_ref.interop.conform.features import Feature, FeatureCase, arranged, problem
 from lstm_ref.interop.conform.table import Run, beside
@@ -227,8 +227,7 @@ def _where(feature: Feature, run: Run) -> list[Finding]:
 def _layout(layout: str | Layout, cell: str | None) -> Layout:
     """The layout, for the cell that is named. Raises BadInput."""
     if cell is not None and cell not in CELLS:
-        near = [name for name in CELLS if name.startswith(cell)] or get_close_matches(cell, CELLS, 1)
-        raise BadInput(f"no cell is called {cell!r}" + (f"; did you mean {' or '.join(near[:2])}?" if near else ""))
+        raise BadInput(f"no cell is called {cell!r}{nearest(cell, CELLS)}")
     if isinstance(layout, str) and ":" in layout:
         return from_words(layout, cell or "lstm", "layout in words")
     if isinstance(layout, str):

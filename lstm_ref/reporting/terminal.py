@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -35,12 +36,13 @@ class _Console(Console):
         raise  # re-raises the BrokenPipeError that is being handled
 
 
-def console(no_color: bool = False) -> Console:
+def console(no_color: bool = False, **options: Any) -> Console:
     """Standard output, without rich's emoji, which would turn the `:100:` of a source line into a picture.
 
-    A file, a pipe and the log of a CI have no width: a line there is broken only where COLUMNS asks for it.
+    A file, a pipe and the log of a CI have no width: a line there is broken only where COLUMNS asks for it. Other
+    options are rich's.
     """
-    out = _Console(no_color=no_color, emoji=False, highlight=False)
+    out = _Console(no_color=no_color, emoji=False, highlight=False, **options)
     if not (out.is_terminal or os.environ.get("COLUMNS", "").isdigit()):
         out.width = UNBROKEN
     if out.width < NARROWEST:

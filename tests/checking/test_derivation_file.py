@@ -182,7 +182,7 @@ FAILURES = {
     ODD + "def inputs(rng): raise Odd": "inputs(generator) fails: Odd: (its text is unavailable) (line 5)",
     CUBE + "class R:\n    def __repr__(self): 1 / 0\nmapping = R()\ncell = 'lstm'": "mapping must be a function of the",
     CUBE + "class R:\n    def __repr__(self): 1 / 0\nnodes = R()": "nodes must be a list of input names, got R",
-    CUBE + "cell = []": "cell must be one of rnn_tanh, ",
+    CUBE + "cell = []": "cell must be the name of a cell of lstm_ref, got list",
     CUBE + "estimator = 3\ndefinition = loss": "estimator must be a name, got int",
     CUBE + "estimator = 'e'\ndefinition = 3": "definition must be a function, got int",
     "x = '\\ud800'\nraise ValueError(x)": "cannot be imported: ValueError: \ud800 (line 2)",

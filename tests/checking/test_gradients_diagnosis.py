@@ -174,7 +174,7 @@ def test_a_forward_that_is_not_the_cell_is_a_separate_answer():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"cell": "nas"}, "cell must be one of rnn_tanh"),
+        ({"cell": "nas"}, "cell must be the name of a cell of lstm_ref, got 'nas'"),
         ({"cell": None}, "mapping is given without cell"),
         ({"mapping": 3}, "mapping must be a function of the inputs, or a dict"),
         ({"readout": 3}, "readout must be a function, got int"),

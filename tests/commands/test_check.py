@@ -78,7 +78,8 @@ BAD_FILES = {
     "import nothing_like_it": "cannot be imported: ModuleNotFoundError: No module named 'nothing_like_it' (line 1)",
     "x = 1\ny = x / 0": "cannot be imported: ZeroDivisionError: division by zero (line 2)",
     "x = 1": "defines no `inputs`",
-    RIGHT.replace("def loss", "def losss"): "loss must be a function, got nothing",
+    RIGHT.replace("def loss", "def losss"): "defines `gradients` and no `loss`; did you mean losss?",
+    RIGHT.replace("def gradients", "def zz"): "defines `loss` and no `gradients`\n",
     RIGHT.replace("[1.0, 2.0]", "[1, 2]"): "input x must be an array of floats, got int64",
     RIGHT.replace("[1.0, 2.0]", "[1.0, np.nan]"): "input x is not finite at index (1,)",
     RIGHT.replace('{"x": 3', '{"y": 3'): "returns 'y', which is no input (x)",
@@ -97,7 +98,8 @@ BAD_FILES = {
     RIGHT.replace("return (", "raise Odd; return (") + "class Odd(Exception): __str__ = lambda e: 1 / 0": (
         "loss(inputs) fails: Odd: (its text is unavailable) (mine.py, line 4)"
     ),
-    RIGHT + "cell = []": "cell must be one of",
+    RIGHT + "cell = []": "cell must be the name of a cell of lstm_ref, got list",
+    RIGHT + "cell = 'lsmt'": "got 'lsmt'; did you mean lstm?",
 }
 
 
@@ -124,7 +126,8 @@ def test_a_bad_file_is_one_clear_line_and_exit_code_2(told, tmp_path, text):
         (("check",), "Missing argument"),
         (("check", ""), "a derivation file is a Python file"),
         (("check", "\x1b[2Jx.py"), r"\x1b[2Jx.py: no such file"),
-        (("verify", "nothing"), "no derivation is called 'nothing'"),
+        (("verify", "zzz"), "no derivation is called 'zzz'; their names begin with cell/, layer/, time/,"),
+        (("verify", "lsmt"), "no derivation is called 'lsmt'; did you mean lstm?"),
         (("verify", ""), "a name is empty: to prove all, give no names"),
         (("verify", "layer/dense", ""), "a name is empty"),
     ],
@@ -415,9 +418,12 @@ def test_a_reader_that_goes_away_changes_no_verdict_and_loses_no_report(tmp_path
     assert json.loads((tmp_path / "r.json").read_text())["right"] is False
 
 
-@pytest.mark.parametrize(("command", "code"), [("cells | true", 141), ("cells >&-", 0)])
-def test_other_commands_without_a_reader_say_nothing(tmp_path, command, code):
-    command = command.replace("cells", f"({sys.executable} -m lstm_ref.cli cells; echo $? > code)")
+@pytest.mark.parametrize(
+    ("command", "reader", "code"),
+    [("cells", "| true", 141), ("cells", ">&-", 0), ("train char-lm --steps 2 --hidden 4", "| true", 141)],
+)
+def test_other_commands_without_a_reader_say_nothing(tmp_path, command, reader, code):
+    command = f"({sys.executable} -m lstm_ref.cli {command}; echo $? > code) {reader}"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ((tmp_path / "code").read_text(), done.stderr) == (f"{code}\n", "")
 

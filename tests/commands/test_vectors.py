@@ -124,7 +124,7 @@ def test_a_bad_place_or_name_is_one_line(run, tmp_path):
     for arguments, message in (
         ((tmp_path / "file",), "is not a folder"),
         ((tmp_path / "a" / "b",), "there is no folder"),
-        ((tmp_path / "new", "cell/lstn"), "no problem is called 'cell/lstn'; there are cell/rnn_tanh"),
+        ((tmp_path / "new", "cell/lstn"), "no problem is called 'cell/lstn'; did you mean cell/lstm?"),
     ):
         code, _, error = run("write", *arguments)
         assert code == 2

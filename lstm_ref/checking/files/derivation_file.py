@@ -15,7 +15,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
@@ -26,11 +26,12 @@ import numpy as np
 
 from lstm_ref.checking.files.home import PREFIX, Home
 from lstm_ref.checking.problem import Problem, problem
-from lstm_ref.errors import BadInput, LstmRefError, text_of
+from lstm_ref.errors import BadInput, LstmRefError, nearest, text_of
 
 FUNCTIONS = ("loss", "gradients", "forward", "backward", "definition", "mapping", "readout", "adjoints")
 FIELDS = tuple(field for field in signature(problem).parameters if field not in ("inputs", "name"))
 """What a file may define besides `inputs`: what `problem` takes."""
+PARTNERS = {"loss": "gradients", "gradients": "loss", "forward": "backward", "backward": "forward"}
 
 _PACKAGE = Path(__file__).parents[2]
 
@@ -85,7 +86,7 @@ def _require_file(path: Path) -> None:
         if not path.exists():
             raise BadInput(f"{path}: no such file")
         if not path.is_file() or path.suffix != ".py":
-            raise BadInput(f"{path}: a derivation file is a Python file (.py)")
+            raise BadInput(f"{path}: a derivation file is a Python file (.py); `lstm-ref check` also reads .md, .tex")
         if not path.read_bytes().strip():
             raise BadInput(f"{path}: the file is empty")
     except OSError as error:
@@ -118,6 +119,7 @@ def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Pr
     if not hasattr(namespace, "inputs"):
         raise BadInput(f"{path}: {name} defines no `inputs`")
     fields: dict[str, Any] = {key: getattr(namespace, key) for key in FIELDS if hasattr(namespace, key)}
+    _require_pair(name, fields, vars(namespace))
     own = _own_names(fields)
     fields = {key: value for key, value in fields.items() if key not in own}
     inputs: Any = namespace.inputs
@@ -130,6 +132,14 @@ def _problem(name: str, path: Path, namespace: Any, home: Home, seed: int) -> Pr
     made = problem(inputs, name=name, **fields)
     remarks = [f"{key} is a function of the file's own here, for {use}" for key, use in own.items()]
     return _at_home(dataclasses.replace(made, remarks=(*made.remarks, *remarks)), home)
+
+
+def _require_pair(name: str, fields: dict[str, Any], names: Iterable[str]) -> None:
+    """Raises BadInput where one of two functions is there without the other, with the name that is nearest to it."""
+    defined = [key for key in PARTNERS if key in fields]
+    if len(defined) == 1:
+        missing = PARTNERS[defined[0]]
+        raise BadInput(f"{name}: defines `{defined[0]}` and no `{missing}`{nearest(missing, names)}")
 
 
 def _own_names(fields: dict[str, Any]) -> dict[str, str]:
