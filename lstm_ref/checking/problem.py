@@ -214,7 +214,7 @@ def _require_known_cell(name: str, cell: Any, mapping: Any, readout: Any, adjoin
         raise BadInput(f"{name}: cell must be the name of a cell of lstm_ref, got {came}{near}")
     for key, value in (("mapping", mapping), ("readout", readout), ("adjoints", adjoints)):
         if value is not None and cell is None:
-            raise BadInput(f"{name}: {key} is given without `cell`, the name of a cell of lstm_ref")
+            raise BadInput(f"{name}: {key} is given without cell, the name of a cell of lstm_ref")
         if value is not None and not callable(value) and key != "mapping":
             raise BadInput(f"{name}: {key} must be a function, got {type(value).__name__}")
     if mapping is None or callable(mapping):
