@@ -51,12 +51,12 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_extra_path = ["root"]
 html_copy_source = False
+pygments_dark_style = "monokai"  # the theme's own underlines what is imported, like a link
 html_theme_options = {
     "source_repository": "https://github.com/lstm-ref/lstm_ref/",
     "source_branch": "main",
     "source_directory": "",
 }
-pygments_style, pygments_dark_style = "friendly", "monokai"
 
 default_role = "code"  # a docstring's `name` is code
 autodoc_typehints = "description"

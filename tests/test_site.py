@@ -101,6 +101,7 @@ def test_every_command_is_told(site):
     page = (site / "docs" / "reference" / "commands.html").read_text()
     for name in COMMANDS:
         assert f'id="lstm-ref-{name}"' in page
+    assert "-h, --help" in page  # as the command itself prints it
 
 
 @pytest.fixture
@@ -141,7 +142,26 @@ def test_opened_from_disk_it_searches_and_darkens(site, browser):
         return sum(map(int, re.findall(r"\d+", colour)[:3]))
 
     seen = set()
+    browser.get((site / "docs" / "tutorial.html").as_uri())
     for _ in range(3):  # automatic, light, dark
         browser.execute_script("document.querySelector('.theme-toggle').click()")
         seen.add(brightness() < 200)
+        for token in (".c1", ".go"):  # a comment, and what a command prints
+            assert contrast(browser, f".highlight {token}") >= 4.5  # WCAG 2, level AA
     assert seen == {True, False}
+
+
+def contrast(browser, selector):
+    """Of the first element's colour with its block's background, as WCAG 2 defines it."""
+    colours = browser.execute_script(
+        "const text = document.querySelector(arguments[0]);"
+        "return [getComputedStyle(text).color, getComputedStyle(text.closest('.highlight')).backgroundColor]",
+        selector,
+    )
+    bright = sorted(luminance(list(map(int, re.findall(r"\d+", colour)[:3]))) for colour in colours)
+    return (bright[1] + 0.05) / (bright[0] + 0.05)
+
+
+def luminance(colour):
+    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))

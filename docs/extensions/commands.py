@@ -30,7 +30,8 @@ class Commands(SphinxDirective):
 def helps(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
     """(name, help) of a command and of all below it."""
     own = name.split()[-1]
-    context = click.Context(command, info_name=own, parent=parent, terminal_width=96, max_content_width=96)
+    settings = command.context_settings | {"terminal_width": 96, "max_content_width": 96}
+    context = click.Context(command, info_name=own, parent=parent, **settings)
     yield name, command.get_help(context)
     if isinstance(command, click.Group):
         for child in command.list_commands(context):

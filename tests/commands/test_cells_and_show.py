@@ -141,5 +141,5 @@ def test_a_file_that_is_no_picture_of_ours_is_left_alone(tmp_path):
     (tmp_path / "folder.svg").mkdir()
     with pytest.raises(BadInput, match=r"folder.svg: cannot be written: it is not a file"):
         run("show", "lstm", "--out", str(tmp_path / "folder.svg"))
-    with pytest.raises(BadInput, match="no cell, picture or equation is called 'lstn'; did you mean lstm?"):
+    with pytest.raises(BadInput, match=r"no cell, picture or equation is called 'lstn'; did you mean lstm\?"):
         run("show", "lstn")
