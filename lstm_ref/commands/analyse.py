@@ -56,8 +56,7 @@ def vanishing(data: str | None, steps: int, hidden: int, seed: int, plot: Path |
     the forget gates. Next to them stand the factor per step (the geometric mean over all steps), and 0.5^n for
     comparison.
 
-    \b
-    Derived in https://lstm-ref.github.io/lstm_ref/derivations/vanishing.html
+    The derivation: lstm-ref show 'VA2*'.
     """
     from lstm_ref.data.characters import read_text
     from lstm_ref.errors import BadInput
