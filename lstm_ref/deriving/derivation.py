@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import decode_source
 from pathlib import Path
 
 from lstm_ref.deriving.adjoints import Backward, differentiate
@@ -125,7 +126,7 @@ def test_every_adjoint_of_the_page_is_that_of_autodiff():
 
 def _test(derivation: Derivation, folder: Path) -> str:
     f, path = derivation.forward, derivation.path
-    own = path.read_text().rstrip()
+    own = decode_source(path.read_bytes()).rstrip()
     driver = f.source[len(own) :].strip() if len(f.source.rstrip()) > len(own) else ""  # of a file with a step alone
     whose = "" if driver else "user."
     return _TEST.format(

@@ -11,6 +11,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import decode_source
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, NamedTuple
@@ -62,12 +63,13 @@ class LoadedFile(NamedTuple):
 
 def load_named(path: Path, name: str) -> LoadedFile:
     """The module of a file, with marks. Raises BadInput where it cannot be imported."""
-    return load_text(path, path.read_text(), name)
+    return load_text(path, path.read_bytes(), name)
 
 
-def load_text(path: Path, text: str, name: str) -> LoadedFile:
-    """The module of a text that stands for a file, with marks."""
+def load_text(path: Path, text: str | bytes, name: str) -> LoadedFile:
+    """The module of a text that stands for a file, with marks. Bytes are decoded as Python decodes a file."""
     try:
+        text = text if isinstance(text, str) else decode_source(text)
         tree = ast.parse(text)
         module = ModuleType(name)
         module.__file__ = str(path)

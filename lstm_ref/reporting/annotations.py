@@ -65,7 +65,7 @@ def beside(file: Path, name: str, line: str) -> tuple[Path, int] | None:
 def claim_line(file: Path) -> int:
     """The line where the file begins to claim a gradient; 1 if it cannot be told."""
     try:
-        functions = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.FunctionDef)]
+        functions = [n for n in ast.walk(ast.parse(file.read_bytes())) if isinstance(n, ast.FunctionDef)]
     except (OSError, SyntaxError, ValueError):
         return 1
     return next((f.lineno for f in functions if f.name in CLAIMS), 1)

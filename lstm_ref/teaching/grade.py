@@ -67,8 +67,7 @@ def _rng() -> np.random.Generator:
 
 def _read(path: Path) -> Submission:
     try:
-        text = path.read_text(encoding="utf-8")
-        code = compile(text, str(path), "exec")
+        code = compile(path.read_bytes(), str(path), "exec")
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     except (SyntaxError, ValueError) as error:

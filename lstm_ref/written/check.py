@@ -65,8 +65,11 @@ def check_file(path: Path, seed: int = 0) -> PageReport:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        at = f"byte {error.object[error.start]:#04x} at position {error.start}"
+        raise BadInput(f"{path}: is not UTF-8 text: {at}") from None
     try:
         return check_text(text, is_tex=path.suffix == ".tex", name=path.name, seed=seed)
     except BadInput as error:

@@ -46,6 +46,12 @@ def test_what_cannot_be_checked_exits_with_2(tmp_path):
     assert code(run(file)) == 2
 
 
+def test_a_page_that_cannot_be_read_is_one_line(tmp_path):
+    assert str(run(tmp_path / "no.md").exception).endswith("no.md: cannot be read: No such file or directory")
+    (tmp_path / "old.tex").write_bytes("% Né\n".encode("latin-1"))
+    assert str(run(tmp_path / "old.tex").exception).endswith("old.tex: is not UTF-8 text: byte 0xe9 at position 3")
+
+
 def test_json_is_json():
     report = json.loads(run(PAGE, "--json").output)
     assert (report["verdict"], report["schema"], len(report["lines"])) == ("right", 1, 9)

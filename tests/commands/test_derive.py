@@ -50,6 +50,25 @@ def test_the_code_is_printed(folder, monkeypatch):
     assert "h_bar = h_new_next_bar * leak" in done.stdout or "h_bar = h_new_bar * leak" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("head", "encoding"), [("", "utf-8-sig"), ("# -*- coding: latin-1 -*-\n# forget gate of café\n", "latin-1")]
+)
+def test_a_file_is_decoded_as_python_decodes_it(tmp_path, monkeypatch, head, encoding):
+    """An editor on Windows begins a file with a byte order mark, and ends its lines with two characters."""
+    monkeypatch.setattr(proof, "prove", lambda *_: iter(()))
+    (tmp_path / "leaky.py").write_bytes((head + STEP).replace("\n", "\r\n").encode(encoding))
+    done = run(tmp_path / "leaky.py")
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "leak" in done.stdout
+
+
+def test_a_file_that_is_in_no_encoding_is_one_line(tmp_path):
+    (tmp_path / "leaky.py").write_bytes(("# é\n" + STEP).encode("latin-1"))
+    error = run(tmp_path / "leaky.py").exception
+    assert isinstance(error, BadInput)
+    assert "leaky.py: cannot be imported: SyntaxError: invalid or missing encoding declaration" in str(error)
+
+
 def test_into_writes_page_code_test_and_picture_with_their_proof_and_never_overwrites(folder, monkeypatch):
     done = run(folder / "leaky.py", "--into", folder / "into")
     assert done.exit_code == 0, done.output

@@ -220,6 +220,14 @@ def test_bad_arguments_are_one_line(told, arguments, says):
     assert error.count("\n") == 1
 
 
+def test_a_file_that_an_editor_on_windows_saved_is_graded(told, tmp_path):
+    text = exercise.text(Exercise("rnn_tanh", 1, 0)).replace("\n", "\r\n")
+    (tmp_path / "mine.py").write_bytes(text.encode("utf-8-sig"))
+    code, out, _ = told("mine.py", "--hint", "place")
+    assert code == 1
+    assert "the first wrong one is" in out
+
+
 def test_a_level_that_is_none_is_said():
     with pytest.raises(BadInput, match="there is no level 4; the levels are 1, 2, 3"):
         exercise.text(Exercise("lstm", 4, 0))
