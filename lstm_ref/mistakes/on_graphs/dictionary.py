@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,8 +17,11 @@ import numpy as np
 from lstm_ref.graph.rules import unbroadcast
 from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.activations import Region, derivative_at, name_of, regions, sigmoid, value_at
-from lstm_ref.mistakes.on_graphs.batched import Scaled
+from lstm_ref.mistakes.on_graphs.candidate import Candidate, instead, multiplied, times
 from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Edges, Frame
+from lstm_ref.mistakes.on_graphs.loops import is_nested, neighbours
+from lstm_ref.mistakes.on_graphs.products import kernels, log_terms, reversed_kernels, transposed_and_another
+from lstm_ref.mistakes.on_graphs.recomputed import recomputed
 
 READING = frozenset(("mul", "div", "dot_general", "pow", "square", "integer_pow", "log", "sqrt", "max"))
 """Primitives whose derivative reads values."""
@@ -27,31 +30,6 @@ MOST_BLOCKS = 4
 OTHER_ACTIVATION = "activation's derivative of another activation"
 BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """At which people clip."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A mistake that may explain the claim: edits of the reverse sweep."""
-
-    kind: str
-    """A word for the edit."""
-    tier: int
-    frames: tuple[Frame, ...]
-    reach: int
-    """The inputs that it can change, as bits."""
-    edits: dict[Where, RuleEdit] = field(default_factory=dict)
-    leaf: int = -1
-    """The input whose gradient is changed after the sweep, by its place among the inputs."""
-    change: Callable[[np.ndarray, list[np.ndarray]], Any] | None = None
-    group: EdgeGroup | None = None
-    parts: tuple[dict[Where, RuleEdit], ...] = ()
-    """Where the gradient is a sum of sweeps: of these, less what all of them share, the sweep of `edits`."""
-    only: int = -1
-    """The inputs whose gradients are of the edited sweep, as bits, where others are not."""
-    found: str = ""
-    """What was found, in words."""
-    right: str = ""
-    """What should stand there."""
 
 
 class GraphDictionary:
@@ -69,19 +47,22 @@ class GraphDictionary:
         """The candidates of a tier that change none but the allowed inputs."""
         makers: list[tuple[Callable[[EdgeGroup], Iterator[Candidate]], ...]] = [
             (self.scaled,),
-            (self.masked, self.products, self.broadcasts, self.residuals),
+            (self.masked, self.products, self._of(reversed_kernels), self.broadcasts, self.residuals),
             (self.clipped, self.constants_missing, self.other_adjoints, self.values_read, self.aliased),
-            (self.other_adjoints_of_values, self.extra_factors, self.truncated, self.added),
+            (
+                *(self.other_adjoints_of_values, self.extra_factors, self.truncated, self.added),
+                *(self._of(transposed_and_another), self._of(log_terms)),
+            ),
         ]
         if n == 0:
             yield from self.of_inputs(allowed)
             yield from (c for c in self.activations() if not c.reach & ~allowed)
-        if n >= len(makers):
-            return
-        for make in makers[n]:
+        for make in makers[n] if n < len(makers) else ():
             for group in self.edges.groups:
                 if not group.reach & ~allowed:
                     yield from (c for c in make(group) if not c.reach & ~allowed)
+        if n == 1:
+            yield from (c for c in kernels(self) if not c.reach & ~allowed)
         if n == 2:
             yield from self.rotated(allowed)
             yield from (c for c in self.blocks() if not c.reach & ~allowed)
@@ -89,11 +70,17 @@ class GraphDictionary:
             yield from (c for c in self.starts() if not c.reach & ~allowed)
             for group in self.edges.groups:
                 if group.lag and group.reach & ~allowed and group.reach & allowed == allowed:
-                    edits: dict[Where, RuleEdit] = dict.fromkeys(group.edges, _times(0.0))
+                    edits: dict[Where, RuleEdit] = dict.fromkeys(group.edges, times(0.0))
                     frames = dict.fromkeys((*self._frames_of_leaves(allowed), *group.frames))
                     yield Candidate("carry left out", 3, tuple(frames), allowed, edits, group=group, only=allowed)
 
-    TIERS = 4
+        if n == 4:
+            yield from (c for c in recomputed(self) if not c.reach & ~allowed)
+
+    TIERS = 5
+
+    def _of(self, make: Callable[[GraphDictionary, EdgeGroup], Iterator[Candidate]]) -> Any:
+        return partial(make, self)
 
     def is_used(self, v: int) -> bool:
         """Whether an equation reads a variable."""
@@ -148,6 +135,23 @@ class GraphDictionary:
                         found[float(np.ravel(v)[0])] = None
         return list(found)
 
+    @cached_property
+    def has_logarithms(self) -> bool:
+        """Whether sums of logarithms are probable."""
+        return any(e.primitive == "log" and self.edges.reach[e.results[0]] for e in self.graph.equations)
+
+    @cached_property
+    def log_summands(self) -> list[list[int]]:
+        """Over time, what is added to what depends on the inputs."""
+        added = {i for e in self.graph.equations if e.primitive in ("add", "sub") for i in e.operands}
+        added |= {self.edges._origin(i) for i in added}
+        return [line for _, line in self.timelines if not added.isdisjoint(line)]
+
+    def neighbours(self, group: EdgeGroup) -> Iterator[tuple[str, list[int]]]:
+        """Where loops are nested, which visit's value each of the visits may read instead."""
+        if len(group.visits) > 1 and is_nested(self.edges.stack(self.graph.equations[group.visits[0][0][0]].kind)):
+            yield from neighbours(len(group.visits))
+
     def _timelines(self) -> list[tuple[str, list[int]]]:
         """Values over time, as they are made and as they are read."""
         found: dict[tuple[int, ...], str] = {}
@@ -170,9 +174,8 @@ class GraphDictionary:
             found.setdefault(tuple(vs), "constant")
         return [(how, list(vs)) for vs, how in found.items()]
 
-    def _candidate(
-        self, kind: str, tier: int, group: EdgeGroup, edits: dict[Where, RuleEdit], **more: Any
-    ) -> Candidate:
+    def candidate(self, kind: str, tier: int, group: EdgeGroup, edits: dict[Where, RuleEdit], **more: Any) -> Candidate:
+        """An entry for edges of a group."""
         return Candidate(kind, tier, group.frames, group.reach, edits, group=group, **more)
 
     # ----------------------------------------------------------------------------------------------------- of groups
@@ -180,7 +183,7 @@ class GraphDictionary:
     def scaled(self, group: EdgeGroup) -> Iterator[Candidate]:
         """Dropped, doubled, negated."""
         for kind, c in (("dropped", 0.0), ("doubled", 2.0), ("negated", -1.0)):
-            yield self._candidate(kind, 0, group, dict.fromkeys(group.edges, _times(c)))
+            yield self.candidate(kind, 0, group, dict.fromkeys(group.edges, times(c)))
 
     def masked(self, group: EdgeGroup) -> Iterator[Candidate]:
         """Right at some visits only."""
@@ -196,9 +199,9 @@ class GraphDictionary:
         masks += [(f"first {k} steps left out", range(k)) for k in range(2, n - 1)]
         masks += [(f"last {k} steps left out", range(n - k, n)) for k in range(2, n - 1)]
         for kind, gone in masks:
-            edits = {e: _times(0.0) for k in gone for e in group.visits[k]}
+            edits = {e: times(0.0) for k in gone for e in group.visits[k]}
             is_of_one = kind == "first visit alone" and group.reach & (group.reach - 1) == 0
-            yield self._candidate("overwritten" if is_of_one else kind, 1, group, edits)
+            yield self.candidate("overwritten" if is_of_one else kind, 1, group, edits)
 
     def constants_missing(self, group: EdgeGroup) -> Iterator[Candidate]:
         """A constant factor missing, twice, or another; a mean for a sum and the reverse."""
@@ -217,7 +220,7 @@ class GraphDictionary:
         factors.setdefault(0.5, ("halved", "1/2"))
         for c, (kind, name) in factors.items():
             if c not in (0.0, 1.0, -1.0, 2.0):
-                yield self._candidate(kind, 2, group, dict.fromkeys(group.edges, _times(c)), found=name)
+                yield self.candidate(kind, 2, group, dict.fromkeys(group.edges, times(c)), found=name)
 
     def broadcasts(self, group: EdgeGroup) -> Iterator[Candidate]:
         """Where the forward repeats a value, its gradient is a sum: of the first row alone, of all, a mean."""
@@ -230,10 +233,10 @@ class GraphDictionary:
         own, result = e.kind.shapes[k], e.kind.result_shapes[0]
         if np.prod(own) == np.prod(result):
             return
-        times = float(np.prod(result) / max(np.prod(own), 1))
+        copies = float(np.prod(result) / max(np.prod(own), 1))
         sign = -1.0 if e.primitive == "sub" and k == 1 else 1.0
-        yield self._candidate("mean for sum", 1, group, dict.fromkeys(group.edges, _times(1 / times)))
-        yield self._candidate(
+        yield self.candidate("mean for sum", 1, group, dict.fromkeys(group.edges, times(1 / copies)))
+        yield self.candidate(
             "summed over all axes", 1, group, dict.fromkeys(group.edges, lambda c, at: np.full(np.shape(c), np.sum(c)))
         )
         if e.primitive in ("add", "sub"):
@@ -254,19 +257,19 @@ class GraphDictionary:
                         out = np.take(out, [row], axis)
                 return out
 
-            yield self._candidate(name, 1, group, dict.fromkeys(group.edges, one))
+            yield self.candidate(name, 1, group, dict.fromkeys(group.edges, one))
 
     def clipped(self, group: EdgeGroup) -> Iterator[Candidate]:
         """On the way."""
         for bound in BOUNDS:
             if len(group.visits[0]) == 1:
                 clip = partial(_clipped, bound)
-                yield self._candidate(
+                yield self.candidate(
                     "clipped on the way", 2, group, dict.fromkeys(group.edges, clip), found=f"±{bound:g}"
                 )
             if group.is_of_all_readers:
                 clip_sum = lambda s, b=bound: np.clip(s, -b, b)  # noqa: E731
-                yield self._candidate(
+                yield self.candidate(
                     "clipped on the way", 2, group, self._of_sums(group, clip_sum), found=f"±{bound:g}"
                 )
 
@@ -289,7 +292,7 @@ class GraphDictionary:
 
     # --------------------------------------------------------------------------------------------- factors and values
 
-    def _factor_beside(self, group: EdgeGroup) -> str:
+    def factor_beside(self, group: EdgeGroup) -> str:
         """The other factor of a product, in words; empty if none can be given."""
         n, k = group.visits[-1][0]
         e = self.graph.equations[n]
@@ -311,11 +314,11 @@ class GraphDictionary:
         e = self.graph.equations[n]
         if e.primitive in ("mul", "div", "dot_general"):
             edits = {w: _without(e.kind.shapes[k]) for w in group.edges}
-            yield self._candidate("factor missing", 1, group, edits, found=self._factor_beside(group))
+            yield self.candidate("factor missing", 1, group, edits, found=self.factor_beside(group))
         if e.primitive == "dot_general":
             yield from self._not_transposed(group)
         if e.primitive == "integer_pow" or e.primitive == "square":
-            yield self._candidate(
+            yield self.candidate(
                 "factor missing", 1, group, dict.fromkeys(group.edges, lambda c, at: c / at.operands[0])
             )
 
@@ -324,12 +327,13 @@ class GraphDictionary:
         e, other = self.graph.equations[n], 1 - k
         shape = e.kind.shapes[other]
         if len(shape) >= 2 and shape[-2] == shape[-1] > 1:
-            edits = {w: self._with(w, other, lambda v: np.swapaxes(v, -2, -1)) for w in group.edges}
-            yield self._candidate("transposed", 1, group, edits)
+            edits = {w: self.with_operand(w, other, lambda v: np.swapaxes(v, -2, -1)) for w in group.edges}
+            yield self.candidate("transposed", 1, group, edits)
         if len(e.kind.shapes[k]) == 2 and e.kind.shapes[k][0] == e.kind.shapes[k][1]:
-            yield self._candidate("transposed", 1, group, dict.fromkeys(group.edges, lambda c, at: c.T))
+            yield self.candidate("transposed", 1, group, dict.fromkeys(group.edges, lambda c, at: c.T))
 
-    def _with(self, edge: Where, operand: int, change: Callable[[Any], Any]) -> RuleEdit:
+    def with_operand(self, edge: Where, operand: int, change: Callable[[Any], Any]) -> RuleEdit:
+        """What the edge hands back where its derivative reads a changed operand."""
         pull = self.edges.pulls[edge]
 
         def edit(c: Any, at: Context) -> Any:
@@ -353,7 +357,8 @@ class GraphDictionary:
                 continue
             own = [self.edges._origin(self.graph.equations[v[0][0]].operands[j]) for v in group.visits]
             seen = {tuple(own)}
-            for kind, numbers in self._in_the_place_of(own, group, e.kind.shapes[j]):
+            beside = ((kind, [own[at] for at in row]) for kind, row in self.neighbours(group))
+            for kind, numbers in itertools.chain(beside, self._in_the_place_of(own, group, e.kind.shapes[j])):
                 key = tuple(numbers)
                 if key in seen or any(
                     u is not None and np.size(self.values[u]) != np.prod(e.kind.shapes[j]) for u in key
@@ -365,9 +370,9 @@ class GraphDictionary:
                     if u != mine:
                         shape = e.kind.shapes[j]
                         value = np.zeros(shape) if u is None else np.reshape(self.values[u], shape)
-                        edits[v[0]] = self._with(v[0], j, partial(_instead, value))
+                        edits[v[0]] = self.with_operand(v[0], j, partial(instead, value))
                 if edits:
-                    yield self._candidate(
+                    yield self.candidate(
                         kind,
                         2,
                         group,
@@ -392,8 +397,8 @@ class GraphDictionary:
                     edits: dict[Where, RuleEdit] = {}
                     for v, u in zip(group.visits, row, strict=True):
                         value = self.values[u]
-                        edits[v[0]] = self._with(v[0], j, partial(_instead, value))
-                    yield self._candidate("shifted in time", 2, group, edits, found=self.edges.word(row[-1]))
+                        edits[v[0]] = self.with_operand(v[0], j, partial(instead, value))
+                    yield self.candidate("shifted in time", 2, group, edits, found=self.edges.word(row[-1]))
 
     def blocks(self) -> Iterator[Candidate]:
         """Blocks of one array read in another order by the backward than by the forward: gates that are slices of their
@@ -409,7 +414,7 @@ class GraphDictionary:
                     edits |= self._in_order(blocks, order)
                 group = self.edges.group([tuple(blocks) for blocks in visits])
                 found = ", ".join(f"{j + 1} for {k + 1}" for k, j in enumerate(order) if j != k)
-                yield self._candidate("blocks in another order", 2, group, edits, found=found)
+                yield self.candidate("blocks in another order", 2, group, edits, found=found)
 
     def _slices(self) -> Iterator[list[tuple[Where, ...]]]:
         """Visit by visit, the edges of slices of equal shape that are taken of one value."""
@@ -455,7 +460,7 @@ class GraphDictionary:
             return sum(parts[1:], parts[0]) if parts else None
 
         # The sweep comes to the first slice last, when the adjoints of all are known.
-        return {**dict.fromkeys(blocks[1:], _times(0.0)), blocks[0]: total}
+        return {**dict.fromkeys(blocks[1:], times(0.0)), blocks[0]: total}
 
     def _in_the_place_of(
         self, own: list[int], group: EdgeGroup, shape: tuple[int, ...]
@@ -545,7 +550,7 @@ class GraphDictionary:
                     return own(np.reshape(read(bar, [v], [v * v]), np.shape(at.bar)), at.operands, at.results)
 
                 edits[visit[0]] = edit
-            yield self._candidate(kind, 1, group, edits, found=("left" if left is zero else "right"))
+            yield self.candidate(kind, 1, group, edits, found=("left" if left is zero else "right"))
 
     def aliased(self, group: EdgeGroup) -> Iterator[Candidate]:
         """An array multiplied in place, though others of the same statement read it afterwards."""
@@ -572,7 +577,7 @@ class GraphDictionary:
                         fits = fits and np.shape(f) == np.shape(
                             self.values[self.graph.equations[visit[0][0]].operands[visit[0][1]]]
                         )
-                        edits[visit[0]] = _multiplied(f)
+                        edits[visit[0]] = multiplied(f)
                 if fits:
                     yield Candidate(
                         "aliased",
@@ -609,16 +614,16 @@ class GraphDictionary:
         every = [e for row in heads for e in row]
         if not every or sum(1 for row in heads if row) < 2:
             return
-        none: dict[Where, RuleEdit] = dict.fromkeys(every, _times(0.0))
+        none: dict[Where, RuleEdit] = dict.fromkeys(every, times(0.0))
         for k in range(1, n):
             parts = []
             for s, row in enumerate(heads):
                 if row:
                     edits = {e: z for e, z in none.items() if e not in set(row)}
                     for t in range(0, s - k + 1):
-                        edits |= dict.fromkeys(group.visits[t], _times(0.0))
+                        edits |= dict.fromkeys(group.visits[t], times(0.0))
                     parts.append(edits)
-            yield self._candidate(f"cut after {k} steps", 3, group, none, parts=tuple(parts))
+            yield self.candidate(f"cut after {k} steps", 3, group, none, parts=tuple(parts))
 
     def added(self, group: EdgeGroup) -> Iterator[Candidate]:
         """The adjoint from something that reads the last step alone is added at every step."""
@@ -637,7 +642,7 @@ class GraphDictionary:
                 for first in (0, 1):
                     edits = self._adding(line[first:-1], given)
                     if edits:
-                        yield self._candidate("head at every step", 3, group, edits)
+                        yield self.candidate("head at every step", 3, group, edits)
 
     def starts(self) -> Iterator[Candidate]:
         """An adjoint that does not start at zero."""
@@ -682,11 +687,15 @@ class GraphDictionary:
             return
         shape = e.kind.result_shapes[0]
         own = [self.graph.equations[v[0][0]].results[0] for v in group.visits]
-        for numbers in self._adjoints_like(own, shape):
-            edits = {v[0]: self._from(v[0], u) for v, u in zip(group.visits, numbers, strict=True)}
-            yield self._candidate("other cotangent", 2, group, edits, found=self.edges.word(numbers[-1]))
+        for kind, row in self.neighbours(group):
+            edits = {v[0]: self.from_adjoint(v[0], own[at]) for v, at in zip(group.visits, row, strict=True)}
+            yield self.candidate(f"{kind} cotangent", 2, group, edits, found=self.edges.word(own[-1]))
+        for numbers in self.adjoints_like(own, shape):
+            edits = {v[0]: self.from_adjoint(v[0], u) for v, u in zip(group.visits, numbers, strict=True)}
+            yield self.candidate("other cotangent", 2, group, edits, found=self.edges.word(numbers[-1]))
 
-    def _adjoints_like(self, own: list[int], shape: tuple[int, ...]) -> Iterator[list[Any]]:
+    def adjoints_like(self, own: list[int], shape: tuple[int, ...]) -> Iterator[list[Any]]:
+        """Rows of variables, one a visit, whose adjoints can be mistaken for those of these."""
         seen = {tuple(own)}
         squeezed = tuple(s for s in shape if s != 1)
         for how, line in self.timelines:
@@ -724,14 +733,15 @@ class GraphDictionary:
         complete = all(n > at.number for n, _ in self.edges.readers.get(self.edges._origin(u), ()))
         return at.adjoint(u) if complete else self.base.bars[u]
 
-    def _from(self, edge: Where, u: int | None) -> RuleEdit:
+    def from_adjoint(self, edge: Where, u: int | None, change: Callable[[list[Any]], list[Any]] = list) -> RuleEdit:
+        """What the edge hands back of another variable's adjoint; its operands may be changed too."""
         pull = self.edges.pulls[edge]
 
         def edit(c: Any, at: Context) -> Any:
             bar = self._adjoint(at, u)
             if bar is None or np.size(bar) != np.size(at.bar):
                 return None if bar is None else c
-            return pull(np.reshape(bar, np.shape(at.bar)), at.operands, at.results)
+            return pull(np.reshape(bar, np.shape(at.bar)), change(at.operands), at.results)
 
         return edit
 
@@ -741,7 +751,7 @@ class GraphDictionary:
             return
         own = [self.graph.equations[min(v)[0]].operands[min(v)[1]] for v in group.visits]
         shape = np.shape(self.values[own[0]])
-        for numbers in self._adjoints_like(own, shape):
+        for numbers in self.adjoints_like(own, shape):
             edits: dict[Where, RuleEdit] = {}
             for visit, i, u in zip(group.visits, own, numbers, strict=True):
                 if u == i:
@@ -754,7 +764,7 @@ class GraphDictionary:
                     return (0.0 if bar is None else np.reshape(bar, np.shape(c))) - (0.0 if so_far is None else so_far)
 
                 edits[min(visit)] = edit
-            yield self._candidate("equal gradients", 3, group, edits, found=self.edges.word(numbers[-1]))
+            yield self.candidate("equal gradients", 3, group, edits, found=self.edges.word(numbers[-1]))
 
     def extra_factors(self, group: EdgeGroup) -> Iterator[Candidate]:
         """A factor too many: another value, or the derivative of an activation that is not there."""
@@ -774,33 +784,37 @@ class GraphDictionary:
                 edits: dict[Where, RuleEdit] = {}
                 for visit, u in zip(group.visits, line * (len(own) // len(line)), strict=True):
                     factor = slope(self.values[u])
-                    edits |= {w: _multiplied(factor) for w in visit}
-                yield self._candidate(kind, 3, group, edits, found=self.edges.word(line[-1]))
+                    edits |= {w: multiplied(factor) for w in visit}
+                yield self.candidate(kind, 3, group, edits, found=self.edges.word(line[-1]))
 
     # ------------------------------------------------------------------------------------------------------ activations
 
     @cached_property
-    def _regions(self) -> list[list[Region]]:
+    def regions_over_time(self) -> list[list[Region]]:
+        """Activations, by place, each visit by visit."""
         return regions(self.edges)
 
     def activations(self) -> Iterator[Candidate]:
         """A derivative missing, twice, taken at another value, or another's."""
-        for visits in self._regions:
+        for visits in self.regions_over_time:
             group = self.edges.group([r.edges for r in visits])
             reading = self._frames_reading(self.edges._origin(visits[-1].y))
             frames = tuple(dict.fromkeys((*group.frames, *(reading if len(reading) == 1 else ()))))
             group = replace(group, frames=frames)
             name = self._name_of(visits)
-            forms: dict[tuple[str, str], dict[Where, RuleEdit]] = {}
-            for region, before in zip(visits, self._before(visits), strict=True):
-                for key, edit in self._slopes(region, name, before):
-                    mine = forms.setdefault(key, {})
-                    mine[region.edges[0]] = edit
-                    mine.update(dict.fromkeys(region.edges[1:], _times(0.0)))
-            for (kind, found), edits in forms.items():
+            forms: dict[tuple[str, str, int], dict[Where, RuleEdit]] = {}
+            for region in visits:
+                for (kind, found), edit in self._slopes(region, name):
+                    _put(forms, (kind, found, -1), region, edit)
+            if name != "softmax":
+                for row, (kind, words, before) in enumerate(self._beside(visits, group)):
+                    for region, b in zip(visits, before, strict=True):
+                        for found, edit in self._mixed_slopes(region, b):
+                            _put(forms, (kind, found.format(words), row), region, edit)
+            for (kind, found, _), edits in forms.items():
                 # What looks like another activation's derivative may be a factor left out within an unnamed function.
                 tier = 0 if name else 2 if kind == OTHER_ACTIVATION else 1
-                yield self._candidate(kind, tier, group, edits, found=found, right=name)
+                yield self.candidate(kind, tier, group, edits, found=found, right=name)
             if name != "softmax":
                 yield from self._slopes_elsewhere(visits, group, name)
 
@@ -814,18 +828,19 @@ class GraphDictionary:
         """The derivative taken at another value of the same shape."""
         xs = [self.edges._origin(r.x) for r in visits]
         shape = np.shape(self.values[xs[0]])
-        for _, line in self.timelines:
-            if len(line) != len(xs) or line == xs or not shape or np.shape(self.values[line[0]]) != shape:
-                continue
+        others = [line for _, line in self.timelines if len(line) == len(xs) and line != xs and shape]
+        others = [line for line in others if np.shape(self.values[line[0]]) == shape]
+        beside = [[xs[at] for at in row] for _, row in self.neighbours(group)]
+        for number, line in enumerate((*beside, *others)):
             edits: dict[Where, RuleEdit] = {}
             if any(np.size(self.values[r.x]) != np.size(self.values[u]) for r, u in zip(visits, line, strict=True)):
                 continue  # repeated on its way to the activation
             for region, u in zip(visits, line, strict=True):
                 slope = derivative_at(self.edges, region, np.reshape(self.values[u], np.shape(self.values[region.x])))
                 edits[region.edges[0]] = self._by(region, slope)
-                edits.update(dict.fromkeys(region.edges[1:], _times(0.0)))
-            found = self.edges.word(line[-1])
-            yield self._candidate("activation's derivative at another value", 2, group, edits, found=found, right=name)
+                edits.update(dict.fromkeys(region.edges[1:], times(0.0)))
+            found = "another pass of the loop" if number < len(beside) else self.edges.word(line[-1])
+            yield self.candidate("activation's derivative at another value", 2, group, edits, found=found, right=name)
 
     def _by(self, region: Region, slope: Any) -> RuleEdit:
         def edit(c: Any, at: Context) -> Any:
@@ -834,15 +849,33 @@ class GraphDictionary:
 
         return edit
 
-    def _before(self, visits: list[Region]) -> list[Any]:
-        """The activations of the step before, where they are known."""
+    def _beside(self, visits: list[Region], group: EdgeGroup) -> Iterator[tuple[str, str, list[Any]]]:
+        """The activations beside these, where they are known: of the step before, and where loops are nested, of
+        neighbours; with a word for the mistake of reading them, and for whose they are."""
         ys = [self.edges._origin(r.y) for r in visits]
+        before: list[Any] = [None, *(self.values[y] for y in ys[:-1])]
         for _, line in self.timelines:
             if len(line) == len(ys) > 1 and line[1:] == ys[:-1]:
-                return [self.values[u] for u in line]
-        return [None, *(self.values[y] for y in ys[:-1])]
+                before = [self.values[u] for u in line]
+                break
+        for kind, row in self.neighbours(group):
+            yield kind, "another pass of the loop", [self.values[ys[at]] for at in row]
+        yield "shifted in time", "the step before", before
 
-    def _slopes(self, region: Region, name: str, before: Any) -> Iterator[tuple[tuple[str, str], RuleEdit]]:
+    def _mixed_slopes(self, region: Region, before: Any) -> Iterator[tuple[str, RuleEdit]]:
+        """Derivatives that read another activation instead of the activation, or in one of two places."""
+        y = self.values[region.y]
+        if before is None or np.size(before) != np.size(y):
+            return
+        s = -1.0 if np.all(derivative_at(self.edges, region, self.values[region.x]) <= 0) else 1.0
+        b = np.reshape(before, np.shape(y))
+        with np.errstate(all="ignore"):
+            yield "y (1 − y of {})", self._by(region, s * y * (1 - b))
+            yield "(y of {}) (1 − y)", self._by(region, s * b * (1 - y))
+            yield "y (1 − y) of {}", self._by(region, s * b * (1 - b))
+            yield "1 − y² of {}", self._by(region, s * (1 - b * b))
+
+    def _slopes(self, region: Region, name: str) -> Iterator[tuple[tuple[str, str], RuleEdit]]:
         x, y = self.values[region.x], self.values[region.y]
 
         def by(slope: Any) -> RuleEdit:
@@ -892,12 +925,6 @@ class GraphDictionary:
             yield (other, "1 − tanh(x)"), by(s * (1 - tx))
             yield (other, "x > 0"), by(s * (x > 0))
             yield (other, "f(y)"), by(s * value_at(self.edges, region, y))
-            if before is not None and np.size(before) == np.size(y):
-                b = np.reshape(before, np.shape(y))
-                yield ("shifted in time", "y (1 − y of the step before)"), by(s * y * (1 - b))
-                yield ("shifted in time", "(y of the step before) (1 − y)"), by(s * b * (1 - y))
-                yield ("shifted in time", "y (1 − y) of the step before"), by(s * b * (1 - b))
-                yield ("shifted in time", "1 − y² of the step before"), by(s * (1 - b * b))
 
     # ------------------------------------------------------------------------------------- gradients after the sweep
 
@@ -956,20 +983,17 @@ class GraphDictionary:
                 yield of("clipped", lambda g, _, c=bound: np.clip(g, -c, c), f"±{bound:g}")
 
 
-def _times(c: float) -> RuleEdit:
-    return Scaled(c)
+def _put(
+    forms: dict[tuple[str, str, int], dict[Where, RuleEdit]], key: tuple[str, str, int], region: Region, edit: RuleEdit
+) -> None:
+    """The edit of a region, whose first edge stands for all."""
+    mine = forms.setdefault(key, {})
+    mine[region.edges[0]] = edit
+    mine.update(dict.fromkeys(region.edges[1:], times(0.0)))
 
 
 def _clipped(bound: float, contribution: Any, at: Context) -> Any:
     return np.clip(contribution, -bound, bound)
-
-
-def _instead(value: Any, own: Any) -> Any:
-    return np.reshape(value, np.shape(own))
-
-
-def _multiplied(factor: Any) -> RuleEdit:
-    return lambda contribution, at: contribution * factor
 
 
 def _without(shape: tuple[int, ...]) -> RuleEdit:

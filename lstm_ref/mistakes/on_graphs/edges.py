@@ -204,6 +204,10 @@ class Edges:
     def _site(self, edge: Where) -> Site:
         return (*self.place(self.graph.equations[edge[0]].kind), self._turn[edge[0]], edge[1])
 
+    def turn(self, n: int) -> str:
+        """The primitive of an equation, with its number where one call makes several."""
+        return self._turn[n]
+
     def _turns(self) -> list[str]:
         """For each equation, its primitive; where one call of a library makes several equations of that primitive
         (`torch.lstm_cell(…)`), with a number that tells them apart and is the same in every step."""
@@ -231,6 +235,12 @@ class Edges:
         if n is None:
             return "a constant"
         stack, columns = self.place(self.graph.equations[n].kind)
+        for frame, (start, end) in zip(reversed(stack), reversed(columns), strict=True):
+            text = frame.text_of(start, end)
+            if (name := frame.name_of(start, end)) != text:
+                return name
+            if frame.text.split("#")[0].strip() != f"return {text}":
+                break  # only what a function returns has the name that its caller gives it
         return stack[-1].name_of(*columns[-1])
 
     def other_factor(self, n: int, k: int) -> str:

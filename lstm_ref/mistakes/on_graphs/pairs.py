@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lstm_ref.mistakes.on_graphs.dictionary import Candidate
+from lstm_ref.mistakes.on_graphs.candidate import Candidate
 
 DIGITS = 1e-9
 PLAIN = frozenset(

@@ -17,7 +17,8 @@ import numpy as np
 from lstm_ref.errors import BadInput
 from lstm_ref.graph.sweep import Adjoints, RuleEdit, Where, sweep
 from lstm_ref.mistakes.on_graphs.batched import ELEMENTS, ROWS, Batched, Scaled, size_of
-from lstm_ref.mistakes.on_graphs.dictionary import Candidate, GraphDictionary
+from lstm_ref.mistakes.on_graphs.candidate import Candidate
+from lstm_ref.mistakes.on_graphs.dictionary import GraphDictionary
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 from lstm_ref.mistakes.on_graphs.pairs import Seen
 

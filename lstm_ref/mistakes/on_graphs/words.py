@@ -45,6 +45,16 @@ SENTENCES = {
     "a value where zero belongs": "{term} starts from a value where zero belongs",
     "aliased": "an array that is multiplied by {found} in place is read again afterwards",
     "blocks in another order": "the blocks of {operand} are taken in another order than in the forward: {found}",
+    "neighbour's": "{term} reads {found} of another pass of the loop",
+    "neighbour's cotangent": "{term} is made from the cotangent of another pass of the loop",
+    "reversed cotangent": "{term} is made from the cotangent of the loop's pass from the other end",
+    "transposed cotangent": "{term} is made from the cotangent of the pass with the loops exchanged",
+    "reversed": "{term} reads {found} in reversed order, or does not reverse it where that belongs",
+    "transposed, of another cotangent": "{term} has a matrix that is not transposed, and the cotangent of {found}",
+    "transposed, a factor missing": "{term} has a matrix that is not transposed, and lacks the factor {found}",
+    "log-space term missing": "{term} lacks the term {found} in its sum of logarithms",
+    "log-space term twice": "{term} has the term {found} twice in its sum of logarithms",
+    "recomputed otherwise": "{term} reads {found}",
     "carry left out": "{term} leaves out what comes from later steps",
 }
 
@@ -85,6 +95,8 @@ def told(explanation: Explanation, edges: Edges) -> Told:
     sentence = SENTENCES.get(c.kind, fallback).format(term=term, operand=operand, found=c.found or "another value")
     if c.kind == "dropped" and c.found:
         sentence = f"{term} has {c.found} for the softmax's derivative: what its other elements contribute is missing"
+    if c.kind == "shifted in time" and c.leaf >= 0:
+        sentence = f"{term} is shifted by one along its first axis"
     if c.kind == "factor missing" and not c.found:
         sentence = f"{term} lacks a factor"
     places = tuple(_place(f) for f in explanation.places)

@@ -1,0 +1,297 @@
+"""A value that the backward pass computes anew, otherwise than the forward did: without a term, from another state.
+
+The forward is edited where one equation reads one operand, at every step, and what follows from that within the step is
+computed anew. The derivatives that read those values, or some of them, read the new ones.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lstm_ref.graph.flatten import Equation
+from lstm_ref.graph.sweep import Context, RuleEdit, Where
+from lstm_ref.mistakes.on_graphs.activations import ELEMENTWISE
+from lstm_ref.mistakes.on_graphs.candidate import Candidate
+from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Frame
+from lstm_ref.mistakes.on_graphs.forwarded import MOVES, is_move
+
+if TYPE_CHECKING:
+    from lstm_ref.mistakes.on_graphs.dictionary import GraphDictionary
+
+READS_NOTHING = MOVES | {"add", "sub", "neg"}
+"""Elementwise primitives whose derivative reads no value."""
+WORK = 300_000
+"""Edits of edges that are made at most, over all entries."""
+FAR = 40
+"""Equations that are computed anew after an edit, at most."""
+
+Values = dict[int, Any]
+
+
+class Edit(NamedTuple):
+    """Of the operand of an equation, at all steps."""
+
+    how: str
+    values: list[Any]
+    """The operand's, one a step."""
+
+
+def recomputed(dictionary: GraphDictionary) -> Iterator[Candidate]:
+    """The entries."""
+    return _Recomputed(dictionary).candidates()
+
+
+class _Recomputed:
+    def __init__(self, dictionary: GraphDictionary) -> None:
+        self.dictionary, self.edges = dictionary, dictionary.edges
+        self.equations: list[Equation] = dictionary.graph.equations
+        self.values = dictionary.values
+        self.rows = self._rows()
+        self.row_of = {n: (key, t) for key, row in self.rows.items() for t, n in enumerate(row)}
+
+    def _rows(self) -> dict[Any, list[int]]:
+        """By place, the equations that are one at all steps."""
+        found: dict[Any, list[int]] = defaultdict(list)
+        for n, e in enumerate(self.equations):
+            if not is_move(e):
+                found[(self.edges.place(e.kind), self.edges.turn(n), e.kind.shapes)].append(n)
+        return found
+
+    def _turn(self, n: int) -> tuple[int, int] | None:
+        """Which of its runs an equation is, and of how many; what only moves a value runs where the value is made."""
+        while n not in self.row_of:
+            maker = self.edges.maker.get(self.equations[n].operands[0])
+            if maker is None:
+                return None
+            n = maker
+        key, t = self.row_of[n]
+        return t, len(self.rows[key])
+
+    def _is_with(self, n: int, m: int) -> bool:
+        """Whether two equations run in the same step: one of them may run several times in it, for each gate, say."""
+        if (a := self._turn(n)) is None or (b := self._turn(m)) is None:
+            return False
+        (t, steps), (k, runs) = sorted((a, b), key=lambda turn: turn[1])
+        return runs % steps == 0 and k // (runs // steps) == t and (steps > 1 or runs == 1)
+
+    def candidates(self) -> Iterator[Candidate]:
+        work = 0
+        for row in self.rows.values():
+            after = [self._after(n) for n in row]
+            readers = [self._readers(n, inside) for n, inside in zip(row, after, strict=True)]
+            if not any(readers):
+                continue
+            for k in range(len(self.equations[row[0]].operands)):
+                for edit in self._edits(row, k):
+                    found = [
+                        self._new(n, k, value, inside) for n, value, inside in zip(row, edit.values, after, strict=True)
+                    ]
+                    for new in (found, self._within(row, found)):
+                        for edges, only in self._subsets(readers) if new else ():
+                            candidate = self._candidate(row, edit, new, edges, only)
+                            if candidate is not None:
+                                work += len(candidate.edits)
+                                yield candidate
+                    if work > WORK:
+                        return
+
+    # ------------------------------------------------------------------------------------------------ forward again
+
+    def _after(self, n: int) -> list[int]:
+        """What follows from an equation within its step, in order."""
+        found, todo = set[int](), [n]
+        while todo and len(found) < FAR:
+            for r in self.equations[todo.pop(0)].results:
+                for m in self.edges.all_readers[r]:
+                    if m > n and m not in found and self._is_with(n, m):
+                        found.add(m)
+                        todo.append(m)
+        return sorted(found)
+
+    def _new(self, n: int, k: int, value: Any, after: list[int]) -> Values:
+        """The values that follow from another operand."""
+        new: Values = {}
+        with np.errstate(all="ignore"):
+            for m in (n, *after):
+                e = self.equations[m]
+                xs = [new.get(i, self.values[i]) for i in e.operands]
+                if m == n:
+                    xs[k] = value
+                given = e.kind.step(*xs)
+                new.update(zip(e.results, given if e.kind.several else [given], strict=True))
+        return new
+
+    def _within(self, row: list[int], found: list[Values]) -> list[Values]:
+        """Of the values, those that the function makes which makes the first: it is called once more. None where all
+        are its own, or its call is all there is."""
+        stack = self.edges.stack(self.equations[row[0]].kind)
+        if len(stack) < 2:
+            return []
+        own: list[Values] = []
+        for n, new in zip(row, found, strict=True):
+            stack = self.edges.stack(self.equations[n].kind)
+            own.append({v: x for v, x in new.items() if self._is_inside(v, stack)})
+        return own if any(len(a) < len(b) for a, b in zip(own, found, strict=True)) else []
+
+    def _is_inside(self, v: int, stack: tuple[Frame, ...]) -> bool:
+        maker = self.edges.stack(self.equations[self.edges.maker[v]].kind)
+        return maker[: len(stack) - 1] == stack[:-1] and [f.function for f in maker[len(stack) - 1 :][:1]] == [
+            stack[-1].function
+        ]
+
+    # --------------------------------------------------------------------------------------------------- what is read
+
+    def _readers(self, n: int, after: list[int]) -> list[Where]:
+        """The edges whose derivatives read the equation's result, or what follows from it."""
+        changed = {r for m in (n, *after) for r in self.equations[m].results}
+        unary = [n] if len(self.equations[n].operands) == 1 else []
+        found: list[Where] = []
+        for m in dict.fromkeys((*unary, *after)):
+            e = self.equations[m]
+            reads = e.primitive == "dot_general" or e.primitive in ELEMENTWISE - READS_NOTHING
+            if reads and not changed.isdisjoint((*e.operands, *e.results)):
+                found += [(m, j) for j in range(len(e.operands)) if (m, j) in self.edges.pulls]
+        return found
+
+    def _subsets(self, readers: list[list[Where]]) -> Iterator[tuple[list[list[Where]], str]]:
+        """Of the edges, those that may read the new values: all, those of a statement, those of activations; and all
+        but those. And where one of the values alone is new, all that read it."""
+        labels: dict[Where, set[Any]] = {}
+        for w in (w for row in readers for w in row):
+            slopes = {"slope"} if w[0] in self._inside else set()
+            labels[w] = {self.edges.statement.get(w, self.edges.stack(self.equations[w[0]].kind)), *slopes}
+        yield readers, ""
+        seen = {frozenset(labels)}
+        for label in dict.fromkeys(x for own in labels.values() for x in sorted(own, key=str)):
+            for is_in in (True, False):
+                chosen = [[w for w in row if (label in labels[w]) == is_in] for row in readers]
+                key = frozenset(w for row in chosen for w in row)
+                if key and key not in seen:
+                    seen.add(key)
+                    yield chosen, ""
+        names: dict[str, None] = {}
+        for w in labels:
+            for v in (*self.equations[w[0]].operands, *self.equations[w[0]].results):
+                names[self._name(v)] = None
+        yield from ((readers, name) for name in names if name)
+
+    @cached_property
+    def _inside(self) -> dict[int, str]:
+        """By equation of an activation, the name of its result."""
+        found: dict[int, str] = {}
+        for visits in self.dictionary.regions_over_time:
+            if len(visits[0].inside) < 2 and self.equations[visits[0].inside[0]].primitive not in ("tanh", "logistic"):
+                continue
+            for region in visits:
+                for n in region.inside:
+                    found.setdefault(n, self._made(region.y))
+        return found
+
+    def _made(self, v: int) -> str:
+        key = self.edges.made_at.get(self.edges._origin(v))
+        return str(key[0]) if key else ""
+
+    def _name(self, v: int) -> str:
+        """A value by the place that makes it, or as a part of an activation by that of its result."""
+        n = self.edges.maker.get(v)
+        return self._inside.get(n, self._made(v)) if n is not None else ""
+
+    # --------------------------------------------------------------------------------------------------------- edits
+
+    def _edits(self, row: list[int], k: int) -> Iterator[Edit]:
+        e = self.equations[row[0]]
+        own = [self.equations[n].operands[k] for n in row]
+        given = [self.values[i] for i in own]
+        if not e.kind.floats[k] or np.asarray(given[0]).dtype.kind != "f":
+            return
+        word = self.edges.word(self.edges._origin(own[-1]))
+        if e.primitive in ("add", "sub"):
+            yield Edit(f"without {word}", [np.zeros_like(v) for v in given])
+        if e.primitive in ("mul", "div"):
+            yield Edit(f"without the factor {word}", [np.ones_like(v) for v in given])
+        shape = e.kind.shapes[k]
+        if e.primitive == "dot_general" and len(shape) == 2 and shape[0] == shape[1] > 1:
+            yield Edit(f"with {word} transposed", [np.swapaxes(v, 0, 1) for v in given])
+        origins = [self.edges._origin(i) for i in own]
+        size = int(np.prod(shape))
+        seen: set[tuple[int | None, ...]] = {tuple(origins)}
+        for line in self._instead_of(origins, size):
+            if tuple(line) not in seen:
+                seen.add(tuple(line))
+                values = [np.zeros(shape) if u is None else np.reshape(self.values[u], shape) for u in line]
+                other = next((u for u, o in zip(reversed(line), reversed(origins), strict=True) if u != o), None)
+                yield Edit(f"with {self.edges.word(other)} for {word}", values)
+
+    def _instead_of(self, own: list[int], size: int) -> Iterator[list[int | None]]:
+        """What may be taken for a value: nothing, its own of the step before, and what has its shape."""
+        yield [None] * len(own)
+        yield [None, *own[:-1]]
+        like = tuple(n for n in np.shape(self.values[own[-1]]) if n != 1)
+        for how, line in self.dictionary.timelines:
+            shape = np.shape(self.values[line[0]])
+            if how == "constant" or int(np.prod(shape)) != size or tuple(n for n in shape if n != 1) != like:
+                continue
+            if len(line) == len(own):
+                yield list(line)
+            elif len(line) == 1 < len(own):
+                yield [line[0]] * len(own)
+
+    # ------------------------------------------------------------------------------------------------------ the entry
+
+    def _candidate(
+        self, row: list[int], edit: Edit, found: list[Values], edges: list[list[Where]], only: str
+    ) -> Candidate | None:
+        edits: dict[Where, RuleEdit] = {}
+        visits: list[tuple[Where, ...]] = []
+        for new, mine in zip(found, edges, strict=True):
+            if only:
+                new = {v: x for v, x in new.items() if self._name(v) == only}
+            mine = [w for w in mine if self._reads(w, new)]
+            edits |= {w: self._reading(w, new) for w in mine}
+            if own := tuple(w for w in mine if w in self.edges.origin):
+                visits.append(own)
+        if not visits:
+            return None
+        group: EdgeGroup = self.edges.group(visits)
+        stack = self.edges.stack(self.equations[row[-1]].kind)
+        name, frame = _named(stack)
+        frames = tuple(dict.fromkeys((frame, *stack[-1:], *group.frames)))
+        text = f"{name}, computed anew {edit.how}" if name else f"what is computed anew {edit.how}"
+        return Candidate(
+            "recomputed otherwise", 4, frames, group.reach, edits, group=replace(group, frames=frames), found=text
+        )
+
+    def _reads(self, edge: Where, new: Values) -> bool:
+        e = self.equations[edge[0]]
+        return any(
+            v in new and not np.array_equal(new[v], self.values[v], equal_nan=True) for v in (*e.operands, *e.results)
+        )
+
+    def _reading(self, edge: Where, new: Values) -> RuleEdit:
+        e, pull = self.equations[edge[0]], self.edges.pulls[edge]
+        xs = [new.get(i, self.values[i]) for i in e.operands]
+        ys = [new.get(r, self.values[r]) for r in e.results]
+
+        def edit(c: Any, at: Context, pull: Callable[..., Any] = pull) -> Any:
+            return None if at.bar is None else pull(at.bar, xs, ys)
+
+        return edit
+
+
+def _named(stack: tuple[Frame, ...]) -> tuple[str, Frame]:
+    """The name that the innermost statement with one gives to what is computed, and the statement."""
+    for frame in reversed(stack):
+        try:
+            statement = ast.parse(frame.text).body[0]
+        except (SyntaxError, IndexError):
+            continue
+        if isinstance(statement, ast.Assign):
+            return ast.unparse(statement.targets[-1]), frame
+    return "", stack[-1] if stack else Frame("", 0, "")
