@@ -10,7 +10,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 READS_NOTHING = MOVES | {"add", "sub", "neg"}
 """Elementwise primitives whose derivative reads no value."""
-WORK = 300_000
+WORK = 100_000
 """Edits of edges that are made at most, over all entries."""
 FAR = 40
 """Equations that are computed anew after an edit, at most."""
@@ -53,6 +53,8 @@ class _Recomputed:
         self.dictionary, self.edges = dictionary, dictionary.edges
         self.equations: list[Equation] = dictionary.graph.equations
         self.values = dictionary.values
+        self._groups: dict[Any, EdgeGroup] = {}
+        self._variables = [(*e.operands, *e.results) for e in self.equations]
         self.rows = self._rows()
         self.row_of = {n: (key, t) for key, row in self.rows.items() for t, n in enumerate(row)}
 
@@ -88,13 +90,14 @@ class _Recomputed:
             readers = [self._readers(n, inside) for n, inside in zip(row, after, strict=True)]
             if not any(readers):
                 continue
+            subsets = list(self._subsets(readers))
             for k in range(len(self.equations[row[0]].operands)):
                 for edit in self._edits(row, k):
                     found = [
                         self._new(n, k, value, inside) for n, value, inside in zip(row, edit.values, after, strict=True)
                     ]
                     for new in (found, self._within(row, found)):
-                        for edges, only in self._subsets(readers) if new else ():
+                        for edges, only in subsets if new else ():
                             candidate = self._candidate(row, edit, new, edges, only)
                             if candidate is not None:
                                 work += len(candidate.edits)
@@ -121,11 +124,15 @@ class _Recomputed:
         with np.errstate(all="ignore"):
             for m in (n, *after):
                 e = self.equations[m]
+                if m != n and not any(i in new for i in e.operands):
+                    continue  # what is new up to here makes no difference to it
                 xs = [new.get(i, self.values[i]) for i in e.operands]
                 if m == n:
                     xs[k] = value
                 given = e.kind.step(*xs)
-                new.update(zip(e.results, given if e.kind.several else [given], strict=True))
+                for r, y in zip(e.results, given if e.kind.several else [given], strict=True):
+                    if not np.array_equal(y, self.values[r], equal_nan=True):
+                        new[r] = y
         return new
 
     def _within(self, row: list[int], found: list[Values]) -> list[Values]:
@@ -160,14 +167,14 @@ class _Recomputed:
                 found += [(m, j) for j in range(len(e.operands)) if (m, j) in self.edges.pulls]
         return found
 
-    def _subsets(self, readers: list[list[Where]]) -> Iterator[tuple[list[list[Where]], str]]:
+    def _subsets(self, readers: list[list[Where]]) -> Iterator[tuple[list[list[Where]], Any]]:
         """Of the edges, those that may read the new values: all, those of a statement, those of activations; and all
         but those. And where one of the values alone is new, all that read it."""
         labels: dict[Where, set[Any]] = {}
         for w in (w for row in readers for w in row):
             slopes = {"slope"} if w[0] in self._inside else set()
             labels[w] = {self.edges.statement.get(w, self.edges.stack(self.equations[w[0]].kind)), *slopes}
-        yield readers, ""
+        yield readers, None
         seen = {frozenset(labels)}
         for label in dict.fromkeys(x for own in labels.values() for x in sorted(own, key=str)):
             for is_in in (True, False):
@@ -175,17 +182,14 @@ class _Recomputed:
                 key = frozenset(w for row in chosen for w in row)
                 if key and key not in seen:
                     seen.add(key)
-                    yield chosen, ""
-        names: dict[str, None] = {}
-        for w in labels:
-            for v in (*self.equations[w[0]].operands, *self.equations[w[0]].results):
-                names[self._name(v)] = None
-        yield from ((readers, name) for name in names if name)
+                    yield chosen, None
+        names = dict.fromkeys(self._names[v] for w in labels for v in self._variables[w[0]])
+        yield from ((readers, name) for name in names if name is not None)
 
     @cached_property
-    def _inside(self) -> dict[int, str]:
+    def _inside(self) -> dict[int, Any]:
         """By equation of an activation, the name of its result."""
-        found: dict[int, str] = {}
+        found: dict[int, Any] = {}
         for visits in self.dictionary.regions_over_time:
             if len(visits[0].inside) < 2 and self.equations[visits[0].inside[0]].primitive not in ("tanh", "logistic"):
                 continue
@@ -194,14 +198,14 @@ class _Recomputed:
                     found.setdefault(n, self._made(region.y))
         return found
 
-    def _made(self, v: int) -> str:
-        key = self.edges.made_at.get(self.edges._origin(v))
-        return str(key[0]) if key else ""
+    def _made(self, v: int) -> Any:
+        return self.edges.made_at.get(self.edges._origin(v), (None, 0))[0]
 
-    def _name(self, v: int) -> str:
-        """A value by the place that makes it, or as a part of an activation by that of its result."""
-        n = self.edges.maker.get(v)
-        return self._inside.get(n, self._made(v)) if n is not None else ""
+    @cached_property
+    def _names(self) -> list[Any]:
+        """Each value by the place that makes it, or as a part of an activation by that of its result."""
+        makers = [self.edges.maker.get(v) for v in range(len(self.values))]
+        return [None if n is None else self._inside.get(n, self._made(v)) for v, n in enumerate(makers)]
 
     # --------------------------------------------------------------------------------------------------------- edits
 
@@ -246,32 +250,28 @@ class _Recomputed:
     # ------------------------------------------------------------------------------------------------------ the entry
 
     def _candidate(
-        self, row: list[int], edit: Edit, found: list[Values], edges: list[list[Where]], only: str
+        self, row: list[int], edit: Edit, found: list[Values], edges: list[list[Where]], only: Any
     ) -> Candidate | None:
         edits: dict[Where, RuleEdit] = {}
         visits: list[tuple[Where, ...]] = []
         for new, mine in zip(found, edges, strict=True):
-            if only:
-                new = {v: x for v, x in new.items() if self._name(v) == only}
-            mine = [w for w in mine if self._reads(w, new)]
+            if only is not None:
+                new = {v: x for v, x in new.items() if self._names[v] == only}
+            mine = [w for w in mine if any(v in new for v in self._variables[w[0]])]
             edits |= {w: self._reading(w, new) for w in mine}
             if own := tuple(w for w in mine if w in self.edges.origin):
                 visits.append(own)
         if not visits:
             return None
-        group: EdgeGroup = self.edges.group(visits)
+        if (key := frozenset(visits)) not in self._groups:
+            self._groups[key] = self.edges.group(visits)
+        group = self._groups[key]
         stack = self.edges.stack(self.equations[row[-1]].kind)
         name, frame = _named(stack)
         frames = tuple(dict.fromkeys((frame, *stack[-1:], *group.frames)))
         text = f"{name}, computed anew {edit.how}" if name else f"what is computed anew {edit.how}"
         return Candidate(
             "recomputed otherwise", 4, frames, group.reach, edits, group=replace(group, frames=frames), found=text
-        )
-
-    def _reads(self, edge: Where, new: Values) -> bool:
-        e = self.equations[edge[0]]
-        return any(
-            v in new and not np.array_equal(new[v], self.values[v], equal_nan=True) for v in (*e.operands, *e.results)
         )
 
     def _reading(self, edge: Where, new: Values) -> RuleEdit:
@@ -285,6 +285,7 @@ class _Recomputed:
         return edit
 
 
+@cache
 def _named(stack: tuple[Frame, ...]) -> tuple[str, Frame]:
     """The name that the innermost statement with one gives to what is computed, and the statement."""
     for frame in reversed(stack):
