@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from lstm_ref.graph import aten_layers, aten_windows
+from lstm_ref.graph import aten_ctc, aten_layers, aten_linalg, aten_resized, aten_windows
 from lstm_ref.graph.array import Array, session
 
 LEAVES = {"_local_scalar_dense": "item()"}
@@ -349,6 +349,17 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "addmv": _with_bias(_dot),
     "baddbmm": _with_bias(_dot),
     "addbmm": _with_bias(lambda x, y: np.sum(_dot(x, y), axis=0)),
+    "_ctc_loss": aten_ctc.loss,
+    "_ctc_loss_backward": aten_ctc.backward,
+    **aten_resized.BACKWARD,
+    "linalg_inv_ex": aten_linalg.inverse,
+    "_linalg_solve_ex": aten_linalg.solve,
+    "linalg_lu_solve": aten_linalg.lu_solve,
+    "_linalg_det": aten_linalg.determinant,
+    "_linalg_slogdet": aten_linalg.sign_and_logarithm,
+    "linalg_cholesky_ex": aten_linalg.cholesky,
+    "linalg_matrix_exp": aten_linalg.exponential,
+    "linalg_solve_triangular": aten_linalg.solve_triangular,
     "_trilinear": _trilinear,
     "convolution": aten_windows.convolution,
     "convolution_backward": aten_windows.convolution_backward,

@@ -24,15 +24,18 @@ def embedding_bag(
     include_last_offset: bool = False,
     padding_idx: int = -1,
 ) -> Any:
-    """Sums (mode 0) or means (1) of rows. What torch keeps for the backward pass: each row's bag, the bags' sizes, and
-    the rows of maxima (2), which are not followed."""
-    if mode not in (0, 1) or scale_grad_by_freq:
-        session().refuse("embedding_bag of maxima, or scaled by frequency,")
+    """Sums (mode 0), means (1) or maxima (2) of rows. What torch keeps for the backward pass: each row's bag, the bags'
+    sizes, and the rows of maxima."""
+    if scale_grad_by_freq:
+        session().refuse("embedding_bag scaled by frequency")
     index, offsets = np.asarray(index), np.asarray(offsets)
     count = len(offsets) - bool(include_last_offset)
     bag = np.searchsorted(offsets[:count], np.arange(len(index)), side="right") - 1
     counted = index != padding_idx
     sizes = np.bincount(bag[counted], minlength=count)
+    if mode == 2:
+        found, best = _maxima(weight, [index[counted & (bag == k)] for k in range(count)])
+        return found, bag, sizes, best
     rows = weight[index[counted]]
     if factors is not None:
         rows = rows * factors[counted][:, None]
@@ -40,6 +43,17 @@ def embedding_bag(
     np.add.at(sums, bag[counted], rows)
     found = sums / np.maximum(sizes, 1)[:, None] if mode == 1 else sums
     return found, bag, sizes, np.zeros(0, np.int64)
+
+
+def _maxima(weight: Any, bags: Sequence[np.ndarray]) -> tuple[Any, np.ndarray]:
+    """For each bag and column the largest element, zero in an empty bag; and the row that it stands in."""
+    columns = np.arange(weight.shape[1])
+    found, best = Array(np.zeros((len(bags), len(columns)))), np.full((len(bags), len(columns)), -1)
+    for k, rows in enumerate(bags):
+        if len(rows):
+            best[k] = rows[np.asarray(np.argmax(weight[rows], axis=0))]
+            found[k] = weight[best[k], columns]
+    return found, best
 
 
 def embedding_bag_backward(
@@ -60,6 +74,11 @@ def embedding_bag_backward(
     if scale_grad_by_freq:
         session().refuse("embedding_bag scaled by frequency")
     index, bag, sizes = map(np.asarray, (index, bag, sizes))
+    if mode == 2:
+        found, best = Array(np.zeros((count, bar.shape[1]))), np.asarray(maxima)
+        bags, columns = np.nonzero(best >= 0)
+        np.add.at(found, (best[bags, columns], columns), bar[bags, columns])
+        return found
     counted = index != padding_idx
     rows = (bar / np.maximum(sizes, 1)[:, None] if mode == 1 else bar)[bag[counted]]
     if factors is not None:

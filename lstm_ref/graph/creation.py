@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from jax import lax
 
-from lstm_ref.graph import functions
+from lstm_ref.graph import functions, scipy_functions
 from lstm_ref.graph.array import Array, is_traced, made, session, value_of, wrapped
 from lstm_ref.graph.places import is_installed
 from lstm_ref.graph.ufuncs import as_objects, elementwise, is_object, note_cast
@@ -261,23 +261,6 @@ class _Joined:
         return 0
 
 
-def _softmax(x: Any, axis: Any = None) -> Any:
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return e / np.sum(e, axis=axis, keepdims=True)
-
-
-def _log_softmax(x: Any, axis: Any = None) -> Any:
-    x = x - np.max(x, axis=axis, keepdims=True)
-    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
-
-
-def _logsumexp(x: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
-    top = np.max(x, axis=axis, keepdims=True)
-    e = np.exp(x - top) if b is None else b * np.exp(x - top)
-    found = np.log(np.sum(e, axis=axis, keepdims=True)) + top
-    return found if keepdims else np.squeeze(found, axis) if axis is not None else found.reshape(())[()]
-
-
 def _if_traced(original: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def on(*arguments: Any, **options: Any) -> Any:
@@ -457,26 +440,30 @@ def _of_math() -> dict[str, Any]:
     return found
 
 
-def _of_special(special: Any) -> dict[str, Any]:
-    ours = {"softmax": _softmax, "log_softmax": _log_softmax, "logsumexp": _logsumexp}
-    return {name: _if_traced(getattr(special, name), f) for name, f in ours.items()}
-
-
 def replacements() -> dict[int, tuple[Any, Any]]:
     """The replacements during a trace: by the identity of the original, the original and its replacement."""
     found: dict[int, tuple[Any, Any]] = {id(float): (float, _number_type(float))}
     spaces = [(np, _of_numpy()), (math, _of_math())]
-    special: Any = sys.modules.get("scipy.special")
-    if special is not None:
-        names = _of_special(special)
-        spaces.append((special, names))
-        spaces.append((sys.modules["scipy"], {"special": _Namespace(special, names)}))
+    scipys = _of_scipy()
+    spaces += scipys
+    if scipys:
+        parts = {module.__name__.rpartition(".")[2]: _Namespace(module, names) for module, names in scipys}
+        found[id(sys.modules["scipy"])] = sys.modules["scipy"], _Namespace(sys.modules["scipy"], parts)
     for module, names in spaces:
         found[id(module)] = module, _Namespace(module, names)
         for name, new in names.items():
-            if name != "special":
-                found[id(getattr(module, name))] = getattr(module, name), new
+            found[id(getattr(module, name))] = getattr(module, name), new
     return found
+
+
+def _of_scipy() -> list[tuple[ModuleType, dict[str, Any]]]:
+    """The modules of SciPy that are in use, with our versions of their functions."""
+    modules = [(sys.modules.get(name), ours) for name, ours in scipy_functions.OURS.items()]
+    return [
+        (module, {name: _if_traced(getattr(module, name), f) for name, f in ours.items()})
+        for module, ours in modules
+        if module is not None
+    ]
 
 
 def _dispatch(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -55,11 +55,12 @@ def call(function: Any, arguments: Any, options: Any) -> Any:
     if function in WRITES:
         session().refuse(f"a result that {function.__name__} writes in place")
     plain, named = value_of(tuple(arguments)), {k: value_of(v) for k, v in options.items()}
+    full_name = f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1)
     if any(map(is_traced, (*_all(arguments), *options.values()))):
         if type(options.get("out")) is Array:
-            session().refuse(f"np.{function.__name__}, which is not traced,")
-        plain = _read(tuple(arguments), f"np.{function.__name__}, which is not traced,")
-        named = {k: _read(v, f"np.{function.__name__}, which is not traced,") for k, v in options.items()}
+            session().refuse(f"{full_name}, which is not traced,")
+        plain = _read(tuple(arguments), f"{full_name}, which is not traced,")
+        named = {k: _read(v, f"{full_name}, which is not traced,") for k, v in options.items()}
         return _as_read(function(*plain, **named))
     result = function(*plain, **named)
     for part in result if isinstance(result, tuple) else (result,):
@@ -629,6 +630,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return sum_(np.abs(x), axis, keepdims=keepdims)
     if ord == np.inf and rank == 1:
         return max_(np.abs(x), axis, keepdims=keepdims)
+    if isinstance(ord, (int, float)) and ord > 0 and rank == 1:
+        return sum_(np.abs(x) ** ord, axis, keepdims=keepdims) ** (1 / ord)
     return session().refuse(f"np.linalg.norm with ord={ord}")
 
 
@@ -728,8 +731,30 @@ def _by_jax(f: Callable[..., Any], of_jax: Callable[..., Any]) -> None:
         return made(f(*map(value_of, xs)), of_jax, *xs)
 
 
-for _name in ("inv", "solve", "det"):
+for _name in ("inv", "solve", "det", "cholesky"):
     _by_jax(getattr(np.linalg, _name), getattr(jnp.linalg, _name))
+
+
+@_implements(np.linalg.slogdet)
+def slogdet(x: Any) -> Any:
+    """The sign of the determinant, which is decided, and the logarithm of its size."""
+    x = array(x)
+    found = np.linalg.slogdet(value_of(x))
+    sign = session().decide(found.sign) if is_traced(x) else found.sign
+    return type(found)(sign, made(found.logabsdet, lambda p: jnp.linalg.slogdet(p)[1], x))
+
+
+@_implements(np.linalg.matrix_power)
+def matrix_power(x: Any, n: int) -> Any:
+    """x @ x @ ... @ x, n times; of the inverse where n is negative."""
+    x = array(x)
+    if n == 0:
+        return np.broadcast_to(np.eye(np.shape(value_of(x))[-1]), np.shape(value_of(x))).copy()
+    x = TABLE[np.linalg.inv](x) if n < 0 else x
+    result = x
+    for _ in range(abs(n) - 1):
+        result = ufuncs.product(np.matmul, result, x)
+    return result
 
 
 def _sum_over_taps(value: Any, a: Any, b: Any, mode: str, backwards: bool) -> Any:
