@@ -609,6 +609,29 @@ cumsum = _accumulation(np.add, "cumsum")
 cumprod = _accumulation(np.multiply, "cumprod")
 
 
+@_implements("nanmean")
+def nanmean(x: Any, axis: Any = None, **options: Any) -> Any:
+    """The mean of the elements that are not NaN."""
+    return nansum(x, axis, **options) / np.sum(~np.isnan(value_of(array(x))), axis, **options)
+
+
+@_implements("trapezoid" if hasattr(np, "trapezoid") else "trapz")
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral over straight lines between the points."""
+    y = moveaxis(array(y), axis, -1)
+    widths = dx if x is None else diff(x)
+    return sum_(widths * (y[..., 1:] + y[..., :-1]) / 2.0, -1)
+
+
+@_implements("polyval")
+def polyval(p: Any, x: Any) -> Any:
+    """A polynomial by Horner's rule, the highest power first."""
+    total: Any = 0.0
+    for c in array(p):
+        total = total * x + c
+    return total
+
+
 @_implements("diff")
 def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     """Neighbours' differences."""
@@ -755,6 +778,24 @@ def matrix_power(x: Any, n: int) -> Any:
     for _ in range(abs(n) - 1):
         result = ufuncs.product(np.matmul, result, x)
     return result
+
+
+def vecdot(a: Any, b: Any, axis: int = -1) -> Any:
+    """The dot products along an axis."""
+    return sum_(array(a) * array(b), axis)
+
+
+_IN_LINALG = {
+    "outer": outer,
+    "cross": cross,
+    "tensordot": tensordot,
+    "vecdot": vecdot,
+    "vector_norm": norm,
+    "trace": trace_,
+}
+for _name in _IN_LINALG:
+    if hasattr(np.linalg, _name):  # since NumPy 2
+        TABLE[getattr(np.linalg, _name)] = _IN_LINALG[_name]
 
 
 def _sum_over_taps(value: Any, a: Any, b: Any, mode: str, backwards: bool) -> Any:

@@ -37,6 +37,8 @@ scipy logsumexp: return special.logsumexp(x)
 scipy logsumexp of an axis: return np.sum(special.logsumexp(A, axis=1) ** 2)
 scipy logsumexp keepdims: return np.sum(special.logsumexp(A, axis=1, keepdims=True) ** 2)
 xlogy: return np.sum(special.xlogy(x * x, x * x + 1))
+entr and rel_entr: return np.sum(special.entr(x * x) + special.rel_entr(x * x + 1, 2.0))
+ndtr: return np.sum(x * special.ndtr(x))
 gammaln: return np.sum(special.gammaln(x * x + 1))
 tanh: return np.tanh(x).sum()
 relu by maximum: return np.maximum(0, x).sum()
@@ -119,6 +121,9 @@ cumsum of an axis: return np.sum(A.cumsum(axis=1) ** 2)
 cumprod: return np.sum(np.cumprod(x + 2))
 maximum.accumulate: return np.sum(np.maximum.accumulate(x) * B[0])
 diff: return np.sum(np.diff(x) ** 2)
+nanmean: return np.nanmean(x * x) + np.sum(np.nanmean(A, axis=0) ** 2)
+trapezoid: return np.trapezoid(A[0] * x, x) + np.sum(np.trapezoid(A, dx=0.5) ** 2)
+polyval: return np.polyval(A[0], s)
 trace: return np.trace(B) ** 2
 median: return np.median(x) ** 2
 softmax: e = np.exp(x - x.max()) ¦ return -np.log((e / e.sum())[2])
@@ -156,6 +161,27 @@ multi_dot: return np.sum(np.linalg.multi_dot([A, B, c]))
 solve: return np.sum(np.linalg.solve(B + 4 * np.eye(4), x))
 inverse: return np.sum(np.linalg.inv(B + 4 * np.eye(4)) ** 2)
 determinant: return np.linalg.det(B + 4 * np.eye(4))
+solve of a matrix: return np.sum(np.linalg.solve(B + 4 * np.eye(4), A.T) ** 2)
+inverses of a batch: return np.sum(np.linalg.inv(np.stack([B, B.T]) + 4 * np.eye(4)) ** 2)
+logarithm of a determinant: return np.linalg.slogdet(B + 4 * np.eye(4))[1]
+cholesky: return np.sum(np.linalg.cholesky(B @ B.T + np.eye(4)) ** 3)
+matrix_power: return np.sum(np.linalg.matrix_power(B, 3)) + np.sum(np.linalg.matrix_power(B + 4 * np.eye(4), -2))
+norm three: return np.linalg.norm(x, 3) + np.sum(np.linalg.norm(A, 1.5, axis=1))
+names of NumPy 2 in linalg: return np.linalg.vector_norm(x) + np.sum(np.linalg.vecdot(A, x) ** 2) + np.sum(np.linalg.outer(x, x) ** 2)
+HiPPO's matrix discretised: Z = np.linalg.solve(np.eye(4) - s / 2 * B, np.eye(4) + s / 2 * B) ¦ return np.sum((Z @ x) ** 2)
+Cayley's orthogonal matrix: S = B - B.T ¦ return np.sum((np.linalg.inv(np.eye(4) + S) @ (np.eye(4) - S) @ x) * A[0])
+scipy expm: return np.sum((linalg.expm(s * B) @ x) ** 2)
+expm of a skew matrix: h = x ¦ for a in A: h = np.tanh(expm(B - B.T) @ h + a) ¦ return np.sum(h ** 2)
+zero-order hold by expm: M = np.zeros((5, 5)) ¦ M[:4, :4] = s * B ¦ M[:4, 4] = x ¦ return np.sum(expm(M)[:4, 4] ** 2)
+scipy inv and solve: return np.sum(linalg.inv(B + 4 * np.eye(4))) + np.sum(linalg.solve(B + 4 * np.eye(4), x) ** 2)
+scipy solve_triangular: return np.sum(linalg.solve_triangular(B + 4 * np.eye(4), x, lower=True) ** 2)
+scipy cholesky and det: return np.sum(linalg.cholesky(B @ B.T + np.eye(4), lower=True) ** 3) + linalg.det(B + 4 * np.eye(4))
+toeplitz: return np.sum((linalg.toeplitz(x) @ x) ** 2) + np.sum((linalg.toeplitz(x[:3], A[0]) @ x) ** 2)
+circulant: return np.sum((linalg.circulant(x) @ A[0]) ** 2)
+block_diag: return np.sum((linalg.block_diag(A, c) @ np.append(x, s)) ** 3)
+lfilter: return np.sum(signal.lfilter([1.0], [1.0, 0.5], x) ** 2)
+lfilter of learnt coefficients: return np.sum(signal.lfilter(x[:3], np.array([2.0, s, x[3]]), A, axis=0) ** 2)
+fftconvolve: return np.sum(signal.fftconvolve(x, A[0]) ** 2) + np.sum(signal.convolve(x, A[1, :2], "valid") ** 2)
 convolve: return np.sum(np.convolve(x, A[0]) ** 2)
 correlate: return np.sum(np.correlate(x, A[0, :2], "same") ** 2)
 windows: return np.sum((np.lib.stride_tricks.sliding_window_view(A, (2, 2)) * x[0]) ** 2)
@@ -450,7 +476,10 @@ eigenvalues: return np.linalg.eigvalsh(B + B.T)[0] ⟂ eigvalsh
 svd: return np.linalg.svd(B)[1][0] ⟂ svd
 interp: return np.interp(x[0], [0, 1], [0, 1]) * x[1] ⟂ not traced
 gradient: return np.sum(np.gradient(x)) ⟂ np.gradient
-scipy signal: return np.sum(signal.lfilter([1.0], [1.0, 0.5], x)) ⟂ plain one
+scipy signal: return np.sum(signal.sosfilt([[1.0, 0, 0, 1, 0.5, 0]], x)) ⟂ plain one
+an initial state of lfilter: return np.sum(signal.lfilter([1.0], [1.0, 0.5], x, zi=np.ones(1))[0]) ⟂ initial state
+rfft: return np.sum(np.abs(np.fft.rfft(x))) ⟂ np.fft.rfft
+qr: return np.linalg.qr(B)[1][0, 0] ⟂ np.linalg.qr
 as_strided: return np.sum(np.lib.stride_tricks.as_strided(x, (2,), (8,))) ⟂ leaves the graph
 numpy itself: h = numpy_itself.zeros(4) ¦ h[0] = x[0] ¦ return h[0] ⟂ plain float
 numpy itself by out: h = numpy_itself.zeros(4) ¦ np.tanh(x, out=h) ¦ return h[0] ⟂ did not see made

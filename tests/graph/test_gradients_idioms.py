@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from math import exp as mexp
 from numpy import zeros
-from scipy import signal, special
+from scipy import linalg, signal, special
+from scipy.linalg import expm
 from scipy.special import expit
 buf = np.linspace(-1, 1, 12).reshape(3, 4)
 mask = np.array([True, False, True, True])

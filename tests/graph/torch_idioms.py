@@ -6,6 +6,12 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence
 
+EYE = torch.eye(3, dtype=torch.float64)
+
+
+def skew(x):
+    return x.triu(1) - x.triu(1).T
+
 
 def _filled_buffer(x, y, v, i):
     out = torch.zeros(3, 3)
@@ -210,6 +216,55 @@ FOLLOWED = {
     "scattered sums": lambda x, y, v, i: x.scatter_reduce(1, i[:, None], v[:3, None], "sum", include_self=False),
     "bilinear": lambda x, y, v, i: F.bilinear(x, x * v, (y @ x).view(1, 4, 4), v[:1]),
     "addbmm": lambda x, y, v, i: torch.addbmm(x @ y, x[None], y[None], beta=0.5) + torch.fmax(x, v).sum(),
+    "inverses": lambda x, y, v, i: (
+        torch.linalg.inv(x @ y + 4 * EYE) + torch.stack([x @ y, y.T @ x.T]).add(4 * EYE).inverse()
+    ),
+    "linear systems": lambda x, y, v, i: (
+        torch.linalg.solve(x @ y + 4 * EYE, x).sum(1)
+        + torch.linalg.solve(x @ y + 4 * EYE, v[:3])
+        + torch.linalg.solve(x @ y + 4 * EYE, y, left=False).sum(0)
+    ),
+    "Cayley's orthogonal matrix": lambda x, y, v, i: torch.linalg.solve(EYE + skew(x @ y), EYE - skew(x @ y)) @ v[:3],
+    "a batch of systems": lambda x, y, v, i: torch.linalg.solve(
+        torch.stack([x @ y, y.T @ x.T]) + 4 * EYE, torch.stack([x, v * x])
+    ),
+    "exponential of a skew matrix": lambda x, y, v, i: torch.linalg.matrix_exp(skew(x @ y)) @ v[:3],
+    "determinants": lambda x, y, v, i: (
+        torch.linalg.det(x @ y + 4 * EYE) + torch.logdet(x @ x.T + EYE) + torch.linalg.slogdet((x @ y).T + 4 * EYE)[1]
+    ),
+    "cholesky": lambda x, y, v, i: (
+        torch.linalg.cholesky(x @ x.T + EYE) + torch.linalg.cholesky(y.T @ y + EYE, upper=True)
+    ),
+    "triangular systems": lambda x, y, v, i: (
+        torch.linalg.solve_triangular((x @ y).tril() + 4 * EYE, x, upper=False).sum(1)
+        + torch.linalg.solve_triangular((x @ y).triu() + 4 * EYE, y, upper=True, left=False).sum(0)
+    ),
+    "powers and norms": lambda x, y, v, i: (
+        torch.linalg.matrix_power(x @ y, 3) + torch.linalg.norm(x) + torch.linalg.vector_norm(v, 3)
+    ),
+    "ctc": lambda x, y, v, i: F.ctc_loss(
+        F.log_softmax(torch.stack([x, y.T]).tile(3, 1, 1), -1).transpose(0, 1)[:, :2].repeat(2, 1, 1),
+        torch.tensor([[1, 1], [3, 2]]),
+        torch.tensor([6, 5]),
+        torch.tensor([2, 1]),
+        reduction="none",
+    ),
+    "ctc of labels in a row": lambda x, y, v, i: F.ctc_loss(
+        F.log_softmax(torch.stack([x, y.T], 1), -1), torch.tensor([2, 1, 3]), [3, 3], [1, 2], blank=0
+    ),
+    "interpolated": lambda x, y, v, i: (
+        F.interpolate(x[None], size=7).sum()
+        + F.interpolate(x[None], size=7, mode="linear")
+        + F.interpolate(x[None], size=7, mode="linear", align_corners=True)
+    ),
+    "interpolated in a plane": lambda x, y, v, i: (
+        F.interpolate(x[None, None], size=(5, 7), mode="bilinear") + F.interpolate(x[None, None], size=(5, 7))
+    ),
+    "adaptive pooling": lambda x, y, v, i: F.adaptive_avg_pool1d(x[None], 3) * v[0],
+    "maxima of bags": lambda x, y, v, i: (
+        F.embedding_bag(i, y, torch.tensor([0, 2, 3, 3]), mode="max", include_last_offset=True)
+        + F.embedding_bag(i[None], y, mode="max", padding_idx=2)
+    ),
     "trace": lambda x, y, v, i: torch.trace(x @ y) + torch.diagonal(x).sum() + torch.diag(v).sum(0)[0],
 }
 """Each is followed: its graph has the same values near the inputs, and one sweep the gradient of torch's autograd."""
@@ -219,7 +274,10 @@ REFUSED = {
     "float() as a number": (lambda x, y, v, i: x * float(v[0]), "item()"),
     "tolist()": (lambda x, y, v, i: x * v.tolist()[0], ""),
     "through NumPy": (lambda x, y, v, i: x * torch.from_numpy(v.detach().numpy().copy()), ""),
-    "max over bags": (lambda x, y, v, i: F.embedding_bag(i[None], y, mode="max"), "embedding_bag of maxima"),
+    "bags scaled by frequency": (
+        lambda x, y, v, i: F.embedding_bag(i[None], y, scale_grad_by_freq=True, mode="sum"),
+        "embedding_bag scaled by frequency",
+    ),
     "scattered maxima": (
         lambda x, y, v, i: x.scatter_reduce(1, i[:, None], v[:3, None], "amax"),
         "scatter_reduce of amax",
@@ -228,8 +286,9 @@ REFUSED = {
         lambda x, y, v, i: F.avg_pool2d(x[None], 2, 1, 1, count_include_pad=False),
         "windows of several sizes",
     ),
-    "complex": (lambda x, y, v, i: torch.fft.rfft(v).abs(), ""),
+    "complex": (lambda x, y, v, i: torch.fft.rfft(v).abs(), "aten._fft_r2c, which is not followed"),
     "made complex": (lambda x, y, v, i: torch.polar(v, v).abs(), "made complex"),
-    "linear solve": (lambda x, y, v, i: torch.linalg.inv(x @ y), ""),
+    "singular values": (lambda x, y, v, i: torch.linalg.svdvals(x), "aten._linalg_svd, which is not followed"),
+    "a factorisation of one's own": (lambda x, y, v, i: torch.linalg.lu_factor(x @ y)[0], "linalg_lu_factor"),
 }
 """Each is refused with a reason that has these words."""

@@ -46,13 +46,25 @@ def mistakes_on_graph(
         yield Finding("not searched", f"the lines of the forward were not searched, for {size} elements, {TOO_LARGE}")
         return
     try:
-        if problem.backward(cotangents).is_torch:  # in float64, whatever precision it is written in
-            claimed = paths(graph_at(problem.gradients, inputs, cotangents).result)
+        if problem.backward(cotangents).is_torch:
+            claimed = _in_float64(problem, inputs, cotangents, claimed)
         floats = {path: np.asarray(v, np.float64) for path, v in claimed.items() if path in paths(inputs)}
         named = explain_claim_on_graph(problem.function, inputs, cotangents, floats, is_wrong)
     except CannotEvaluate:
         return
     yield from _findings(named, problem)
+
+
+def _in_float64(problem: Problem, inputs: dict[str, Any], cotangents: Any, claimed: NamedArrays) -> NamedArrays:
+    """What torch code claims in float64, whatever precision it is written in. Code in float64 need not be followed for
+    that. Raises CannotEvaluate where there is no other way."""
+    try:
+        return paths(graph_at(problem.gradients, inputs, cotangents).result)
+    except CannotEvaluate:
+        kinds = {np.asarray(v).dtype for v in jax.tree.leaves(problem.inputs)}
+        if any(jax.numpy.issubdtype(kind, np.floating) and kind != np.float64 for kind in kinds):
+            raise
+        return claimed
 
 
 def _findings(named: NamedMistakes, problem: Problem, where: str = "") -> Iterator[Finding]:
