@@ -172,7 +172,8 @@ class GraphDictionary:
                         constants.setdefault((self.edges.place(e.kind), e.primitive, k), []).append(i)
         for vs in constants.values():
             found.setdefault(tuple(vs), "constant")
-        return [(how, list(vs)) for vs, how in found.items()]
+        is_float = lambda v: np.asarray(self.values[v]).dtype.kind == "f"  # noqa: E731
+        return [(how, list(vs)) for vs, how in found.items() if is_float(vs[0])]
 
     def candidate(self, kind: str, tier: int, group: EdgeGroup, edits: dict[Where, RuleEdit], **more: Any) -> Candidate:
         """An entry for edges of a group."""
@@ -315,6 +316,10 @@ class GraphDictionary:
         if e.primitive in ("mul", "div", "dot_general"):
             edits = {w: _without(e.kind.shapes[k]) for w in group.edges}
             yield self.candidate("factor missing", 1, group, edits, found=self.factor_beside(group))
+        if e.primitive == "div" and k == 1:  # −a / b for −a / b²
+            lacking: dict[Where, RuleEdit] = dict.fromkeys(group.edges, lambda c, at: c * at.operands[1])
+            found = f"1 / {self.edges.word(self.edges._origin(e.operands[1]))}"
+            yield self.candidate("factor missing", 1, group, lacking, found=found)
         if e.primitive == "dot_general":
             yield from self._not_transposed(group)
         if e.primitive == "integer_pow" or e.primitive == "square":
