@@ -46,8 +46,7 @@ def mistakes_on_graph(
         yield Finding("not searched", f"the lines of the forward were not searched, for {size} elements, {TOO_LARGE}")
         return
     try:
-        if problem.backward(cotangents).is_torch:
-            claimed = _in_float64(problem, inputs, cotangents, claimed)
+        claimed = _in_float64(problem, inputs, cotangents, claimed)
         floats = {path: np.asarray(v, np.float64) for path, v in claimed.items() if path in paths(inputs)}
         named = explain_claim_on_graph(problem.function, inputs, cotangents, floats, is_wrong)
     except CannotEvaluate:
@@ -56,13 +55,17 @@ def mistakes_on_graph(
 
 
 def _in_float64(problem: Problem, inputs: dict[str, Any], cotangents: Any, claimed: NamedArrays) -> NamedArrays:
-    """What torch code claims in float64, whatever precision it is written in. Code in float64 need not be followed for
-    that. Raises CannotEvaluate where there is no other way."""
+    """What the code claims in float64, whatever precision it is written in: in float32, too few digits would agree.
+    Raises CannotEvaluate where torch code cannot be followed for that."""
+    is_torch = problem.backward(cotangents).is_torch
+    kinds = {np.asarray(v).dtype for v in jax.tree.leaves(problem.inputs)}
+    is_low = any(jax.numpy.issubdtype(kind, np.floating) and kind != np.float64 for kind in kinds)
+    if not (is_torch or is_low):
+        return claimed
     try:
         return paths(graph_at(problem.gradients, inputs, cotangents).result)
     except CannotEvaluate:
-        kinds = {np.asarray(v).dtype for v in jax.tree.leaves(problem.inputs)}
-        if any(jax.numpy.issubdtype(kind, np.floating) and kind != np.float64 for kind in kinds):
+        if is_torch and is_low:
             raise
         return claimed
 

@@ -12,7 +12,7 @@ import itertools
 import linecache
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ class EdgeGroup:
 
     visits: tuple[tuple[Where, ...], ...]
     reach: int
-    """The inputs behind it, as bits."""
+    """The inputs whose gradients go through it, as bits."""
     frames: tuple[Frame, ...]
     """The statements."""
     is_of_all_readers: bool = False
@@ -97,7 +97,8 @@ class Edges:
         self.leaves = leaf_names(self.graph)
         self._stacks: dict[int, tuple[CallStack, Columns]] = {}
         self.pulls = {(n, k): p for n, ps in enumerate(pulls_in(self.graph)) for k, _, p in ps}
-        self.reach = self._reaches()
+        self.reach = self._reaches(lambda e, k: False)
+        self.effect = self._reaches(self._is_times_zero)
         self.edges: list[Where] = [
             (n, k) for n, k in self.pulls if not is_move(equations[n]) and self.reach[equations[n].operands[k]]
         ]
@@ -125,15 +126,23 @@ class Edges:
             readers[i].append(-1)
         return readers
 
-    def _reaches(self) -> list[int]:
+    def _is_times_zero(self, e: Equation, k: int) -> bool:
+        """Whether an operand is multiplied by a zero that is no input's: by a state before the first step."""
+        if e.primitive not in ("mul", "dot_general"):
+            return False
+        other = e.operands[1 - k]
+        return not self.graph.is_active[other] and not np.any(self.graph.values[other])
+
+    def _reaches(self, is_cut: Callable[[Equation, int], bool]) -> list[int]:
+        """For each variable the inputs that it depends on, as bits, but for operands that are cut off."""
         reach = [0] * len(self.graph.values)
         for bit, i in enumerate(self.graph.inputs):
             if self.graph.is_active[i]:
                 reach[i] = 1 << bit
         for e, pulls in zip(self.graph.equations, pulls_in(self.graph), strict=True):
             found = 0
-            for _, i, _ in pulls:
-                found |= reach[i]
+            for k, i, _ in pulls:
+                found |= 0 if is_cut(e, k) else reach[i]
             for r in e.results:
                 reach[r] = found
         return reach
@@ -292,7 +301,7 @@ class Edges:
         ordered = tuple(sorted((tuple(sorted(v)) for v in visits), key=lambda v: v[0]))
         reach, frames = 0, dict[Frame, None]()
         for edge in (e for visit in ordered for e in visit):
-            reach |= self.reach[self.graph.equations[edge[0]].operands[edge[1]]]
+            reach |= self.effect[self.graph.equations[edge[0]].operands[edge[1]]]
             frames[self.statement[edge][-1] if self.statement[edge] else Frame("", 0, "")] = None
         if of_all:  # the adjoint of the value itself: its own line is as good a place
             for visit in ordered:

@@ -231,7 +231,8 @@ class _Recomputed:
                 seen.add(tuple(line))
                 values = [np.zeros(shape) if u is None else np.reshape(self.values[u], shape) for u in line]
                 other = next((u for u, o in zip(reversed(line), reversed(origins), strict=True) if u != o), None)
-                yield Edit(f"with {self.edges.word(other)} for {word}", values)
+                found = self.edges.word(other)
+                yield Edit(f"with {word} of another step" if found == word else f"with {found} for {word}", values)
 
     def _instead_of(self, own: list[int], size: int) -> Iterator[list[int | None]]:
         """What may be taken for a value: nothing, its own of the step before, and what has its shape."""
@@ -257,7 +258,7 @@ class _Recomputed:
         for new, mine in zip(found, edges, strict=True):
             if only is not None:
                 new = {v: x for v, x in new.items() if self._names[v] == only}
-            mine = [w for w in mine if any(v in new for v in self._variables[w[0]])]
+            mine = [w for w in mine if any(v in new for v in self._read_by(w))]
             edits |= {w: self._reading(w, new) for w in mine}
             if own := tuple(w for w in mine if w in self.edges.origin):
                 visits.append(own)
@@ -273,6 +274,13 @@ class _Recomputed:
         return Candidate(
             "recomputed otherwise", 4, frames, group.reach, edits, group=replace(group, frames=frames), found=text
         )
+
+    def _read_by(self, edge: Where) -> tuple[int, ...]:
+        """The variables that the derivative along an edge reads."""
+        e, k = self.equations[edge[0]], edge[1]
+        if e.primitive in ("mul", "dot_general") or (e.primitive == "div" and k == 0):
+            return (e.operands[1 - k],)
+        return self._variables[edge[0]]
 
     def _reading(self, edge: Where, new: Values) -> RuleEdit:
         e, pull = self.equations[edge[0]], self.edges.pulls[edge]
