@@ -63,14 +63,17 @@ def reversed_kernels(dictionary: GraphDictionary, group: EdgeGroup) -> Iterator[
         edits = {}
         for w in group.edges:
             other = dictionary.graph.equations[w[0]].operands[1 - k]
-            if (value := _reversed_before_moves(dictionary, other)) is None:
+            if np.size(dictionary.values[other]) < 2 or (value := _from_the_end(dictionary, other)) is None:
                 return
             edits[w] = dictionary.with_operand(w, 1 - k, _always(value))
         yield dictionary.candidate("reversed", 1, group, edits, found="the kernel")
 
 
-def _reversed_before_moves(dictionary: GraphDictionary, v: int) -> Any:
-    """A kernel (channels, channels, taps...) in the shape and order in which it is multiplied, from the other end."""
+def _from_the_end(dictionary: GraphDictionary, v: int) -> Any:
+    """A kernel in the shape and order in which it is multiplied, its taps from the other end: those of a vector, or of
+    (channels, channels, taps...)."""
+    if np.ndim(dictionary.values[v]) == 1:
+        return dictionary.values[v][::-1]
     moves, equations = [], dictionary.graph.equations
     while (n := dictionary.edges.maker.get(v)) is not None:
         if not (is_move(equations[n]) or equations[n].primitive == "transpose"):
