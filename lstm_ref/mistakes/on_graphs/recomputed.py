@@ -32,10 +32,10 @@ WORK = 100_000
 FAR = 40
 """Equations that are computed anew after an edit, at most."""
 
-Values = dict[int, Any]
+NewValues = dict[int, Any]
 
 
-class Edit(NamedTuple):
+class ForwardEdit(NamedTuple):
     """Of the operand of an equation, at all steps."""
 
     how: str
@@ -118,9 +118,9 @@ class _Recomputed:
                         todo.append(m)
         return sorted(found)
 
-    def _new(self, n: int, k: int, value: Any, after: list[int]) -> Values:
+    def _new(self, n: int, k: int, value: Any, after: list[int]) -> NewValues:
         """The values that follow from another operand."""
-        new: Values = {}
+        new: NewValues = {}
         with np.errstate(all="ignore"):
             for m in (n, *after):
                 e = self.equations[m]
@@ -135,13 +135,13 @@ class _Recomputed:
                         new[r] = y
         return new
 
-    def _within(self, row: list[int], found: list[Values]) -> list[Values]:
+    def _within(self, row: list[int], found: list[NewValues]) -> list[NewValues]:
         """Of the values, those that the function makes which makes the first: it is called once more. None where all
         are its own, or its call is all there is."""
         stack = self.edges.stack(self.equations[row[0]].kind)
         if len(stack) < 2:
             return []
-        own: list[Values] = []
+        own: list[NewValues] = []
         for n, new in zip(row, found, strict=True):
             stack = self.edges.stack(self.equations[n].kind)
             own.append({v: x for v, x in new.items() if self._is_inside(v, stack)})
@@ -209,7 +209,7 @@ class _Recomputed:
 
     # --------------------------------------------------------------------------------------------------------- edits
 
-    def _edits(self, row: list[int], k: int) -> Iterator[Edit]:
+    def _edits(self, row: list[int], k: int) -> Iterator[ForwardEdit]:
         e = self.equations[row[0]]
         own = [self.equations[n].operands[k] for n in row]
         given = [self.values[i] for i in own]
@@ -217,12 +217,12 @@ class _Recomputed:
             return
         word = self.edges.word(self.edges._origin(own[-1]))
         if e.primitive in ("add", "sub"):
-            yield Edit(f"without {word}", [np.zeros_like(v) for v in given])
+            yield ForwardEdit(f"without {word}", [np.zeros_like(v) for v in given])
         if e.primitive in ("mul", "div"):
-            yield Edit(f"without the factor {word}", [np.ones_like(v) for v in given])
+            yield ForwardEdit(f"without the factor {word}", [np.ones_like(v) for v in given])
         shape = e.kind.shapes[k]
         if e.primitive == "dot_general" and len(shape) == 2 and shape[0] == shape[1] > 1:
-            yield Edit(f"with {word} transposed", [np.swapaxes(v, 0, 1) for v in given])
+            yield ForwardEdit(f"with {word} transposed", [np.swapaxes(v, 0, 1) for v in given])
         origins = [self.edges._origin(i) for i in own]
         size = int(np.prod(shape))
         seen: set[tuple[int | None, ...]] = {tuple(origins)}
@@ -232,7 +232,9 @@ class _Recomputed:
                 values = [np.zeros(shape) if u is None else np.reshape(self.values[u], shape) for u in line]
                 other = next((u for u, o in zip(reversed(line), reversed(origins), strict=True) if u != o), None)
                 found = self.edges.word(other)
-                yield Edit(f"with {word} of another step" if found == word else f"with {found} for {word}", values)
+                yield ForwardEdit(
+                    f"with {word} of another step" if found == word else f"with {found} for {word}", values
+                )
 
     def _instead_of(self, own: list[int], size: int) -> Iterator[list[int | None]]:
         """What may be taken for a value: nothing, its own of the step before, and what has its shape."""
@@ -251,7 +253,7 @@ class _Recomputed:
     # ------------------------------------------------------------------------------------------------------ the entry
 
     def _candidate(
-        self, row: list[int], edit: Edit, found: list[Values], edges: list[list[Where]], only: Any
+        self, row: list[int], edit: ForwardEdit, found: list[NewValues], edges: list[list[Where]], only: Any
     ) -> Candidate | None:
         edits: dict[Where, RuleEdit] = {}
         visits: list[tuple[Where, ...]] = []
@@ -282,7 +284,7 @@ class _Recomputed:
             return (e.operands[1 - k],)
         return self._variables[edge[0]]
 
-    def _reading(self, edge: Where, new: Values) -> RuleEdit:
+    def _reading(self, edge: Where, new: NewValues) -> RuleEdit:
         e, pull = self.equations[edge[0]], self.edges.pulls[edge]
         xs = [new.get(i, self.values[i]) for i in e.operands]
         ys = [new.get(r, self.values[r]) for r in e.results]
