@@ -17,7 +17,9 @@ from functools import cache
 from importlib.metadata import version
 
 import jax
+import numpy as np
 
+from lstm_ref.arithmetic.balls import midpoints
 from lstm_ref.checking.claim.evaluate import Claim, evaluate_claim
 from lstm_ref.checking.code.as_written import faults_as_written
 from lstm_ref.checking.code.kinks import AT_KINK, moved_off_the_kink
@@ -34,7 +36,7 @@ from lstm_ref.checking.verdict.floor import noise_floor
 from lstm_ref.checking.verdict.judgement import Claimed
 from lstm_ref.checking.verdict.sentences import notes_on, undecided_of
 from lstm_ref.errors import BadInput
-from lstm_ref.leaves import paths
+from lstm_ref.leaves import NamedArrays, paths
 from lstm_ref.oracles.estimate import MANY_LEAVES
 
 NOT_SEEN = f"no oracle saw every element: check a problem of at most {MANY_ELEMENTS} elements to get a diagnosis"
@@ -201,7 +203,18 @@ def _diagnose(
         )
         return _check(other, easier)
 
-    return explain_claim(Evidence(problem, claim.cotangents, claim.floats, right, verdicts.wrong), check_another)
+    claimed = _with_all_digits(claim, verdicts)
+    return explain_claim(Evidence(problem, claim.cotangents, claimed, right, verdicts.wrong), check_another)
+
+
+def _with_all_digits(claim: Claim, verdicts: Verdicts) -> NamedArrays:
+    """The claimed gradients, to more digits than float32 and less have, if they are wrong in balls too: to a few digits
+    many mistakes look alike, and the search names none."""
+    balls = claim.in_balls.values
+    if balls is None:
+        return claim.floats
+    few = {p for p, v in claim.floats.items() if v.dtype != np.float64 and verdicts.by_input[p].is_refuted}
+    return {path: midpoints(balls[path]) if path in few else v for path, v in claim.floats.items()}
 
 
 def _report(

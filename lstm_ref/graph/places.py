@@ -18,7 +18,8 @@ from lstm_ref.places import is_librarys
 
 _HERE = str(Path(__file__).parent) + "/"
 _TRACE = _HERE + "trace.py"
-_ADAPTERS = str(Path(__file__).parents[1] / "checking" / "code" / "adapters") + "/"
+_CHECKING = str(Path(__file__).parents[1] / "checking") + "/"
+_ADAPTERS = _CHECKING + "code/adapters/"
 _ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, jax, jaxlib))
 
 # Lines of these folders never count as the user's.
@@ -30,6 +31,12 @@ jax.extend.source_info_util.register_exclusion(_ADAPTERS)
 def is_internal(file: str) -> bool:
     """Whether a file belongs to NumPy, SciPy, JAX, this package's tracing, or frozen modules."""
     return file.startswith((_HERE, _ADAPTERS, *_ARRAY_LIBRARIES, "<frozen")) or is_of("scipy", file)
+
+
+def calls_functions(file: str) -> bool:
+    """Whether a file belongs to the check, which calls the user's functions: its callers are no part of them. The
+    adapters are not meant: they also stand between a function of torch and what it calls."""
+    return file.startswith(_CHECKING) and not file.startswith(_ADAPTERS)
 
 
 @functools.cache

@@ -40,7 +40,10 @@ class _Array(NamedTuple):
 
 
 def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Match | None:
-    """The first cell, in some layout, that goes through these outputs; None where none does."""
+    """The first cell, in some layout, that goes through these outputs; None where none does, and where a symmetric
+    kernel, as an identity at the start of a training, goes through them either way round."""
+    if any(_is_symmetric(v) for v in flat.values()):
+        return None
     for cell, arranged in arrangements(flat):
         try:
             found = match_cell(cell, arranged, outputs, variants=False)
@@ -49,6 +52,10 @@ def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Match |
         if found is not None:
             return found
     return None
+
+
+def _is_symmetric(v: Any) -> bool:
+    return np.ndim(v) == 2 and np.shape(v)[0] == np.shape(v)[1] > 1 and np.array_equal(v, np.transpose(v))
 
 
 def arrangements(flat: Mapping[str, Any]) -> Iterator[tuple[Cell, Arrangement]]:

@@ -363,8 +363,8 @@ def test_a_search_that_fails_is_told_and_takes_nothing_else_with_it(monkeypatch)
     model = Rnn()
     said = sentences(model.as_loss(lambda g, i: g | {"b": -g["b"]}, **model.known()))
     assert said == [
+        "the gradient of b is -1 times what it should be: the sign",  # what explains the claim comes first
         "the search in the dictionary of mistakes ended early: RuntimeError: a defect",
-        "the gradient of b is -1 times what it should be: the sign",
     ]
 
 

@@ -148,6 +148,13 @@ def test_where_nothing_is_named_the_lines_that_can_be_wrong_are_told():
     assert len(found.suspects) == 1
 
 
+def test_where_every_line_can_be_wrong_none_is_told():
+    module = module_of("cornn", CELLS["cornn"].read_text())
+    inputs, rng = module.inputs(np.random.default_rng(0)), np.random.default_rng(3)
+    claim = {path: v * rng.uniform(0.5, 1.5, np.shape(v)) for path, v in right("cornn").items()}
+    assert explain_claim_on_graph(module.loss, inputs, 1.0, claim).suspects == ()
+
+
 # ---------------------------------------------------------------------------------------------------- how it works
 
 

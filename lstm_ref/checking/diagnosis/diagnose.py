@@ -88,6 +88,7 @@ def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
     if not any(f.exact for f in findings):
         findings += [] if known is None else known.gates(wrong)
         findings += _until_error("easier problems", when_right(problem, wrong, check))
+    findings.sort(key=lambda f: not f.exact)  # what explains the claim comes before what only hints at it
     return Diagnosis(tuple(findings), conformance, adjoints)
 
 

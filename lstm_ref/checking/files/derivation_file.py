@@ -145,7 +145,7 @@ def _require_pair(name: str, fields: dict[str, Any], names: Iterable[str]) -> No
 def _own_names(fields: dict[str, Any]) -> dict[str, str]:
     """Names that the file uses for functions of its own, as a function `cell` of one step, each with what it would be
     otherwise."""
-    functions = {key for key, value in fields.items() if inspect.isroutine(value) or inspect.isclass(value)}
+    functions = {key for key, value in fields.items() if callable(value)}
     found = {"cell": "a known cell is named by text"} if "cell" in functions else {}
     if "cell" in found or "cell" not in fields:
         found |= dict.fromkeys(functions & {"mapping", "readout", "adjoints"}, "no known cell is named by `cell`")

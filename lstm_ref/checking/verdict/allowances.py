@@ -308,22 +308,22 @@ def _constants_explain(setting: Setting) -> dict[str, np.ndarray] | None:
         rows = next((n for n in (1, 2, 4, ROWS) if n >= len(counted.column)), ROWS) if counted.column else 0
         if not rows:
             return None
-        squares = {p: np.zeros(np.shape(v)) for p, v in here.items()}
+        together = {p: np.zeros(np.shape(v)) for p, v in here.items()}
         for row in range(rows):
             moved = Constants(kept)
             moved.column, moved.row, moved.size = counted.column, row, SIZE
             with noted(moved):
                 there = _difference(setting, digits)
-            for path in squares:
+            for path in together:
                 with precision(2 * digits):
                     change = midpoints((there[path] - here[path]) / ball(SIZE))
-                squares[path] = squares[path] + change**2
+                together[path] = np.hypot(together[path], change)  # the square of 1e-170 is no float
     except CannotEvaluate:
         return None
     # Each constant moves by one unit: together, up to ROWS of them change the result by at most √n times the root mean
     # square.
     each = ROUNDED * math.sqrt(min(len(counted.column), ROWS))
-    allowed = {p: each * np.sqrt(v / rows) for p, v in squares.items()}
+    allowed = {p: each * v / math.sqrt(rows) for p, v in together.items()}
     return _in_shape(setting, allowed)
 
 

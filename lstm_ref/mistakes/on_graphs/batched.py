@@ -68,7 +68,7 @@ class Batched:
                             bars[j] = bar
                             bar = bars
                         rows.append(np.ravel(pull(bar, xs, ys)))
-                    each.append(_plain(np.array(rows).reshape(len(rows), -1)))
+                    each.append(_plain(np.array(rows).reshape(len(rows), np.size(xs[k]))))
                 found.setdefault(n, []).append((k, e.operands[k], each))
         return found
 

@@ -18,6 +18,9 @@ from lstm_ref.mistakes.on_graphs.words import Told, told
 FLOAT32 = 3e-6
 """Of the largest element of an array: what a claim through float32 buffers can be off by."""
 
+FEW = 3
+"""Lines, of which any may be the wrong one, that still tell where to look."""
+
 
 class NamedMistakes(NamedTuple):
     """What is wrong with a claim."""
@@ -56,10 +59,15 @@ def explain_claim_on_graph(
 
 
 def suspects(edges: Edges, wrong: Collection[str]) -> tuple[str, ...]:
-    """The fewest statements through which the wrong gradients go, and none of the right ones."""
+    """The fewest statements through which the wrong gradients go, and none of the right ones. Where each of several
+    will do, all of them; none where they are so many that they tell nothing, as all lines of a recurrence whose every
+    gradient is wrong."""
     left = sum(1 << b for b, path in enumerate(edges.leaves.values()) if path in wrong)
     allowed, found = left, dict[Frame, None]()
     groups = [g for g in edges.groups if g.reach & ~allowed == 0 and g.frames]
+    enough = dict.fromkeys(g.frames[0] for g in groups if g.reach & left == left)
+    if enough:
+        found, left = (enough if len(enough) <= FEW else {}), 0
     while left and groups:
         best = max(groups, key=lambda g: ((g.reach & left).bit_count(), len(g.visits), -int(np.min(g.visits[-1][0]))))
         if not best.reach & left:

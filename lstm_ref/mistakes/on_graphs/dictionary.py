@@ -47,7 +47,7 @@ class GraphDictionary:
         """The candidates of a tier that change none but the allowed inputs."""
         makers: list[tuple[Callable[[EdgeGroup], Iterator[Candidate]], ...]] = [
             (self.scaled,),
-            (self.masked, self.products, self._of(reversed_kernels), self.broadcasts, self.residuals),
+            (self.masked, self.products, self._of(reversed_kernels), self.broadcasts, self.residuals, self.gathers),
             (self.clipped, self.constants_missing, self.other_adjoints, self.values_read, self.aliased),
             (
                 *(self.other_adjoints_of_values, self.extra_factors, self.truncated, self.added),
@@ -124,16 +124,18 @@ class GraphDictionary:
             found.setdefault(a * b, f"({a:g}·{b:g})")
         return found
 
-    def _constants(self) -> list[float]:
-        """Numbers that the forward multiplies with."""
-        found: dict[float, None] = {}
+    def _constants(self) -> dict[float, str]:
+        """Numbers that the forward multiplies with, in words; what it divides by counts as the inverse."""
+        found: dict[float, str] = {}
         for e in self.graph.equations:
             if e.primitive in ("mul", "div", "integer_pow"):
-                for i in e.operands:
+                for k, i in enumerate(e.operands):
                     v = self.values[i]
                     if not self.edges.reach[i] and np.size(v) == 1 and np.isfinite(v) and abs(v) not in (0.0, 1.0):
-                        found[float(np.ravel(v)[0])] = None
-        return list(found)
+                        c = float(np.ravel(v)[0])
+                        divides = e.primitive == "div" and k == 1
+                        found.setdefault(1 / c if divides else c, f"1 / {c:g}" if divides else f"{c:g}")
+        return found
 
     @cached_property
     def has_logarithms(self) -> bool:
@@ -212,12 +214,12 @@ class GraphDictionary:
         for size, name in self.sizes.items():
             factors.setdefault(1 / size, ("mean for sum", f"1/{name}"))
             factors.setdefault(size, ("sum for mean", name))
-        for c in self.constants:
-            factors.setdefault(1 / c, ("factor missing", f"{c:g}"))
-            factors.setdefault(c, ("factor twice", f"{c:g}"))
-            factors.setdefault(-1 / c, ("factor missing", f"-{c:g}"))
+        for c, word in self.constants.items():
+            factors.setdefault(1 / c, ("factor missing", word))
+            factors.setdefault(c, ("factor twice", word))
+            factors.setdefault(-1 / c, ("factor missing", f"-{word}"))
             if 0 < c < 1:
-                factors.setdefault((1 - c) / c, ("other factor", f"{1 - c:g} for {c:g}"))
+                factors.setdefault((1 - c) / c, ("other factor", f"{1 - c:g} for {word}"))
         factors.setdefault(0.5, ("halved", "1/2"))
         for c, (kind, name) in factors.items():
             if c not in (0.0, 1.0, -1.0, 2.0):
@@ -517,6 +519,31 @@ class GraphDictionary:
     @staticmethod
     def _is_neighbour_in_time(own: list[int], line: list[int]) -> bool:
         return len(own) > 1 and (own[1:] == line[:-1] or line[1:] == own[:-1])
+
+    def gathers(self, group: EdgeGroup) -> Iterator[Candidate]:
+        """Elements that are read several times, as an embedding's rows by repeated tokens: the last contribution to
+        each is kept, within each visit or, on the way back through all of them, over all."""
+        n, k = group.visits[0][0]
+        e = self.graph.equations[n]
+        if not group.is_site or e.primitive != "gather" or k != 0:
+            return
+        shape = e.kind.shapes[0]
+        numbers = np.arange(float(np.prod(shape))).reshape(shape)
+        written = np.zeros(numbers.size, bool)
+        each: dict[Where, RuleEdit] = {}
+        over_all: dict[Where, RuleEdit] = {}
+        is_repeated = False
+        for ((m, _),) in group.visits:
+            indices = [self.values[i] for i in self.graph.equations[m].operands[1:]]
+            read = np.ravel(self.graph.equations[m].kind.step(numbers, *indices)).astype(int)
+            is_repeated = is_repeated or bool(written[read].any()) or np.unique(read).size < read.size
+            each[m, 0] = partial(_last_of, read, np.zeros(0, int))
+            over_all[m, 0] = partial(_last_of, read, np.flatnonzero(written))
+            written[read] = True
+        if is_repeated:
+            yield self.candidate("last of several", 1, group, each)
+            if len(group.visits) > 1:
+                yield self.candidate("last of several", 1, group, over_all)
 
     def residuals(self, group: EdgeGroup) -> Iterator[Candidate]:
         """In the derivative of a squared difference, one of the two values is missing, has the wrong sign, or is
@@ -899,8 +926,8 @@ class GraphDictionary:
             return
         with np.errstate(all="ignore"):
             slope = derivative_at(self.edges, region, x)
-            if not name and np.size(slope) > 1 and np.all(slope == np.ravel(slope)[0]):
-                return  # a multiplication by a constant is no activation
+            if not name and np.array_equal(slope, derivative_at(self.edges, region, 2 * x + 1)):
+                return  # a multiplication is no activation
             s = -1.0 if np.all(slope <= 0) else 1.0
             other, doubly = OTHER_ACTIVATION, "activation's derivative of the doubly activated"
             un = "activation's derivative of the un-activated"
@@ -999,6 +1026,14 @@ def _put(
 
 def _clipped(bound: float, contribution: Any, at: Context) -> Any:
     return np.clip(contribution, -bound, bound)
+
+
+def _last_of(read: np.ndarray, kept: np.ndarray, contribution: Any, at: Context) -> Any:
+    """Assigned to the elements read where it is to be added, but for those that are kept by an earlier step."""
+    new = np.zeros(np.size(contribution))
+    new[read] = np.ravel(at.bar)
+    new[kept] = 0.0
+    return new.reshape(np.shape(contribution))
 
 
 def _without(shape: tuple[int, ...]) -> RuleEdit:

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from lstm_ref.graph.flatten import Equation, Kind
-from lstm_ref.graph.places import is_installed, is_internal, is_of
+from lstm_ref.graph.places import calls_functions, is_installed, is_internal, is_of
 from lstm_ref.graph.sweep import Where, pulls_in
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotangents
 
@@ -44,6 +44,12 @@ class Frame(NamedTuple):
         """The line as it stands; empty where there is no file."""
         return linecache.getline(self.file, self.line).strip()
 
+    @property
+    def indent(self) -> int:
+        """The column at which the line begins."""
+        line = linecache.getline(self.file, self.line)
+        return len(line) - len(line.lstrip())
+
     def text_of(self, start: int, end: int) -> str:
         """The text of the line between two columns."""
         line = linecache.getline(self.file, self.line).encode()
@@ -52,9 +58,14 @@ class Frame(NamedTuple):
     def name_of(self, start: int, end: int) -> str:
         """The name to which the line assigns the text between two columns; the text itself if it does not assign it."""
         text, before = self.text_of(start, end), linecache.getline(self.file, self.line).encode()[:start].decode()
-        target = re.fullmatch(r"\s*(?:.*=\s*)?([\w.]+(?:\[[^=]*\])?)\s*=\s*", before)
-        after = linecache.getline(self.file, self.line).encode()[end:].decode().split("#")[0].strip()
-        return target[1] if target and not after else text
+        target = re.fullmatch(r"\s*(?:.*=\s*)?([\w.]+(?:\[[^=]*\])?)\s*=\s*", before.rpartition(";")[2])
+        after = linecache.getline(self.file, self.line).encode()[end:].decode()
+        return target[1] if target and not re.split("[#;]", after)[0].strip() else text
+
+    def returns(self, start: int, end: int) -> bool:
+        """Whether the line returns the text between two columns."""
+        returned = re.search(r"(?:(?:^|:\s*)return|\blambda\b[^:]*:)\s+(.*)", self.text)
+        return returned is not None and returned[1].split("#")[0].strip() == self.text_of(start, end)
 
 
 CallStack = tuple[Frame, ...]
@@ -243,14 +254,20 @@ class Edges:
         n = self.maker.get(v)
         if n is None:
             return "a constant"
-        stack, columns = self.place(self.graph.equations[n].kind)
-        for frame, (start, end) in zip(reversed(stack), reversed(columns), strict=True):
-            text = frame.text_of(start, end)
-            if (name := frame.name_of(start, end)) != text:
-                return name
-            if frame.text.split("#")[0].strip() != f"return {text}":
-                break  # only what a function returns has the name that its caller gives it
+        equation = self.graph.equations[n]
+        if equation.primitive in VIEWS and not self._has_own_line(n):
+            return self.word(equation.operands[0])
+        stack, columns = self.place(equation.kind)
+        while len(stack) > 1 and stack[-1].returns(*columns[-1]):  # what a helper returns has its caller's name
+            stack, columns = stack[:-1], columns[:-1]
         return stack[-1].name_of(*columns[-1])
+
+    def _has_own_line(self, n: int) -> bool:
+        """Whether an equation is somewhere in the user's code. A view that NumPy takes, or that `jax.vmap` puts in, is
+        not: it has no place, or that of what reads it."""
+        place = self.place(self.graph.equations[n].kind)
+        readers = (m for r in self.graph.equations[n].results for m in self.all_readers[r] if m >= 0)
+        return bool(place[0][-1].file) and all(self.place(self.graph.equations[m].kind) != place for m in readers)
 
     def other_factor(self, n: int, k: int) -> str:
         """The other factor of a product, as the line that multiplies writes it; empty where it does not show."""
@@ -422,6 +439,9 @@ def _place_of(kind: Kind) -> tuple[CallStack, Columns]:
     codes, addresses = traceback.raw_frames() if traceback is not None else ((), ())
     for code, address in zip(reversed(codes), reversed(addresses), strict=True):  # outermost first
         if is_internal(code.co_filename):
+            continue
+        if calls_functions(code.co_filename):
+            found = []  # what stands outside asked for the check, and is no part of the function
             continue
         line, start, _, end = type(kind.source.traceback).code_addr2location(code, address)
         frame = Frame(code.co_filename, line, code.co_name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstm_ref.graph.rules import OUTPUT
+from lstm_ref.graph.sweep import Where
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 from lstm_ref.mistakes.on_graphs.search import Explanation
 
@@ -16,11 +17,14 @@ SENTENCES = {
     "doubled": "{term} is there twice",
     "negated": "{term} has the wrong sign",
     "overwritten": "{term} is assigned where it is to be added up: only the first step's is left",
+    "last of several": "{term} keeps the last of several contributions to an element, which are to be added up",
     "first visit alone": "{term} is taken at the first step alone",
     "last visit alone": "{term} is taken at the last step alone",
     "step 0 left out": "{term} leaves the first step out",
     "last step left out": "{term} leaves the last step out",
     "factor missing": "{term} lacks the factor {found}",
+    "halved": "{term} is half of what it should be",
+    "factor twice": "{term} has the factor {found} twice",
     "other factor": "{term} is multiplied with {found}",
     "other cotangent": "{term} is made from the cotangent of {found}",
     "equal gradients": "the gradient of {operand} is that of {found}",
@@ -33,14 +37,14 @@ SENTENCES = {
     "first row alone": "{term} is that of the first row alone, where what is broadcast is summed",
     "clipped on the way": "{term} is clipped to {found}",
     "clipped": "{term} is clipped {found}",
-    "scaled": "{term} is {found} times what it is to be",
-    "activation's derivative missing": "{term} lacks the activation's derivative",
-    "activation's derivative at another value": "{term} has the activation's derivative at {found}",
-    "activation's derivative of another activation": "{term} has another activation's derivative, {found}",
-    "activation's derivative of the doubly activated": "{term} has the derivative {found}, y activated once more",
-    "activation's derivative of the activated": "{term} has the derivative {found} of the activated value y",
-    "activation's derivative of the un-activated": "{term} has the derivative {found} of the value x before activation",
-    "activation's derivative twice": "{term} has the activation's derivative twice",
+    "scaled": "{term} is {found} times what it should be",
+    "activation's derivative missing": "{term} lacks {slope}",
+    "activation's derivative at another value": "{term} has {slope} at {found}",
+    "activation's derivative of another activation": "{term} has {found} in place of {slope}",
+    "activation's derivative of the doubly activated": "{term} has {found}, y activated once more, in place of {slope}",
+    "activation's derivative of the activated": "{term} has {found}, of the activated value y, in place of {slope}",
+    "activation's derivative of the un-activated": "{term} has {found}, of x before activation, in place of {slope}",
+    "activation's derivative twice": "{term} has {slope} twice",
     "head at every step": "{term} is fed in at every step, where the last value alone is read",
     "a value where zero belongs": "{term} starts from a value where zero belongs",
     "aliased": "an array that is multiplied by {found} in place is read again afterwards",
@@ -84,7 +88,7 @@ def told(explanation: Explanation, edges: Edges) -> Told:
     if c.group is not None:
         n, k = c.group.visits[-1][0]
         operand = name_in(edges.word(edges.origin[n, k]))
-        result = _target(edges.statement[n, k][-1]) if edges.statement[n, k] else ""
+        result = _target(edges, (n, k))
         belongs = _belongs(edges, n, k, operand, result)
     elif c.leaf >= 0:
         operand = list(edges.leaves.values())[c.leaf]
@@ -92,7 +96,9 @@ def told(explanation: Explanation, edges: Edges) -> Told:
     fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
     if c.group is not None and edges.graph.equations[c.group.visits[-1][0][0]].primitive == OUTPUT:
         term = f"the cotangent of the output {operand}"
-    sentence = SENTENCES.get(c.kind, fallback).format(term=term, operand=operand, found=c.found or "another value")
+    sentence = SENTENCES.get(c.kind, fallback).format(
+        term=term, operand=operand, found=c.found or "another value", slope=_slope_of(c.right)
+    )
     if c.kind == "dropped" and c.found:
         sentence = f"{term} has {c.found} for the softmax's derivative: what its other elements contribute is missing"
     if c.kind == "shifted in time" and c.leaf >= 0:
@@ -102,6 +108,17 @@ def told(explanation: Explanation, edges: Edges) -> Told:
     places = tuple(_place(f) for f in explanation.places)
     latex = rf"\bar{{{result}}}\,\frac{{\partial {result}}}{{\partial {operand}}}" if result else rf"\bar{{{operand}}}"
     return Told(c.kind, sentence, places[0] if places else "", places[1:], latex, belongs, explanation.explains)
+
+
+SLOPES = {"sigmoid": "y (1 − y)", "tanh": "1 − y²", "relu": "y > 0", "exp": "y", "softplus": "σ(x)"}
+"""The derivatives of activations y at x, as people write them."""
+
+
+def _slope_of(activation: str) -> str:
+    """The derivative of an activation in words; of an unnamed one, if the name is empty."""
+    if not activation:
+        return "the activation's derivative"
+    return f"the derivative of {activation}" + (f", {SLOPES[activation]}" if activation in SLOPES else "")
 
 
 def _place(frame: Frame) -> str:
@@ -117,15 +134,30 @@ def name_in(text: str) -> str:
     return text
 
 
-def _target(frame: Frame) -> str:
-    """What the statement assigns to."""
-    try:
-        statement = ast.parse(frame.text).body[0]
-    except (SyntaxError, IndexError):
+def _target(edges: Edges, edge: Where) -> str:
+    """What the statement of an edge assigns to: of several on its line, or in a tuple, the one that reads."""
+    stack = edges.statement[edge]
+    if not stack:
         return ""
-    if isinstance(statement, ast.Assign):
-        return name_in(ast.unparse(statement.targets[-1]))
-    return name_in(ast.unparse(statement.target)) if isinstance(statement, ast.AugAssign | ast.AnnAssign) else ""
+    frame, (start, _) = stack[-1], edges.site[edge][1][len(stack) - 1]
+    start -= frame.indent
+    try:
+        statements = ast.parse(frame.text).body
+    except SyntaxError:
+        return ""
+    statement = next((s for s in statements if _holds(s, start)), statements[0] if statements else None)
+    if isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        return name_in(ast.unparse(statement.target))
+    if not isinstance(statement, ast.Assign):
+        return ""
+    target, value = statement.targets[-1], statement.value
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        target = next((t for t, v in zip(target.elts, value.elts, strict=True) if _holds(v, start)), target)
+    return name_in(ast.unparse(target))
+
+
+def _holds(node: ast.stmt | ast.expr, column: int) -> bool:
+    return node.col_offset <= column < (node.end_col_offset or 0)
 
 
 def _belongs(edges: Edges, n: int, k: int, operand: str, result: str) -> str:

@@ -1,6 +1,6 @@
 # expect: 1
 # needs: torch
-# says: has another activation's derivative, 1 − y
+# says: has 1 − y in place of the derivative of
 # A convolution with an activation, whose derivative is another's.
 import torch
 from torch.nn import functional as F
