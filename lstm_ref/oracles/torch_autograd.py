@@ -10,6 +10,8 @@ directions.
 from __future__ import annotations
 
 import importlib.util
+import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstm_ref.errors import CannotEvaluate, LstmRefError, described
+from lstm_ref.errors import CannotEvaluate, LstmRefError, described, text_of
+from lstm_ref.graph.places import is_of_jax
 from lstm_ref.leaves import Function
 from lstm_ref.oracles.estimate import Estimate, inner
 
@@ -49,10 +52,34 @@ def torch_autograd(function: Function, inputs: Any, cotangent: Any) -> Estimate:
     """
     if importlib.util.find_spec("torch") is None:
         raise CannotEvaluate("torch is not installed")
+    if "torch" not in sys.modules:  # to import it takes longer than a check of a small problem
+        _refuse_code_of_numpy_and_jax(function, inputs)
     gradients, tree = _reverse(function, inputs, cotangent, laid_open=True)
     doubt = _mode_difference(function, inputs, cotangent, gradients)
     errors = [np.full(np.shape(g), doubt) for g in gradients]
     return Estimate(jax.tree.unflatten(tree, gradients), jax.tree.unflatten(tree, errors))
+
+
+NO_TENSORS, LEAVES = "the function does not take torch tensors", "a value leaves torch ({})"
+FUNCTIONS_ALONE = re.compile("no callable (exp|expm1|log|log1p|tanh|sin|cos) method")
+"""What NumPy says of a function that an array has neither as a method nor as an operator."""
+MOST = 20_000
+"""Elements above which operators take too long on Python's floats."""
+
+
+def _refuse_code_of_numpy_and_jax(function: Function, inputs: Any) -> None:
+    """Raises CannotEvaluate, with the reason that torch's tensors would give, if arrays of Python's floats show it:
+    functions of NumPy and of JAX refuse these too, and operators take them."""
+    leaves, tree = jax.tree.flatten(inputs)
+    if sum(map(np.size, leaves)) > MOST:
+        return
+    try:
+        function(jax.tree.unflatten(tree, [np.asarray(v, np.float64).astype(object) for v in leaves]))
+    except (Exception, SystemExit) as error:
+        if is_of_jax(error):
+            raise CannotEvaluate(NO_TENSORS) from error
+        if isinstance(error, TypeError) and FUNCTIONS_ALONE.search(text_of(error)):
+            raise CannotEvaluate(LEAVES.format("__array__")) from error
 
 
 def torch_estimator(definition: Function, inputs: Any, cotangent: Any) -> Estimate:
@@ -95,7 +122,7 @@ def _outputs(function: Function, tensors: Any, laid_open: bool) -> Any:
         raise
     except Exception as error:
         if forward is None:
-            raise CannotEvaluate("the function does not take torch tensors") from error
+            raise CannotEvaluate(NO_TENSORS) from error
         raise CannotEvaluate(f"the code fails under torch's autograd: {described(error)}") from error
 
 
@@ -173,7 +200,7 @@ def _values_alone() -> Iterator[None]:
             if getattr(func, "__name__", "") == "_set_grad_enabled":
                 return None
             if func in leaving and _is_followed(first):
-                raise CannotEvaluate(f"a value leaves torch ({func.__name__})")
+                raise CannotEvaluate(LEAVES.format(func.__name__))
             if torch.is_inference_mode_enabled():
                 raise CannotEvaluate("the code runs in inference mode, where autograd records nothing")
             return func(*args, **(kwargs or {}))

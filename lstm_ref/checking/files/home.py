@@ -58,8 +58,9 @@ class Home:
         if self._depth:
             return
         self._directory = _change_directory(self._came_from)
-        self._path = sys.path[:]
-        self._folders = {*map(os.path.abspath, self._path)} - {*map(os.path.abspath, self._outside)} | {self.folder}
+        if sys.path != self._path:  # rarely: the file's code has changed it
+            self._path = sys.path[:]
+            self._folders = {*map(os.path.abspath, self._path)} - {*map(os.path.abspath, self._outside)} | {self.folder}
         # if the number is the same, nothing was imported; comparing names would take longer than most calls
         if len(sys.modules) != self._size:
             found = {
