@@ -68,8 +68,8 @@ MOST = 20_000
 
 
 def _refuse_code_of_numpy_and_jax(function: Function, inputs: Any) -> None:
-    """Raises CannotEvaluate, with the reason that torch's tensors would give, if arrays of Python's floats show it:
-    functions of NumPy and of JAX refuse these too, and operators take them."""
+    """Raises CannotEvaluate if arrays of Python's floats show that the code takes no tensors: functions of NumPy and of
+    JAX refuse both, and operators take both."""
     leaves, tree = jax.tree.flatten(inputs)
     if sum(map(np.size, leaves)) > MOST:
         return

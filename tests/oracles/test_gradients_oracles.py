@@ -3,6 +3,8 @@
 import array
 import importlib.util
 import re
+import sys
+from contextlib import nullcontext
 
 import jax
 import jax.numpy as jnp
@@ -284,6 +286,34 @@ def test_torch_that_is_missing_is_a_reason_to_skip_and_no_crash(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CannotEvaluate, match="torch is not installed"):
         oracles.torch_autograd(lambda x: x, X, np.ones_like(X))
+
+
+REFUSED = {
+    "a function of NumPy's": lambda x: 1 / (1 + np.exp(-(x @ W))),
+    "a function of JAX's": lambda x: jnp.tanh(x @ W),
+    "a scan": lambda x: jax.lax.scan(lambda h, v: (h, v), x[0], x)[0],
+}
+TAKEN = {
+    "operators": lambda x: (x**0.5) @ x.T * abs(-x).sum(),
+    "a method of arrays and of tensors": lambda x: x.std() * x,
+    "a method of tensors": lambda x: x.exp(),
+    "this package's functions": lambda x: arithmetic.tanh(arithmetic.exp(x)),
+}
+
+
+@pytest.mark.parametrize("name", [*REFUSED, *TAKEN])
+def test_code_is_refused_before_torch_is_imported_only_if_it_refuses_tensors(name, monkeypatch):
+    function, refused = (REFUSED | TAKEN)[name], pytest.raises(CannotEvaluate) if name in REFUSED else nullcontext()
+    home, x = sys.modules[oracles.torch_autograd.__module__], np.abs(X)
+    if importlib.util.find_spec("torch") is not None:
+        with refused:
+            home._outputs(function, home._tensor(x).requires_grad_(), laid_open=True)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(home, "_reverse", lambda *_, **__: ([], jax.tree.structure(())))
+    monkeypatch.setattr(home, "_mode_difference", lambda *_: 0.0)
+    with refused:
+        oracles.torch_autograd(function, x, 1.0)
 
 
 def test_a_wrong_derivative_is_told_from_a_right_one_by_every_oracle():
