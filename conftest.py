@@ -1,5 +1,6 @@
 """How all tests run: compiled quickly, and once for all runs, and a file's tests together."""
 
+import atexit
 import gc
 import os
 
@@ -18,6 +19,16 @@ def pytest_configure(config):
         config.option.dist = "loadfile"
 
 
+# The garbage collector need not go through all that is imported again and again, nor through all that is left at the end.
+gc.set_threshold(100_000, 10, 10)
+atexit.register(gc.freeze)
+
+
 def pytest_collection_finish():
-    """What is there by now stays to the end: the garbage collector need not go through it again and again."""
+    """What is there by now stays to the end."""
+    gc.freeze()
+
+
+def pytest_sessionfinish():
+    """What is left by now goes with the process: pytest would go through it five times."""
     gc.freeze()

@@ -7,8 +7,10 @@ import jax
 import numpy as np
 import pytest
 from compiled_once import KEPT, tidy
+from jax.experimental.compilation_cache import compilation_cache
 
 from lstm_ref.cells import CELLS
+from lstm_ref.commands import running
 
 
 def compiled_anew(seed):
@@ -53,3 +55,37 @@ def test_what_no_run_has_read_for_long_is_deleted_and_what_is_empty(tmp_path):
         os.utime(tmp_path / name, (read, read))
     tidy(tmp_path, now)
     assert [file.name for file in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_check_compiles_the_same_program_once_and_leaves_the_users_configuration(events):
+    """The user's, who has set no cache; and, at the end, who has set one."""
+    settings = ("jax_compilation_cache_dir", *(f"jax_persistent_cache_min_{of}" for of in LEAST))
+    mine = {name: getattr(jax.config, name) for name in settings}
+    theirs = dict(zip(settings, (None, 1.0, 0), strict=True))
+    try:
+        configured(theirs)
+        with running.compiled_once():
+            folder = Path(jax.config.jax_compilation_cache_dir)
+            compiled_anew(0)
+            events.clear()
+            compiled_anew(0)
+            assert (events.count("cache_hits"), events.count("cache_misses")) == (1, 0)
+        assert not folder.exists()
+        assert {name: getattr(jax.config, name) for name in settings} == theirs
+        events.clear()
+        compiled_anew(0)
+        assert events.count("cache_hits") == 0
+        configured(mine)
+        with running.compiled_once():
+            assert jax.config.jax_compilation_cache_dir == mine["jax_compilation_cache_dir"]
+    finally:
+        configured(mine)
+
+
+LEAST = ("compile_time_secs", "entry_size_bytes")
+
+
+def configured(settings):
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()

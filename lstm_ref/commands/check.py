@@ -80,7 +80,7 @@ def check(
     reports: list[Report] = []
     pages: list[PageReport] = []
     errors: dict[str, str] = {}
-    with running.prints_to_stderr(), running.progress(quiet) as show:
+    with running.prints_to_stderr(), running.progress(quiet) as show, running.compiled_once():
         for file in files:
             try:
                 if file in written:

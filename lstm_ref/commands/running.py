@@ -9,7 +9,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from lstm_ref.errors import BadInput, shown
@@ -70,6 +71,29 @@ def progress(hidden: bool) -> Iterator[Say]:
 
     with Console(stderr=True, emoji=False, highlight=False).status("") as status:
         yield lambda sentence: status.update(escape(shown(sentence)))
+
+
+@contextmanager
+def compiled_once() -> Iterator[None]:
+    """JAX compiles a program once inside the block. Code that makes its functions anew in every call, as a backward
+    pass makes the step of its scan, is otherwise compiled anew in every call. A cache of the user's own stays."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    with ExitStack() as stack:
+        if jax.config.jax_compilation_cache_dir is None:
+            with suppress(OSError):  # no folder for temporary files can be written
+                folder = stack.enter_context(TemporaryDirectory(prefix="lstm_ref_", ignore_cleanup_errors=True))
+                stack.callback(compilation_cache.reset_cache)
+                for name, value in {
+                    "jax_compilation_cache_dir": folder,
+                    "jax_persistent_cache_min_compile_time_secs": 0,
+                    "jax_persistent_cache_min_entry_size_bytes": -1,
+                }.items():
+                    stack.callback(jax.config.update, name, getattr(jax.config, name))
+                    jax.config.update(name, value)
+                compilation_cache.reset_cache()  # JAX asks only once whether there is a cache
+        yield
 
 
 # -------------------------------------------------------------------------------------------------------- --timeout
