@@ -19,7 +19,7 @@ def pytest_configure(config):
         config.option.dist = "loadfile"
 
 
-# The garbage collector need not go through all that is imported again and again, nor through all that is left at the end.
+# What is imported stays: it need not be searched for garbage again and again, nor once more at the end.
 gc.set_threshold(100_000, 10, 10)
 atexit.register(gc.freeze)
 
