@@ -22,6 +22,11 @@ def _arithmetic_of(*values: Any) -> ModuleType:
     """The module of functions for these values. Where arithmetics are mixed, plain numbers are converted to the other
     one. An arithmetic of a later floor is named by its arrays themselves, as `elementary_functions`."""
     for v in values:
+        if type(v) is not np.ndarray or v.dtype.hasobject:
+            break
+    else:  # nearly always, so it is asked first
+        return on_numpy
+    for v in values:
         if hasattr(v, "elementary_functions"):
             return v.elementary_functions
     if any(isinstance(v, jax.Array) for v in values):

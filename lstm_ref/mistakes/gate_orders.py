@@ -16,7 +16,6 @@ from itertools import permutations
 from typing import Any
 
 import jax
-import numpy as np
 
 from lstm_ref.cells import Cell
 from lstm_ref.mistakes.between_steps import Structural
@@ -77,7 +76,7 @@ class _Disordered:
         def ordered(shape: str, v: Any) -> Any:
             if not self._gated(shape):
                 return v
-            blocks = np.split(v, len(order), axis=-1)
-            return np.concatenate([blocks[k] for k in order], axis=-1)
+            *outer, width = v.shape
+            return v.reshape(*outer, len(order), width // len(order))[..., order, :].reshape(v.shape)
 
         return jax.tree.map(ordered, self.cell.params, params)

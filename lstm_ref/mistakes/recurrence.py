@@ -44,6 +44,11 @@ class Recurrence:
         return list(self._tapes)
 
     @cached_property
+    def bars_by_step(self) -> list[Any]:
+        """`states_bar`, one State for each step."""
+        return [jax.tree.map(lambda v, t=t: v[t], self.states_bar) for t in range(self.T)]
+
+    @cached_property
     def _tapes(self) -> list[Tape]:
         return run(self.cell, self.params, self.initial, self.xs)[1]
 
@@ -85,8 +90,7 @@ def backward(
     step = step or r.cell.backward
     state_bar, given = r.final_bar, []
     for t in range(r.T - 1, -1, -1):
-        now = jax.tree.map(lambda v, t=t: v[t], r.states_bar)
-        given.append(step(r.params, tapes[t], add(carried(t, state_bar), now)))
+        given.append(step(r.params, tapes[t], add(carried(t, state_bar), r.bars_by_step[t])))
         state_bar = given[-1].prev
     given.reverse()
     params = [g.params for g in given]
