@@ -16,6 +16,7 @@ from lstm_ref import sequence
 from lstm_ref.arithmetic.balls import as_balls, bits_of_precision, magnitudes, midpoints, precision, radii
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.arithmetic.jaxpr import trace
+from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.checking.verdict.compare import compare_in_balls
@@ -185,11 +186,22 @@ def assert_hand_equals_autodiff(problem, through_time=sequence):
         assert_within(found, autodiff, floor, factor=2)
 
 
+def traced(function, *arguments):
+    """What JAX makes of a function, in float64. Its trace is walked: to compile what runs once takes far longer."""
+    return uncompiled(function, *arguments)(*arguments)
+
+
 def assert_eleven_digits(found, expected):
     """Of every array's largest element. In NumPy: outside of `x64`, JAX's own difference would be float32's."""
     found, expected = jax.tree.map(np.asarray, (found, expected))
     for mine, theirs in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
         assert np.max(np.abs(mine - theirs)) <= 1e-11 * np.max(np.abs(theirs))
+
+
+def assert_autodiffs(forward, backward, params):
+    """`backward(params)` is the gradient of the loss `forward(params)[0]`, both as JAX code."""
+    hand, autodiff = traced(lambda p: (backward(p), pullback(lambda q: forward(q)[0], p, np.ones(()))), params)
+    assert_eleven_digits(hand, autodiff)
 
 
 def assert_backward_is_right(backward, outputs, inputs, bar, dtype, *facts):

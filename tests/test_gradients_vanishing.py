@@ -4,7 +4,7 @@ correct."""
 import jax
 import numpy as np
 import pytest
-from helpers import PROOF_DIGITS, an_ordinary_problem, in_balls
+from helpers import PROOF_DIGITS, an_ordinary_problem, in_balls, traced
 
 from lstm_ref import sequence
 from lstm_ref.arithmetic.balls import as_balls, magnitudes, precision
@@ -51,14 +51,12 @@ def test_gradients_of_the_last_state_in_every_earlier_one_are_autodiffs(name):
     states = [initial]
     for x in xs:
         states.append(cell.forward(p, states[-1], x)[0])
-    with x64():
-        p, states, xs = jax.tree.map(jax.numpy.asarray, (p, states, xs))
-        for n, hand in enumerate(found):
-            for row in range(B):
-                state = jax.tree.map(lambda v, row=row: v[row], states[T - n])
-                remaining = xs[T - n :, row : row + 1]
-                truth = jax.jacrev(lambda s, xs=remaining: final_of_one_row(cell, p, xs, s))(state)
-                assert_eleven_digits(jax.tree.map(lambda v, row=row: v[row], hand), truth)
+    for n, hand in enumerate(found):
+        for row in range(B):
+            state = jax.tree.map(lambda v, row=row: v[row], states[T - n])
+            remaining = xs[T - n :, row : row + 1]
+            truth = traced(jax.jacrev(lambda s, xs=remaining: final_of_one_row(cell, p, xs, s)), state)
+            assert_eleven_digits(jax.tree.map(lambda v, row=row: v[row], hand), truth)
 
 
 def test_gradients_over_a_hundred_steps_keep_eleven_digits():

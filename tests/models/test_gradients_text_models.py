@@ -3,13 +3,12 @@
 import jax
 import numpy as np
 import pytest
-from helpers import assert_eleven_digits
+from helpers import assert_autodiffs
 
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput
 from lstm_ref.models import classifier, tagger
-from lstm_ref.oracles.reverse import pullback
 
 T, B, V, D, H, K = 9, 4, 7, 3, 5, 4
 LENGTHS = np.array([9, 4, 1, 7])
@@ -30,11 +29,8 @@ def test_the_classifiers_gradients_are_autodiffs(read, outputs, cell):
     if cell.name == "slstm":  # its output has NH numbers
         params = params._replace(head=type(params.head)(np.tile(params.head.w, (2, 1)), params.head.b))
     batch = classifier.Batch(rng.integers(0, V, (T, B)), LENGTHS, rng.integers(0, max(outputs, 2), B))
-    with x64():
-        params = jax.tree.map(jax.numpy.asarray, params)
-        hand = classifier.backward(params, batch, classifier.forward(params, batch, read, cell)[1], read, cell)
-        autodiff = pullback(lambda p: classifier.forward(p, batch, read, cell)[0], params, np.ones(()))
-    assert_eleven_digits(hand, autodiff)
+    forward = lambda p: classifier.forward(p, batch, read, cell)  # noqa: E731
+    assert_autodiffs(forward, lambda p: classifier.backward(p, batch, forward(p)[1], read, cell), params)
 
 
 @pytest.mark.parametrize("read", ["end", "max", "attention"])
@@ -43,11 +39,8 @@ def test_the_classifiers_gradients_in_both_directions_are_autodiffs(read):
     A = 2 if read == "attention" else 0
     params = drawn(classifier.initial_parameters(rng, V, D, H, K, both=True, A=A), rng)
     batch = classifier.Batch(rng.integers(0, V, (T, B)), LENGTHS, rng.integers(0, K, B))
-    with x64():
-        params = jax.tree.map(jax.numpy.asarray, params)
-        hand = classifier.backward(params, batch, classifier.forward(params, batch, read)[1], read)
-        autodiff = pullback(lambda p: classifier.forward(p, batch, read)[0], params, np.ones(()))
-    assert_eleven_digits(hand, autodiff)
+    forward = lambda p: classifier.forward(p, batch, read)  # noqa: E731
+    assert_autodiffs(forward, lambda p: classifier.backward(p, batch, forward(p)[1], read), params)
 
 
 @pytest.mark.parametrize("chain", [False, True], ids=["softmax", "crf"])
@@ -55,11 +48,8 @@ def test_the_taggers_gradients_are_autodiffs(chain):
     rng = np.random.default_rng(0)
     params = drawn(tagger.initial_parameters(rng, V, D, H, K, chain), rng)
     batch = tagger.Batch(rng.integers(0, V, (T, B)), LENGTHS, rng.integers(0, K, (T, B)))
-    with x64():
-        params = jax.tree.map(jax.numpy.asarray, params)
-        hand = tagger.backward(params, batch, tagger.forward(params, batch)[1])
-        autodiff = pullback(lambda p: tagger.forward(p, batch)[0], params, np.ones(()))
-    assert_eleven_digits(hand, autodiff)
+    forward = lambda p: tagger.forward(p, batch)  # noqa: E731
+    assert_autodiffs(forward, lambda p: tagger.backward(p, batch, forward(p)[1]), params)
 
 
 def test_after_the_padding_the_gradient_of_the_text_has_vanished():
