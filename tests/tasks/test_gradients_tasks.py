@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from helpers import assert_eleven_digits
+from helpers import assert_eleven_digits, traced
 
 from lstm_ref.data import made
 from lstm_ref.tasks import NAMES, task
@@ -35,11 +35,9 @@ def both_ways(model, settings, paths):
     with precision(settings):
         rng, batch = np.random.default_rng(0), model.batch(corpus.train, settings, 0)
         drawn = model.initial(rng, corpus.vocabularies, settings)
-        params = jax.tree.map(lambda v: jax.numpy.asarray(rng.standard_normal(v.shape) / 2), drawn)
-        return [
-            training.loss_and_gradients(model, replace(settings, gradients=how), params, batch)
-            for how in ("hand", "autodiff")
-        ]
+        params = jax.tree.map(lambda v: rng.standard_normal(v.shape) / 2, drawn)
+        modes = [replace(settings, gradients=how) for how in ("hand", "autodiff")]
+        return traced(lambda p: [training.loss_and_gradients(model, mode, p, batch) for mode in modes], params)
 
 
 @pytest.mark.parametrize(
