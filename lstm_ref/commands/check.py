@@ -68,6 +68,8 @@ def check(
     files: `right`, `reports` (a list), and `errors` (what could not be checked, and why); one written derivation alone
     prints its own.
     """
+    # Entered here, by the process that outlives a child of which the time is up, so that no folder remains.
+    click.get_current_context().with_resource(running.compiled_once())
     say = running.within(timeout)
     say("loading lstm_ref")
     files = list(dict.fromkeys(_files(targets)))
@@ -80,7 +82,7 @@ def check(
     reports: list[Report] = []
     pages: list[PageReport] = []
     errors: dict[str, str] = {}
-    with running.prints_to_stderr(), running.progress(quiet) as show, running.compiled_once():
+    with running.prints_to_stderr(), running.progress(quiet) as show:
         for file in files:
             try:
                 if file in written:

@@ -80,16 +80,15 @@ def compiled_once() -> Iterator[None]:
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 
+    where = "jax_compilation_cache_dir"
     with ExitStack() as stack:
-        if jax.config.jax_compilation_cache_dir is None:
+        if getattr(jax.config, where) is None:
             with suppress(OSError):  # no folder for temporary files can be written
                 folder = stack.enter_context(TemporaryDirectory(prefix="lstm_ref_", ignore_cleanup_errors=True))
                 stack.callback(compilation_cache.reset_cache)
-                for name, value in {
-                    "jax_compilation_cache_dir": folder,
-                    "jax_persistent_cache_min_compile_time_secs": 0,
-                    "jax_persistent_cache_min_entry_size_bytes": -1,
-                }.items():
+                settings = {where: folder, "jax_persistent_cache_min_compile_time_secs": 0}
+                settings["jax_persistent_cache_min_entry_size_bytes"] = -1
+                for name, value in settings.items():
                     stack.callback(jax.config.update, name, getattr(jax.config, name))
                     jax.config.update(name, value)
                 compilation_cache.reset_cache()  # JAX asks only once whether there is a cache

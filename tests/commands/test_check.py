@@ -356,11 +356,16 @@ NEVER_ENDS = RIGHT.replace(
 )
 
 
-def test_a_check_that_takes_too_long_is_ended_whatever_it_does(tmp_path):
+def test_a_check_that_takes_too_long_is_ended_whatever_it_does_and_leaves_no_file(tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)  # what is compiled goes to TMPDIR
     done = check_text(tmp_path, NEVER_ENDS, "--timeout", "3")
     assert done.returncode == 2
     step = "mine: running the forward and the backward pass"
     assert done.stderr == f"lstm-ref: not finished within 3 s (--timeout); the last step was: {step}\n"
+    assert not [*temporary.iterdir()]
 
 
 @pytest.mark.parametrize(("text", "code"), [(RIGHT, 0), (RIGHT.replace("3 * inputs", "2 * inputs"), 1), ("x = 1", 2)])
