@@ -242,3 +242,10 @@ def test_a_ball_at_a_floats_own_precision_bounds_softmaxs_rounding_of_x_minus_it
     with precision(15):
         radius = radii(arithmetic.softmax(as_balls(x)))[1]
     assert radius >= 99 * 10.0**-16 * np.exp(-99.9)
+
+
+def test_balls_in_a_plain_array_of_objects_are_balls():
+    """NumPy returns such arrays where it forgets the class."""
+    x = as_balls(np.array([-800.0, 0.5]))
+    found = arithmetic.sigmoid(np.array(x, subok=False))
+    assert midpoints(found).tolist() == midpoints(arithmetic.sigmoid(x)).tolist()
