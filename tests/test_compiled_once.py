@@ -57,7 +57,7 @@ def test_what_no_run_has_read_for_long_is_deleted_and_what_is_empty(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["new"]
 
 
-def test_a_check_compiles_the_same_program_once_and_leaves_the_users_configuration(events):
+def test_a_check_compiles_the_same_program_once_and_leaves_the_users_configuration(events, tmp_path):
     """The user's, who has set no cache; and, at the end, who has set one."""
     settings = ("jax_compilation_cache_dir", *(f"jax_persistent_cache_min_{of}" for of in LEAST))
     mine = {name: getattr(jax.config, name) for name in settings}
@@ -75,9 +75,9 @@ def test_a_check_compiles_the_same_program_once_and_leaves_the_users_configurati
         events.clear()
         compiled_anew(0)
         assert events.count("cache_hits") == 0
-        configured(mine)
+        configured(theirs | {"jax_compilation_cache_dir": str(tmp_path)})
         with running.compiled_once():
-            assert jax.config.jax_compilation_cache_dir == mine["jax_compilation_cache_dir"]
+            assert jax.config.jax_compilation_cache_dir == str(tmp_path)
     finally:
         configured(mine)
 
