@@ -64,7 +64,7 @@ def _in_float64(problem: Problem, inputs: dict[str, Any], cotangents: Any, claim
         return claimed
     try:
         return paths(graph_at(problem.gradients, inputs, cotangents).result)
-    except CannotEvaluate:
+    except (CannotEvaluate, *CANNOT):  # buffers of float32 take no float64
         if is_torch and is_low:
             raise
         return claimed

@@ -1,5 +1,5 @@
 # expect: 1
-# says: times what it is to be, in torch_hardsigmoid_float64.py:15
+# says: times what it should be, in torch_hardsigmoid_float64.py:15
 # needs: torch
 # In float64 torch's own derivative of hardsigmoid is off in the eighth digit: named, though its backward has no graph.
 import lstm_ref
