@@ -1,9 +1,9 @@
-"""Another layout of a cell's arrays, told by a mapping from it to ours; gradients go back through it the other way.
+"""Another layout of a cell's arrays, described by a mapping from it to ours; gradients go back through the mapping.
 
-A mapping is a function of the user's inputs that gives our arrays by name, by rearranging, scaling, and adding to each
-other or to constants, alone. It
-is run twice: on the numbers, and on arrays whose elements are linear combinations of the user's elements, which tells
-exactly where every element of ours comes from. So any NumPy code will do, and nobody writes the way back.
+A mapping is a function that takes the user's inputs and returns our arrays by name. It may only rearrange, scale, and
+add arrays to each other or to constants. It runs twice: on the numbers, and on arrays whose elements are linear
+combinations of the user's elements, which shows exactly where each element of ours comes from. So any NumPy code will
+do, and nobody has to write the way back.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class Combination:
 
 
 def arrange(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[str, Any]) -> Arrangement:
-    """The layout that the mapping tells; `flat` are the leaves of `inputs` by path. Raises BadInput if it tells none.
+    """The layout that the mapping describes; `flat` holds the leaves of `inputs` by path. Raises BadInput if there is
+    none.
 
     A mapping gives the cell's parameters, its initial state and `xs` by name; an initial state left out is zero.
     """
@@ -106,7 +107,7 @@ def arrange(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[
 
 
 def arrange_numbers(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[str, Any]) -> Arrangement:
-    """The same without the way back, which is found when first asked for."""
+    """The same without the way back, which is worked out when first needed."""
     if not isinstance(cell.x, str):
         raise BadInput(f"cell = {cell.name!r}: a cell whose input is several arrays cannot be told by a mapping")
     parameters, fields = named(cell.params), named(cell.state)

@@ -14,11 +14,11 @@ from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence, backward, 
 
 StepsMistake = Callable[[Recurrence], ClaimedAdjoints]
 CLIPPING_BOUNDS = (0.1, 0.5, 1.0, 5.0, 10.0)
-"""Bounds that tutorials clip at; another one is not recognised as clipping."""
+"""Bounds that tutorials clip at; clipping at any other bound is not recognised."""
 
 
 class Structural(NamedTuple):
-    """One mistake between the steps, and the gradients of who makes it."""
+    """One mistake between the steps, and the gradients that it leads to."""
 
     kind: str
     sentence: str
@@ -180,7 +180,7 @@ def _taken(state: Any, taken: dict[str, str]) -> Any:
 
 
 def _one_step_early(r: Recurrence, tapes: list[Any], fields: tuple[str, ...]) -> list[Any]:
-    """The tapes, whose previous states are those of the step before."""
+    """The tapes, each with the previous state of the tape before it."""
     states, _ = run(r.cell, r.params, r.initial, r.xs)
     last = jax.tree.map(lambda v: v[-1], states)
     earlier = [last, *(tape.prev for tape in tapes[:-1])]
@@ -262,7 +262,7 @@ def _last_steps_only(r: Recurrence, k: int) -> Any:
 
 
 def _from_step(r: Recurrence, first: int) -> Any:
-    """The cell's backward, which gives nothing at the steps before `first` (counted back from the last one)."""
+    """The cell's backward, but with no gradient at the steps before `first` (counted back from the last one)."""
     left = iter(range(r.T - 1, -1, -1))
 
     def step(p: Any, tape: Any, bar: Any) -> Any:
@@ -273,7 +273,7 @@ def _from_step(r: Recurrence, first: int) -> Any:
 
 
 def _not_at_the_first_step(r: Recurrence) -> Any:
-    """The cell's backward, which at the first step only hands on what it is given."""
+    """The cell's backward, except that the first step only hands on what it is given."""
     left = iter(range(r.T - 1, -1, -1))
 
     def step(p: Any, tape: Any, bar: Any) -> Any:

@@ -1,8 +1,8 @@
 """Is the forward the cell it claims to be, and if not, which known variant of it?
 
-Told by values: with generic inputs, every number among the user's outputs must be one of the states that the cell goes
-through, whatever the outputs' layout. Where each one stands tells, besides, how cotangents of the user's outputs are
-cotangents of states.
+The values decide: with generic inputs, every number among the user's outputs must be an element of a state that the
+cell goes through, whatever the outputs' layout. The places of these elements also show how to turn cotangents of the
+user's outputs into cotangents of states.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ VARIANTS: dict[str, dict[str, dict[str, str]]] = {
     "rnn_tanh": {"no activation": {"activation(a)": "a"}, "bias left out": {" + p.b": ""}},
     "rnn_relu": {"no activation": {"activation(a)": "a"}, "bias left out": {" + p.b": ""}},
 }
-"""By cell, the forwards that tutorials take for it: what is written where."""
+"""By cell, the forwards that tutorials take for it, as replacements in the cell's source."""
 
 
 class Match(NamedTuple):
@@ -60,7 +60,7 @@ class Match(NamedTuple):
     variant: str | None
     """None for the cell itself."""
     cell: Cell
-    """The cell, or the variant of it; of a variant the forward alone."""
+    """The cell, or its variant, of which only the forward exists."""
     params: Any
     """With the gates in our order."""
     layout: Arrangement
@@ -69,10 +69,10 @@ class Match(NamedTuple):
     places: Mapping[str, np.ndarray]
     """For every output by path, where each element stands among the states after 0..T steps, field by field, flat."""
     gates: tuple[int, ...] | None = None
-    """The order in which the user's gate blocks stand for ours, where it is another one."""
+    """The order of the user's gate blocks, where it differs from ours."""
 
     def recurrence(self, bars: Mapping[str, np.ndarray]) -> Recurrence:
-        """The cell with cotangents of the outputs, by path, as cotangents of states.
+        """The cell, with cotangents of the outputs (by path) turned into cotangents of states.
 
         An output that is the last state and nothing else is the final state, unless it is the only output.
         """
@@ -114,7 +114,7 @@ def match_cell(
 
 
 def _tells(places: Mapping[str, np.ndarray], states: Any, initial: Any) -> bool:
-    """Whether the outputs say anything of the cell: some are states after a step, and not zero."""
+    """Whether the outputs say anything about the cell: some must be states after a step, and not zero."""
     through = _trajectory(states, initial)
     telling = (_steps(through) > 0) & (_flat(through) != 0)
     return any(telling[where].any() for where in places.values())
@@ -123,7 +123,7 @@ def _tells(places: Mapping[str, np.ndarray], states: Any, initial: Any) -> bool:
 def match_cell_of_loss(
     cell: Cell, layout: Arrangement, loss: float, readout: Callable[[np.ndarray], float]
 ) -> Match | None:
-    """The cell, or the variant of it, of whose outputs hs (T, B, H) the readout makes this loss; or None.
+    """The cell, or its variant, whose outputs hs (T, B, H) give this loss through the readout; or None.
 
     Its one output is called `hs`.
     """
@@ -149,7 +149,7 @@ def candidates(
 
 
 def _states(variant: str | None, cell: Cell, params: Any, layout: Arrangement) -> Any:
-    """The states that the cell goes through; None of a variant that cannot be computed at these sizes."""
+    """The states that the cell goes through; None for a variant that cannot be computed at these sizes."""
     try:
         states, _ = run(cell, params, layout.initial, layout.xs)
     except CANNOT:
@@ -202,8 +202,8 @@ def _places(outputs: Mapping[str, np.ndarray], states: Any, initial: Any) -> dic
 
 
 def _as_a_whole(value: np.ndarray, through: Any, near: float) -> np.ndarray | None:
-    """The places of an output that is a field of the last state, or of all: its elements need not be told apart. Many
-    of a clipped state have one value, the bound."""
+    """The places of an output that is a field of the last state, or of all states. Its elements need not differ: in a
+    clipped state, many equal the bound."""
     at = _like(through, np.arange(_flat(through).size))
     for known, place in zip(jax.tree.leaves(through), jax.tree.leaves(at), strict=True):
         for part in (np.s_[-1], np.s_[1:], np.s_[:]):

@@ -1,4 +1,4 @@
-"""The dictionary of mistakes: for a cell, every mistake the rules make, each with the gradients of who makes it."""
+"""The dictionary of mistakes: for a cell, every mistake the rules make, each with the gradients that it leads to."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class CellDictionary:
         self._where_inputs_are_as_many = self._transposed_if_square()
 
     def _transposed_if_square(self) -> list[Edit]:
-        """Transposes left out that can be where there are as many inputs as units, and the kernel of x is square."""
+        """Missing transposes that are possible only with as many inputs as units, where the kernel of x is square."""
         example, key = _example(self.cell, B=5, D=4), lambda e: (e.helper, e.replacements[0][0], e.wrong)
         known = set(map(key, self.edits))
         made = [e for e in edits_of(self._source, *example) if "transposed" in e.kind and key(e) not in known]
@@ -103,7 +103,7 @@ class CellDictionary:
 
     def _between_steps(self, T: int) -> list[Mistake]:
         """The mistakes between the steps, and those in the order of the gates. Those that change no gradient of this
-        cell are left out: a wrong h of the step before, where no equation reads it."""
+        cell are left out, such as a wrong previous h where no equation reads it."""
         if T not in self._between:
             r = _example_through_time(self.cell, T)
             right = backward(r, r.tapes())
@@ -118,7 +118,7 @@ class CellDictionary:
     def _runs(self, edit: Edit, example: tuple[Any, Any, Any]) -> bool:
         """Whether the edit gives something of the right shapes that is not what the right equations give."""
         try:
-            with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+            with np.errstate(all="ignore"):  # a mistake may divide by zero
                 given = jax.tree.leaves(self.step_with([edit])(*example))
         except (*CANNOT, NameError):
             return False
@@ -129,8 +129,8 @@ class CellDictionary:
 
 
 def _same(given: Any, right: Any) -> bool:
-    """At generic numbers, what agrees to twelve digits in every array is the same function but for rounding, and no
-    mistake: s (1 - s), with 1 - s in the place of s."""
+    """At generic numbers, an edit that agrees to twelve digits in every array is the same function up to rounding, and
+    no mistake: for example s (1 - s), with 1 - s in the place of s."""
     pairs = zip(jax.tree.leaves(given), jax.tree.leaves(right), strict=True)
     return all(np.allclose(g, r, rtol=1e-12, atol=1e-12) for g, r in pairs)
 
@@ -142,7 +142,7 @@ def dictionary(cell: str) -> CellDictionary:
 
 
 def _example(cell: Cell, B: int = 2, D: int = 3) -> tuple[Any, Any, Any]:
-    """Arguments of the cell's backward at generic numbers; all sizes differ, unless D is told to be H = 4."""
+    """Arguments of the cell's backward at generic numbers; all sizes differ, unless the caller sets D = H = 4."""
     r = _example_through_time(cell, 1, B, D)
     return r.params, r.tapes()[0], r.final_bar
 

@@ -22,12 +22,12 @@ from lstm_ref.mistakes.source import Edit, RightSide, Source, replaced
 Values = Mapping[str, Any]
 Rule = Callable[[Source, RightSide, Values], Iterator[Edit]]
 SELECTS = ("where", "choose", "select")
-"""By what names code takes one of two values by a mask: NumPy's and ours, padding's, XLA's."""
+"""Names of functions that choose one of two values by a mask: NumPy's and ours, padding's, XLA's."""
 
 
 def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
-    """Every edit that the rules make of the source's equations. `example` are arguments: shapes tell what can be
-    mistaken for what. Edits that compute the same text are made once; whether an edit runs is for the caller to see."""
+    """Every edit that the rules make of the source's equations. `example` holds arguments, whose shapes show what can
+    be mistaken for what. Edits that give the same text appear once; the caller must find out whether an edit runs."""
     values = source.locals_of(*example, **options)
     found: dict[tuple[Any, ...], Edit] = {}
     for equation in source.equations:
@@ -58,7 +58,7 @@ def dropped(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
 
 
 def scaled(source: Source, equation: RightSide, values: Values) -> Iterator[Edit]:
-    """Doubled or negated: a whole adjoint, or one of its terms. Twice a list is no double, but the same repeated."""
+    """Doubled or negated: a whole adjoint, or one of its terms. A list is not doubled: 2 * list repeats it."""
     for node in [equation.value, *_terms(equation.value)]:
         whole = "{target}" if node is equation.value else f"the term {_text(node)} of {{target}}"
         is_list = isinstance(node, ast.ListComp) or isinstance(_value(source, node, values), (tuple, list))
@@ -74,7 +74,7 @@ def factors(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
             continue
         for factor, rest in ((node.left, node.right), (node.right, node.left)):
             if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult):
-                continue  # a product within the product has its own turn
+                continue  # the inner product is visited by itself
             yield _edit(
                 "factor left out", equation, node, rest, f"{{target}} is carried without the factor {_text(factor)}"
             )
@@ -239,7 +239,7 @@ def _edit(kind: str, equation: RightSide, node: ast.AST, new: ast.expr, sentence
 
 
 def _inside(value: ast.AST) -> Iterator[Any]:
-    """The expression and all within it, outermost first; but what is multiplied by 0 is 0, whatever stands there."""
+    """The expression and everything in it, outermost first, except factors of 0: editing those changes nothing."""
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and ast.unparse(value.right) == "0":
         return
     if isinstance(value, ast.expr):
@@ -313,7 +313,7 @@ def _text(node: ast.AST) -> str:
 
 
 def _adjoint_given(match: re.Match[str]) -> str:
-    """`bar.h` is what the output's readers hand back, `bar.c` what the next step does."""
+    """`bar.h` is what the output's readers hand back, `bar.c` what the next step hands back."""
     return "h_bar" if match[1] == "h" else f"next_{match[1]}_bar"
 
 

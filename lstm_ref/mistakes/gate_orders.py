@@ -1,10 +1,10 @@
 """Mistakes in the order of the gates: the backward has the blocks of i, f, g, o in another order than the forward.
 
 The backward meets the order four times: it reads the gates that the forward kept, writes the blocks of a_bar, reads the
-kernels' blocks (x_bar = a_bar W_xᵀ), and writes the blocks of the parameters' gradients. Whatever it does wrong in all
-of them, or in one, is made here of the right backward pass, by giving it arrays in the wrong order and setting its
-results in the wrong order: no equation is edited. a_bar with its blocks in another order is the same as kernels in the
-opposite order, and their gradients in this one.
+kernels' blocks (x_bar = a_bar W_xᵀ), and writes the blocks of the parameters' gradients. A mistake in all four places,
+or in one, is made here from the right backward pass: it is given arrays in the wrong order, or its results are put in
+the wrong order, and no equation is edited. Writing the blocks of a_bar in another order equals reading the kernels in
+the inverse order and writing their gradients in this order.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def mistakes_of_order(cell: Cell) -> Iterator[Structural]:
 
 
 class _Disordered:
-    """The gradients of who has the gate `cell.gates[order[k]]` in the k-th block."""
+    """The gradients of a backward pass with the gate `cell.gates[order[k]]` in the k-th block."""
 
     def __init__(self, cell: Cell, order: Sequence[int], changed: Sequence[str]) -> None:
         self.cell, self.order, self.changed = cell, order, changed
@@ -56,7 +56,7 @@ class _Disordered:
         return backward(r, r.tapes(), partial(self._step, r.cell))
 
     def _step(self, cell: Cell, p: Any, tape: Any, bar: Any) -> Any:
-        """The backward of the recurrence's own cell, whose equations may be edited besides."""
+        """The backward of the recurrence's own cell, whose equations may be edited too."""
         if "gates" in self.changed:
             tape = tape._replace(nodes=self._nodes(tape.nodes))
         if "kernels" in self.changed:

@@ -27,7 +27,7 @@ MOST = 200
 """Ways tried of a cell, at about ten milliseconds each: ambiguous shapes (D = H) have a few dozen."""
 
 MOST_BIASES = 3
-"""Arrays of a bias's shape of which some are tried to be none: two biases that add up, and a state of one row."""
+"""With at most this many arrays of a bias's shape, every subset is tried: two may be biases, one a state of one row."""
 
 
 class _Array(NamedTuple):
@@ -36,12 +36,12 @@ class _Array(NamedTuple):
     shape: tuple[int, ...]
     take: Take
     paths: frozenset[str]
-    """Of the user's inputs that it is made of."""
+    """Paths of the user's inputs that it is made of."""
 
 
 def guess(flat: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> Match | None:
-    """The first cell, in some layout, that goes through these outputs; None where none does, and where a symmetric
-    kernel, as an identity at the start of a training, goes through them either way round."""
+    """The first cell, in some layout, that goes through these outputs. None if there is none, or if a kernel is
+    symmetric (an identity at the start of training), because it fits either way round."""
     if any(_is_symmetric(v) for v in flat.values()):
         return None
     for cell, arranged in arrangements(flat):
@@ -70,7 +70,7 @@ def _mappings(cell: Cell, flat: Mapping[str, Any]) -> Iterator[Callable[[Any], d
     """Functions from the inputs by path to the cell's arrays, whose shapes fit."""
     fields = tuple(named(cell.params))
     if fields not in (("w_x", "w_h", "b"), ("w_x", "w_h", "b", "b_h")):
-        return  # a cell of other arrays has to be told
+        return  # a cell with other arrays needs a mapping
     gates = max(1, len(cell.gates))
     for path, value in flat.items():
         for axes in ((0, 1, 2), (1, 0, 2), (0, 2, 1)) if np.ndim(value) == 3 else ():
@@ -90,8 +90,8 @@ def _mappings(cell: Cell, flat: Mapping[str, Any]) -> Iterator[Callable[[Any], d
 def _kernels(
     rest: Mapping[str, tuple[int, ...]], D: int, H: int, gates: int, two_biases: bool
 ) -> Iterator[dict[str, Take]]:
-    """The parameters. Of biases that fit, all are added up, or fewer of them (what has the shape of a bias may be a
-    state of one row); where the cell has two, they are taken in either order."""
+    """The parameters. All biases that fit are added up, or only some of them (an array in the shape of a bias may be a
+    state of one row). If the cell has two biases, both orders are tried."""
     arrays = list(_side_by_side(rest, H, gates))
     for kernels, used in _of_x_and_h(arrays, D, H, gates):
         biases = [a.take for a in arrays if a.shape == (gates * H,) and not a.paths & used]

@@ -18,7 +18,7 @@ def latex(equation: str, gates: str = "") -> str:
 
 
 def with_letters(text: str, gates: str) -> str:
-    """The text with the letter of every block for its number."""
+    """The text with each block's number replaced by its letter."""
     for k, letter in enumerate(gates):
         text = text.replace(BLOCK.format(k), letter)
     return text

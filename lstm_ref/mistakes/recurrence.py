@@ -15,7 +15,7 @@ from lstm_ref.cells import Cell, Cotangents, Tape
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A cell at given inputs, and the cotangents of what was read of its states from outside."""
+    """A cell at given inputs, and the cotangents of its states that were read from outside."""
 
     cell: Cell
     params: Any
@@ -86,7 +86,7 @@ def backward(
     collect: Callable[[list[Any]], Any] | None = None,
 ) -> ClaimedAdjoints:
     """BPTT. `step` is the cell's backward; `carried(t, bar)` is what step t receives of the cotangent that step t + 1
-    handed back; `collect` makes one of the steps' parameter cotangents, which stand in the order of time."""
+    handed back; `collect` makes one of the steps' parameter cotangents, which are in time order."""
     step = step or r.cell.backward
     state_bar, given = r.final_bar, []
     for t in range(r.T - 1, -1, -1):

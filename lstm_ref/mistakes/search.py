@@ -24,28 +24,28 @@ class Look(NamedTuple):
     recurrence: Recurrence
     claimed: NamedArrays
     truth: NamedArrays
-    """NaN where the layout does not reach: of these elements the dictionary knows nothing."""
+    """NaN where the layout does not reach: the dictionary knows nothing about these elements."""
 
 
 def explains(candidate: NamedArrays, look: Look, unit: float) -> float | None:
     """How far the candidate is from the claim, relative to the claim's arrays; None where it does not explain it.
 
-    It does where it agrees to √unit, half of the digits of this arithmetic, in every array, relative to the array's
-    largest element; where it leaves at most a thousandth of the error in every array that is wrong, of which there must
-    be one; and where it makes no right one wrong by more than a thousandth of that.
+    A candidate explains the claim if it agrees to √unit, half of the digits of this arithmetic, in every array,
+    relative to the array's largest element; if it leaves at most a thousandth of the error in every wrong array, of
+    which there must be one; and if it makes no right array wrong by more than a thousandth of that error.
 
-    This is evidence, not proof. √unit assumes that rounding takes no more than half of the digits, else a mistake that
-    was made gets no name. The thousandth assumes that no other mistake comes so near. An entry drawn at random, as far
-    from the truth as the claim is, would pass for one wrong element with probability 1/1000 or so, and for n that are
-    independent with its n-th power: where one element alone is wrong, the first of several hundred entries that fits
-    may do so by chance. Entries are not random; how far they are apart in fact, a test measures.
+    This is evidence, not proof. √unit assumes that rounding takes no more than half of the digits, otherwise a real
+    mistake gets no name. The thousandth assumes that no other mistake comes so near. An entry drawn at random, as far
+    from the truth as the claim is, would pass for one wrong element with probability 1/1000 or so, and for n
+    independent ones with the n-th power of that: if only one element is wrong, the first of several hundred entries
+    that fits may fit by chance. Entries are not random; a test measures how far apart they are.
     """
     found = _compared(candidate, _claims(look, unit), unit)
     return None if found is None or not found.explained else found.farthest
 
 
 class _Claim(NamedTuple):
-    """One array of a claim, where something is known of it."""
+    """One array of a claim, where something is known about it."""
 
     path: str
     seen: np.ndarray
@@ -100,9 +100,9 @@ def tried(dictionary: CellDictionary, show: Callable[[ClaimedAdjoints], NamedArr
 
 
 def given_by(mistake: Mistake, r: Recurrence) -> ClaimedAdjoints | None:
-    """The gradients of who makes the mistake; None where edited equations do not fit the sizes, or each other."""
+    """The gradients with this mistake; None where edited equations do not fit the sizes, or each other."""
     try:
-        with np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+        with np.errstate(all="ignore"):  # a mistake may divide by zero
             given = mistake.gradients(r)
     except CANNOT:
         if not mistake.edits:
@@ -128,9 +128,9 @@ def pair(
     """Two edits of the step, or one with a mistake between the steps, that explain the claim together.
 
     The last look is at the whole claim. The first should be one at the first step's output alone, where two mistakes
-    mix least. If they did not mix at all, an element that one of the two leaves alone would be what the other makes of
-    it: the pairs are tried in the order of how many elements speak against that, PAIRS of them at most. One whose
-    mistakes mix in many elements may come too late, and is then not found; what is found explains every look.
+    mix least. If they did not mix at all, an element that one of them leaves alone would be as the other makes it.
+    Pairs are tried in the order of how many elements contradict this, at most PAIRS of them. A pair whose mistakes mix
+    in many elements may come too late, and is then not found; a pair that is found explains every look.
     """
     first = looks[0]
     entries = tried(dictionary, show, first)
@@ -146,8 +146,8 @@ def pair(
 
 
 def _possible(made: np.ndarray, claim: np.ndarray, right: np.ndarray, unit: float) -> list[tuple[int, int]]:
-    """The pairs to try: those that no element speaks against, then those that few do (one mistake may read what the
-    other changes); among equals the ones with the fewest elements that both change."""
+    """The pairs to try: first those that no element contradicts, then those that few do (one mistake may read what the
+    other changes); among equals, those with the fewest elements that both change."""
     size = np.abs(claim) + np.abs(right) + np.abs(right).max(initial=0.0)
     near = lambda a, b: np.nan_to_num(np.abs(a - b), nan=0.0) <= unit**0.5 * size  # noqa: E731
     changes = (~near(made, right)).astype(np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 from lstm_ref.cells import Cell
 
 CANNOT = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, FloatingPointError)
-"""What edited code raises where it cannot be computed at these sizes. Code that nobody edited has no such excuse."""
+"""What edited code may raise at sizes that it does not fit. Code without edits must not raise it."""
 TAG = re.compile(r"#.*?\b([A-Z]{1,2}\d+\*)")
 TAGS = re.compile(r"(?:# |(?<=, ))([A-Z]{1,2}\d+\*?)(?=,|\s|$)")
 
@@ -44,7 +44,7 @@ class Edit(NamedTuple):
     replacements: tuple[tuple[int, ast.expr], ...]
     """Number of the replaced node in the tree, and what stands there instead."""
     helper: str = ""
-    """Whose tree it is, where it is not that of the function itself: one of its `Source.helpers`."""
+    """The name in `Source.helpers` of the helper whose tree it is; empty for the function itself."""
 
 
 class Source:
@@ -192,8 +192,8 @@ def _builds(name: str) -> bool:
 
 
 class _ReturnLocals(ast.NodeTransformer):
-    """Whatever the function returns, it returns its local names instead, also where it returns nothing; functions
-    within it stay as they are."""
+    """Makes the function return its local names instead of its result, even if it returns nothing; functions within it
+    stay as they are."""
 
     def __init__(self) -> None:
         self._outside = True
@@ -214,7 +214,7 @@ class _ReturnLocals(ast.NodeTransformer):
 
 
 def _numbers_within(node: Any) -> frozenset[int]:
-    """The numbers of the node and of all nodes within it; every node is given those that it holds."""
+    """The numbers of the node and of all nodes within it; every node is given its own set as `within`."""
     own = {node.number} if hasattr(node, "number") else set()
     node.within = frozenset(own.union(*map(_numbers_within, ast.iter_child_nodes(node))))
     return node.within

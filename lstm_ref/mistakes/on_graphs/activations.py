@@ -64,7 +64,7 @@ ELEMENTWISE = frozenset(
 ) | (MOVES - {"broadcast_in_dim"})
 ALONG_ROWS = ELEMENTWISE | {"reduce_sum", "reduce_max", "broadcast_in_dim", "stop_gradient", "reshape", "max"}
 DEEP = 12
-"""Equations of a region at most."""
+"""Largest number of equations in a region."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Region:
     x: int
     y: int
     edges: tuple[Where, ...]
-    """Those that read x."""
+    """The edges that read x."""
     inside: tuple[int, ...]
     """The numbers of the equations, in order."""
 
@@ -114,7 +114,8 @@ def name_of(x: Any, y: Any) -> str:
 
 
 def regions(edges: Edges) -> list[list[Region]]:
-    """All, by place, each visit by visit; the longest first, since from `-a` to sigmoid(a) is no step of its own."""
+    """All regions by place, each visit by visit; the longest first, since the part from `-a` to sigmoid(a) is not a
+    region of its own."""
     found: dict[Any, list[Region]] = defaultdict(list)
     for n, e in enumerate(edges.graph.equations):
         if e.primitive in ALONG_ROWS and len(e.results) == 1 and edges.reach[e.results[0]]:
@@ -149,7 +150,7 @@ def _regions_to(edges: Edges, y: int, last: int) -> Iterator[Region]:
 
 
 def _is_closed(edges: Edges, inside: set[int], y: int) -> bool:
-    """Whether what is made within is read within."""
+    """Whether only the region itself reads what it computes on the way to y."""
     made = [r for n in inside for r in edges.graph.equations[n].results if r != y]
     return all(n in inside for r in made for n in edges.all_readers[r])
 

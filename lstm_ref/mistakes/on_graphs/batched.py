@@ -1,6 +1,6 @@
-"""Thousands of edited sweeps at the price of a few: what an equation hands back, as a matrix, for many sweeps at once.
+"""Thousands of edited sweeps at the price of a few: each equation hands back by a matrix, for many sweeps at once.
 
-A row is a sweep with edits of its own. Rows that nothing has edited yet are one row.
+Each row is a sweep with its own edits. Rows without an edit so far share one row.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.edges import Edges
 
 ROWS = 256
-"""Sweeps at once."""
+"""Number of sweeps made at once."""
 ELEMENTS = 40_000_000
-"""Of all matrices together at most: what is larger is swept one by one."""
+"""Largest total size of a graph's matrices; larger graphs are swept one edit at a time."""
 
 
 class Scaled:

@@ -29,9 +29,9 @@ class Candidate:
     change: Callable[[np.ndarray, list[np.ndarray]], Any] | None = None
     group: EdgeGroup | None = None
     parts: tuple[dict[Where, RuleEdit], ...] = ()
-    """Where the gradient is a sum of sweeps: of these, less what all of them share, the sweep of `edits`."""
+    """Edits of several sweeps, whose differences from the sweep of `edits` are added to it."""
     only: int = -1
-    """The inputs whose gradients are of the edited sweep, as bits, where others are not."""
+    """The inputs, as bits, that take their gradients from the edited sweep, if the others do not; -1 for all."""
     found: str = ""
     """What was found, in words."""
     right: str = ""
@@ -49,5 +49,5 @@ def multiplied(factor: Any) -> RuleEdit:
 
 
 def instead(value: Any, own: Any) -> Any:
-    """The value, in the shape of the one that it stands for."""
+    """The value, in the shape of the one that it replaces."""
     return np.reshape(value, np.shape(own))

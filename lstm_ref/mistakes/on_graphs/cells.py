@@ -26,13 +26,13 @@ from lstm_ref.mistakes.recurrence import run
 SAME = 1e-9
 """Relative to the largest element."""
 IN_ANY_ORDER = ("lstm", "gru")
-"""Cells whose gates people stack in many orders; of the others, the page's order is tried."""
+"""Cells whose gates people stack in many orders; for other cells, only the page's order is tried."""
 FAR = 16
 """Equations from a term to the named value that it is a part of, at most: a logistic function is four."""
 
 
 class KnownArrays:
-    """Arrays that are looked for by their elements, in any order and shape."""
+    """Arrays to be found by their elements, in any order and shape."""
 
     def __init__(self, values: Iterable[tuple[str, Any]]) -> None:
         by_size: dict[int, list[tuple[str, np.ndarray]]] = {}

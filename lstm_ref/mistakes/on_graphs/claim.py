@@ -16,10 +16,10 @@ from lstm_ref.mistakes.on_graphs.search import explain
 from lstm_ref.mistakes.on_graphs.words import Told, told
 
 FLOAT32 = 3e-6
-"""Of the largest element of an array: what a claim through float32 buffers can be off by."""
+"""The error that float32 buffers may cause in a claim, relative to an array's largest element."""
 
 FEW = 3
-"""Lines, of which any may be the wrong one, that still tell where to look."""
+"""Largest number of suspect lines that still tells where to look."""
 
 
 class NamedMistakes(NamedTuple):
@@ -27,9 +27,9 @@ class NamedMistakes(NamedTuple):
 
     mistakes: tuple[Told, ...]
     is_complete: bool
-    """Whether the claim comes out of the forward with these mistakes, to all digits."""
+    """Whether the forward with these mistakes gives the claim, to all digits."""
     suspects: tuple[str, ...]
-    """Where that is not so: lines through which all that is wrong goes, as few as can be."""
+    """If not: the fewest lines that every wrong gradient goes through."""
 
 
 def explain_claim_on_graph(
@@ -59,9 +59,8 @@ def explain_claim_on_graph(
 
 
 def suspects(edges: Edges, wrong: Collection[str]) -> tuple[str, ...]:
-    """The fewest statements through which the wrong gradients go, and none of the right ones. Where each of several
-    will do, all of them; none where they are so many that they tell nothing, as all lines of a recurrence whose every
-    gradient is wrong."""
+    """The fewest statements that all wrong gradients go through, and no right one. If each of several will do, all of
+    them; none if these are too many to help, such as all lines of a recurrence whose every gradient is wrong."""
     left = sum(1 << b for b, path in enumerate(edges.leaves.values()) if path in wrong)
     allowed, found = left, dict[Frame, None]()
     groups = [g for g in edges.groups if g.reach & ~allowed == 0 and g.frames]
