@@ -239,7 +239,8 @@ def _edit(kind: str, equation: RightSide, node: ast.AST, new: ast.expr, sentence
 
 
 def _inside(value: ast.AST) -> Iterator[Any]:
-    """The expression and everything in it, outermost first, except factors of 0: editing those changes nothing."""
+    """The expression and everything in it, outermost first, except what is multiplied by 0: editing that changes
+    nothing."""
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and ast.unparse(value.right) == "0":
         return
     if isinstance(value, ast.expr):

@@ -56,7 +56,8 @@ Builder = Callable[[np.random.Generator], Problem]
 
 
 HOW = ((builtin.LENGTHS, False), (None, False), (builtin.LENGTHS, True), (np.array([0, 4]), False))
-"""Lengths and direction by which a way through time is held against the definition; at last, a row without a step."""
+"""Lengths and direction in which a way through time is compared with the definition; the last has a row without
+steps."""
 
 
 class Mutant(NamedTuple):
@@ -100,8 +101,8 @@ def of_cell(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
 
 
 def between_steps(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
-    """The mistakes between the steps, as made by a loop of T steps. Of the orders of gates one of each kind will do: to
-    the check they are all alike."""
+    """The mistakes between the steps, as made by a loop of T steps. One gate order of each kind will do: to the check
+    they are all alike."""
     made = [m for m in dictionary(cell.name).mistakes(builtin.T) if not m.edits]
     orders = {m.sentence.partition(":")[0]: m for m in made if m.kind == gate_orders.KIND}
     for mistake in [*(m for m in made if m.kind != gate_orders.KIND), *orders.values()][which]:
@@ -135,7 +136,7 @@ def of_sequence(cell: Cell, which: slice = EVERY) -> Iterator[Mutant]:
         (step, (cell, read[0], tapes[0], bar.hs[0], bar.final, keep)),
         (cut, (cell, *read, tapes, bar, 2, 3)),
     ):
-        mine = [e for e in edits_of(source, *arguments) if not e.helper]  # the step has its own turn
+        mine = [e for e in edits_of(source, *arguments) if not e.helper]  # helpers are mutated by themselves
         for edit in mine[which]:
             edited = source.with_edits([edit])
             if source is step:
@@ -250,7 +251,8 @@ def _kernel() -> Way:
 
 
 def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, its loops run step by step: each mutant runs twice or thrice, and would be compiled for it."""
+    """The function, its loops run step by step: each mutant runs only two or three times, and is not worth
+    compiling."""
 
     def run(*arguments: Any, **options: Any) -> Any:
         with jax.disable_jit():
@@ -276,7 +278,7 @@ def _checkpointed() -> Way:
 
 
 def _scanned(part: str, cell: Cell) -> Way:
-    """The backward pass of the jitted scan, or of it the loop of a cell whose steps are no batch."""
+    """The backward pass of the jitted scan, or its loop for a cell whose steps cannot be one batch."""
     within, whole = Source(sequence._scan_backward), Source(sequence.scan_backward)
     way = _through(cell, sequence.SCAN)
     _, p, _, _, tapes, bar, lengths = way.arguments
@@ -340,7 +342,7 @@ def of_way(name: str, which: slice = EVERY) -> Iterator[Mutant]:
     """The mistakes of another way through time."""
     way = WAYS[name]()
     source = Source(way.backward)
-    edits = _uncompiled(edits_of)(source, *way.arguments, **way.options)  # what helpers are given is no trace then
+    edits = _uncompiled(edits_of)(source, *way.arguments, **way.options)  # so that helpers are not given tracers
     for edit in edits[which]:
         builders = way.wronged(source.with_edits([edit]))
         if all(map(_runs, builders)):
@@ -409,7 +411,7 @@ def _mutant(unit: str, edit: Edit, builders: tuple[Any, ...]) -> Mutant:
 
 
 def _runs(build: Builder) -> bool:
-    """Whether the edited code runs and gives arrays of the inputs' shapes: else it is no mistake that anyone keeps."""
+    """Whether the edited code runs and gives arrays of the inputs' shapes: if not, its author would notice."""
     try:
         problem, _, given = claim(build)
     except (*CANNOT, NameError):
@@ -423,20 +425,20 @@ class ProblemGradients(NamedTuple):
 
     problem: Problem
     bars: Any
-    """Large cotangents of the outputs; of a loss one, which is all that its gradient knows."""
+    """Large cotangents of the outputs; for a loss 1, the only cotangent that its gradient is made for."""
     given: Any
 
 
-@lru_cache(maxsize=8)  # of a mutant's problems it is asked whether they run, and at once what they give
+@lru_cache(maxsize=8)  # asked twice in a row: whether it runs, and what it gives
 def claim(build: Builder) -> ProblemGradients:
-    """The gradients of a built-in problem, wrong or right. Our backward passes keep nothing of a forward pass, so that
-    none has to run before, as it must for strangers' code."""
+    """The gradients of a built-in problem, wrong or right. Our backward passes keep nothing from a forward pass, so
+    none has to run first, as one must for users' code."""
     problem, rng = build(np.random.default_rng(0)), np.random.default_rng(0)
     outputs = problem.function(jax.tree.map(np.copy, problem.inputs))
     drawn = jax.tree.map(lambda v: 100 * rng.standard_normal(np.shape(v)), outputs)
     bars = np.ones_like(outputs) if problem.is_loss else drawn
     backward = problem.gradients.__wrapped__  # type: ignore[attr-defined]
-    with x64(), np.errstate(all="ignore"):  # what a mistake divides by zero is no news
+    with x64(), np.errstate(all="ignore"):  # a mistake may divide by zero
         given = backward(jax.tree.map(np.copy, problem.inputs), bars)
         return ProblemGradients(
             problem, bars, jax.tree.map(np.asarray, given)

@@ -1,4 +1,4 @@
-"""Our own backward passes as terms: which are proven, and that none of their mutants is."""
+"""Our own backward passes as terms: which are proven, and a check that none of their mutants is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def symbolic(problem: str) -> str | None:
         problem: Its name, as `selfcheck.builtin.problems` has it.
 
     Returns:
-        "yes", "yes, away from kinks", or "no: " and the reason; None where terms are not asked: layers, models, and
+        "yes", "yes, away from kinks", or "no: " and the reason; None where terms are not used: layers, models, and
         ways through time other than the plain loop.
     """
     part, _, name = problem.partition("/")
@@ -51,9 +51,10 @@ def _of_loop() -> Proof:
 
 
 def mutants(unit: str, which: slice = EVERY) -> Iterator[Mutant]:
-    """The mutants of a cell's step, or of the plain loop, that are asked as terms; none of any other unit.
+    """The mutants of a cell's step, or of the plain loop, that are judged as terms; none for any other unit.
 
-    A cell's are those of its dictionary, which run on its example's numbers; how they do through time does not matter.
+    A cell's mutants are those of its dictionary, which run on its example's numbers; how they run through time does not
+    matter.
     """
     if unit.startswith("cells/"):
         cell = CELLS[unit.removeprefix("cells/")]
@@ -83,6 +84,6 @@ def judged(mutant: Mutant) -> Proof:
 
 @lru_cache(maxsize=1)
 def _forward(name: str) -> ForwardOnTerms:
-    """The right cell's forward, once for all its mutants; as many sizes open as its own proof leaves open."""
+    """The right cell's forward, once for all its mutants, with the same sizes left open as in its own proof."""
     fixed = dict(CELLS[name].sizes) if ";" in _of_cell(name).sizes else {}
     return run_forward(CELLS[name], fixed)

@@ -1,7 +1,7 @@
 """The dictionary: every mistake that is tried, the plainest first.
 
 A candidate is a set of edited edges, or a change of one input's gradient after the sweep. Its tier says how plain it
-is; of what explains the same, the lower tier is named.
+is; of candidates that explain the same, one of the lowest tier is named.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from lstm_ref.mistakes.on_graphs.recomputed import recomputed
 READING = frozenset(("mul", "div", "dot_general", "pow", "square", "integer_pow", "log", "sqrt", "max"))
 """Primitives whose derivative reads values."""
 MOST_BLOCKS = 4
-"""Blocks of which every order is tried; of more, every exchange of two."""
+"""Largest number of blocks of which every order is tried; of more, only every exchange of two."""
 OTHER_ACTIVATION = "activation's derivative of another activation"
 BOUNDS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""At which people clip."""
+"""Bounds that people clip to."""
 
 
 class GraphDictionary:
@@ -44,7 +44,7 @@ class GraphDictionary:
         self.timelines = self._timelines()
 
     def tier(self, n: int, allowed: int) -> Iterator[Candidate]:
-        """The candidates of a tier that change none but the allowed inputs."""
+        """The candidates of a tier that change only the allowed inputs."""
         makers: list[tuple[Callable[[EdgeGroup], Iterator[Candidate]], ...]] = [
             (self.scaled,),
             (self.masked, self.products, self._of(reversed_kernels), self.broadcasts, self.residuals, self.gathers),
@@ -125,7 +125,7 @@ class GraphDictionary:
         return found
 
     def _constants(self) -> dict[float, str]:
-        """Numbers that the forward multiplies with, in words; what it divides by counts as the inverse."""
+        """Numbers that the forward multiplies by, in words; a divisor counts as its inverse."""
         found: dict[float, str] = {}
         for e in self.graph.equations:
             if e.primitive in ("mul", "div", "integer_pow"):
@@ -139,18 +139,18 @@ class GraphDictionary:
 
     @cached_property
     def has_logarithms(self) -> bool:
-        """Whether sums of logarithms are probable."""
+        """Whether sums of logarithms are likely."""
         return any(e.primitive == "log" and self.edges.reach[e.results[0]] for e in self.graph.equations)
 
     @cached_property
     def log_summands(self) -> list[list[int]]:
-        """Over time, what is added to what depends on the inputs."""
+        """Timelines of values that are added to or subtracted from something that depends on the inputs."""
         added = {i for e in self.graph.equations if e.primitive in ("add", "sub") for i in e.operands}
         added |= {self.edges._origin(i) for i in added}
         return [line for _, line in self.timelines if not added.isdisjoint(line)]
 
     def neighbours(self, group: EdgeGroup) -> Iterator[tuple[str, list[int]]]:
-        """Where loops are nested, which visit's value each of the visits may read instead."""
+        """For nested loops, which other visit's value each visit may read instead."""
         if len(group.visits) > 1 and is_nested(self.edges.stack(self.graph.equations[group.visits[0][0][0]].kind)):
             yield from neighbours(len(group.visits))
 
@@ -226,7 +226,8 @@ class GraphDictionary:
                 yield self.candidate(kind, 2, group, dict.fromkeys(group.edges, times(c)), found=name)
 
     def broadcasts(self, group: EdgeGroup) -> Iterator[Candidate]:
-        """Where the forward repeats a value, its gradient is a sum: of the first row alone, of all, a mean."""
+        """Where the forward repeats a value, its gradient is a sum: wrong are the first row alone, a sum over all, a
+        mean."""
         if not group.is_site:
             return
         n, k = group.visits[0][0]
@@ -263,7 +264,7 @@ class GraphDictionary:
             yield self.candidate(name, 1, group, dict.fromkeys(group.edges, one))
 
     def clipped(self, group: EdgeGroup) -> Iterator[Candidate]:
-        """On the way."""
+        """Clipped on the way back."""
         for bound in BOUNDS:
             if len(group.visits[0]) == 1:
                 clip = partial(_clipped, bound)
@@ -277,7 +278,7 @@ class GraphDictionary:
                 )
 
     def _of_sums(self, group: EdgeGroup, change: Callable[..., Any]) -> dict[Where, RuleEdit]:
-        """An edit of the whole adjoint of a value, made where the last of its contributions comes in."""
+        """An edit of the whole adjoint of a value, made where its last contribution arrives."""
         edits: dict[Where, RuleEdit] = {}
         for visit in group.visits:
             first = min(visit)
@@ -390,7 +391,7 @@ class GraphDictionary:
                     )
 
     def rotated(self, allowed: int) -> Iterator[Candidate]:
-        """Values of the step before or after, wrapping around: sums over all steps may be right all the same."""
+        """Values of the step before or after, wrapping around: sums over all steps may still be right."""
         for group in self.edges.groups:
             n, k = group.visits[0][0]
             e = self.graph.equations[n]
@@ -408,7 +409,7 @@ class GraphDictionary:
                     yield self.candidate("shifted in time", 2, group, edits, found=self.edges.word(row[-1]))
 
     def blocks(self) -> Iterator[Candidate]:
-        """Blocks of one array read in another order by the backward than by the forward: gates that are slices of their
+        """Blocks of one array that the backward reads in another order than the forward: gates that are slices of their
         pre-activations, halves of a concatenation."""
         for visits in (*self._slices(), *self._joined()):
             number = len(visits[0])
@@ -448,7 +449,7 @@ class GraphDictionary:
         yield from found.values()
 
     def _in_order(self, blocks: tuple[Where, ...], order: tuple[int, ...]) -> dict[Where, RuleEdit]:
-        """Each block is given what belongs to the one in this order."""
+        """Each block is given what belongs to the block that takes its place in this order."""
         pulls, equations = self.edges.pulls, self.graph.equations
         if blocks[0][0] == blocks[-1][0]:  # parts of one concatenation
 
@@ -521,8 +522,8 @@ class GraphDictionary:
         return len(own) > 1 and (own[1:] == line[:-1] or line[1:] == own[:-1])
 
     def gathers(self, group: EdgeGroup) -> Iterator[Candidate]:
-        """Elements that are read several times, as an embedding's rows by repeated tokens: the last contribution to
-        each is kept, within each visit or, on the way back through all of them, over all."""
+        """Elements that are read several times, as an embedding's rows are for repeated tokens: only the last
+        contribution to each is kept, within each visit or over all visits."""
         n, k = group.visits[0][0]
         e = self.graph.equations[n]
         if not group.is_site or e.primitive != "gather" or k != 0:
@@ -766,7 +767,7 @@ class GraphDictionary:
         return at.adjoint(u) if complete else self.base.bars[u]
 
     def from_adjoint(self, edge: Where, u: int | None, change: Callable[[list[Any]], list[Any]] = list) -> RuleEdit:
-        """What the edge hands back of another variable's adjoint; its operands may be changed too."""
+        """What the edge hands back for another variable's adjoint; its operands may be changed too."""
         pull = self.edges.pulls[edge]
 
         def edit(c: Any, at: Context) -> Any:
@@ -827,7 +828,7 @@ class GraphDictionary:
         return regions(self.edges)
 
     def activations(self) -> Iterator[Candidate]:
-        """A derivative missing, twice, taken at another value, or another's."""
+        """A derivative that is missing, applied twice, taken at another value, or that of another activation."""
         for visits in self.regions_over_time:
             group = self.edges.group([r.edges for r in visits])
             reading = self._frames_reading(self.edges._origin(visits[-1].y))
@@ -882,8 +883,8 @@ class GraphDictionary:
         return edit
 
     def _beside(self, visits: list[Region], group: EdgeGroup) -> Iterator[tuple[str, str, list[Any]]]:
-        """The activations beside these, where they are known: of the step before, and where loops are nested, of
-        neighbours; with a word for the mistake of reading them, and for whose they are."""
+        """The known activations beside these: those of the step before and, in nested loops, of neighbours; each with a
+        word for the mistake of reading it, and for where it comes from."""
         ys = [self.edges._origin(r.y) for r in visits]
         before: list[Any] = [None, *(self.values[y] for y in ys[:-1])]
         for _, line in self.timelines:
@@ -961,7 +962,7 @@ class GraphDictionary:
     # ------------------------------------------------------------------------------------- gradients after the sweep
 
     def of_inputs(self, allowed: int) -> Iterator[Candidate]:
-        """An input's gradient transposed, reversed, another's, of a part alone."""
+        """An input's gradient that is transposed, reversed, another input's, or of a part only."""
         names = list(self.edges.leaves.values())
         shapes = [np.shape(self.values[i]) for i in self.graph.inputs]
         for b, i in enumerate(self.graph.inputs):
@@ -1029,7 +1030,8 @@ def _clipped(bound: float, contribution: Any, at: Context) -> Any:
 
 
 def _last_of(read: np.ndarray, kept: np.ndarray, contribution: Any, at: Context) -> Any:
-    """Assigned to the elements read where it is to be added, but for those that are kept by an earlier step."""
+    """The adjoint, assigned to the elements read where it should be added; zero for those that an earlier step
+    keeps."""
     new = np.zeros(np.size(contribution))
     new[read] = np.ravel(at.bar)
     new[kept] = 0.0
@@ -1053,7 +1055,7 @@ def _without(shape: tuple[int, ...]) -> RuleEdit:
 
 
 def _exchanges(number: int) -> Iterator[tuple[int, ...]]:
-    """The orders of so many things in which two have changed places."""
+    """Every order of this many things in which two have changed places."""
     for a, b in itertools.combinations(range(number), 2):
         order = list(range(number))
         order[a], order[b] = b, a

@@ -1,8 +1,8 @@
 """The edges of a graph as the user sees them: which statement reads which value, over all its visits in time.
 
-An edge is (equation, operand). A *site* is an edge of the source: the same place, primitive and operand, visited once
-a step. A *group* is what one term of a backward pass is of: a site, all the sites at which one statement reads one
-value, or all statements or some of them that read it.
+An edge is (equation, operand). A *site* is an edge of the source: the same place, primitive and operand, visited once a
+step. A *group* holds the edges that make one term of a backward pass: a site, all the sites at which one statement
+reads one value, or some or all of the statements that read it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotan
 
 VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
 SEVERAL = 3
-"""So many primitives in one place are of a library's function, not of one operator that differs from step to step."""
+"""From this number on, primitives in one place belong to a library's function, not to an operator that changes by
+step."""
 SUBSETS = 5
-"""Of so many statements that read a value, every subset is a group."""
+"""Of at most this many statements that read a value, every subset is a group."""
 
 
 class Frame(NamedTuple):
@@ -78,7 +79,7 @@ Site = tuple[CallStack, Columns, str, int]
 
 @dataclass(frozen=True)
 class EdgeGroup:
-    """Edges that one term of a backward pass is of, visit by visit in the order of the forward."""
+    """The edges that make one term of a backward pass, visit by visit in the order of the forward."""
 
     visits: tuple[tuple[Where, ...], ...]
     reach: int
@@ -138,14 +139,14 @@ class Edges:
         return readers
 
     def _is_times_zero(self, e: Equation, k: int) -> bool:
-        """Whether an operand is multiplied by a zero that is no input's: by a state before the first step."""
+        """Whether an operand is multiplied by zeros that are not an input, such as a zero initial state."""
         if e.primitive not in ("mul", "dot_general"):
             return False
         other = e.operands[1 - k]
         return not self.graph.is_active[other] and not np.any(self.graph.values[other])
 
     def _reaches(self, is_cut: Callable[[Equation, int], bool]) -> list[int]:
-        """For each variable the inputs that it depends on, as bits, but for operands that are cut off."""
+        """For each variable the inputs that it depends on, as bits, except through operands that are cut off."""
         reach = [0] * len(self.graph.values)
         for bit, i in enumerate(self.graph.inputs):
             if self.graph.is_active[i]:
@@ -159,7 +160,7 @@ class Edges:
         return reach
 
     def _origin(self, v: int) -> int:
-        """The value itself of what is read in another shape."""
+        """The original of a value that is read in another shape."""
         while (n := self.maker.get(v)) is not None and is_move(self.graph.equations[n]):
             v = self.graph.equations[n].operands[0]
         return v
@@ -175,7 +176,7 @@ class Edges:
         return self._stacks[id(kind)]
 
     def _made_in(self, v: int) -> CallStack:
-        """The lines that made a value; of a part of a value, those of the whole: NumPy's views have no line."""
+        """The lines that made a value; for a part of a value, those of the whole: NumPy's views have no line."""
         n = self.maker.get(self._whole(v))
         return () if n is None else self.stack(self.graph.equations[n].kind)
 
@@ -196,7 +197,7 @@ class Edges:
             if not (reader := self.stack(e.kind)) or n not in by_equation:
                 continue
             calls = {(reader[:depth], reader[depth].function): depth for depth in range(1, len(reader))}
-            running = {call: running.get(call, set()) for call in calls}  # a call that is left is over
+            running = {call: running.get(call, set()) for call in calls}  # calls not on the stack are over
             for call, depth in calls.items():
                 running[call] |= {
                     self._whole(v) for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)
@@ -264,7 +265,7 @@ class Edges:
 
     def _has_own_line(self, n: int) -> bool:
         """Whether an equation is somewhere in the user's code. A view that NumPy takes, or that `jax.vmap` puts in, is
-        not: it has no place, or that of what reads it."""
+        not: it has no place, or its reader's place."""
         place = self.place(self.graph.equations[n].kind)
         readers = (m for r in self.graph.equations[n].results for m in self.all_readers[r] if m >= 0)
         return bool(place[0][-1].file) and all(self.place(self.graph.equations[m].kind) != place for m in readers)
@@ -294,7 +295,7 @@ class Edges:
 
     @cached_property
     def groups(self) -> list[EdgeGroup]:
-        """All of them, the smallest first; of those with the same edges one, with the statements of all."""
+        """All groups, the smallest first; those with the same edges become one, with the statements of all."""
         found: dict[frozenset[Where], EdgeGroup] = {}
         for group in itertools.chain(self._by_site(), self._by_statement(), self._by_value()):
             known = found.get(group.edges)
@@ -394,7 +395,7 @@ class Edges:
                     yield self.group(visits, of_all=len(chosen) == len(statements))
 
     def _states(self) -> Iterator[list[int]]:
-        """Values that one line makes at all times, without and with what the same readers read at the first."""
+        """Values that one line makes at all times, without and with what the same readers read at the first step."""
         for key, values in self.made.items():
             yield values
             if key[0] != "input":
@@ -406,7 +407,7 @@ class Edges:
 
 
 def _block_of(names: list[str]) -> list[str]:
-    """The shortest beginning of which the whole is repetitions."""
+    """The shortest prefix that gives the whole when repeated."""
     sizes = (n for n in range(1, len(names) + 1) if len(names) % n == 0)
     return next(names[:n] for n in sizes if names[:n] * (len(names) // n) == names)
 
@@ -441,7 +442,7 @@ def _place_of(kind: Kind) -> tuple[CallStack, Columns]:
         if is_internal(code.co_filename):
             continue
         if calls_functions(code.co_filename):
-            found = []  # what stands outside asked for the check, and is no part of the function
+            found = []  # frames further out asked for the check, and are no part of the function
             continue
         line, start, _, end = type(kind.source.traceback).code_addr2location(code, address)
         frame = Frame(code.co_filename, line, code.co_name)

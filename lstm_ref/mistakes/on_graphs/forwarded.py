@@ -1,4 +1,4 @@
-"""A graph without its buffers: what is read where it was written is the value itself.
+"""A graph without its buffers: reading what was written gives the written value itself.
 
 `self.c[t + 1] = ...` and, a step later, `self.c[t]`: in the graph a whole array goes from step to step, of which
 each step writes a row. Nobody differentiates that by hand; here the reader has the value that was written.
@@ -15,11 +15,11 @@ from lstm_ref.graph.flatten import Equation, Kind
 from lstm_ref.graph.rules import OUTPUT
 
 MOVES = frozenset(("reshape", "squeeze", "expand_dims", "broadcast_in_dim", "copy", "copy_p", "convert_element_type"))
-"""Primitives that hand on all elements in their order, where the size stays."""
+"""Primitives that keep all elements in order, if the size stays the same."""
 
 
 def is_move(equation: Equation) -> bool:
-    """Whether the equation gives its operand in another shape at most."""
+    """Whether the equation changes at most the shape of its operand."""
     return equation.primitive in MOVES and np.prod(equation.kind.shapes[0]) == np.prod(equation.kind.result_shapes[0])
 
 
@@ -66,8 +66,8 @@ def forwarded(graph: Any) -> Any:
 
 
 def with_cotangents(graph: Any) -> Any:
-    """The same function, where each output that the forward itself reads too is handed out by an equation of its own.
-    The contribution of that equation is the output's cotangent, which a backward pass may forget to add."""
+    """The same function, except that an equation of its own returns each output that the forward also reads. The
+    contribution of that equation is the output's cotangent, which a backward pass may forget to add."""
     read = {v for e in graph.equations for v in e.operands}
     made_by = {r: e for e in graph.equations for r in e.results}
     values, is_active, equations, outputs = list(graph.values), list(graph.is_active), [], []

@@ -1,7 +1,7 @@
-"""Loops within loops: of which other pass, of the same step, a backward pass may read a value.
+"""Loops within loops: from which other pass of the same step a backward pass may read a value.
 
 Where each number has its own pass (`for j in range(H): for k in range(H):`), the visits of a line are a grid. Its sizes
-are not in the graph, so every grid of so many visits is tried.
+are not in the graph, so every grid with that number of visits is tried.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def _repeated(code: tuple[str, ...]) -> list[tuple[int, int]]:
 
 
 def neighbours(count: int) -> Iterator[tuple[str, list[int]]]:
-    """For so many visits, the visit that each takes another's value from, and a word for how: the next or the one
-    before along one of the loops, which wrap around; from the other end; or two loops exchanged."""
+    """For this many visits, the visit that each one takes its value from, and a word for how: the next or the previous
+    pass of one loop, wrapping around; the pass from the other end; or two loops exchanged."""
     visits, seen = np.arange(count), {tuple(range(count))}
     for inner in range(1, count):
         if count % inner:

@@ -1,7 +1,7 @@
-"""Two mistakes at once that no gradient shows apart: found on parts where they add up.
+"""Two mistakes at once that no gradient shows one by one: found on parts of gradients where they add up.
 
-Of the last step's input, say, each of two mistakes changes its own term; there the claim differs by the sum of what the
-two do alone. Among many thousands of entries the two are found by sorting: for each, what the other must be.
+In the gradient of the last step's input, say, each mistake changes its own term, so the claim differs by the sum of
+what the two do alone. Sorting finds the two among many thousands of entries: each entry says what the other must be.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLAIN = frozenset(
 )
 LIKELY = 12_000
 PAIRS = 400
-"""To try, of each part."""
+"""Number of pairs to try for each part."""
 
 
 def parts_of(shapes: Sequence[tuple[int, ...]], slices: Sequence[slice], size: int) -> list[np.ndarray]:
@@ -94,7 +94,7 @@ class Seen:
                 yield [(self.candidates[i], self.candidates[j]) for _, i, j in found[:PAIRS]]
 
     def likely(self) -> list[tuple[Candidate, Candidate]]:
-        """Pairs of the plainest mistakes, each of another effect, for where no part shows the two apart."""
+        """Pairs of the plainest mistakes with different effects, for claims where no part shows the two one by one."""
         numbers = np.concatenate(self.numbers)
         plain: dict[bytes, Candidate] = {}
         for candidate, mine in sorted(zip(self.candidates, numbers, strict=True), key=lambda both: both[0].tier):

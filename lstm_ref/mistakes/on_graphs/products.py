@@ -166,7 +166,7 @@ def _through_a_product(dictionary: GraphDictionary, group: EdgeGroup) -> Iterato
 
 def log_terms(dictionary: GraphDictionary, group: EdgeGroup) -> Iterator[Candidate]:
     """A message of log-probabilities (the forward and backward recursions of a CRF, an HMM, CTC) in which a term is
-    missing, or is there twice: the adjoint, of which the message is the logarithm, is off by its exponential."""
+    missing or doubled: the adjoint, whose logarithm is the message, is off by the term's exponential."""
     equations, edges = dictionary.graph.equations, dictionary.edges
     n, _ = group.visits[0][0]
     e = equations[n]

@@ -1,7 +1,7 @@
-"""A value that the backward pass computes anew, otherwise than the forward did: without a term, from another state.
+"""A value that the backward pass recomputes differently from the forward: without a term, or from another state.
 
-The forward is edited where one equation reads one operand, at every step, and what follows from that within the step is
-computed anew. The derivatives that read those values, or some of them, read the new ones.
+The forward is edited where one equation reads one operand, at every step, and what follows from it within the step is
+recomputed. The derivatives that read those values, or some of them, read the new ones.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 READS_NOTHING = MOVES | {"add", "sub", "neg"}
 """Elementwise primitives whose derivative reads no value."""
 WORK = 100_000
-"""Edits of edges that are made at most, over all entries."""
+"""Largest number of edits of edges, over all entries."""
 FAR = 40
-"""Equations that are computed anew after an edit, at most."""
+"""Largest number of equations that are recomputed after an edit."""
 
 NewValues = dict[int, Any]
 
 
 class ForwardEdit(NamedTuple):
-    """Of the operand of an equation, at all steps."""
+    """Other values for an operand of an equation, at all steps."""
 
     how: str
     values: list[Any]
-    """The operand's, one a step."""
+    """The operand's values, one for each step."""
 
 
 def recomputed(dictionary: GraphDictionary) -> Iterator[Candidate]:
@@ -59,7 +59,7 @@ class _Recomputed:
         self.row_of = {n: (key, t) for key, row in self.rows.items() for t, n in enumerate(row)}
 
     def _rows(self) -> dict[Any, list[int]]:
-        """By place, the equations that are one at all steps."""
+        """By place, the equations that repeat one another at all steps."""
         found: dict[Any, list[int]] = defaultdict(list)
         for n, e in enumerate(self.equations):
             if not is_move(e):
@@ -67,7 +67,7 @@ class _Recomputed:
         return found
 
     def _turn(self, n: int) -> tuple[int, int] | None:
-        """Which of its runs an equation is, and of how many; what only moves a value runs where the value is made."""
+        """Which run of its line an equation is, and of how many; a move counts as the equation that made the value."""
         while n not in self.row_of:
             maker = self.edges.maker.get(self.equations[n].operands[0])
             if maker is None:
@@ -125,7 +125,7 @@ class _Recomputed:
             for m in (n, *after):
                 e = self.equations[m]
                 if m != n and not any(i in new for i in e.operands):
-                    continue  # what is new up to here makes no difference to it
+                    continue  # it reads none of the new values
                 xs = [new.get(i, self.values[i]) for i in e.operands]
                 if m == n:
                     xs[k] = value
@@ -136,8 +136,8 @@ class _Recomputed:
         return new
 
     def _within(self, row: list[int], found: list[NewValues]) -> list[NewValues]:
-        """Of the values, those that the function makes which makes the first: it is called once more. None where all
-        are its own, or its call is all there is."""
+        """Only the values made by the function that makes the first one, as if it were called once more. Empty if it
+        makes all of them, or if there is no caller."""
         stack = self.edges.stack(self.equations[row[0]].kind)
         if len(stack) < 2:
             return []
@@ -168,8 +168,8 @@ class _Recomputed:
         return found
 
     def _subsets(self, readers: list[list[Where]]) -> Iterator[tuple[list[list[Where]], Any]]:
-        """Of the edges, those that may read the new values: all, those of a statement, those of activations; and all
-        but those. And where one of the values alone is new, all that read it."""
+        """Sets of edges that may read the new values: all; those of a statement or of activations; all but those. And,
+        for each single new value, all that read it."""
         labels: dict[Where, set[Any]] = {}
         for w in (w for row in readers for w in row):
             slopes = {"slope"} if w[0] in self._inside else set()
@@ -237,7 +237,7 @@ class _Recomputed:
                 )
 
     def _instead_of(self, own: list[int], size: int) -> Iterator[list[int | None]]:
-        """What may be taken for a value: nothing, its own of the step before, and what has its shape."""
+        """What may be taken for a value: nothing, its own value at the step before, or anything of its shape."""
         yield [None] * len(own)
         yield [None, *own[:-1]]
         like = tuple(n for n in np.shape(self.values[own[-1]]) if n != 1)

@@ -1,7 +1,7 @@
 """The search: which entries of the dictionary make a wrong gradient of the right one, to all digits.
 
 An entry that makes wrong elements right and no right one wrong is kept, and the rest is searched on top of it.
-Nothing is named that could have hit by chance: the digits that agree must be more than the candidates tried explain.
+An entry is named only if it cannot have hit by chance: more digits must agree than the number of candidates explains.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
 from lstm_ref.mistakes.on_graphs.pairs import Seen
 
 AT_MOST = 5
-"""Mistakes in one backward pass."""
+"""Largest number of mistakes in one backward pass."""
 RELATIVE = 1e-9
-"""Of the largest element of an array: what nearer than that is the same."""
+"""Numbers nearer than this, relative to an array's largest element, count as equal."""
 BEYOND_CHANCE = 6
-"""Digits that must agree beyond what so many candidates hit by chance."""
+"""Digits that must agree beyond those that so many candidates hit by chance."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Explanation:
     places: tuple[Frame, ...]
     """Lines of the forward: of all the places whose edit has the same effect, the most natural first."""
     explains: tuple[str, ...]
-    """Paths of the gradients that are right but for it and the mistakes named before it."""
+    """Paths of the gradients that are right except for this mistake and those named before it."""
     also: tuple[Candidate, ...] = ()
     """Other entries of the same effect."""
 
@@ -67,10 +67,10 @@ class Search:
     edits: dict[Where, RuleEdit] = field(default_factory=dict)
     changes: list[Candidate] = field(default_factory=list)
     offset: Any = 0.0
-    """What kept entries add that are no edits."""
+    """What is added by kept entries that are not edits."""
 
     def gradients(self, candidates: Sequence[Candidate | None] = (None,)) -> np.ndarray:
-        """Flat, one row each, with what is kept and one more entry."""
+        """Gradients, flat, one row for each candidate: with what is kept and this one entry more."""
         found = self._rows([self._with(c.edits if c else {}) for c in candidates])
         for row, candidate in enumerate(candidates):
             if candidate is not None and candidate.parts:
@@ -120,7 +120,7 @@ class Search:
         return [self.edges.graph.values[i] for i in self.edges.graph.inputs]
 
     def keep(self, candidate: Candidate) -> None:
-        """On top of which the rest is searched."""
+        """Keep an entry; the rest is searched on top of it."""
         if candidate.parts or candidate.only >= 0:
             self.offset = self.offset + self.gradients([candidate])[0] - self.gradients()[0]
             return
@@ -162,7 +162,7 @@ class Explained(NamedTuple):
 
     explanations: list[Explanation]
     is_complete: bool
-    """Whether the claim comes out of the graph with these mistakes, to all digits."""
+    """Whether the graph with these mistakes gives the claim, to all digits."""
     left: tuple[str, ...] = ()
     """Paths of the gradients that do not."""
 
@@ -175,7 +175,7 @@ def explain(
     edges: Edges | None = None,
     unclaimed: Collection[str] = (),
 ) -> Explained:
-    """The mistakes by which the claimed gradients, by path, come out of the graph.
+    """The mistakes with which the graph gives the claimed gradients, by path.
 
     Inputs that are neither claimed nor `unclaimed` count as right.
     """
@@ -209,7 +209,7 @@ def explain(
         if both := _pair(search, first, start, wrong) or _pair(search, first, start, wrong, likely=True):
             return Explained([e for e, _ in (*unused, *both)], True)
     search.edits, search.changes, search.offset = kept
-    # Something is left, which could be what makes one of these right by chance: only what touches no more counts.
+    # Something is left, so an entry may be right by chance: only entries that make a whole gradient right count.
     names = [n for n, s in zip(search.edges.leaves.values(), search.slices, strict=True) if wrong[s].any()]
     sure = [e for e, hit in found if hit.is_sure]
     explained = {path for e in sure for path in e.explains}
@@ -217,7 +217,7 @@ def explain(
 
 
 def _verified(search: Search) -> bool:
-    """Whether all that is kept gives the claim, swept once more."""
+    """Whether one more sweep with all that is kept gives the claim."""
     return bool(_near(search, search.gradients()[0]).all())
 
 
@@ -229,7 +229,7 @@ def begin(
     edges: Edges | None,
     unclaimed: Collection[str] = (),
 ) -> tuple[Search, GraphDictionary]:
-    """The search for one claim; of the `unclaimed` inputs any gradient will do."""
+    """The search for one claim; any gradient of the `unclaimed` inputs will do."""
     edges = edges or Edges(graph)
     base = sweep(edges.graph, cotangent)
     parts, tolerance, slices, start = [], [], [], 0
@@ -314,7 +314,7 @@ def _hits(
 
 
 def _of_unused(search: Search, dictionary: GraphDictionary, given: Any) -> Iterator[_Hit]:
-    """Inputs that take no part have gradients of zero: what stands there needs no more explanation."""
+    """Inputs that take no part have gradients of zero: whatever is claimed instead is an entry of its own."""
     bad = ~_near(search, given)
     for b, (i, s) in enumerate(zip(search.edges.graph.inputs, search.slices, strict=True)):
         mine = search.claimed[s]
@@ -337,7 +337,7 @@ def _always(value: Any, _: Any, __: Any) -> Any:
 
 
 def _fitted(search: Search, batch: list[Candidate], rows: Any, given: Any, bad: Any) -> list[_Hit]:
-    """Where the claim differs by a multiple of what goes through edges: scaled by another number than the usual."""
+    """Claims that differ by a multiple of what goes through some edges: scaled by an unusual number."""
     hits = []
     apart = search.claimed - given
     for candidate, row in zip(batch, rows, strict=True):
@@ -374,7 +374,7 @@ def _hit(search: Search, candidate: Candidate, given: Any, new: Any, good: Any, 
 
 
 def _is_no_chance(search: Search, given: np.ndarray, new: np.ndarray, fixed: np.ndarray, tried: float = 0.0) -> bool:
-    """Whether the digits that agree are more than so many trials explain."""
+    """Whether more digits agree than so many trials explain."""
     left = np.maximum(np.abs(search.claimed - new)[fixed], 1e-16 * np.abs(given[fixed]) + 1e-300)
     moved = np.abs(search.claimed - given)[fixed]
     digits = np.log10(moved / left)

@@ -75,7 +75,7 @@ class Told(NamedTuple):
     latex: str
     """The term."""
     belongs: str
-    """The line as it belongs, where it is simple; empty elsewhere."""
+    """The line as it should be, if it is simple; else empty."""
     explains: tuple[str, ...]
     page: tuple[str, str] | None = None
     """Where the forward is one of our cells: the tag and the place of the derivation, as "derivations/lstm.md:71"."""

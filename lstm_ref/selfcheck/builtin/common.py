@@ -1,4 +1,4 @@
-"""What the built-in problems share: sizes, random arrays, and the jitted scan as what they are held to."""
+"""What the built-in problems share: sizes, random arrays, and the jitted scan that they are compared with."""
 
 from __future__ import annotations
 

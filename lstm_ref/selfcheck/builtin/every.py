@@ -47,7 +47,7 @@ from lstm_ref.through_time.checkpointed import in_scanned_pieces
 from lstm_ref.through_time.pieces import in_pieces
 
 THROUGH_EVERY_LOOP = ("rnn_tanh", "lstm", "gru")
-"""Cells by which each way through time is proven; a way knows nothing of the cell that it takes through."""
+"""Cells by which each way through time is proven; a way knows nothing about the cell that it runs."""
 
 
 def problems() -> dict[str, Callable[[Random], Problem]]:

@@ -35,7 +35,7 @@ def character_model(rng: Random, layer: Any = char_lm) -> Problem:
 
 
 IDS = np.array([[0, 3, 1], [2, 2, 4], [2, 0, 0], [1, 3, 0]])
-"""Three texts of four symbols and fewer: some repeated, of five none that does not occur."""
+"""Three texts of at most four symbols each, some of them repeated."""
 TEXT_LENGTHS = np.array([4, 2, 1])
 
 
@@ -119,7 +119,7 @@ def sequence_tagger(kind: str, rng: Random, layer: Any = tagger) -> Problem:
 
 
 def hidden_markov_model(rng: Random, layer: Any = hmm) -> Problem:
-    """A hidden Markov model's likelihood, of symbols alone, of which one never occurs."""
+    """A hidden Markov model's likelihood of symbols alone; one symbol never occurs."""
     K, V = 5, 6
 
     def forward(inputs: Any) -> Any:

@@ -79,7 +79,7 @@ def through_time(
 
 
 def adjoints_through_time(cell: Cell, rng: Random) -> Problem:
-    """BPTT with the adjoint of every named value at every step: what a wrong term is traced back by."""
+    """BPTT with the adjoint of every named value at every step, by which a wrong term is traced back."""
     inputs = recurrence(cell, rng)
     _, tapes = sequence.loop(cell, *arguments_of(inputs))
     nodes, structure = named(tapes[0].nodes), jax.tree.structure(tapes[0].nodes)
@@ -126,8 +126,8 @@ def truncated(
     k2: int = 5,
     estimate: Callable[..., sequence.Gradients] = sequence.truncated,
 ) -> Problem:
-    """Truncated BPTT(k1, k2), held to its definition: every k1 outputs are computed anew from a state k2 steps back
-    through which no gradient flows."""
+    """Truncated BPTT(k1, k2), compared with its definition: every k1 outputs are computed anew from a state k2 steps
+    back through which no gradient flows."""
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
         numpy_alone(inputs["xs"])
@@ -162,7 +162,7 @@ def truncated(
 
 
 def truncated_of_1997(rng: Random, step: Any = original.truncated) -> Problem:
-    """The truncated gradient of the first LSTM, held to its definition: what a step reads of h is held fixed."""
+    """The truncated gradient of the first LSTM, compared with its definition: what a step reads of h is held fixed."""
     whole = original.original
     cut = whole._replace(backward=step)
 
