@@ -53,7 +53,7 @@ class Backward:
     last: dict[str, Expression] = field(default_factory=dict)
     """By value of a step, the adjoint that its last one gets from after the loop."""
     accumulated: list[str] = field(default_factory=list)
-    """What each step reads, so that its adjoint is added up over the steps."""
+    """What every step reads; its adjoint is added up over the steps."""
     same: dict[str, Expression] = field(default_factory=dict)
     """By value, another adjoint that its own adjoint is equal to, and which therefore has no line of its own."""
     kept: list[str] = field(default_factory=list)

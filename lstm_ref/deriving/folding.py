@@ -76,7 +76,7 @@ class FoldedForward:
     fixed: dict[str, Any]
     """Values of the module that are held fixed, by name."""
     rows: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    """Of what is held fixed, the arrays that no line of the file makes: an identity's size, and which rows of it."""
+    """Fixed arrays that no line of the file makes: the size of an identity, and which of its rows."""
     before: list[Statement] = field(default_factory=list)
     step: list[Statement] = field(default_factory=list)
     after: list[Statement] = field(default_factory=list)
@@ -86,9 +86,9 @@ class FoldedForward:
     loop: str = ""
     """The user's loop, as text."""
     last: dict[str, str] = field(default_factory=dict)
-    """By name after the loop, the value of the step whose last one it is."""
+    """By name after the loop, the step's value that it is the last of."""
     stacked: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """By name after the loop, the value of the step that it holds for every step, and the axis of time."""
+    """By name after the loop, the step's value that it stacks over all steps, and the axis of time."""
     outputs: list[Expression] = field(default_factory=list)
     is_loss: bool = True
     returns: str = "array"

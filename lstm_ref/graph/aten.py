@@ -1,4 +1,5 @@
-"""torch's operations in NumPy, for traced arrays. What is missing here torch takes apart into what is here.
+"""torch's operations in NumPy, for traced arrays. torch decomposes operations that are missing here into those that are
+here.
 
 Source: the core ATen operators, https://docs.pytorch.org/docs/stable/torch.compiler_ir.html.
 """
@@ -425,7 +426,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "new_empty": lambda x, size: np.zeros(size),
     "new_full": lambda x, size, value: np.full(size, float(value)),
     "_unsafe_view": lambda x, size: x.reshape(size).copy(),
-    # These two promise that nobody sees that their results share memory; so here they do not.
+    # These two promise that nobody sees their results share memory; so here they do not share it.
     "unsafe_split": lambda x, size, dim=0: tuple(v.copy() for v in _split(x, size, dim)),
     "unsafe_split_with_sizes": lambda x, sizes, dim=0: tuple(v.copy() for v in _parted(x, sizes, dim)),
     "sigmoid_backward": lambda g, y: g * (1.0 - y) * y,

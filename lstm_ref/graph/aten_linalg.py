@@ -1,7 +1,7 @@
 """torch's linear algebra in NumPy, for traced arrays: inverses, linear systems, determinants, exponentials.
 
-torch hands a factorisation on to the backward pass. Here that is the matrix itself, with pivots of zero, which no
-factorisation has: what is solved with it is solved anew.
+torch hands a factorisation on to the backward pass. Here it hands on the matrix itself, marked by pivots of zero, which
+no factorisation has: systems are solved anew.
 """
 
 from __future__ import annotations

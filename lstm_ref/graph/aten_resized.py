@@ -1,6 +1,6 @@
 """The backward passes of torch's resizing (`interpolate`, adaptive pooling) in NumPy, for traced arrays.
 
-Resizing is linear in the elements of each channel: its matrix is what it makes of each element alone.
+Resizing is linear in each channel's elements: resizing each element alone gives its matrix.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ def is_of_jax(error: BaseException) -> bool:
 
 
 def users_frame() -> FrameType | None:
-    """The innermost frame of the user's code on the stack; if there is none, of another library's. Whoever asked for
-    the trace is not looked at: torch makes a backward pass without a line of the user's."""
+    """The innermost frame of the user's code on the stack; if there is none, of another library's. Frames of whoever
+    asked for the trace are skipped: torch makes a backward pass without a line of the user's."""
     frame: FrameType | None = sys._getframe(1)
     library = None
     while frame is not None and is_installed(file := frame.f_code.co_filename):

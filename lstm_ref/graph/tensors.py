@@ -1,8 +1,8 @@
 """Traces torch code: every operation on tensors that depend on the inputs is made by NumPy on traced arrays.
 
-torch tells each operation of a run, forward or backward, to a dispatch mode, below its autograd. The tensors here share
-their memory with traced arrays, so that what is a view of what, and what was written where, is known as for NumPy code.
-An operation is looked up in `aten`; one that is not there is taken apart by torch's own decompositions.
+torch reports each operation of a run, forward or backward, to a dispatch mode below its autograd. The tensors here
+share their memory with traced arrays, so that views and writes are known as for NumPy code. An operation is looked up
+in `aten`; one that is not there is taken apart by torch's own decompositions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which mistake is in a framework's answer? Its arrays beside ours, looked up in the dictionary of mistakes.
 
-What is asked of `checking.diagnosis` for a derivation file is asked here for an answer in the framework's layout, which
-is the mapping. What `other_forward` and `whole_arrays` tell apart is left out, and the rest is looked up again.
+This does for an answer in the framework's layout, which is the mapping, what `checking.diagnosis` does for a derivation
+file. What `other_forward` and `whole_arrays` recognise is set aside, and the rest is looked up again.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def causes(given: FeatureCase, layout: Layout, weights: dict[str, Any], answer: 
         wrong = {k: claimed[k] for k, v in of.wrong.items() if np.any(v) and np.all(np.isfinite(claimed[k]))}
         decision = decided(given, weights, answer, wrong, truth) if wrong else None
         return (*_of_claim(of, outputs), *((decision,) if decision else ()))
-    found = known.found  # told by values, which need all digits of a double
+    found = known.found  # found by values, which need all digits of a double
     told = known.conformance().sentence if found else what_it_is(given, layout, weights, outputs, unit)
     if not told and given.dtype != np.float64:
         return ()

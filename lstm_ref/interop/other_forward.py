@@ -1,7 +1,7 @@
-"""A forward that is not the layer's: what it is instead, and how far it is right.
+"""A forward that is not the layer's: what it is instead, and which part of it is right.
 
-Told apart are the fields of the initial state in each other's place, and rows of the batch that are right where others
-are not: what is left is a layer again, whose gradients can be looked up. Else another cell, or another layout.
+Exchanged fields of the initial state, and batches of which only some rows are right, are set aside: what is left is a
+layer again, whose gradients can be looked up. Otherwise another cell or another layout is tried.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Mended(NamedTuple):
 
 
 def mended(given: FeatureCase, weights: dict[str, Any], answer: Answering, unit: float) -> Mended | None:
-    """The problem with what is wrong of the forward left out; None where no row is right.
+    """The problem with what is wrong in the forward left out; None where no row is right.
 
     Args:
         given: A problem that the forward does not answer rightly, of one layer in one direction.

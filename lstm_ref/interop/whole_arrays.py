@@ -1,5 +1,5 @@
-"""Whole arrays that a binding mixes up, though the backward pass has made them: begun elsewhere than at zero, handed on
-as zero, or in each other's place. With these told apart, the rest of a claim is looked up in the dictionary."""
+"""Whole arrays that a binding mixes up after the backward pass has made them: accumulated onto something other than
+zero, handed on as zero, or exchanged. With these set aside, the rest of a claim is looked up in the dictionary."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a page leaves open, found by trying: the meaning under which the most of its lines are right.
 
-Open are: whether δ_o is the adjoint of o or of what it is the sigmoid of; which value a bare δ_t belongs to; whether
-the loss reads every step or the last one, or the page derives a single step; which function f( ) is. One reading is
-chosen for the whole page and said in its report.
+The open points are: whether δ_o is the adjoint of o or of what it is the sigmoid of; which value a bare δ_t belongs to;
+whether the loss reads every step or the last one, or the page derives a single step; which function f( ) is. One
+reading is chosen for the whole page and said in its report.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _is_of(term: Term, values: dict[Name, Name]) -> bool:
 
 def _may_be_given(name: Name) -> bool:
     """Whether a symbol without any definition may be what arrives from outside: a bare Δ, or an adjoint whose label
-    says so. An adjoint with another label, as `kept`, is a part of something, of which the page does not say which."""
+    says so. An adjoint with another label, as `kept`, is a part of something that the page does not name."""
     if name.accent or " " in name.letter:
         return bool(_ARRIVALS.fullmatch(_plain_text(name.above or name.below)))
     return name.letter in _DELTAS

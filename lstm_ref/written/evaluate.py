@@ -89,7 +89,7 @@ class World:
     opened: dict[tuple[Name, int], Any] = field(default_factory=dict, init=False)
     """Values of auxiliary symbols, once they are known."""
     without: dict[Name, World] = field(default_factory=dict, init=False)
-    """This world without one of its symbols, which the symbol's own line is evaluated in."""
+    """By symbol, this world without it, in which the symbol's own line is evaluated."""
 
     def read_as(self, meanings: dict[Name, Meaning]) -> None:
         """Reads the open symbols in another way."""
@@ -230,7 +230,7 @@ class _Evaluation:
         return (_SLOPES if term.fn.order else _FUNCTIONS)[name](argument)
 
     def _squashed(self, fn: Fn, activated: Term) -> Term:
-        """What a function was applied to, of its value: its slope is taken there."""
+        """The argument of the function that gave this value: its slope is taken there."""
         if isinstance(activated, Sym) and activated.name in self.world.activated:
             return Sym(self.world.activated[activated.name], activated.time)
         is_value = isinstance(activated, Apply) and activated.fn == Fn(fn.name)

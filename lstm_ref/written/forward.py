@@ -256,7 +256,7 @@ def _of_each_step(term: Term) -> Iterable[Sym]:
 
 
 def softmax_over_steps(reading: Reading, shapes: Shapes) -> bool:
-    """Reads the softmax of a single number, as of the score e_t, as one over the steps. Whether there is one.
+    """Reads the softmax of a single number, as of the score e_t, as one over the steps. Returns whether there is one.
 
     Args:
         reading: The page.

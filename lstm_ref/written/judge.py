@@ -126,7 +126,8 @@ def _close(left: Any, right: Any) -> bool:
 
 
 def _is_left_out(line: BackwardLine, right: Term, truth: PageTruth, t: int) -> bool:
-    """Of what the loss, or the forward pass, reads at the last step alone, a recursion does not speak of that step."""
+    """A recursion says nothing about the last step of a value that the loss or the forward pass reads at that step
+    alone."""
     if not isinstance(line.left, Adj) or line.left.of.time is None:
         return False
     at = step_of(line.left.of.time, t, truth.balls.steps)

@@ -58,7 +58,7 @@ class Style:
     symbols: dict[Name, Name] = field(default_factory=dict)
     """By value, the open symbol that is its adjoint."""
     squashed: dict[Name, Name] = field(default_factory=dict)
-    """By value, what it is the activation of, where the sign for its adjoint means the adjoint of that."""
+    """By value, its pre-activation, where the sign for the value's adjoint means the adjoint of that."""
     written: set[Name] = field(default_factory=set)
     """Quantities whose adjoint the page has a sign for, or speaks of."""
 

@@ -34,9 +34,9 @@ class Summand:
     equation: WrittenEquation
     left: Term
     terms: int
-    """How many terms of the sum are its own; those of one equation follow those of the one before."""
+    """How many terms of the sum come from it; the equations' terms follow each other in order."""
     apart: int
-    """By how many steps the sum has it later than it is written."""
+    """How many steps later it stands in the sum than where it is written."""
 
 
 @dataclass(frozen=True)
