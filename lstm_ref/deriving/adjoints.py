@@ -47,7 +47,7 @@ class Backward:
     states: list[str] = field(default_factory=list)
     """States whose adjoint goes from step to step."""
     from_outputs: dict[str, tuple[Expression, int]] = field(default_factory=dict)
-    """By value of a step, the adjoint of all its steps' array, and the axis of time."""
+    """By value of a step, the adjoint of the array that stacks it over all steps, and the axis of time."""
     sums: list[str] = field(default_factory=list)
     """States that are sums over the steps: every term has the adjoint of the whole."""
     last: dict[str, Expression] = field(default_factory=dict)

@@ -70,7 +70,7 @@ class Product(Expression):
 
 @dataclass(frozen=True)
 class Call(Expression):
-    """A function of arguments, with settings that are no arrays."""
+    """A function of arguments, with settings that are not arrays."""
 
     function: str
     arguments: tuple[Expression, ...]

@@ -177,7 +177,7 @@ class _Folding:
         return mark.loops[0][1] if mark.loops and mark.loops[0][0] == self.loop_line else None
 
     def _inline_rebound(self) -> None:
-        """`a = …; a = a + …`: the first is no value of its own where only the second reads it."""
+        """`a = …; a = a + …`: the first is not a value of its own if only the second reads it."""
         readers: dict[int, list[int]] = {}
         for v in self.named:
             for name in set(ex.count(self.raised.expression(v))):
@@ -710,7 +710,7 @@ def _at(e: Expression, t: int) -> Expression:
 
 
 def _state_that_makes_it_nothing(e: Expression) -> Leaf | None:
-    """The state before, of which this is an element, or a multiple: from a first step at zeros it is gone."""
+    """The state before that this is an element or a multiple of: in a first step from zeros, it has vanished."""
     if isinstance(e, (ex.Product, ex.Contraction)):
         factors = [f for f, p in e.factors if p > 0] if isinstance(e, ex.Product) else [e.left, e.right]
         return next((state for f in factors if (state := _state_that_makes_it_nothing(f)) is not None), None)

@@ -34,7 +34,7 @@ def prove(path: Path, source: str, texts: dict[str, str], seed: int = 0, digits:
 
     Args:
         path: The user's file.
-        source: Its text; for a file with a step alone, with the loop through time.
+        source: Its text; for a file that only defines a step, with the loop through time added.
         texts: By file name, the NumPy file and the JAX file, in this order.
         seed: Seed of the inputs and of random cotangents.
         digits: Decimal digits of ball arithmetic.

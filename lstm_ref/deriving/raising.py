@@ -76,7 +76,7 @@ class Raised:
             self._ends |= {result: (argument, KNOWN.index(name)) for result, argument in ends}
 
     def _in_calls(self) -> set[int]:
-        """Variables inside of calls that count as one function: they are no values of a derivation."""
+        """Variables inside of calls that count as one function: they are not values of a derivation."""
         found: set[int] = set()
         for result, (argument, _) in self._ends.items():
             stop, waiting = self.root_of(argument), [result]
@@ -125,7 +125,7 @@ class Raised:
 
     def zeros_around(self, e: Any) -> int | None:
         """The variable that an equation puts among zeros; None where it does anything else. A row that is written into
-        a buffer, as a step's state, is no border."""
+        a buffer, such as a step's state, is not a border."""
         if e.primitive == "pad":
             return e.operands[0] if self._is_zero(e.operands[1]) else None
         if e.primitive != "dynamic_update_slice" or self.graph.is_active[e.operands[0]]:

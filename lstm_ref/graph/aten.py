@@ -259,7 +259,7 @@ def _selected(x: Any, dim: int, index: int) -> Any:
 
 
 def _squeezed(x: Any, dim: Any = None) -> Any:
-    """torch leaves axes alone whose size is not one."""
+    """torch removes only axes of size one, and ignores others."""
     axes = range(x.ndim) if dim is None else [int(d) % x.ndim for d in np.atleast_1d(dim)]
     return x.reshape([n for k, n in enumerate(x.shape) if not (k in axes and n == 1)])
 

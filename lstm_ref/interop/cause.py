@@ -29,7 +29,7 @@ from lstm_ref.leaves import NamedArrays, paths
 from lstm_ref.shapes import Outputs
 
 MOST_WAYS = 4
-"""Ways in which arrays may be mixed up that are looked up with two mistakes besides, at a few seconds each."""
+"""Ways of mixing up arrays that are looked up together with two mistakes, at a few seconds each."""
 
 
 def causes(given: FeatureCase, layout: Layout, weights: dict[str, Any], answer: Answering) -> tuple[Finding, ...]:

@@ -109,7 +109,7 @@ def arrange(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[
 def arrange_numbers(cell: Cell, inputs: Any, mapping: MappingLike | None, flat: Mapping[str, Any]) -> Arrangement:
     """The same without the way back, which is worked out when first needed."""
     if not isinstance(cell.x, str):
-        raise BadInput(f"cell = {cell.name!r}: a cell whose input is several arrays cannot be told by a mapping")
+        raise BadInput(f"cell = {cell.name!r}: a cell whose input is several arrays cannot be described by a mapping")
     parameters, fields = named(cell.params), named(cell.state)
     numbers = {k: np.asarray(v, dtype=np.float64) for k, v in _call(cell, mapping, inputs, flat).items()}
     for name in (*parameters, "xs"):

@@ -15,7 +15,7 @@ from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence
 from lstm_ref.mistakes.source import CANNOT
 
 PAIRS = 2000
-"""Pairs tried at most: at a millisecond each, a few seconds."""
+"""Largest number of pairs tried: at a millisecond each, a few seconds."""
 
 
 class Look(NamedTuple):

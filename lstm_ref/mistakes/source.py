@@ -57,7 +57,7 @@ class Source:
         self._namespace = {"np": np, **function.__globals__, **inspect.getclosurevars(function).nonlocals}
         self._lines = text.splitlines()
         self._tree = ast.parse(text)
-        # Expressions alone: operators and contexts are single objects that all trees of the process share.
+        # Only expressions: operators and contexts are single objects that all trees of the process share.
         for number, node in enumerate(n for n in ast.walk(self._tree) if isinstance(n, ast.expr)):
             node.number = number  # type: ignore[attr-defined]
         _numbers_within(self._tree)

@@ -1,4 +1,4 @@
-"""The interface of all oracles: `oracle(function, inputs, cotangent) -> Estimate`. It knows nothing of cells."""
+"""The interface of all oracles: `oracle(function, inputs, cotangent) -> Estimate`. It knows nothing about cells."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ def read_backward(reading: Reading, shown: list[WrittenEquation], inline: list[W
 
 
 def _without_abbreviations(equations: list[WrittenEquation]) -> list[WrittenEquation]:
-    """The equations with ΔC written out, where `ΔC = o ⊙ (1 - tanh²(C))` gives a name to a term of values alone and the
-    page has another sign for adjoints."""
+    """The equations with ΔC written out, where `ΔC = o ⊙ (1 - tanh²(C))` names a term without adjoints and the page has
+    another sign for adjoints."""
     short = {
         e.sides[0]: e.sides[1]
         for e in equations

@@ -17,7 +17,7 @@ from lstm_ref.written.terms import Adj, Dot, Had, Jacobian, Name, Num, Sym, Term
 
 
 def without_jacobians(term: Term, deriver: Deriver, said: dict[Name, Sym]) -> Term:
-    """The term with every chain of an adjoint and Jacobians replaced. What is no such chain stays.
+    """The term with every chain of an adjoint and Jacobians replaced. Anything else stays.
 
     Args:
         term: A side of an equation.

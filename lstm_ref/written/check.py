@@ -110,7 +110,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
             raise
         raise BadInput(f"{unread[0].finding}" if not equations else f"{error}; {unread[0].finding}") from None
     if in_sentences and not (reading.states and reading.timed):
-        raise BadInput("no displayed equation was found, and the formulas of the sentences are no recurrent step")
+        raise BadInput("no displayed equation was found, and the formulas of the sentences are not a recurrent step")
     unread += [_refused(e, reason) for e, reason in reading.refused if not e.piece.inline]
     sums_batch = bool(re.search(r"\\sum(?:\\limits)?_\{?[Bb]\}?(?![A-Za-z])", text))
     shapes = infer(reading, batch=2 if sums_batch else 1)
@@ -548,7 +548,7 @@ class _Checker:
         if self.chosen.truth.balls.activated:
             found.append("a slope φ'(v) of an activated value v is the slope at what was activated")
         if self.reading.row_adjoints:
-            found.append(f"{self.reading.row_adjoints} (numerator layout); what is said of a slip is said in columns")
+            found.append(f"{self.reading.row_adjoints} (numerator layout); slips are described in columns")
         if self.reading.indexed:
             found.append("indices are those of vectors and matrices; corrections are written without them")
         for value, inner in self.style.squashed.items():

@@ -354,7 +354,7 @@ def _with_meanings(reading: Reading, found: PageTruth) -> ChosenReading:
         else:
             options[name] = _candidates(name, reading, defined.get(name)) or [Meaning("unknown")]
     said = {some[0].of for some in options.values() if len(some) == 1 and some[0].kind == "adjoint"}
-    for name, some in options.items():  # what the page says to be one symbol's is no other's
+    for name, some in options.items():  # a meaning that the page gives to one symbol is not another's
         options[name] = [m for m in some if len(some) == 1 or m.kind != "adjoint" or m.of not in said] or some
     parameter_lines = [line for line in reading.lines if _is_for_parameter(line, reading)]
     adds = [any(isinstance(t, SumT) for _, t in walk(line.right)) for line in parameter_lines]

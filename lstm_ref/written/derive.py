@@ -76,8 +76,8 @@ class Deriver:
         return None if found is None else [shifted(t, offset) for t in found]
 
     def through(self, of: Sym, by: Sym, sign: Term) -> Term | None:
-        """What reaches `by` of a cotangent of `of`: by the equation of `of` alone if it reads `by`, else by all ways
-        within the step. None where a rule is missing, or no way leads there.
+        """What a cotangent of `of` hands back to `by`: through the equation of `of` alone if it reads `by`, else by all
+        ways within the step. None where a rule is missing, or no way leads there.
 
         Args:
             of: A value, at its time.

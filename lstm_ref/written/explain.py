@@ -1,4 +1,4 @@
-"""Why a formula is no equation in this notation: place, what was expected, and what stands there."""
+"""Why a formula is not an equation in this notation: place, what was expected, and what stands there."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def _is_last(term: Term) -> bool:
 
 
 def _of_each_step(term: Term) -> Iterable[Sym]:
-    """What a term reads outside of its sums over steps, but for values of the last step."""
+    """What a term reads outside of its sums over steps, except values of the last step."""
     if isinstance(term, Sym):
         yield from () if _is_last(term) else (term,)
     elif not isinstance(term, SumT):

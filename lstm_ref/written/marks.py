@@ -49,8 +49,8 @@ def with_adjoints(equations: list[WrittenEquation], step: str) -> list[WrittenEq
     defined = _forward_names(equations)
 
     def named(term: Term) -> Term:
-        """δ_{c_t} and δ_c^t, where c is a value, are adjoints, though it is open of which: the value or what it is
-        the activation of. Only a time in the label makes it certain that the label is a quantity."""
+        """δ_{c_t} and δ_c^t, where c is a value, are adjoints, though it is open whether of the value or of its
+        pre-activation. Only a time in the label makes it certain that the label is a quantity."""
         if isinstance(term, Sym) and term.name.letter in DELTAS and term.name.below and not term.name.above:
             inner = script_symbol(term.name.below, step)
             if inner is not None and inner.time is not None and term.time is None and inner.name in defined:

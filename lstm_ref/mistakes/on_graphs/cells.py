@@ -28,7 +28,7 @@ SAME = 1e-9
 IN_ANY_ORDER = ("lstm", "gru")
 """Cells whose gates people stack in many orders; for other cells, only the page's order is tried."""
 FAR = 16
-"""Equations from a term to the named value that it is a part of, at most: a logistic function is four."""
+"""Largest number of equations from a term to the named value that it is a part of: a logistic function has four."""
 
 
 class KnownArrays:

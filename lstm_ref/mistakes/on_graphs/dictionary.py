@@ -852,7 +852,7 @@ class GraphDictionary:
                 yield from self._slopes_elsewhere(visits, group, name)
 
     def _name_of(self, visits: list[Region]) -> str:
-        """The known function that all visits show; empty if there is none. Zeros show nothing: 0 · x is no relu."""
+        """The known function that all visits show; empty if there is none. Zeros show nothing: 0 · x is not a relu."""
         telling = [r for r in visits if np.any(self.values[r.y])]
         names = {name_of(self.values[r.x], self.values[r.y]) for r in telling}
         return names.pop() if len(names) == 1 else ""
@@ -928,7 +928,7 @@ class GraphDictionary:
         with np.errstate(all="ignore"):
             slope = derivative_at(self.edges, region, x)
             if not name and np.array_equal(slope, derivative_at(self.edges, region, 2 * x + 1)):
-                return  # a multiplication is no activation
+                return  # a multiplication is not an activation
             s = -1.0 if np.all(slope <= 0) else 1.0
             other, doubly = OTHER_ACTIVATION, "activation's derivative of the doubly activated"
             un = "activation's derivative of the un-activated"

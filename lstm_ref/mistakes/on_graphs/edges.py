@@ -181,7 +181,7 @@ class Edges:
         return () if n is None else self.stack(self.graph.equations[n].kind)
 
     def _whole(self, v: int) -> int:
-        """The value that this one is a view of; itself if it is no view."""
+        """The value that this one is a view of; itself if it is not a view."""
         while (n := self.maker.get(v)) is not None and self.graph.equations[n].primitive in VIEWS:
             v = self.graph.equations[n].operands[0]
         return v
@@ -451,7 +451,7 @@ def _place_of(kind: Kind) -> tuple[CallStack, Columns]:
                 library = [(frame, (start, end))]
             continue
         if found and found[-1][0].function == "<lambda>":
-            found.pop()  # `scan(lambda h, x: step(p, h, x), ...)`: what calls is no statement
+            found.pop()  # `scan(lambda h, x: step(p, h, x), ...)`: the call itself is not a statement
         if found and found[-1][0][:2] == frame[:2] and frame.function.startswith("<"):
             found[-1] = (found[-1][0], (start, end))
         else:

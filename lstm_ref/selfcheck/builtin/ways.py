@@ -78,7 +78,7 @@ def both_directions(merge: bidirectional.Merge, rng: Random, layer: Any = bidire
 
 
 def real_time_recurrent_learning(rng: Random, gradients: Any = rtrl.gradients) -> Problem:
-    """The LSTM's gradient by forward accumulation; of what is learned alone."""
+    """The LSTM's gradient by forward accumulation, of the learned arrays only."""
     cell = CELLS["lstm"]
     inputs = recurrence(cell, rng)
     xs = inputs.pop("xs")
