@@ -172,7 +172,7 @@ def _order(T: int, reverse: bool) -> range:
 
 
 def stacked(values: list[Any], like: Any) -> Any:
-    """The steps' values over time; without a step, none of them, shaped as `like`."""
+    """The steps' values over time; without a step, arrays of length 0 that are shaped as `like` otherwise."""
     return jax.tree.map(lambda *v: stack(v), *values) if values else jax.tree.map(lambda v: v[None][:0], like)
 
 

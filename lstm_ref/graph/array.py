@@ -36,9 +36,9 @@ class Session:
         self.plain = plain
         """Whether `float(x)`, `x.item()` and `x.tolist()` give plain numbers, as a log in JSON needs them."""
         self.falsify = falsify
-        """Makes another number of one that is read, to see whether it comes back."""
+        """Gives another number in place of one that is read, to see whether a result depends on it."""
         self.first_read: LeavesTheGraph | None = None
-        """What would be refused at the first number that the code reads, if it came back."""
+        """The refusal of the first number that the code reads, raised if a result depends on it."""
         self.casts: dict[str, None] = {}
         self.decisions: list[bytes] = []
         self.places: list[str] = []

@@ -14,7 +14,7 @@ import numpy as np
 from lstm_ref.graph.array import Array
 
 NEVER = -1e30
-"""The logarithm of the probability of what cannot be."""
+"""The logarithm of the probability of something impossible."""
 
 
 def loss(
@@ -39,8 +39,8 @@ def backward(
     blank: int,
     zero_infinity: bool = False,
 ) -> Any:
-    """The cotangent of the log-probabilities, as torch defines it: that of what a log_softmax gave them, which is
-    Σ over symbols zero."""
+    """The cotangent of the log-probabilities, as torch defines it: as if a log_softmax had made them, so that it sums
+    to zero over the symbols."""
     found = Array(np.zeros(log_probs.shape))
     for n, path, T in _paths(log_probs, targets, steps, sizes, blank):
         own = log_probs[:T, n, path]

@@ -820,7 +820,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 @_implements("correlate")
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    """The same with the second array from behind."""
+    """The same with the second array reversed."""
     a, v = array(a), array(v)
     if len(value_of(a)) < len(value_of(v)):
         session().refuse("np.correlate with a longer second array")

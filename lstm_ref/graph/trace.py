@@ -275,9 +275,9 @@ def _of_numpy(function: Function, inputs: Any, plain: bool = False) -> Graph:
 
 
 def _require_only_read(function: Function, inputs: Any, session: Session, values: list[Any]) -> None:
-    """Raise what was read unless it was read for a log alone: unless no output changes by a bit when the code reads
-    other numbers. Nearby ones come first, with which no loop runs forever; then NaN, which no rounding hides, or where
-    NaN is refused, huge ones."""
+    """Raise the refusal of what was read, unless it was read only for a log: unless no output changes by a bit when the
+    code reads other numbers. Nearby ones come first, because they make no loop run forever; then NaN, which no rounding
+    hides, or huge ones where NaN is refused."""
     assert session.first_read is not None
 
     def changes(falsify: Callable[[Any], Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Anyone's recurrent layer held against ours: one function or module, one layout, and the answer; docs/compare.md."""
+"""Anyone's recurrent layer compared with ours: one function or module, one layout, and the answer; docs/compare.md."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def compare(
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """Holds a recurrent layer of any framework against ours, on random numbers in its own layout.
+    """Compares a recurrent layer of any framework with ours, on random numbers in its own layout.
 
     Args:
         theirs: One of
@@ -131,7 +131,7 @@ def compare(
         The digits of agreement of every array, and the mistake where one is wrong.
 
     Raises:
-        BadInput: An argument, or what the function returns, does not fit. What the function raises goes through.
+        BadInput: An argument, or what the function returns, does not fit. The function's own exceptions pass through.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Reads a file that defines a recurrent layer, and holds the layer against ours."""
+"""Reads a file that defines a recurrent layer, and compares the layer with ours."""
 
 from __future__ import annotations
 

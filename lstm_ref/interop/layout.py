@@ -315,7 +315,7 @@ def _arranged(
     left = {(of, gate): v for of, blocks in by_gate.items() for gate, v in blocks.items()}
 
     def taken(of: str, gate: str) -> Any:
-        """What an array gets of our block, and leaves less of it."""
+        """What an array gets of our block; the rest of the block is left for the other arrays."""
         v = left[of, gate]
         held[of, gate] -= 1
         if share is not None and held[of, gate]:  # from half of v to all of it: then v minus it is exact (Sterbenz)
@@ -383,7 +383,7 @@ def _split(layout: Layout, name: str, by_name: Mapping[str, list[LayoutPart]], a
 
 
 def _sizes(layout: Layout, by_name: Mapping[str, list[LayoutPart]], arrays: Mapping[str, Any]) -> dict[str, int]:
-    """The sizes by letter, as far as axes that no parts share tell them."""
+    """The sizes by letter, as far as axes that no parts share show them."""
     found: dict[str, int] = {}
     for name, parts in by_name.items():
         for part in parts if name in arrays else []:

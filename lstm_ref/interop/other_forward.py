@@ -28,7 +28,7 @@ Answering = Callable[[FeatureCase, list[dict[str, Any]]], LayerResult]
 
 
 class Mended(NamedTuple):
-    """A problem that the forward answers rightly, and who answers it."""
+    """A problem that the forward answers rightly, and what answers it."""
 
     findings: tuple[Finding, ...]
     given: FeatureCase

@@ -24,7 +24,7 @@ from lstm_ref.shapes import Outputs
 AUTODIFF = ("jax", "torch", "tensorflow", "mlx", "tinygrad", "autograd", "pytensor")
 """Whose autodiff `compare` can call."""
 BY_STEP = ("outputs", "the gradient of xs")
-"""What is (T, B, ...)."""
+"""Names of what has the shape (T, B, ...)."""
 Weights = list[dict[str, Any]]
 
 
@@ -196,7 +196,7 @@ def _outputs(given: FeatureCase, outputs: Any, final: Any) -> Outputs:
 
 
 def _states(given: FeatureCase, final: Any) -> list[tuple[Any, Any]]:
-    """The final states beside the initial ones, of whose fields they are; of what was not given all fields are None."""
+    """The final states, with the fields of the initial ones; a state that was not given is None in every field."""
     states = _listed(given, "final", final) or [(None,) * len(like) for like in given.initial]
     return list(zip(states, given.initial, strict=True))
 
@@ -240,7 +240,7 @@ def _require_given(what: str, value: Any) -> None:
 
 
 def _array(what: str, value: Any, like: Any) -> np.ndarray:
-    """A copy as a NumPy array, of the shape that is asked: another one is never broadcast. Code may compute more
+    """A copy as a NumPy array, of the shape that is asked for: another shape is never broadcast. Code may compute more
     precisely than it is asked to: its result is then rounded."""
     value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
     try:

@@ -262,7 +262,7 @@ def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checkpointed() -> Way:
-    """A piece whose tapes are held, among several. Pieces of pieces call it likewise, and take twice the time."""
+    """One of several pieces, with its tapes kept. Pieces of pieces call the same code, and take twice the time."""
     within = Source(checkpointed.backward)
     way = _through(CELLS["lstm"], in_scanned_pieces(4), checkpointed.backward, pieces=(4,))
     cell, p, initial, xs, _, bar, lengths = way.arguments

@@ -1,8 +1,8 @@
 r"""Chain rules with Jacobians, `\frac{\partial L}{\partial h_t} \frac{\partial h_t}{\partial o_t}`, made evaluable.
 
-A Jacobian is not formed: beside an adjoint it stands for the way back through the equation of what is above, at what is
-below. Where that equation reads what is below, only this reading counts (∂ is direct); where it does not, all ways
-within the step count. Whether the author multiplies from the left, from the right or elementwise does not matter.
+No Jacobian is formed: beside an adjoint, ∂a/∂b stands for the way back from a, through its equation, to b. If that
+equation reads b, only this direct way counts (∂ is direct); otherwise all ways within the step count. Whether the
+author multiplies from the left, from the right or elementwise does not matter.
 """
 
 from __future__ import annotations

@@ -244,10 +244,11 @@ def _formulas(equations: list[WrittenEquation]) -> str:
 
 
 TRIED = 3000
-"""Edits of one line that are tried; of the slips planted in the tests all are found among these."""
+"""Largest number of edits tried on one line; all slips planted in the tests are found within it."""
 
 SLIPS = 3
-"""Terms of one line in which slips are looked for; where more are wrong, the whole right side is given."""
+"""Largest number of terms of one line in which slips are looked for; where more are wrong, the whole right side is
+given."""
 
 
 class _Checker:
@@ -279,8 +280,8 @@ class _Checker:
     # -------------------------------------------------------------------------------------------------- lines
 
     def lines(self) -> list[LineReport]:
-        """The verdict on every line. Where a line is wrong only since an auxiliary symbol that it reads is, the
-        mistake is named at the line that says what the symbol is; where it may be in either, both are said."""
+        """The verdict on every line. If a line is wrong only because an auxiliary symbol that it reads is, the mistake
+        is named at the line that says what the symbol is; if it may be in either line, both are named."""
         reports = [self.line(line) for line in self.reading.lines]
         for k, line in enumerate(self.reading.lines):
             if reports[k].verdict != "wrong" or (cause := self._cause(line)) is None:
@@ -423,8 +424,8 @@ class _Checker:
         return (self.chosen.summed or line.equation.accumulates) and is_contribution(line)
 
     def _slip_in_time(self, line: BackwardLine, summed: bool) -> LineEdit | None:
-        """The edit of one time that makes right what has no value: a sum that reads a_{t-1} at the first step, which no
-        equation gives there, or a chain whose links do not meet."""
+        """The edit of one time that makes a line without a value right: a sum that reads a_{t-1} at the first step,
+        which no equation gives there, or a chain whose links do not meet."""
         return next(
             (edit for edit in self.editor.times(line.written) if self._makes_right(line, edit.right, summed)), None
         )

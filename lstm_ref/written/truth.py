@@ -211,7 +211,7 @@ def _program(reading: Reading, world: World, scope: Scope, given: dict[tuple[Nam
 
 
 def _stages(reading: Reading) -> list[list[Name]]:
-    """The values, those that read a sum over the steps after all steps of what is summed."""
+    """The values; those that read a sum over the steps come after all steps of what is summed."""
     stage: dict[Name, int] = {}
     for name, d in reading.values.items():
         now = {s.name for s in symbols(d.right) if s.time is None or s.time.offset == 0}

@@ -40,7 +40,7 @@ def dense_layer(rng: Random, layer: Any = dense) -> Problem:
 
 
 def loss_layer(name: str, rng: Random, *, layer: Any, shape: tuple[int, ...], target: Any, **options: Any) -> Problem:
-    """A loss layer; the cotangent of its scalar is random, so that a backward which forgets it shows."""
+    """A loss layer; the cotangent of its scalar is random, so that a backward that forgets it fails."""
     return problem(
         {"prediction": rng.standard_normal(shape)},
         forward=lambda inputs: layer.forward(inputs["prediction"], target, **options)[0],
