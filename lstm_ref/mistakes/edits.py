@@ -74,7 +74,7 @@ def factors(_: Source, equation: RightSide, __: Values) -> Iterator[Edit]:
             continue
         for factor, rest in ((node.left, node.right), (node.right, node.left)):
             if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult):
-                continue  # the inner product is visited by itself
+                continue  # a nested product is visited by itself
             yield _edit(
                 "factor left out", equation, node, rest, f"{{target}} is carried without the factor {_text(factor)}"
             )
