@@ -24,6 +24,7 @@ from lstm_ref.graph.flatten import Equation, Kind
 from lstm_ref.graph.places import calls_functions, is_installed, is_internal, is_of
 from lstm_ref.graph.sweep import Where, pulls_in
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotangents
+from lstm_ref.mistakes.on_graphs.stabilisers import without_stabilisers
 
 VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
 SEVERAL = 3
@@ -102,7 +103,7 @@ class Edges:
     """The edges of one graph, with the lines and names of the user's code."""
 
     def __init__(self, graph: Any) -> None:
-        self.graph = with_cotangents(forwarded(graph))
+        self.graph = without_stabilisers(with_cotangents(forwarded(graph)))
         self.memory: dict[str, Any] = {}
         equations: list[Equation] = self.graph.equations
         self.maker: dict[int, int] = {r: n for n, e in enumerate(equations) for r in e.results}
