@@ -177,3 +177,13 @@ def test_a_mistake_is_told_in_the_users_words():
     assert mistake.place.startswith("lem.py:28  v = jnp.tanh(")
     assert mistake.sentence == "what v hands back to z_new is missing"
     assert mistake.belongs == "dz_new += dv @ Wy.T"
+
+
+def test_the_maximum_in_a_softmax_is_a_constant_to_whoever_derives():
+    """`e = np.exp(logits - logits.max())`: with the sum below it taken for a constant, the maximum's adjoint is not 0."""
+    right, wrong = "dlogits = probs[t] - np.eye(V)[text[t + 1]]", "dlogits = -np.eye(V)[text[t + 1]]"
+    text = CELLS["scrn"].read_text()
+    assert text.count(right) == 1
+    found = named("scrn", text.replace(right, wrong))
+    assert found.is_complete
+    assert [next(iter(at)).startswith("cost -= np.log(e[text[t + 1]]") for at in lines(found)] == [True]

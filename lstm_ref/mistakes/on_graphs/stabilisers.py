@@ -1,4 +1,4 @@
-"""Maxima that only keep exponentials small: exp(x − max x) / Σ exp(x − max x) is the softmax of x, whatever the maximum is.
+"""Maxima that only keep exponentials small: exp(x − m) / Σ exp(x − m) is the softmax of x for any m, max x too.
 
 Its adjoint is zero, and who derives by hand takes it for a constant. In an edited sweep it would no longer be zero, and
 the edit would not be the mistake that was made.
