@@ -180,7 +180,7 @@ def test_a_mistake_is_told_in_the_users_words():
 
 
 def test_the_maximum_in_a_softmax_is_a_constant_to_whoever_derives():
-    """`e = np.exp(logits - logits.max())`: with the sum below it taken for a constant, the maximum's adjoint is not 0."""
+    """With the sum below `e = np.exp(logits - logits.max())` taken for a constant, the maximum's adjoint is not 0."""
     right, wrong = "dlogits = probs[t] - np.eye(V)[text[t + 1]]", "dlogits = -np.eye(V)[text[t + 1]]"
     text = CELLS["scrn"].read_text()
     assert text.count(right) == 1
