@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lstm_ref import display
+from lstm_ref import display, site
 from lstm_ref.errors import shown
 
 SCHEMA = 3
@@ -118,6 +118,11 @@ class Finding:
         """The command that prints the term's derivation, from the pages that are installed with the package."""
         return f"lstm-ref show '{self.tags[0]}'" if self.place and self.tags else None
 
+    @property
+    def url(self) -> str | None:
+        """The address of the term's derivation on the site."""
+        return site.equation(self.place, next(iter(self.tags), None)) if self.place else None
+
 
 @dataclass(frozen=True)
 class Conformance:
@@ -206,6 +211,8 @@ class Report:
         data = _plain(asdict(self))
         data["elements"], data["right"] = self.elements, self.right
         data["digits_in_balls"], data["digits_in_floats"] = _plain(self.digits_in_balls), _plain(self.digits_in_floats)
+        for found, finding in zip(data["findings"], self.findings, strict=True):
+            found["url"] = finding.url
         return data
 
     def as_json(self) -> str:
@@ -232,6 +239,7 @@ def from_dict(data: dict[str, Any]) -> Report:
         return NodeReport(values["name"], errors, tuple(values["wrong"]))
 
     def finding(values: dict[str, Any]) -> Finding:
+        values = {k: v for k, v in values.items() if k != "url"}
         return Finding(**values | {"tags": tuple(values["tags"])})
 
     fields = {k: v for k, v in data.items() if k not in ("elements", "right", "digits_in_balls", "digits_in_floats")}

@@ -92,6 +92,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "title": words.title(finding),
         "sentence": finding.sentence,
         "where": words.where(finding),
+        "url": finding.url,
         "lines": [
             *(
                 (label, _mathml(latex), latex)

@@ -70,6 +70,7 @@ def test_verdict_and_mistake_are_the_first_things_on_the_page(show, wrong):
     assert one(page, ".verdict").is_displayed()
     assert one(page, ".answer.main").rect["y"] < 200
     assert one(page, ".answer.main dl code").text == wrong.findings[0].see
+    assert one(page, ".answer.main a").get_attribute("href") == wrong.findings[0].url
 
 
 def test_equations_are_mathml_that_a_screen_reader_can_read_as_latex(show, wrong):

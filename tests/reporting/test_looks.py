@@ -71,6 +71,7 @@ def test_a_notebook_shows_what_the_terminal_says(wrong):
         assert sentence in shown
     assert "<math" in wrong._repr_html_()
     assert "see: lstm-ref show 'L4*'" in shown
+    assert f'href="{wrong.findings[0].url}">L4*</a>' in wrong._repr_html_()
 
 
 def test_a_notebook_gets_no_style_of_its_own_and_no_markup_of_a_user(hostile, wrong):
