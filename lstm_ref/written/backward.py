@@ -115,10 +115,12 @@ def _transposed(term: Term) -> Term:
 
 
 def _with_accumulated(lines: list[BackwardLine]) -> list[BackwardLine]:
-    """`A_{t-1} = X_t` beside `A_t += Y_t` is the one line A_t = X_{t+1} + Y_t."""
+    """`A_{t-1} = X_t` or `A_{t-1} += X_t` beside `A_t += Y_t` is the one line A_t = X_{t+1} + Y_t."""
     found = list(lines)
     for line in lines:
         if not line.equation.accumulates or not isinstance(line.left, Adj) or line.left.of.time is None:
+            continue
+        if all(x is not line for x in found):  # another `+=` has taken it in
             continue
         for other in found:
             if isinstance(other.left, Adj) and other.left.of.name == line.left.of.name and other.left != line.left:

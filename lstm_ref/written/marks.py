@@ -85,8 +85,12 @@ def _adds_a_steps_loss(equations: list[WrittenEquation], losses: set[Name]) -> b
     is_loss = lambda t: isinstance(t, Jacobian) and t.of.name in losses and _is_of_step(t)  # noqa: E731
     lefts = [e.sides[0] for e in equations]
     terms = [t for e in equations for side in e.sides[1:] for t in (side.terms if isinstance(side, Add) else ())]
-    others = any(isinstance(left, Adj) or _is_barred(left) for left in lefts)
+    others = any(isinstance(left, Adj) or _is_barred(left) or _is_delta(left) for left in lefts)
     return others and any(map(is_loss, terms)) and not any(map(is_loss, lefts))
+
+
+def _is_delta(term: Term) -> bool:
+    return isinstance(term, Sym) and term.name.letter in DELTAS
 
 
 def _is_barred(term: Term) -> bool:

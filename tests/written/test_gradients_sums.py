@@ -84,3 +84,29 @@ def test_a_quantity_that_is_itself_and_more_is_added_to(sign):
     verdicts, wrong = judged(second=more.replace("g_t^2", "g_t"))
     assert verdicts == ["right", "wrong"]
     assert wrong.corrected == r"\delta h_{t-1} \mathrel{+}= U_g^\top (\delta g_t \odot (1 - g_t^2))"
+
+
+CELL = r"""
+$$c_t = f_t \odot c_{t-1} + x_t$$
+$$h_t = o_t \odot \tanh(c_t)$$
+$$do_t = \tanh(c_t) \odot dh_t$$
+$$df_t = c_{t-1} \odot dc_t$$
+"""
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(r"1 - \tanh^2(c_t)", "right"), (r"1 - \tanh(c_t)", "wrong")])
+def test_where_both_lines_add_to_one_quantity_at_two_steps_neither_is_passed_over(slope, verdict):
+    first = rf"$$dc_t \mathrel{{+}}= o_t \odot ({slope}) \odot dh_t$$" + "\n"
+    report = check_text(CELL + first + r"$$dc_{t-1} \mathrel{+}= f_t \odot dc_t$$")
+    assert [x.verdict for x in report.lines] == ["right", "right", verdict, "right"]
+
+
+@pytest.mark.parametrize(("step", "after"), [("t", "t+1"), ("t-1", "t")])
+@pytest.mark.parametrize("mark", [r"\delta_{?}", r"\delta_{h,?}"])
+def test_what_one_steps_loss_adds_to_a_delta_is_not_the_whole_adjoint(mark, step, after):
+    delta, later_delta = mark.replace("?", step), mark.replace("?", after)
+    forward = r"$$h_t = \tanh(W x_t + U h_{t-1})$$"
+    local = rf"\frac{{\partial L_{{{step}}}}}{{\partial h_{{{step}}}}}"
+    later = rf"U^\top ({later_delta} \odot (1 - h_{{{after}}}^2))"
+    assert check_text(forward + f"$${delta} = {local} + {later}$$").verdict == "right"
+    assert check_text(forward + f"$${delta} = {local} - {later}$$").verdict != "right"
