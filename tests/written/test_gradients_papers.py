@@ -47,6 +47,14 @@ FINDINGS = {
     ("fichou_lstm", "8"): "a sum belongs where a product stands",
     ("fichou_lstm", "23"): "W_f stands where U_f belongs",
     ("fichou_lstm", "22"): r"\delta_{16} stands where \delta_{15,t} belongs",
+    ("hochreiter", "20"): r"\frac{\partial E}{\partial n(t)} stands where \frac{\partial E}{\partial n(t+1)} belongs",
+    ("hochreiter", "21"): r"\frac{\partial E}{\partial n(t)} stands where \frac{\partial E}{\partial n(t+1)} belongs",
+    ("learning_lstm", "4"): r"\epsilon^t stands where \zeta^t belongs",
+    ("learning_lstm", "6"): "a^{t-1} stands where a^t belongs",
+    ("intro_lstm", "3"): r"\delta^{\omega,t} stands where \delta^{\omega,t+1} belongs",
+    ("gates_notes", "3"): r"the term \delta^{\iota,t+1} \odot p^{\iota} is missing",
+    ("geeksforgeeks", "2"): r"the term \frac{\partial E}{\partial c_{t+1}} * f_{t+1} is missing",
+    ("vanishing_notes", "1"): "the factor o_t is missing",
     ("fichou_gru", "9"): r"the term \delta_8 is too many; the term -\delta_{3,t} * h_{t-1} is missing",
 }
 
@@ -78,6 +86,26 @@ REPAIRS = {
         (r"\delta_7 \cdot \delta_4", r"\delta_7 + \delta_4"),
         (r"\delta_{16} * W_i^T", r"\delta_{15} * W_i^T"),
         (r"\delta_{16} * W_f^T \tag{23}", r"\delta_{16} * U_f^T \tag{23}"),
+    ],
+    "hochreiter": [("b_j(t-1)", "b_j(t)"), (r"\eta_i(t-1)", r"\eta_i(t)")],
+    "intro_lstm": [(r"p^\omega_c s_c^{t-1}", r"p^\omega_c s_c^{t}")],
+    "geeksforgeeks": [
+        (r"\delta * o * (1 - \tanh^2(c_t))", r"\frac{\partial E}{\partial c_t}"),
+        (
+            r"\frac{\partial E}{\partial c_t} = \frac{\partial E}{\partial c_t}",
+            r"\frac{\partial E}{\partial c_t} = \delta * o * (1 - \tanh^2(c_t))"
+            r" + \frac{\partial E}{\partial c_{t+1}} * f_{t+1}",
+        ),
+        (r"* f \tag{6}", r"* f + \delta_{t-1} * o_{t-1} * (1 - \tanh^2(c_{t-1})) \tag{6}"),
+        (r"{\partial b_o} = \frac{\partial E}{\partial c_t}", r"{\partial b_f} = \frac{\partial E}{\partial c_t}"),
+    ],
+    "csdn_lstm": [
+        (
+            r"\delta o_t^T W_{xo} \sigma'(n^o_t) + \delta i_t^T W_{xi} \sigma'(n^i_t)"
+            r" + \delta \tilde C_t^T W_{xc} \tanh'(n^c_t) + \delta f_t^T W_{xf} \sigma'(n^f_t)",
+            r"W_{xo}^T (\sigma'(n^o_t) \odot \delta o_t) + W_{xi}^T (\sigma'(n^i_t) \odot \delta i_t)"
+            r" + W_{xc}^T (\tanh'(n^c_t) \odot \delta \tilde C_t) + W_{xf}^T (\sigma'(n^f_t) \odot \delta f_t)",
+        )
     ],
     "jaketae": [
         (r"{h_t}^\top (\hat{y}_t - y_t)", r"(\hat{y}_t - y_t) {h_t}^\top"),
