@@ -106,7 +106,7 @@ def gradcheck(of: Problem, fast: bool) -> Row:
     import torch
 
     leaves, tree = jax.tree.flatten(of.inputs)
-    whole = lambda values: jax.tree.unflatten(tree, [np.array(v) for v in values])  # noqa: E731
+    whole = lambda values: jax.tree.unflatten(tree, [v.numpy() for v in values])  # noqa: E731
 
     class Wrapped(torch.autograd.Function):
         @staticmethod
@@ -118,7 +118,7 @@ def gradcheck(of: Problem, fast: bool) -> Row:
         def backward(ctx: Any, *bars: Any) -> Any:
             values = whole(ctx.saved_tensors)
             shape = jax.tree.structure(of.function(whole(ctx.saved_tensors)))
-            given = of.gradients(values, jax.tree.unflatten(shape, [np.array(b) for b in bars]))
+            given = of.gradients(values, jax.tree.unflatten(shape, [b.numpy() for b in bars]))
             return tuple(torch.tensor(np.array(given[k])) for k in sorted(of.inputs))
 
     tensors = [torch.tensor(np.array(v)).requires_grad_() for v in leaves]
