@@ -33,6 +33,7 @@ from lstm_ref.written.terms import (
     Sym,
     Term,
     Transpose,
+    symbols,
     walk,
 )
 
@@ -70,6 +71,12 @@ def without_indices(
             line, column = place(e.piece.text, e.piece.start)
             refused.append((e, f"line {line}, column {column}: {error}"))
     return found, refused
+
+
+def indexed_letters(equations: Iterable[WrittenEquation]) -> frozenset[str]:
+    """The letters that stand below a sum over units with two indices, as d in Σ_u d_{iu} x_u."""
+    sums = [t for e in equations for side in e.sides for _, t in walk(side) if isinstance(t, SumI)]
+    return frozenset(s.name.letter for t in sums for s in symbols(t.arg) if len(s.name.below) == 2)
 
 
 def _range(index: str) -> str:

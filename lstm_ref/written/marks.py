@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 
 from lstm_ref.written.brackets import each
 from lstm_ref.written.builder import script_symbol
@@ -16,14 +18,17 @@ DELTAS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", r"\partial")
 _PREFIXES = (r"\delta", r"\Delta", "d", r"\mathrm{d}")
 
 
-def with_adjoints(equations: list[WrittenEquation], step: str) -> list[WrittenEquation]:
+def with_adjoints(
+    equations: list[WrittenEquation], step: str, matrices: frozenset[str] = frozenset()
+) -> list[WrittenEquation]:
     """The equations with adjoints in the places of the signs for them.
 
     Args:
         equations: All of a page.
         step: The letter that counts steps.
+        matrices: Letters that the page writes with two indices: before a vector they are no sign for an adjoint.
     """
-    equations = each(equations, _prefixed)
+    equations = each(equations, partial(_prefixed, prefixes=[p for p in _PREFIXES if p != "d" or p not in matrices]))
     losses = _loss_names(equations)
     whole = any(
         isinstance(t, Jacobian) and t.of.name in losses and (t.of.time is None or t.ordered)
@@ -124,7 +129,7 @@ def _forward_names(equations: list[WrittenEquation]) -> set[Name]:
     return found
 
 
-def _prefixed(term: Term) -> Term:
+def _prefixed(term: Term, prefixes: Collection[str]) -> Term:
     """`\\delta c^t`, `dc_t` as adjoints."""
     if isinstance(term, Sym) and (found := re.fullmatch(r"\\mathrm\{d([A-Za-z])\}", term.name.letter)):
         return Adj(Sym(replace(term.name, letter=found[1]), term.time), "d")
@@ -134,7 +139,7 @@ def _prefixed(term: Term) -> Term:
     for factor in term.factors:
         before = factors[-1] if factors else None
         inner, wrap = (factor.arg, Transpose) if isinstance(factor, Transpose) else (factor, lambda v: v)
-        is_mark = isinstance(before, Sym) and before.time is None and str(before.name) in _PREFIXES
+        is_mark = isinstance(before, Sym) and before.time is None and str(before.name) in prefixes
         if isinstance(term, Dot) and is_mark and isinstance(inner, Sym):
             factors[-1] = wrap(Adj(inner, str(before.name)))  # type: ignore[union-attr]
         else:

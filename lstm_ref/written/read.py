@@ -6,7 +6,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.written.backward import read_backward
 from lstm_ref.written.brackets import each, flat, function_letters, resolved, with_times
 from lstm_ref.written.forward import read_forward
-from lstm_ref.written.indices import without_indices
+from lstm_ref.written.indices import indexed_letters, without_indices
 from lstm_ref.written.marks import is_backward, loss_letters, said_to_be_adjoints, with_adjoints
 from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.reading import Reading
@@ -36,9 +36,10 @@ def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
     reading.indexed = any(
         isinstance(t, SumI) for e in equations if not e.piece.inline for s in e.sides for _, t in walk(s)
     )
+    matrices = indexed_letters(equations)
     equations, reading.refused = without_indices(equations)
     reading.loss_letter, reading.step_loss_letter, reading.ordered = loss_letters(equations)
-    equations = with_adjoints(equations, step)
+    equations = with_adjoints(equations, step, matrices)
     adjoints = said_to_be_adjoints(equations)
     forward: list[WrittenEquation] = []
     backward: list[WrittenEquation] = []

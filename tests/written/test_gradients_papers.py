@@ -123,3 +123,11 @@ def test_with_the_reason_repaired_the_derivation_is_right(name):
         text = text.replace(wrong, right)
     report = check_text(text)
     assert report.verdict == "right", [(x.tag, x.finding) for x in report.lines if x.verdict != "right"]
+
+
+def test_a_matrix_with_indices_may_be_called_d():
+    """`d_{ju} x_u` is an element of d times one of x, and dx no adjoint there: right lines were called wrong."""
+    text = (FOLDER / "hochreiter.md").read_text()
+    report = check_text(text.replace(r"\sum_u c_{ju}", r"\sum_u d_{ju}"))
+    assert {line.tag for line in report.lines if line.verdict == "wrong"} == {"20", "21"}
+    assert len(report.lines) == 5
