@@ -1,7 +1,7 @@
 """Maxima that only keep exponentials small: exp(x − m) / Σ exp(x − m) is the softmax of x for any m, max x too.
 
-Its adjoint is zero, and who derives by hand takes it for a constant. In an edited sweep it would no longer be zero, and
-the edit would not be the mistake that was made.
+The adjoint of such a maximum is zero, so people who derive by hand treat it as a constant. An edit of the sweep would
+make that adjoint non-zero; the edited gradient would then differ from the gradient of the person who made that mistake.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ ZERO = 1e-6
 
 
 def without_stabilisers(graph: Any) -> Any:
-    """The graph, whose sweeps from now on take such maxima for constants."""
+    """The same graph; from now on its sweeps treat such maxima as constants. They are found by a sweep at random
+    cotangents of the outputs."""
     maxima = [n for n, e in enumerate(graph.equations) if e.primitive == "reduce_max" and graph.is_active[e.results[0]]]
     if not maxima:
         return graph
