@@ -139,6 +139,20 @@ def test_a_single_number_that_is_wrong_by_any_factor_is_not_named():
     assert explain(f.graph, f.cotangent, claim, f.floor, f.edges).explanations == []
 
 
+def test_a_missing_term_of_five_billionths_is_named():
+    """Less than what elsewhere counts as equal."""
+    w = np.array([0.3, -0.7, 1.1])
+    (mistake,) = explain_claim_on_graph(_nearly_a_square, {"w": w}, 1.0, {"w": 2 * w}).mistakes
+    assert "np.sin(w)" in mistake.place
+
+
+def _nearly_a_square(inputs):
+    w = inputs["w"]
+    squares = (w * w).sum()
+    little = 1e-9 * np.sin(w).sum()
+    return squares + little
+
+
 def test_where_nothing_is_named_the_lines_that_can_be_wrong_are_told():
     module = module_of("cornn", CELLS["cornn"].read_text())
     inputs = module.inputs(np.random.default_rng(0))

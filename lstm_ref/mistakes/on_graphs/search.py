@@ -26,6 +26,10 @@ AT_MOST = 5
 """Largest number of mistakes in one backward pass."""
 RELATIVE = 1e-9
 """Numbers nearer than this, relative to an array's largest element, count as equal."""
+ROUNDING = 1e-11
+"""A difference that is at most so large, on the same scale, is rounding and no mistake."""
+PART = 0.1
+"""Of a smaller mistake than `RELATIVE` would see, the part that still counts as equal."""
 BEYOND_CHANCE = 6
 """Digits that must agree beyond those that so many candidates hit by chance."""
 
@@ -240,13 +244,20 @@ def begin(
         scale = np.max(np.abs(np.where(np.isfinite(mine), mine, 0)), initial=0.0) + np.max(np.abs(right), initial=0.0)
         floor = floors.get(name, 0.0) if isinstance(floors, Mapping) else floors * scale
         parts.append(np.ravel(mine))
-        least = max(RELATIVE * scale, float(np.max(floor)))
+        least = max(_relative(mine, right, scale) * scale, float(np.max(floor)))
         tolerance.append(np.full(mine.size, np.inf if name in unclaimed else least))
         slices.append(slice(start, start + mine.size))
         start += mine.size
     batched = Batched(edges, base.seeds) if size_of(edges) <= ELEMENTS else None
     search = Search(edges, base, np.concatenate(parts), np.concatenate(tolerance), slices, batched)
     return search, GraphDictionary(edges, base)
+
+
+def _relative(mine: np.ndarray, right: np.ndarray, scale: float) -> float:
+    """What counts as equal in an array, relative to its scale: less than usual where the claim itself is off by little.
+    A term that has nearly vanished, such as the derivative of a vector that has converged, may be all that is wrong."""
+    off = float(np.max(np.abs(mine - right), initial=0.0))
+    return min(RELATIVE, PART * off / scale) if off > ROUNDING * scale else RELATIVE
 
 
 def _near(search: Search, given: np.ndarray) -> np.ndarray:
