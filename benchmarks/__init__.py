@@ -4,6 +4,7 @@ QUESTIONS = {
     "gradient": "gradient_speed",
     "sizes": "sizes",
     "scaling": "scaling",
+    "profile": "profile",
     "pieces": "pieces",
     "verification": "verification",
     "strangers": "strangers_files",

@@ -18,6 +18,7 @@ from benchmarks import (
     memory,
     mutation,
     pieces,
+    profile,
     scaling,
     sizes,
     verification,
@@ -51,6 +52,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(memory, "H", 4)
     monkeypatch.setattr(memory, "WAYS", {name: memory.WAYS[name] for name in (memory.OURS,)})
     monkeypatch.setattr(gradient_speed, "SIZES", (TINY,))
+    monkeypatch.setattr(profile, "SIZES", (TINY,))
     monkeypatch.setattr(sizes, "SIZES", (TINY,))
     monkeypatch.setattr(sizes, "DTYPES", ("float32", "float64"))
     monkeypatch.setattr(scaling, "AXES", {"T": [TINY, (6, 1, 2, 2)]})
@@ -89,7 +91,7 @@ def test_a_question_answers(question, tiny, tmp_path):
     module = importlib.import_module(f"benchmarks.{QUESTIONS[question]}")
     rows = [{"question": question} | row for row in module.measure(QUICK)]
     assert not [row for row in rows if "wrong" in row]
-    assert any(row["seconds"] > 0 for row in rows if "digits" in row or question in ("verification", "strangers"))
+    assert any(row["seconds"] > 0 for row in rows if "digits" in row or question in ("verification", "strangers", "profile"))
     assert len({key(row) for row in rows}) == len(rows)
     write(tmp_path / "record.json", {"jax": "0"}, rows)
     assert read(tmp_path / "record.json") == ({"jax": "0"}, rows)
