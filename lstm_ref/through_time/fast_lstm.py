@@ -12,13 +12,16 @@ networks on GPUs", 2016.
 
 from __future__ import annotations
 
-import os
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from math import gcd
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
 
 from lstm_ref.arithmetic import sigmoid, tanh
 from lstm_ref.cells import Cell, lstm
@@ -26,15 +29,11 @@ from lstm_ref.cells import Tape as Step
 from lstm_ref.cells.lstm import Nodes, Params, State, split_gates
 from lstm_ref.errors import BadInput
 from lstm_ref.padding import choose, integers, keep_of
-from lstm_ref.sequence import Gradients, Through
+from lstm_ref.sequence import SCAN, Gradients, Through
 from lstm_ref.shapes import Outputs, as_rows, check, check_bar, check_dtypes, is_whole
-
-CACHE = 2**20
-"""Bytes for the pre-activations of a piece: the size of a core's own cache."""
-ROWS = 512
-"""Least number of rows (steps times batch) of a piece. The sum of the kernels' gradients is read and written once per
-piece; with fewer rows this costs more than the cache saves. Both numbers are measured, `python -m benchmarks
-pieces`."""
+from lstm_ref.through_time import data_parallel, kept_plans, tuning
+from lstm_ref.through_time.plan import Plan, blocks_of, check_plan, check_sizes, piece_length
+from lstm_ref.through_time.plan import default_plan as default_plan
 
 
 class Tape(NamedTuple):
@@ -60,7 +59,11 @@ def with_pieces_of(every: int) -> Through:
     """
     if not is_whole(every):
         raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
-    return Through(partial(forward, every=int(every)), partial(backward, every=int(every)))
+    return _arranged(int(every), None)
+
+
+def _arranged(every: int, blocks: int | None) -> Through:
+    return Through(partial(forward, every=every, blocks=blocks), partial(backward, every=every, blocks=blocks))
 
 
 def forward(
@@ -72,6 +75,7 @@ def forward(
     reverse: bool = False,
     *,
     every: int | None = None,
+    blocks: int | None = None,
 ) -> tuple[Outputs, Tape]:
     """Run the LSTM, with outputs as from `sequence.scan`.
 
@@ -83,6 +87,7 @@ def forward(
         lengths: Integers (B,), the number of real steps of each row; by default T.
         reverse: Whether the steps run from the last to the first.
         every: Steps of a piece; by default as many as fit into the cache.
+        blocks: Blocks of W_h in its product with the state; by default one, or for a single row one per core.
 
     Returns:
         The outputs, and the tape.
@@ -93,7 +98,7 @@ def forward(
     _check_cell(cell)
     check(cell, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
-    return _forward(p, initial, xs, integers(lengths), reverse, every)
+    return _forward(p, initial, xs, integers(lengths), reverse, every, blocks)
 
 
 def backward(
@@ -107,11 +112,12 @@ def backward(
     reverse: bool = False,
     *,
     every: int | None = None,
+    blocks: int | None = None,
 ) -> Gradients:
     """Full BPTT.
 
     Args:
-        cell, p, initial, xs, lengths, reverse, every: As for `forward`.
+        cell, p, initial, xs, lengths, reverse, every, blocks: As for `forward`.
         tape: The tape that `forward` returned.
         bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
 
@@ -127,20 +133,26 @@ def backward(
     states, wanted = tape.states.h.shape, (len(xs) + 1, *initial.h.shape)
     if states != wanted:  # JAX would read a step beyond the end as the last one
         raise BadInput(f"{cell.name}: the tape's states must have shape {wanted}, one more than steps, got {states}")
-    return _backward(cell, p, xs, tape, bar, integers(lengths), reverse, every)
+    return _backward(cell, p, xs, tape, bar, integers(lengths), reverse, every, blocks)
 
 
 FAST = Through(forward, backward)
 """The LSTM, arranged for speed."""
 
 
-@partial(jax.jit, static_argnames=("reverse", "every"))
+@partial(jax.jit, static_argnames=("reverse", "every", "blocks"))
 def _forward(
-    p: Params, initial: State, xs: Any, lengths: Any, reverse: bool, every: int | None = None
+    p: Params,
+    initial: State,
+    xs: Any,
+    lengths: Any,
+    reverse: bool,
+    every: int | None = None,
+    blocks: int | None = None,
 ) -> tuple[Outputs, Tape]:
     keep = keep_of(len(xs), lengths)
     steps = _in_order((xs if keep is None else choose(keep, xs, 0), keep), reverse)
-    times_w_h = _times(p.w_h, len(initial.h))
+    times_w_h = _times(p.w_h, blocks or blocks_of(len(initial.h)))
 
     def piece(k: int, carry: Any, _: None) -> tuple[Any, None]:
         xs, keep = _span(steps, carry[0], k)
@@ -166,7 +178,7 @@ def _forward(
     return Outputs(hs if keep is None else choose(keep, hs, 0), final), tape  # T2
 
 
-@partial(jax.jit, static_argnames=("cell", "reverse", "every"))
+@partial(jax.jit, static_argnames=("cell", "reverse", "every", "blocks"))
 def _backward(
     cell: Cell,
     p: Params,
@@ -176,10 +188,11 @@ def _backward(
     lengths: Any,
     reverse: bool,
     every: int | None = None,
+    blocks: int | None = None,
 ) -> Gradients:
     keep = keep_of(len(xs), lengths)
     steps = _in_order((xs if keep is None else choose(keep, xs, 0), bar.hs, keep), reverse)
-    times_w_h = _times(p.w_h.T, xs.shape[1])
+    times_w_h = _times(p.w_h.T, blocks or blocks_of(xs.shape[1]))
     carry = len(xs), Gradients(jax.tree.map(lambda v: v * 0, p), bar.final, jnp.zeros_like(xs))
     for number, k in reversed(_pieces(xs, bar.final.h, every)):
         back = partial(_piece_backward, cell, p, times_w_h, tape, steps, k)
@@ -221,32 +234,34 @@ def _step_backward(
     return (t, prev_bar if keep is None else choose(keep, prev_bar, state_bar)), given.nodes.a  # T2*
 
 
-@partial(jax.jit, static_argnames="reverse")
-def _outputs(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> Outputs:
-    """Only the outputs of `forward`: compiled by itself, it does not write the rest of the tape."""
-    return _forward(p, initial, xs, lengths, reverse)[0]
+@partial(jax.jit, static_argnames=("reverse", "way"))
+def _outputs(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool, way: Through) -> Outputs:
+    """Only the outputs of `way.forward`: compiled by itself, it does not write the rest of the tape."""
+    return way.forward(lstm, p, initial, xs, lengths, reverse)[0]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _bptt(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> Outputs:
-    return _outputs(p, initial, xs, lengths, reverse)
+@partial(jax.custom_vjp, nondiff_argnums=(4, 5))
+def _bptt(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool, way: Through) -> Outputs:
+    return _outputs(p, initial, xs, lengths, reverse, way)
 
 
-def _bptt_forward(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool) -> tuple[Outputs, Any]:
-    outputs, tape = _forward(p, initial, xs, lengths, reverse)
-    return outputs, (p, xs, tape, lengths)
+def _bptt_forward(p: Params, initial: State, xs: Any, lengths: Any, reverse: bool, way: Through) -> tuple[Outputs, Any]:
+    outputs, tape = way.forward(lstm, p, initial, xs, lengths, reverse)
+    return outputs, (p, initial, xs, tape, lengths)
 
 
-def _bptt_backward(reverse: bool, kept: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
-    p, xs, tape, lengths = kept
-    gradients = _backward(lstm, p, xs, tape, bar, lengths, reverse)
+def _bptt_backward(reverse: bool, way: Through, kept: Any, bar: Outputs) -> tuple[Any, Any, Any, None]:
+    *read, lengths = kept
+    gradients = way.backward(lstm, *read, bar, lengths, reverse)
     return gradients.params, gradients.initial, gradients.xs, None
 
 
 _bptt.defvjp(_bptt_forward, _bptt_backward)
 
 
-def bptt(p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool = False) -> Outputs:
+def bptt(
+    p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool = False, *, plan: Plan | None = None
+) -> Outputs:
     """As `sequence.bptt` for the LSTM, but faster: its JAX derivative is `backward`.
 
     Args:
@@ -255,12 +270,14 @@ def bptt(p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool 
         xs: Inputs, (T, B, D).
         lengths: Integers (B,), the number of real steps of each row; by default T.
         reverse: Whether the steps run from the last to the first.
+        plan: From `default_plan` or `tune`; by default the rows are not split. Its number of programs is the
+            caller's choice here: what stands under one `jit` is one program.
 
     Returns:
         The outputs, differentiable by JAX.
 
     Raises:
-        BadInput: Shapes or dtypes do not fit.
+        BadInput: Shapes or dtypes do not fit, or the plan cannot be run here.
 
     Example:
         >>> import numpy as np
@@ -272,7 +289,189 @@ def bptt(p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool 
     """
     check(lstm, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
-    return _bptt(p, initial, xs, integers(lengths), reverse)
+    return _bptt(p, initial, xs, integers(lengths), reverse, FAST if plan is None else through(plan))
+
+
+# ------------------------------------------------------------------------------------------------------- a plan
+
+
+def through(plan: Plan) -> Through:
+    """The way through time of a plan.
+
+    Args:
+        plan: From `default_plan` or `tune`.
+
+    Returns:
+        The way, with the arguments of the loop; the same object for the same plan, so that JAX compiles it once.
+
+    Raises:
+        BadInput: The plan cannot be run here, as it needs more devices.
+
+    Example:
+        >>> one_piece = default_plan(T=6, B=2, D=3, H=4)._replace(every=6)
+        >>> way = through(one_piece)
+    """
+    check_plan(plan)
+    return _through(plan, _mesh(plan))
+
+
+def gradients(plan: Plan) -> Callable[..., Gradients]:
+    """The LSTM's gradient as the plan has it, compiled as one program or two.
+
+    Args:
+        plan: From `default_plan` or `tune`.
+
+    Returns:
+        A function (p, initial, xs, bar, lengths=None, reverse=False) -> Gradients, the same one for the same
+        plan. It is fastest where its arrays are `placed` already.
+
+    Raises:
+        BadInput: The plan cannot be run here. From the function: shapes or dtypes do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_ref.cells import lstm
+        >>> p = lstm.initial_parameters(np.random.default_rng(0), 3, 4)
+        >>> initial = State(np.zeros((2, 4)), np.zeros((2, 4)))
+        >>> bar = Outputs(np.ones((5, 2, 4)), initial)
+        >>> plan = default_plan(T=5, B=2, D=3, H=4)
+        >>> gradients(plan)(p, initial, np.zeros((5, 2, 3)), bar).params.w_h.shape
+        (4, 16)
+    """
+    check_plan(plan)
+    return _gradients(plan, _mesh(plan))
+
+
+def placed(plan: Plan, p: Params, initial: State, xs: Any, bar: Outputs) -> tuple[Params, State, Any, Outputs]:
+    """The arrays where the plan reads them: parameters copied to its devices, rows split over them.
+
+    Args:
+        plan: From `default_plan` or `tune`.
+        p: Parameters of the LSTM.
+        initial: The state before the first step, arrays (B, H).
+        xs: Inputs, (T, B, D).
+        bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, H).
+
+    Returns:
+        The same as JAX arrays, in this order.
+
+    Raises:
+        BadInput: The plan cannot be run here, or not with so many rows.
+    """
+    check_plan(plan, len(initial.h))
+    mesh = _mesh(plan)
+    if mesh is None:
+        return jax.tree.map(jnp.asarray, (p, initial, xs, bar))
+    split = partial(data_parallel.split, mesh)
+    rows = split(initial, axis=0), split(xs, axis=1), Outputs(split(bar.hs, axis=1), split(bar.final, axis=0))
+    return data_parallel.copied(mesh, p), *rows
+
+
+def tune(
+    T: int,
+    B: int,
+    D: int,
+    H: int,
+    dtype: Any = "float32",
+    *,
+    seconds: float = 5.0,
+    cache: bool | str | Path = True,
+) -> Plan:
+    """The plan that is fastest on this machine, by a short measurement; kept, so that the next call reads it.
+
+    Measured are gradients of a random problem, in turns: other numbers of devices than the default plan's, other
+    pieces, programs and blocks; at last the best of these beside the default, one device and `sequence.SCAN`. The
+    default stays unless another is faster than it by more than the rounds' noise, and no plan of the last rounds is
+    faster than the chosen one by more than that. On a machine that is busy with other work the noise is larger.
+
+    JAX counts the CPU as one device, however many cores it has. For plans that split the batch over two, call
+    `jax.config.update("jax_num_cpu_devices", 2)` before JAX is used for anything else.
+
+    Args:
+        T, B, D, H: Numbers of steps, rows, inputs and units.
+        dtype: One of float32, float64, bfloat16, float16, by name or as a dtype.
+        seconds: How long the rounds last where one gradient is short. Compilation comes on top, of some ten programs;
+            of a long gradient, some 50 are computed in any case.
+        cache: Whether the plan is kept in a file; or the folder of these files, by default lstm_ref/plans in
+            $XDG_CACHE_HOME or ~/.cache. A file is read only on the same processor, number of cores, devices and their
+            kind, versions of JAX, jaxlib and lstm_ref, XLA_FLAGS and precision of products, for the same sizes and
+            dtype. Removed, it is measured anew. Where it cannot be written, a warning says so.
+
+    Returns:
+        The plan, for `gradients`, `through` and `bptt`.
+
+    Raises:
+        BadInput: A size is not a whole number of at least 1, the dtype is none of these or is switched off, or
+            another argument is of the wrong kind.
+
+    Example:
+        >>> plan = tune(T=4, B=2, D=3, H=4, seconds=0, cache=False)
+        >>> plan.devices in (1, 2)
+        True
+    """
+    dtype = check_sizes(T, B, D, H, dtype)
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds < float("inf"):
+        raise BadInput(f"seconds must be a number of at least 0, got {seconds!r}")
+    if not isinstance(cache, (bool, str, Path)):
+        raise BadInput(f"cache must be True, False or a folder, got {cache!r}")
+    sizes = int(T), int(B), int(D), int(H)
+    where, about = None if isinstance(cache, bool) else Path(cache), kept_plans.key(sizes, dtype)
+    plan = None if cache is False else kept_plans.read(where, about)
+    if plan is None:
+        with jax.ensure_compile_time_eval():  # so that it may be called while JAX traces
+            plan, medians = tuning.choose(sizes, dtype, _prepared(sizes, dtype), seconds)
+        if cache is not False:
+            kept_plans.keep(where, about, plan, medians)
+    return plan
+
+
+def _prepared(sizes: tuple[int, int, int, int], dtype: Any) -> Callable[[Plan], Callable[[], Any]]:
+    """By plan, a call that computes the gradient of a random problem of these sizes."""
+    (T, B, D, H), rng = sizes, np.random.default_rng(0)
+    drawn = lambda *shape: np.asarray(rng.standard_normal(shape, np.float32), dtype)  # noqa: E731
+    state = lambda: State(drawn(B, H), drawn(B, H))  # noqa: E731
+    p = jax.tree.map(lambda v: np.asarray(v, dtype), lstm.initial_parameters(rng, D, H))
+    problem = p, state(), drawn(T, B, D), Outputs(drawn(T, B, H), state())
+    there: dict[int, Any] = {}
+
+    def prepare(plan: Plan) -> Callable[[], Any]:
+        if plan.devices not in there:
+            there[plan.devices] = placed(plan, *problem)
+        read, run = there[plan.devices], gradients(plan)
+        return lambda: jax.block_until_ready(run(*read))
+
+    return prepare
+
+
+@cache
+def _through(plan: Plan, mesh: Mesh | None) -> Through:
+    way = SCAN if plan.way == "scan" else _arranged(plan.every, plan.blocks)
+    return way if mesh is None else data_parallel.over(mesh, way)
+
+
+@cache
+def _gradients(plan: Plan, mesh: Mesh | None) -> Callable[..., Gradients]:
+    way = _through(plan, mesh)
+
+    there, back = (jax.jit(partial(half, lstm), static_argnames="reverse") for half in way)
+
+    def both(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any, reverse: bool) -> Gradients:
+        how = {"lengths": lengths, "reverse": reverse}
+        return back(p, initial, xs, there(p, initial, xs, **how)[1], bar, **how)
+
+    compiled = both if plan.programs == 2 else jax.jit(both, static_argnames="reverse")
+
+    def run(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = None, reverse: bool = False) -> Gradients:
+        if lengths is not None:
+            check(lstm, p, initial, xs, lengths, reverse)  # compiled code does not see their values
+        return compiled(p, initial, xs, bar, integers(lengths), reverse=reverse)
+
+    return run
+
+
+def _mesh(plan: Plan) -> Mesh | None:
+    """The devices of a plan; None for one, which is the caller's choice."""
+    return Mesh(np.array(jax.local_devices()[: plan.devices]), ("rows",)) if plan.devices > 1 else None
 
 
 def _check_cell(cell: Cell) -> None:
@@ -285,13 +484,13 @@ def _check_cell(cell: Cell) -> None:
 # ------------------------------------------------------------------------------------------------- arrangement
 
 
-def _times(w: Any, B: int) -> Any:
-    """v ↦ v w, for v (B, K). A single row is multiplied in blocks of K, one product per core."""
-    number = gcd(len(w), os.cpu_count() or 1) if B == 1 and jax.default_backend() == "cpu" else 1
+def _times(w: Any, blocks: int) -> Any:
+    """v ↦ v w, for v (B, K), with K in so many blocks, or in fewer that divide it: one product per block."""
+    number = gcd(len(w), blocks)
     if number == 1:
         return lambda v: v @ w
-    blocks = w.reshape(number, -1, w.shape[1])
-    return lambda v: jnp.einsum("jk,jkn->jn", v.reshape(number, -1), blocks).sum(0)[None]  # FL2
+    parts = w.reshape(number, -1, w.shape[1])
+    return lambda v: jnp.einsum("bjk,jkn->jbn", v.reshape(len(v), *parts.shape[:2]), parts).sum(0)  # FL2
 
 
 def _pieces(xs: Any, h: Any, every: int | None) -> list[tuple[int, int]]:
@@ -299,19 +498,6 @@ def _pieces(xs: Any, h: Any, every: int | None) -> list[tuple[int, int]]:
     T, (B, H) = len(xs), h.shape
     every = every or piece_length(T, B, H, h.dtype.itemsize)
     return [(number, k) for number, k in ((T // every, every), (1, T % every)) if number * k]
-
-
-def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
-    """Steps of a piece: as many as fit into the cache, or up to √2 times more or fewer if that avoids a shorter last
-    piece.
-
-    A GPU gets all steps as one piece: there, larger products are faster.
-    """
-    if jax.default_backend() != "cpu":
-        return max(1, T)
-    fit = max(CACHE // max(1, 4 * B * H * itemsize), -(-ROWS // max(1, B)), 1)
-    near = [k for k in range(1, T + 1) if T % k == 0 and fit**2 <= 2 * k**2 <= 4 * fit**2]
-    return min(near, key=lambda k: max(k / fit, fit / k), default=max(1, min(T, fit)))
 
 
 def _empty(T: int, initial: State) -> Tape:

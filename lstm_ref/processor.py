@@ -1,4 +1,4 @@
-"""What a time on a CPU depends on beside the program: model, caches, vector extensions, load.
+"""What a time on a CPU depends on beside the program: model, caches, vector extensions.
 
 A name like "AMD EPYC" is that of processors five generations apart; family, model and stepping tell them apart.
 """
@@ -26,8 +26,12 @@ def facts(root: Path = Path("/")) -> dict[str, str]:
         "processor": f"{name} ({numbers})" if numbers else name,
         "caches": ", ".join(_caches(root / "sys/devices/system/cpu/cpu0/cache")) or "unknown",
         "vector extensions": " ".join(sorted(f for f in flags if VECTORS.fullmatch(f))) or "unknown",
-        "load before": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
     }
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:

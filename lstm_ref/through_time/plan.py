@@ -1,0 +1,147 @@
+"""How one gradient of the fast LSTM is arranged on a machine: the plan, and the one that is chosen by rule.
+
+derivations/fast_lstm.md says what each choice is for and how the rules' constants were measured. A plan decides how
+long a gradient takes and in which order its sums are added; with one plan, the same inputs give the same bits. It is
+plain data: `plan._asdict()` can be written as JSON. `fast_lstm` runs it, and `fast_lstm.tune` measures which is best.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_ref.errors import BadInput
+from lstm_ref.processor import cores
+from lstm_ref.shapes import is_whole
+
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+WAYS = ("fast", "scan")
+
+CACHE = 2**20
+"""Bytes for the pre-activations of a piece: the size of a core's own cache."""
+ROWS = 512
+"""Least number of rows (steps times batch) of a piece. The sum of the kernels' gradients is read and written once per
+piece; with fewer rows this costs more than the cache saves. Both numbers are measured, `python -m benchmarks
+pieces`."""
+FRESH = 2**24
+"""Bytes of a tape above which a program takes more memory than glibc's malloc keeps for the next call, 32 MiB at
+most."""
+UNITS_A_ROW = 16
+"""Most hidden units per row of a device for which a batch is split: at every step a device reads all of W_h, however
+few its rows. Measured on two cores at T = 20, D = H = 256, 512, 1024: split, 32 rows took 0.9, 1.05, 1.3 times as
+long, 64 rows 0.9, 0.9, 1.2 times."""
+WORTH = 2**15
+"""Least bytes of a step's pre-activations for which a batch is split."""
+
+
+class Plan(NamedTuple):
+    """One arrangement of the LSTM's gradient."""
+
+    way: str
+    """"fast", or "scan": `sequence.SCAN`, which has neither pieces nor blocks."""
+    devices: int
+    """Over how many of this process's JAX devices the rows are split."""
+    every: int
+    """Steps of a piece."""
+    blocks: int
+    """Into how many blocks W_h is cut for its product with the state, as far as they divide it (FL2)."""
+    programs: int
+    """1: forward and backward are compiled together. 2: each by itself, so that the tape is arrays of its own and not
+    part of the one block of memory that a program takes, which above 32 MiB the system allocates and clears anew at
+    every call."""
+
+
+def default_plan(T: int, B: int, D: int, H: int, dtype: Any = "float32", *, devices: int | None = None) -> Plan:
+    """The plan for these sizes by rule, without measuring.
+
+    JAX counts the CPU as one device, however many cores it has. To have a batch split over two, call
+    `jax.config.update("jax_num_cpu_devices", 2)` before JAX is used for anything else.
+
+    Args:
+        T, B, D, H: Numbers of steps, rows, inputs and units.
+        dtype: One of float32, float64, bfloat16, float16, by name or as a dtype.
+        devices: Over how many devices the rows are split; by default over all, or where that does not pay over one.
+
+    Returns:
+        The plan.
+
+    Raises:
+        BadInput: A size is not a whole number of at least 1, the dtype is none of these or is switched off, or there
+            are not so many devices.
+
+    Example:
+        >>> default_plan(T=100, B=64, D=256, H=256, devices=1)
+        Plan(way='fast', devices=1, every=10, blocks=1, programs=2)
+    """
+    itemsize = check_sizes(T, B, D, H, dtype).itemsize
+    n = _devices(B, H, itemsize) if devices is None else devices
+    tape = 6 * T * B * H * itemsize  # i, f, g, o, c, h
+    plan = Plan("fast", n, 1, 1, 1)
+    check_plan(plan, B)
+    rows = B // n
+    programs = 2 if tape > FRESH * n else 1
+    return plan._replace(every=piece_length(T, rows, H, itemsize), blocks=blocks_of(rows), programs=programs)
+
+
+def _devices(B: int, H: int, itemsize: int) -> int:
+    """The number of devices over which it pays to split the rows."""
+    every = jax.local_device_count()
+    worth = 4 * B * H * itemsize >= WORTH and H * every <= UNITS_A_ROW * B
+    return every if B % every == 0 and worth else 1
+
+
+def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
+    """Steps of a piece: as many as fit into the cache, or up to √2 times more or fewer if that avoids a shorter last
+    piece.
+
+    A GPU gets all steps as one piece: there, larger products are faster.
+    """
+    if jax.default_backend() != "cpu":
+        return max(1, T)
+    fit = max(CACHE // max(1, 4 * B * H * itemsize), -(-ROWS // max(1, B)), 1)
+    near = [k for k in range(1, T + 1) if T % k == 0 and fit**2 <= 2 * k**2 <= 4 * fit**2]
+    return min(near, key=lambda k: max(k / fit, fit / k), default=max(1, min(T, fit)))
+
+
+def blocks_of(B: int) -> int:
+    """Blocks of W_h: for a single row on a CPU one per core, as a row times a matrix is computed by one core."""
+    return cores() if B == 1 and jax.default_backend() == "cpu" else 1
+
+
+# --------------------------------------------------------------------------------------------------- bad input
+
+
+def check_sizes(T: Any, B: Any, D: Any, H: Any, dtype: Any) -> np.dtype[Any]:
+    """The dtype. Raises BadInput unless the sizes are whole numbers of at least 1, and JAX computes in the dtype."""
+    for name, size in zip("TBDH", (T, B, D, H), strict=True):
+        if not is_whole(size):
+            raise BadInput(f"{name} must be a whole number of at least 1, got {size!r}")
+    try:
+        found = None if dtype is None else jnp.dtype(dtype)  # NumPy takes None for float64
+    except TypeError:
+        found = None
+    if found is None or found.name not in DTYPES or not found.isnative:
+        raise BadInput(f"the dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+    if found == np.float64 and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        raise BadInput(
+            "float64 is switched off in JAX, which computes in float32: lstm_ref.arithmetic.x64 switches it on"
+        )
+    return found
+
+
+def check_plan(plan: Any, B: int | None = None) -> None:
+    """Raises BadInput unless it is a plan that can be run here, with B rows if they are given."""
+    if not isinstance(plan, Plan):
+        raise BadInput(f"a Plan is needed, as fast_lstm.default_plan gives one, got {plan!r}")
+    if plan.way not in WAYS or not all(map(is_whole, plan[1:])) or plan.programs > 2:
+        expected = "way 'fast' or 'scan', devices, every and blocks whole numbers of at least 1, and 1 or 2 programs"
+        raise BadInput(f"a plan must have {expected}, got {plan}")
+    if plan.devices > jax.local_device_count():
+        more = f'; jax.config.update("jax_num_cpu_devices", {plan.devices}), before JAX is used, makes them of a CPU'
+        more = more if jax.default_backend() == "cpu" else ""
+        raise BadInput(f"the plan needs {plan.devices} JAX devices, and there are {jax.local_device_count()}{more}")
+    if B is not None and B % plan.devices:
+        raise BadInput(f"the rows of a batch must divide evenly over the devices, got {B} rows, {plan.devices} devices")
