@@ -1,8 +1,9 @@
 """One gradient of an LSTM at five sizes, float32: ours, and other libraries'.
 
 Forward and backward of one layer: the gradients of parameters, initial state and inputs, for a random cotangent of
-every output. Ours are `fast_lstm`, the hand-written pass arranged for speed, with its batch split over one device per
-core where possible; the same on one device; and `sequence.bptt`, the reference. The others are JAX's autodiff of the
+every output. Ours are `fast_lstm`, the hand-written pass arranged for speed, by its default plan, which splits the
+batch over one device per core where that pays; by the plan that `tune` chooses in the same process before anything is
+timed; on one device; and `sequence.bptt`, the reference. The others are JAX's autodiff of the
 plain scan; the layers of Flax, Equinox, Haiku and Keras under JAX's autodiff, each jitted; and torch's nn.LSTM, as far
 as installed. All have the same numbers, each in its own layout. Before timing, the gradient of the inputs, which has
 come all the way back, is compared with float64's.
@@ -10,7 +11,7 @@ come all the way back, is compared with float64's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from statistics import geometric_mean, median
@@ -18,7 +19,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from benchmarks import limits
 from benchmarks.claims import Claim
@@ -32,8 +32,9 @@ from lstm_ref.interop.conform.features import FEATURES, FeatureCase, arranged
 from lstm_ref.interop.conform.table import module_of
 from lstm_ref.interop.layout import theirs
 from lstm_ref.interop.layouts import LAYOUTS
-from lstm_ref.sequence import Outputs, Through
-from lstm_ref.through_time import data_parallel, fast_lstm
+from lstm_ref.sequence import Outputs
+from lstm_ref.through_time import fast_lstm
+from lstm_ref.through_time.plan import Plan
 
 SIZES = ((50, 16, 32, 32), (100, 32, 64, 128), (100, 64, 256, 256), (200, 64, 256, 512), (256, 1, 256, 256))
 """T, B, D, H."""
@@ -45,17 +46,9 @@ PEERS = {
     "keras": ("keras", "keras.layers.LSTM"),
 }
 OURS, REFERENCE, TORCH = "lstm_ref", "sequence.bptt", "torch nn.LSTM"
+ONE, TUNED = f"{OURS}, one device", f"{OURS}, tuned"
 AUTODIFF = "autodiff of the scan"
 GRADIENT = "forward and backward"
-FRESH = 2**24
-"""Bytes of a tape above which a program takes more memory than glibc's malloc keeps for the next call, 32 MiB at
-most."""
-UNITS_A_ROW = 16
-"""Most hidden units per row of a device for which a batch is split: at every step a device reads all of W_h, however
-few its rows. Measured on two cores at T = 20, D = H = 256, 512, 1024: split, 32 rows took 0.9, 1.05, 1.3 times as
-long, 64 rows 0.9, 0.9, 1.2 times."""
-WORTH = 2**15
-"""Least bytes of a step's pre-activations for which a batch is split."""
 SECONDS = 3.0
 """Seconds of rounds at each size in each process."""
 RUNS = 3
@@ -96,40 +89,27 @@ def pullback(forward: Any, weights: Any, initial: Any, xs: Any, bar: Any) -> Any
     return jax.vjp(forward, weights, initial, xs)[1](bar)
 
 
-def fast(
-    given: FeatureCase, backward: bool = True, way: Through = fast_lstm.FAST, over: Sequence[Any] | None = None
-) -> Gradient:
-    """By `fast_lstm`: gradients of (parameters, initial state, inputs), or outputs.
-
-    The rows are split over the named devices or, by default, over as many as `devices` says.
-
-    If the tape is large, forward and backward are compiled separately. The tape then consists of arrays of its own and
-    is not part of the one block of memory that a program takes, which above 32 MiB the system allocates and clears anew
-    at every call.
-    """
-    mesh = Mesh(np.array(over or jax.devices()[: devices(given)]), ("rows",))
-    copied, split = partial(data_parallel.copied, mesh), partial(data_parallel.split, mesh)
-    way = data_parallel.over(mesh, way) if mesh.size > 1 else way
-    read = copied(given.params[0]), split(given.initial[0], axis=0), split(given.xs, axis=1)
+def fast(given: FeatureCase, backward: bool = True, plan: Plan | None = None) -> Gradient:
+    """By `fast_lstm` and a plan, by default the default one: gradients of (parameters, initial state, inputs), or
+    outputs."""
+    plan = plan or plan_of(given)
+    bar = Outputs(given.bar.hs, given.bar.final[0])
+    read = fast_lstm.placed(plan, given.params[0], given.initial[0], given.xs, bar)
+    run = fast_lstm.gradients(plan)
     if not backward:
-        outputs = jax.jit(lambda *read: way.forward(lstm, *read)[0])
-        return lambda: jax.block_until_ready(outputs(*read))
-    bar = Outputs(split(given.bar.hs, axis=1), split(given.bar.final[0], axis=0))
-    there, back = (jax.jit(partial(half, lstm)) for half in way)
-
-    def gradients(read: Any, bar: Any) -> Any:
-        return back(*read, there(*read)[1], bar)
-
-    tape = 6 * given.bar.hs.nbytes // mesh.size  # i, f, g, o, c, h
-    run = gradients if tape > FRESH else jax.jit(gradients)
-    return lambda: jax.block_until_ready(run(read, bar))
+        way = fast_lstm.through(plan)
+        run = jax.jit(lambda p, initial, xs, bar: way.forward(lstm, p, initial, xs)[0])
+    return lambda: jax.block_until_ready(run(*read))
 
 
-def devices(given: FeatureCase) -> int:
-    """The number of devices over which the rows are split."""
-    (B, H), all_devices = given.initial[0].h.shape, jax.device_count()
-    worth = 4 * B * H * given.dtype.itemsize >= WORTH and H * all_devices <= UNITS_A_ROW * B
-    return all_devices if B % all_devices == 0 and worth else 1
+def plan_of(given: FeatureCase, devices: int | None = None) -> Plan:
+    """The default plan of a problem."""
+    return fast_lstm.default_plan(*size_of(given), given.dtype, devices=devices)
+
+
+def size_of(given: FeatureCase) -> tuple[int, int, int, int]:
+    """T, B, D, H of a problem."""
+    return (*given.xs.shape, given.bar.hs.shape[-1])
 
 
 def _fast_bptt(cell: Any, *read: Any) -> Outputs:
@@ -182,7 +162,7 @@ def contenders(given: FeatureCase) -> dict[str, Contender]:
     of_xs = lambda found: found[2]  # noqa: E731
     found: dict[str, Contender] = {
         OURS: (fast(given), of_xs),
-        f"{OURS}, one device": (jitted(partial(by_scan, _fast_bptt), given, given.params), of_xs),
+        ONE: (jitted(partial(by_scan, _fast_bptt), given, given.params), of_xs),
         REFERENCE: (jitted(partial(by_scan, sequence.bptt), given, given.params), of_xs),
         AUTODIFF: (jitted(partial(by_scan, sequence.scan), given, given.params), of_xs),
     }
@@ -208,22 +188,35 @@ def _truth(recurrence: Any, params: Any, initial: Any, xs: Any, bar: Any) -> Any
     return outputs.hs, back(bar)
 
 
-def gradients(size: tuple[int, ...], setting: Setting, seconds: float, **about: Any) -> list[Row]:
-    """The rows of one size in float32: the limits, and all contenders."""
+def gradients(size: tuple[int, ...], setting: Setting, seconds: float, tuned: bool = False, **about: Any) -> list[Row]:
+    """The rows of one size in float32: the limits, and all contenders; if asked, with ours tuned, and its plan."""
     given = problem(*size)
     about |= dict(zip("TBDH", size, strict=True)) | {"dtype": "float32"}
     judge = near(truth(given)[1][2], given.dtype)
+    found = contenders(given)
+    plan = tuned_plan(given, setting) if tuned else None
+    if plan:
+        found[TUNED] = fast(given, plan=plan), lambda found: found.xs
     return [
         *limits.rows(size, given.dtype, True, setting, **about),
-        *measured(contenders(given), judge, setting, seconds, **about),
+        *(
+            row | {"plan": str(plan)} if row["name"] == TUNED else row
+            for row in measured(found, judge, setting, seconds, **about)
+        ),
     ]
+
+
+def tuned_plan(given: FeatureCase, setting: Setting) -> Plan:
+    """What `tune` chooses, measured anew: no plan of an earlier run is read, and none is left in the user's folder."""
+    how = {"seconds": 0.0} if setting.quick else {}
+    return fast_lstm.tune(*size_of(given), given.dtype, cache=False, **how)
 
 
 def measure(setting: Setting) -> list[Row]:
     """Rows of all sizes."""
     if setting.quick or setting.device == "gpu":
         sizes = SIZES[:1] if setting.quick else SIZES
-        return [row for size in sizes for row in gradients(size, setting, SECONDS, what=GRADIENT)]
+        return [row for size in sizes for row in gradients(size, setting, SECONDS, True, what=GRADIENT)]
     about = {"name": OURS, "what": GRADIENT}
     return [
         row
@@ -235,7 +228,7 @@ def measure(setting: Setting) -> list[Row]:
 def alone(size: tuple[int, ...]) -> list[Row]:
     """The rows of one size, measured in a fresh process: after large arrays, small ones get other places in memory."""
     use("cpu")
-    return gradients(size, Setting(), SECONDS, what=GRADIENT)
+    return gradients(size, Setting(), SECONDS, True, what=GRADIENT)
 
 
 def table(rows: list[Row]) -> list[Any]:
@@ -248,13 +241,13 @@ Sizes = dict[str, dict[str, Row]]
 
 
 def claims(rows: list[Row]) -> list[Claim]:
-    """What is claimed of our time beside torch's, of every JAX contender's and of the fastest JAX library's."""
+    """What is claimed of our time beside torch's, of JAX's contenders and of its fastest library, and of tuning."""
     sizes: Sizes = {sizes_of(row): {} for row in rows}
     for row in rows:
         if "seconds" in row:
             sizes[sizes_of(row)][row["name"]] = row
     sizes = {of: named for of, named in sizes.items() if OURS in named}
-    return [*_beside_torch(sizes), *_beside_jax(sizes), *_beside_the_fastest(sizes)]
+    return [*_beside_torch(sizes), *_beside_jax(sizes), *_beside_the_fastest(sizes), *_tuned(sizes)]
 
 
 def _beside_torch(sizes: Sizes) -> Iterator[Claim]:
@@ -266,12 +259,21 @@ def _beside_torch(sizes: Sizes) -> Iterator[Claim]:
 
 
 def _beside_jax(sizes: Sizes) -> Iterator[Claim]:
-    others = [REFERENCE, f"{OURS}, one device", AUTODIFF, *PEERS]
-    pairs = [(of, name, named) for of, named in sizes.items() for name in others if name in named]
-    figures = {f"{of}, {name}": multiples(named[name], named[OURS]) for of, name, named in pairs}
+    sentence = "nothing in JAX, ours on one device included, is faster at any size, in the median"
+    yield from _none_faster(sentence, sizes, OURS, [REFERENCE, ONE, AUTODIFF, *PEERS])
+
+
+def _tuned(sizes: Sizes) -> Iterator[Claim]:
+    sentence = "tuned: never slower than ours by default, on one device, or the scan, in the median"
+    yield from _none_faster(sentence, sizes, TUNED, [OURS, ONE, REFERENCE])
+
+
+def _none_faster(sentence: str, sizes: Sizes, base: str, others: list[str]) -> Iterator[Claim]:
+    """The claim that none of the others is faster than `base` at any size, with the figures of the nearest."""
+    pairs = [(of, name, named) for of, named in sizes.items() for name in others if {base, name} <= set(named)]
+    figures = {f"{of}, {name}": multiples(named[name], named[base]) for of, name, named in pairs}
     if figures:
         of, least = min(figures.items(), key=lambda item: median(item[1]))
-        sentence = "nothing in JAX, ours on one device included, is faster at any size, in the median"
         yield Claim(sentence, _slower(figures), {of: least})
 
 

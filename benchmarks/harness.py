@@ -10,6 +10,7 @@ fields hold the measurements:
     first_call_seconds   the first call, compilation included
     compile_seconds      time of the first call beyond that of a later one
     digits               digits of the result that agree with float64's
+    plan                 of ours, tuned: what was chosen
     wrong                why it was not timed
 """
 
@@ -34,7 +35,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks import processor
+from lstm_ref import processor
 from lstm_ref.checking.checker import environment as core
 from lstm_ref.errors import BadInput
 
@@ -210,7 +211,7 @@ def use(device: str) -> None:
         jax.config.update("jax_platforms", "cpu")
         with suppress(RuntimeError):  # fails if JAX is already in use
             # the devices over which a batch is split
-            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+            jax.config.update("jax_num_cpu_devices", processor.cores())
     try:
         jax.devices(device)
     except RuntimeError:
@@ -304,7 +305,8 @@ def environment(device: str) -> dict[str, str]:
         core()
         | processor.facts()
         | {
-            "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+            "load before": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
+            "cores": str(processor.cores()),
             "device": jax.devices(device)[0].device_kind,
             "devices": str(jax.device_count()),
             "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),

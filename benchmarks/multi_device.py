@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from benchmarks.gradient_speed import OURS, fast, problem, truth
+from benchmarks.gradient_speed import ONE, OURS, fast, plan_of, problem, truth
 from benchmarks.harness import Elsewhere, Row, Setting, apart, beside, measured, near
 
 DEVICES = (1, 2, 4, 8)
@@ -21,7 +21,6 @@ SIZE = (100, 64, 64, 128)
 ROWS = 16
 """T, B, D, H of each device's batch, if every device gets equally many rows."""
 SPLIT, EACH = "one batch, split", "as many rows for every device"
-ONE = f"{OURS}, one device"
 SECONDS = 4.0
 
 
@@ -48,8 +47,8 @@ def timed(about: Row, setting: Setting) -> list[Row]:
     given = problem(*(about[k] for k in "TBDH"))
     _, (p_bars, initial_bars, xs_bar) = truth(given)
     contenders: dict[str, Any] = {
-        OURS: (fast(given, over=jax.devices()), lambda found: found),
-        ONE: (fast(given, over=jax.devices()[:1]), lambda found: found),
+        OURS: (fast(given, plan=plan_of(given, devices=about["devices"])), lambda found: found),
+        ONE: (fast(given, plan=plan_of(given, devices=1)), lambda found: found),
     }
     judge = near((p_bars[0], initial_bars[0], xs_bar), given.dtype)
     return measured(contenders, judge, setting, SECONDS, **about)

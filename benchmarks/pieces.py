@@ -7,13 +7,10 @@ and of all steps at once; and with a single row multiplied as one product, not i
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
-from benchmarks.gradient_speed import GRADIENT, SIZES, devices, fast, problem, truth
+from benchmarks.gradient_speed import GRADIENT, SIZES, fast, plan_of, problem, size_of, truth
 from benchmarks.harness import Contender, Row, Setting, beside, measured, near
 from lstm_ref.interop.conform.features import FeatureCase
-from lstm_ref.sequence import Through
-from lstm_ref.through_time import fast_lstm
 
 OURS = "as chosen"
 TIMES = (0.25, 0.5, 2, 4)
@@ -22,27 +19,13 @@ SECONDS = 3.0
 
 def contenders(given: FeatureCase) -> dict[str, Contender]:
     """By name, the gradient in pieces of that length."""
-    T, B, H = given.bar.hs.shape
-    chosen = fast_lstm.piece_length(T, B // devices(given), H, given.dtype.itemsize)
-    steps = {OURS: chosen} | {f"× {k}": round(k * chosen) for k in TIMES if 1 <= round(k * chosen) < T}
-    steps["all at once"] = T
-    runs = {name: fast(given, way=fast_lstm.with_pieces_of(every)) for name, every in steps.items()}
+    T, B, _, _ = size_of(given)
+    plan = plan_of(given)
+    steps = {f"× {k}": round(k * plan.every) for k in TIMES if 1 <= round(k * plan.every) < T} | {"all at once": T}
+    plans = {OURS: plan} | {name: plan._replace(every=every) for name, every in steps.items()}
     if B == 1:
-        runs["no blocks"] = fast(
-            given, way=Through(_without_blocks(fast_lstm.forward), _without_blocks(fast_lstm.backward))
-        )
-    return {name: (run, lambda found: found.xs) for name, run in runs.items()}
-
-
-def _without_blocks(half: Any) -> Any:
-    """Forward or backward with a single row multiplied as one product; traced anew, because JAX remembers traces."""
-    traced = {name: getattr(fast_lstm, name).__wrapped__ for name in ("_forward", "_backward")}
-
-    def run(*arguments: Any) -> Any:
-        with mock.patch.multiple(fast_lstm, _times=lambda w, B: lambda v: v @ w, **traced):
-            return half(*arguments)
-
-    return run
+        plans["no blocks"] = plan._replace(blocks=1)
+    return {name: (fast(given, plan=plan), lambda found: found.xs) for name, plan in plans.items()}
 
 
 def measure(setting: Setting) -> list[Row]:

@@ -45,9 +45,9 @@ def read(where: Path | None, about: dict[str, Any]) -> Plan | None:
         found = json.loads(_file(where, about).read_bytes())
         plan = Plan(**found["plan"])
         check_plan(plan, about["B"])
+        return plan if found["key"] == about else None
     except (*CANNOT, ValueError, TypeError, LookupError):  # no file, or not one of ours
         return None
-    return plan if found["key"] == about else None
 
 
 def keep(where: Path | None, about: dict[str, Any], plan: Plan, seconds: dict[Plan, float]) -> None:

@@ -11,14 +11,16 @@ import jax
 import numpy as np
 from helpers import an_ordinary_problem
 from jax.sharding import Mesh
+from machine import candidates
 
 from lstm_ref import sequence
 from lstm_ref.cells import CELLS
 from lstm_ref.errors import BadInput
 from lstm_ref.sequence import SCAN
 from lstm_ref.strategies import Sizes
-from lstm_ref.through_time import data_parallel
+from lstm_ref.through_time import data_parallel, fast_lstm
 from lstm_ref.through_time.pieces import in_pieces
+from lstm_ref.through_time.plan import Plan
 
 SIZES = Sizes(5, 16, 3, 4)
 LENGTHS = [5, 1, 0, 3, 5, 2, 4, 4, 0, 0, 1, 5, 3, 2, 5, 4]
@@ -72,6 +74,20 @@ def by_custom_vjp(mesh, problem):
     return *jax.tree.map(np.asarray, (outputs, sequence.Gradients(*given))), talk
 
 
+def by_plan(plan, problem):
+    """The gradients of arrays that are in place, in NumPy; computed twice."""
+    read = fast_lstm.placed(plan, *problem.arguments, problem.bar)
+    run = fast_lstm.gradients(plan)
+    return [jax.tree.map(np.asarray, run(*read, problem.lengths, problem.reverse)) for _ in range(2)]
+
+
+def by_bptt(plan, problem):
+    """The gradients by `fast_lstm.bptt` and `jax.vjp`, in NumPy."""
+    recurrence = lambda *read: fast_lstm.bptt(*read, problem.lengths, problem.reverse, plan=plan)  # noqa: E731
+    _, vjp = jax.vjp(recurrence, *problem.arguments)
+    return jax.tree.map(np.asarray, sequence.Gradients(*vjp(problem.bar)))
+
+
 def refused(call, *arguments, **options):
     try:
         call(*arguments, **options)
@@ -91,7 +107,11 @@ if __name__ == "__main__":
         "of two axes": by(data_parallel.over(Mesh(devices.reshape(4, 2), ("a", "b"))), lstm),
         "by pieces": by(data_parallel.over(mesh, in_pieces(2, SCAN)), lstm),
         "custom": by_custom_vjp(mesh, lstm),
+        "plans": {plan: by_plan(plan, lstm) for plan in candidates(SIZES, "float64")},
+        "bptt by a plan": by_bptt(Plan("fast", 4, 2, 1, 1), lstm),
         "odd rows": refused(by, data_parallel.over(mesh), rows_of(lstm, 0)),
+        "odd rows of a plan": refused(fast_lstm.default_plan, *SIZES, "float64", devices=3),
+        "odd rows placed": refused(fast_lstm.placed, Plan("fast", 8, 2, 1, 1), *rows_of(lstm, 0).arguments, None),
         "odd arrays": refused(data_parallel.split, mesh, np.ones((4, 12)), axis=1),
     }
     if hasattr(jax.sharding, "AxisType"):

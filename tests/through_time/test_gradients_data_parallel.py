@@ -135,6 +135,20 @@ def test_what_cannot_be_split_is_refused(found):
     assert "must have axes of type Auto" in found.get("explicit", "must have axes of type Auto")
 
 
+def test_plans_of_several_devices_give_what_one_gives_and_always_the_same_bits(found):
+    assert {plan.devices for plan in found["plans"]} == {1, 2, 4, 8}
+    for given, again in found["plans"].values():
+        assert_one_devices(given, PROBLEMS["lstm"])
+        assert same_bits(given, again)
+    assert_one_devices(found["bptt by a plan"], PROBLEMS["lstm"])
+
+
+def test_a_plan_for_rows_that_cannot_be_split_is_refused(found):
+    rows = "the rows of a batch must divide evenly over the devices, got "
+    assert found["odd rows of a plan"] == rows + "16 rows, 3 devices"
+    assert found["odd rows placed"] == rows + "2 rows, 8 devices"
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
