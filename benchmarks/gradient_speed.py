@@ -34,7 +34,7 @@ from lstm_ref.interop.layout import theirs
 from lstm_ref.interop.layouts import LAYOUTS
 from lstm_ref.sequence import Outputs
 from lstm_ref.through_time import fast_lstm
-from lstm_ref.through_time.plan import Plan
+from lstm_ref.through_time.plan import FastPlan
 
 SIZES = ((50, 16, 32, 32), (100, 32, 64, 128), (100, 64, 256, 256), (200, 64, 256, 512), (256, 1, 256, 256))
 """T, B, D, H."""
@@ -89,7 +89,7 @@ def pullback(forward: Any, weights: Any, initial: Any, xs: Any, bar: Any) -> Any
     return jax.vjp(forward, weights, initial, xs)[1](bar)
 
 
-def fast(given: FeatureCase, backward: bool = True, plan: Plan | None = None) -> Gradient:
+def fast(given: FeatureCase, backward: bool = True, plan: FastPlan | None = None) -> Gradient:
     """By `fast_lstm` and a plan, by default the default one: gradients of (parameters, initial state, inputs), or
     outputs."""
     plan = plan or plan_of(given)
@@ -102,7 +102,7 @@ def fast(given: FeatureCase, backward: bool = True, plan: Plan | None = None) ->
     return lambda: jax.block_until_ready(run(*read))
 
 
-def plan_of(given: FeatureCase, devices: int | None = None) -> Plan:
+def plan_of(given: FeatureCase, devices: int | None = None) -> FastPlan:
     """The default plan of a problem."""
     return fast_lstm.default_plan(*size_of(given), given.dtype, devices=devices)
 
@@ -206,7 +206,7 @@ def gradients(size: tuple[int, ...], setting: Setting, seconds: float, tuned: bo
     ]
 
 
-def tuned_plan(given: FeatureCase, setting: Setting) -> Plan:
+def tuned_plan(given: FeatureCase, setting: Setting) -> FastPlan:
     """What `tune` chooses, measured anew: no plan of an earlier run is read, and none is left in the user's folder."""
     how = {"seconds": 0.0} if setting.quick else {}
     return fast_lstm.tune(*size_of(given), given.dtype, cache=False, **how)

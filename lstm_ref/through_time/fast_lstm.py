@@ -32,7 +32,7 @@ from lstm_ref.padding import choose, integers, keep_of
 from lstm_ref.sequence import SCAN, Gradients, Through
 from lstm_ref.shapes import Outputs, as_rows, check, check_bar, check_dtypes, is_whole
 from lstm_ref.through_time import data_parallel, kept_plans, tuning
-from lstm_ref.through_time.plan import Plan, blocks_of, check_plan, check_sizes, piece_length
+from lstm_ref.through_time.plan import FastPlan, blocks_of, check_plan, check_sizes, piece_length
 from lstm_ref.through_time.plan import default_plan as default_plan
 
 
@@ -260,7 +260,7 @@ _bptt.defvjp(_bptt_forward, _bptt_backward)
 
 
 def bptt(
-    p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool = False, *, plan: Plan | None = None
+    p: Params, initial: State, xs: Any, lengths: Any = None, reverse: bool = False, *, plan: FastPlan | None = None
 ) -> Outputs:
     """As `sequence.bptt` for the LSTM, but faster: its JAX derivative is `backward`.
 
@@ -295,7 +295,7 @@ def bptt(
 # ------------------------------------------------------------------------------------------------------- a plan
 
 
-def through(plan: Plan) -> Through:
+def through(plan: FastPlan) -> Through:
     """The way through time of a plan.
 
     Args:
@@ -315,7 +315,7 @@ def through(plan: Plan) -> Through:
     return _through(plan, _mesh(plan))
 
 
-def gradients(plan: Plan) -> Callable[..., Gradients]:
+def gradients(plan: FastPlan) -> Callable[..., Gradients]:
     """The LSTM's gradient as the plan has it, compiled as one program or two.
 
     Args:
@@ -342,7 +342,7 @@ def gradients(plan: Plan) -> Callable[..., Gradients]:
     return _gradients(plan, _mesh(plan))
 
 
-def placed(plan: Plan, p: Params, initial: State, xs: Any, bar: Outputs) -> tuple[Params, State, Any, Outputs]:
+def placed(plan: FastPlan, p: Params, initial: State, xs: Any, bar: Outputs) -> tuple[Params, State, Any, Outputs]:
     """The arrays where the plan reads them: parameters copied to its devices, rows split over them.
 
     Args:
@@ -376,7 +376,7 @@ def tune(
     *,
     seconds: float = 5.0,
     cache: bool | str | Path = True,
-) -> Plan:
+) -> FastPlan:
     """The plan that is fastest on this machine, by a short measurement; kept, so that the next call reads it.
 
     Measured are gradients of a random problem, in turns: other numbers of devices than the default plan's, other
@@ -425,7 +425,7 @@ def tune(
     return plan
 
 
-def _prepared(sizes: tuple[int, int, int, int], dtype: Any) -> Callable[[Plan], Callable[[], Any]]:
+def _prepared(sizes: tuple[int, int, int, int], dtype: Any) -> Callable[[FastPlan], Callable[[], Any]]:
     """By plan, a call that computes the gradient of a random problem of these sizes."""
     (T, B, D, H), rng = sizes, np.random.default_rng(0)
     drawn = lambda *shape: np.asarray(rng.standard_normal(shape, np.float32), dtype)  # noqa: E731
@@ -434,7 +434,7 @@ def _prepared(sizes: tuple[int, int, int, int], dtype: Any) -> Callable[[Plan], 
     problem = p, state(), drawn(T, B, D), Outputs(drawn(T, B, H), state())
     there: dict[int, Any] = {}
 
-    def prepare(plan: Plan) -> Callable[[], Any]:
+    def prepare(plan: FastPlan) -> Callable[[], Any]:
         if plan.devices not in there:
             there[plan.devices] = placed(plan, *problem)
         read, run = there[plan.devices], gradients(plan)
@@ -444,13 +444,13 @@ def _prepared(sizes: tuple[int, int, int, int], dtype: Any) -> Callable[[Plan], 
 
 
 @cache
-def _through(plan: Plan, mesh: Mesh | None) -> Through:
+def _through(plan: FastPlan, mesh: Mesh | None) -> Through:
     way = SCAN if plan.way == "scan" else _arranged(plan.every, plan.blocks)
     return way if mesh is None else data_parallel.over(mesh, way)
 
 
 @cache
-def _gradients(plan: Plan, mesh: Mesh | None) -> Callable[..., Gradients]:
+def _gradients(plan: FastPlan, mesh: Mesh | None) -> Callable[..., Gradients]:
     way = _through(plan, mesh)
 
     there, back = (jax.jit(partial(half, lstm), static_argnames="reverse") for half in way)
@@ -469,7 +469,7 @@ def _gradients(plan: Plan, mesh: Mesh | None) -> Callable[..., Gradients]:
     return run
 
 
-def _mesh(plan: Plan) -> Mesh | None:
+def _mesh(plan: FastPlan) -> Mesh | None:
     """The devices of a plan; None for one, which is the caller's choice."""
     return Mesh(np.array(jax.local_devices()[: plan.devices]), ("rows",)) if plan.devices > 1 else None
 

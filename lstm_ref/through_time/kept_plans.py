@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_ref import processor
 from lstm_ref.errors import BadInput, described
-from lstm_ref.through_time.plan import Plan, check_plan
+from lstm_ref.through_time.plan import FastPlan, check_plan
 from lstm_ref.writing import write_whole
 
 CANNOT = (OSError, RuntimeError, BadInput)
@@ -38,19 +38,19 @@ def key(sizes: tuple[int, int, int, int], dtype: np.dtype[Any]) -> dict[str, Any
     }
 
 
-def read(where: Path | None, about: dict[str, Any]) -> Plan | None:
+def read(where: Path | None, about: dict[str, Any]) -> FastPlan | None:
     """The plan that is kept in the folder (by default the user's) under this key; None where there is none that can be
     used."""
     try:
         found = json.loads(_file(where, about).read_bytes())
-        plan = Plan(**found["plan"])
+        plan = FastPlan(**found["plan"])
         check_plan(plan, about["B"])
         return plan if found["key"] == about else None
     except (*CANNOT, ValueError, TypeError, LookupError):  # no file, or not one of ours
         return None
 
 
-def keep(where: Path | None, about: dict[str, Any], plan: Plan, seconds: dict[Plan, float]) -> None:
+def keep(where: Path | None, about: dict[str, Any], plan: FastPlan, seconds: dict[FastPlan, float]) -> None:
     """Write the plan to the folder, and the medians from which it was chosen; where that fails, warn."""
     measured = [{"plan": each._asdict(), "seconds": median} for each, median in seconds.items()]
     try:

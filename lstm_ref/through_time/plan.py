@@ -37,7 +37,7 @@ WORTH = 2**15
 """Least bytes of a step's pre-activations for which a batch is split."""
 
 
-class Plan(NamedTuple):
+class FastPlan(NamedTuple):
     """One arrangement of the LSTM's gradient."""
 
     way: str
@@ -54,7 +54,7 @@ class Plan(NamedTuple):
     every call."""
 
 
-def default_plan(T: int, B: int, D: int, H: int, dtype: Any = "float32", *, devices: int | None = None) -> Plan:
+def default_plan(T: int, B: int, D: int, H: int, dtype: Any = "float32", *, devices: int | None = None) -> FastPlan:
     """The plan for these sizes by rule, without measuring.
 
     JAX counts the CPU as one device, however many cores it has. To have a batch split over two, call
@@ -74,12 +74,12 @@ def default_plan(T: int, B: int, D: int, H: int, dtype: Any = "float32", *, devi
 
     Example:
         >>> default_plan(T=100, B=64, D=256, H=256, devices=1)
-        Plan(way='fast', devices=1, every=10, blocks=1, programs=2)
+        FastPlan(way='fast', devices=1, every=10, blocks=1, programs=2)
     """
     itemsize = check_sizes(T, B, D, H, dtype).itemsize
     n = _devices(B, H, itemsize) if devices is None else devices
     tape = 6 * T * B * H * itemsize  # i, f, g, o, c, h
-    plan = Plan("fast", n, 1, 1, 1)
+    plan = FastPlan("fast", n, 1, 1, 1)
     check_plan(plan, B)
     rows = B // n
     programs = 2 if tape > FRESH * n else 1
@@ -134,8 +134,8 @@ def check_sizes(T: Any, B: Any, D: Any, H: Any, dtype: Any) -> np.dtype[Any]:
 
 def check_plan(plan: Any, B: int | None = None) -> None:
     """Raises BadInput unless it is a plan that can be run here, with B rows if they are given."""
-    if not isinstance(plan, Plan):
-        raise BadInput(f"a Plan is needed, as fast_lstm.default_plan gives one, got {plan!r}")
+    if not isinstance(plan, FastPlan):
+        raise BadInput(f"a FastPlan is needed, as fast_lstm.default_plan gives one, got {plan!r}")
     if plan.way not in WAYS or not all(map(is_whole, plan[1:])) or plan.programs > 2:
         expected = "way 'fast' or 'scan', devices, every and blocks whole numbers of at least 1, and 1 or 2 programs"
         raise BadInput(f"a plan must have {expected}, got {plan}")

@@ -17,11 +17,11 @@ import jax
 from jax.errors import JaxRuntimeError
 
 from lstm_ref.processor import cores
-from lstm_ref.through_time.plan import Plan, default_plan
+from lstm_ref.through_time.plan import FastPlan, default_plan
 
-Run = Callable[[], Any]
+Timed = Callable[[], Any]
 """A call to time, which waits for its result."""
-Times = dict[Plan, list[float]]
+Times = dict[FastPlan, list[float]]
 """Seconds of a call by each plan in each round."""
 
 FEW, LAST = 3, 9
@@ -36,8 +36,8 @@ ROWS = 8
 
 
 def choose(
-    sizes: tuple[int, int, int, int], dtype: Any, prepare: Callable[[Plan], Run], seconds: float
-) -> tuple[Plan, dict[Plan, float]]:
+    sizes: tuple[int, int, int, int], dtype: Any, prepare: Callable[[FastPlan], Timed], seconds: float
+) -> tuple[FastPlan, dict[FastPlan, float]]:
     """The plan to use, and the median seconds of each plan of the last comparison.
 
     Args:
@@ -52,7 +52,7 @@ def choose(
     by_rule = partial(default_plan, *sizes, dtype)
     default = best = by_rule()
     alone = by_rule(devices=1)
-    scan = Plan("scan", 1, sizes[0], 1, 1)
+    scan = FastPlan("scan", 1, sizes[0], 1, 1)
     choices = _other_devices, _other_pieces, _other_programs, _other_blocks
     share = seconds / (len(choices) + 1)
     ready = _Ready(prepare)
@@ -65,7 +65,7 @@ def choose(
     return fastest(times), {plan: median(each) for plan, each in times.items()}
 
 
-def fastest(times: Times) -> Plan:
+def fastest(times: Times) -> FastPlan:
     """The first plan, unless others are faster by more than noise: then the fastest of these, unless others are …"""
     best = next(iter(times))
     while better := [plan for plan, mine in times.items() if is_faster(mine, times[best])]:
@@ -84,7 +84,7 @@ def is_faster(mine: list[float], theirs: list[float]) -> bool:
 # -------------------------------------------------------------------------------------------------- candidates
 
 
-def _other_devices(sizes: tuple[int, ...], by_rule: Callable[..., Plan], best: Plan) -> Iterator[Plan]:
+def _other_devices(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:
     """One device, two, four, and so on up to all, as far as they divide the rows."""
     count = jax.local_device_count()
     for n in sorted({2**k for k in range(count.bit_length())} | {count}):
@@ -92,17 +92,17 @@ def _other_devices(sizes: tuple[int, ...], by_rule: Callable[..., Plan], best: P
             yield by_rule(devices=n)
 
 
-def _other_pieces(sizes: tuple[int, ...], by_rule: Callable[..., Plan], best: Plan) -> Iterator[Plan]:
+def _other_pieces(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:
     """Half as many steps a piece, twice as many, and all."""
     T = sizes[0]
     return (best._replace(every=k) for k in (best.every // 2, best.every * 2, T) if 1 <= k <= T)
 
 
-def _other_programs(sizes: tuple[int, ...], by_rule: Callable[..., Plan], best: Plan) -> Iterator[Plan]:
+def _other_programs(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:
     yield best._replace(programs=3 - best.programs)
 
 
-def _other_blocks(sizes: tuple[int, ...], by_rule: Callable[..., Plan], best: Plan) -> Iterator[Plan]:
+def _other_blocks(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:
     """One block, or one a core."""
     if sizes[1] <= ROWS * best.devices and jax.default_backend() == "cpu":
         yield from (best._replace(blocks=n) for n in (1, cores()))
@@ -114,11 +114,11 @@ def _other_blocks(sizes: tuple[int, ...], by_rule: Callable[..., Plan], best: Pl
 class _Ready:
     """The calls of plans, each compiled when it is first asked for."""
 
-    def __init__(self, prepare: Callable[[Plan], Run]):
+    def __init__(self, prepare: Callable[[FastPlan], Timed]):
         self.prepare = prepare
-        self.runs: dict[Plan, Run | None] = {}
+        self.runs: dict[FastPlan, Timed | None] = {}
 
-    def of(self, plans: Iterable[Plan]) -> dict[Plan, Run]:
+    def of(self, plans: Iterable[FastPlan]) -> dict[FastPlan, Timed]:
         """Their calls, without those that fail, as for want of memory; the very first must not."""
         plans = dict.fromkeys(plans)
         for plan in plans:
@@ -126,7 +126,7 @@ class _Ready:
                 self.runs[plan] = self._compiled(plan)
         return {plan: run for plan in plans if (run := self.runs[plan])}
 
-    def _compiled(self, plan: Plan) -> Run | None:
+    def _compiled(self, plan: FastPlan) -> Timed | None:
         run = self.prepare(plan)
         try:
             run()
@@ -137,7 +137,7 @@ class _Ready:
         return run
 
 
-def in_turns(runs: dict[Plan, Run], least: int, seconds: float) -> Times:
+def in_turns(runs: dict[FastPlan, Timed], least: int, seconds: float) -> Times:
     """Rounds A B C A B C, so that a drift of the machine affects all: for so many seconds, and `least` in any case."""
     times: Times = {plan: [] for plan in runs}
     begun = clock()
@@ -147,7 +147,7 @@ def in_turns(runs: dict[Plan, Run], least: int, seconds: float) -> Times:
     return times
 
 
-def _burst(run: Run) -> float:
+def _burst(run: Timed) -> float:
     """Seconds of a call. A short one is repeated, and its first call is left out: it finds the threads and caches as
     the plan before has left them."""
     times = [_seconds(run)]
@@ -158,7 +158,7 @@ def _burst(run: Run) -> float:
     return median(times)
 
 
-def _seconds(run: Run) -> float:
+def _seconds(run: Timed) -> float:
     before = clock()
     run()
     return clock() - before

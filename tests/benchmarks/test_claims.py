@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import __main__, compare, gradient_speed, runs
 from benchmarks.claims import claims_of
-from benchmarks.gradient_speed import OURS, PEERS, REFERENCE, SIZES, TORCH
+from benchmarks.gradient_speed import ONE, OURS, PEERS, REFERENCE, SIZES, TORCH, TUNED
 from benchmarks.harness import Setting, beside, multiples, quoted, write
 
 JAX_PEER = next(iter(PEERS))
@@ -14,7 +14,7 @@ JAX_PEER = next(iter(PEERS))
 
 def rows(**times):
     """One contender a row, at every size: its seconds in each run."""
-    names = {"ours": OURS, "torch": TORCH, "reference": REFERENCE, "jax": JAX_PEER}
+    names = {"ours": OURS, "torch": TORCH, "reference": REFERENCE, "jax": JAX_PEER, "tuned": TUNED, "one": ONE}
     about = {"question": "gradient", "what": gradient_speed.GRADIENT, "dtype": "float32"}
     return runs.joined(
         [about | dict(zip("TBDH", size, strict=True)) | {"name": names[k], "seconds": seconds}]
@@ -83,6 +83,23 @@ def test_every_run_is_a_process_that_is_asked_the_question(monkeypatch):
 )
 def test_each_claim_can_fail(other, which):
     assert holding(rows(**GOOD | other)) == [n != which for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("other", "holds"),
+    [
+        ({}, True),
+        ({"tuned": [1.004, 1.004, 1.0]}, True),  # 1.00 to two decimals
+        ({"tuned": [1.01, 1.01, 1.0]}, False),
+        ({"one": [0.98, 0.98, 1.5]}, False),
+        ({"ours": [0.99, 0.98, 1.5]}, False),
+        ({"reference": [0.9, 0.9, 1.5]}, False),
+    ],
+)
+def test_tuned_is_never_slower_than_what_it_was_chosen_from(other, holds):
+    times = {k: [1.0, 1.0, 1.0] for k in ("ours", "tuned", "one", "reference")} | other
+    (claim,) = (claim for claim in claims_of(rows(**times)) if claim.sentence.startswith("tuned: never slower"))
+    assert claim.holds == holds
 
 
 def test_a_claim_of_something_that_is_not_installed_is_not_made():

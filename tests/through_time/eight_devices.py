@@ -20,7 +20,7 @@ from lstm_ref.sequence import SCAN
 from lstm_ref.strategies import Sizes
 from lstm_ref.through_time import data_parallel, fast_lstm
 from lstm_ref.through_time.pieces import in_pieces
-from lstm_ref.through_time.plan import Plan
+from lstm_ref.through_time.plan import FastPlan
 
 SIZES = Sizes(5, 16, 3, 4)
 LENGTHS = [5, 1, 0, 3, 5, 2, 4, 4, 0, 0, 1, 5, 3, 2, 5, 4]
@@ -108,10 +108,10 @@ if __name__ == "__main__":
         "by pieces": by(data_parallel.over(mesh, in_pieces(2, SCAN)), lstm),
         "custom": by_custom_vjp(mesh, lstm),
         "plans": {plan: by_plan(plan, lstm) for plan in candidates(SIZES, "float64")},
-        "bptt by a plan": by_bptt(Plan("fast", 4, 2, 1, 1), lstm),
+        "bptt by a plan": by_bptt(FastPlan("fast", 4, 2, 1, 1), lstm),
         "odd rows": refused(by, data_parallel.over(mesh), rows_of(lstm, 0)),
         "odd rows of a plan": refused(fast_lstm.default_plan, *SIZES, "float64", devices=3),
-        "odd rows placed": refused(fast_lstm.placed, Plan("fast", 8, 2, 1, 1), *rows_of(lstm, 0).arguments, None),
+        "odd rows placed": refused(fast_lstm.placed, FastPlan("fast", 8, 2, 1, 1), *rows_of(lstm, 0).arguments, None),
         "odd arrays": refused(data_parallel.split, mesh, np.ones((4, 12)), axis=1),
     }
     if hasattr(jax.sharding, "AxisType"):

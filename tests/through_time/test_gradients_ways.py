@@ -30,7 +30,7 @@ from lstm_ref.through_time import (
 from lstm_ref.through_time.bidirectional import Both
 from lstm_ref.through_time.checkpointed import in_scanned_pieces
 from lstm_ref.through_time.pieces import in_pieces
-from lstm_ref.through_time.plan import Plan
+from lstm_ref.through_time.plan import FastPlan
 
 SHAPES = [Sizes(5, 2, 3, 2), Sizes(1, 2, 3, 2), Sizes(4, 1, 2, 3)]
 WITHOUT_STEPS = Sizes(0, 2, 3, 4)
@@ -47,7 +47,7 @@ EVERY_WAY = {
     "lstm by its kernels": ("lstm", persistent.PERSISTENT),
     "fast lstm": ("lstm", fast_lstm.FAST),
     "fast lstm in pieces of two": ("lstm", fast_lstm.with_pieces_of(2)),
-    "fast lstm in two blocks": ("lstm", fast_lstm.through(Plan("fast", 1, 2, 2, 1))),
+    "fast lstm in two blocks": ("lstm", fast_lstm.through(FastPlan("fast", 1, 2, 2, 1))),
     **{f"{name} in parallel": (name, parallel.PARALLEL) for name in parallel.LINEAR},
     "minGRU, parallel pieces": ("min_gru", in_pieces(2, parallel.PARALLEL)),
     "mLSTM in parallel": ("mlstm", mlstm_parallel.PARALLEL),

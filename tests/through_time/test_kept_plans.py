@@ -12,10 +12,10 @@ import pytest
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput
 from lstm_ref.through_time import fast_lstm, kept_plans, tuning
-from lstm_ref.through_time.plan import Plan
+from lstm_ref.through_time.plan import FastPlan
 
 SIZES = 6, 2, 3, 4
-CHOSEN = Plan("fast", 1, 3, 1, 2)
+CHOSEN = FastPlan("fast", 1, 3, 1, 2)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def measured(monkeypatch):
 
     def choose(sizes, dtype, prepare, seconds):
         asked.append((*sizes, dtype.name))
-        return CHOSEN, {CHOSEN: 0.25, Plan("scan", 1, 6, 1, 1): 0.5}
+        return CHOSEN, {CHOSEN: 0.25, FastPlan("scan", 1, 6, 1, 1): 0.5}
 
     monkeypatch.setattr(tuning, "choose", choose)
     return asked

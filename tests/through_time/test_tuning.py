@@ -13,12 +13,12 @@ from jax.errors import JaxRuntimeError
 from machine import Machine, candidates
 
 from lstm_ref.through_time import tuning
-from lstm_ref.through_time.plan import Plan, default_plan
+from lstm_ref.through_time.plan import FastPlan, default_plan
 from lstm_ref.through_time.tuning import BURST, FEW, LAST, fastest, is_faster
 
 SIZES = 64, 32, 32, 64
-DEFAULT, ONE = Plan("fast", 4, 64, 1, 1), Plan("fast", 1, 32, 1, 1)
-SCAN = Plan("scan", 1, 64, 1, 1)
+DEFAULT, ONE = FastPlan("fast", 4, 64, 1, 1), FastPlan("fast", 1, 32, 1, 1)
+SCAN = FastPlan("scan", 1, 64, 1, 1)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -45,10 +45,10 @@ def test_the_default_here_is_over_four_devices():
     [
         DEFAULT,
         ONE,
-        Plan("fast", 2, 32, 1, 1),
-        Plan("fast", 2, 64, 1, 2),
-        Plan("fast", 1, 16, 1, 2),
-        Plan("fast", 4, 32, 2, 2),
+        FastPlan("fast", 2, 32, 1, 1),
+        FastPlan("fast", 2, 64, 1, 2),
+        FastPlan("fast", 1, 16, 1, 2),
+        FastPlan("fast", 4, 32, 2, 2),
         SCAN,
     ],
     ids=str,
@@ -70,13 +70,13 @@ def test_noise_keeps_the_default():
 
 def test_a_drift_of_the_machine_changes_nothing():
     """It becomes slower by a third in the last rounds alone; the plan that is faster by a tenth is found."""
-    best = Plan("fast", 2, 64, 1, 1)
+    best = FastPlan("fast", 2, 64, 1, 1)
     machine = Machine(lambda plan: (1 + len(machine.calls) / 100) * (1.0 if plan == best else 1.1))
     assert machine.choose(SIZES)[0] == best
 
 
 def test_the_default_one_device_and_the_scan_are_in_the_last_rounds():
-    best = Plan("fast", 2, 32, 1, 1)
+    best = FastPlan("fast", 2, 32, 1, 1)
     machine = Machine(lambda plan: off(plan, best))
     _, medians = machine.choose(SIZES)
     assert list(medians) == [DEFAULT, best, ONE, SCAN]
@@ -87,7 +87,7 @@ def test_the_default_one_device_and_the_scan_are_in_the_last_rounds():
 def test_no_plan_of_the_last_rounds_is_faster_than_the_chosen_one(data):
     """Whatever was measured."""
     rounds = data.draw(st.lists(st.tuples(*[st.integers(1, 4)] * 4), min_size=LAST, max_size=2 * LAST))
-    plans = [DEFAULT, Plan("fast", 2, 32, 1, 1), ONE, SCAN]
+    plans = [DEFAULT, FastPlan("fast", 2, 32, 1, 1), ONE, SCAN]
     times = dict(zip(plans, map(list, zip(*rounds, strict=True)), strict=True))
     chosen = fastest(times)
     assert not [plan for plan, mine in times.items() if is_faster(mine, times[chosen])]
