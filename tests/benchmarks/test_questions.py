@@ -96,6 +96,8 @@ def test_a_question_answers(question, tiny, tmp_path):
     write(tmp_path / "record.json", {"jax": "0"}, rows)
     assert read(tmp_path / "record.json") == ({"jax": "0"}, rows)
     assert module.table(rows)
+    if question == "gradient":
+        assert [row["plan"] for row in rows if row["name"] == gradient_speed.TUNED and "digits" in row]
     if question == "memory":
         pytest.importorskip("matplotlib")
         assert draw(rows, tmp_path / "picture.svg", "a picture")
