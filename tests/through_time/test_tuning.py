@@ -104,6 +104,21 @@ def test_of_nine_rounds_one_may_be_lost():
     assert not is_faster([1.0] * 9, [1.0] * 9)
 
 
+def test_a_plan_that_is_surely_faster_than_the_winner_wins_though_it_is_not_than_the_default():
+    """The winner loses one round to the default, and another one to the third plan."""
+    third, winner = FastPlan("fast", 2, 32, 1, 1), ONE
+    times = {DEFAULT: [3.0] * 9, winner: [4.0, *[2.0] * 8], third: [3.5, 5.0, *[1.0] * 7]}
+    assert is_faster(times[winner], times[DEFAULT])
+    assert not is_faster(times[third], times[DEFAULT])
+    assert fastest(times) == third
+
+
+def test_plans_that_beat_each_other_in_a_circle_are_equally_fast():
+    """Each wins two rounds of three, which is no chance in sixty rounds; the medians are the same."""
+    times = {plan: [1.0, 2.0, 3.0][k:] + [1.0, 2.0, 3.0][:k] for k, plan in enumerate((DEFAULT, ONE, SCAN))}
+    assert fastest({plan: each * 20 for plan, each in times.items()}) == DEFAULT
+
+
 def test_what_needs_more_memory_than_there_is_is_left_out():
     def seconds(plan):
         if plan.way == "scan" or plan.programs == 2:
@@ -145,3 +160,9 @@ def test_a_single_row_is_tried_in_blocks_and_on_one_device():
     assert {plan.blocks for plan in tried if plan.way == "fast"} == {1, 2}
     assert {plan.every for plan in tried} == {8, 4}
     assert {plan.programs for plan in tried} == {1, 2}
+
+
+def test_pieces_of_half_and_twice_as_many_steps_and_of_all_are_tried():
+    size = 200, 33, 64, 64
+    assert default_plan(*size).every == 25
+    assert {plan.every for plan in candidates(size, "float32")} == {12, 25, 50, 200}
