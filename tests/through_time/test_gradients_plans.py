@@ -1,7 +1,7 @@
 """Every plan gives the same gradient, and one plan always the same bits; the default plan; tuning for real."""
 
 import json
-from functools import cache
+from functools import cache, partial
 
 import jax
 import numpy as np
@@ -52,6 +52,13 @@ def test_so_does_jax_by_the_recurrence_with_a_plan(plan):
         _, vjp = jax.vjp(recurrence, *problem.arguments)
         given = sequence.Gradients(*vjp(problem.bar))
     assert_within(read(given), *expected("padded"), factor=2)
+
+
+def test_the_recurrence_runs_as_the_plan_says():
+    *arguments, _ = single(PROBLEMS["padded"])
+    plans = None, FastPlan("fast", 1, 2, 1, 1), FastPlan("fast", 1, 2, 2, 1), FastPlan("scan", 1, 5, 1, 1)
+    programs = {str(jax.make_jaxpr(partial(fast_lstm.bptt, plan=plan))(*arguments)) for plan in plans}
+    assert len(programs) == len(plans)
 
 
 def single(problem):
