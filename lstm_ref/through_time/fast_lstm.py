@@ -391,7 +391,7 @@ def tune(
         T, B, D, H: Numbers of steps, rows, inputs and units.
         dtype: One of float32, float64, bfloat16, float16, by name or as a dtype.
         seconds: How long the rounds last where one gradient is short. Compilation comes on top, of some ten programs;
-            of a long gradient, some 50 are computed in any case.
+            of a long gradient, some 70 are computed in any case.
         cache: Whether the plan is kept in a file; or the folder of these files, by default lstm_ref/plans in
             $XDG_CACHE_HOME or ~/.cache. A file is read only on the same processor, number of cores, devices and their
             kind, versions of JAX, jaxlib and lstm_ref, XLA_FLAGS and precision of products, for the same sizes and
