@@ -23,7 +23,7 @@ import jax
 from rich.table import Table
 
 from benchmarks import limits
-from benchmarks.gradient_speed import GRADIENT, OURS, SIZES, TORCH, devices, fast, problem, torchs
+from benchmarks.gradient_speed import GRADIENT, OURS, SIZES, TORCH, fast, plan_of, problem, torchs
 from benchmarks.harness import Elsewhere, Row, Setting, apart, in_turns, readable, sizes_of, summary, use
 
 FORWARD = "outputs alone"
@@ -104,7 +104,7 @@ def of_a_call(size: tuple[int, ...], backward: bool, setting: Setting) -> Iterat
         run()
     times = {name: summary(each) for name, each in in_turns(runs, setting, SECONDS).items()}
     yield from (about | {"name": name} | row for name, row in times.items())
-    calls, over = (2 if setting.quick else CALLS), devices(given)
+    calls, over = (2 if setting.quick else CALLS), plan_of(given).devices
     taken, seen = traced(runs[OURS], calls)
     found = parts(seen, calls, over, size[0])
     found[REST] = max(0.0, taken - sum(found.values()))
