@@ -55,11 +55,14 @@ class Constants:
         """By how many unit roundoffs of its dtype each constant is moved."""
         self.tolerances_times = 1.0
         """Factor on tolerances at which loops of the code may stop."""
+        self.has_tolerance = False
+        """Whether one was met that may be such a tolerance."""
 
     def taken(self, value: float, bits: int, largest: float = 0.0) -> arb:
         """The value that the evaluation uses for a constant of a dtype with this many bits. `largest` is the largest
         entry of the table that contains the constant."""
         exact = arb(value)
+        self.has_tolerance |= is_tolerance(value)
         if self.tolerances_times != 1.0 and is_tolerance(value):
             return exact * arb(self.tolerances_times)
         if value in self.kept or is_exact(value):

@@ -12,7 +12,6 @@ import numpy as np
 
 from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
-from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, text_of
 from lstm_ref.graph.places import is_of_jax
 from lstm_ref.leaves import Function
@@ -86,6 +85,7 @@ class FlatFunction:
         self._traceable, self._takes_batches = is_traceable(function, inputs), True
         self._function, self._cotangent = function, cotangent
         self._batched: dict[Any, tuple[int, Callable[..., Any]]] = {}
+        self._single: dict[Any, Callable[..., Any]] = {}
 
     def unravel(self, x: Any) -> Any:
         """Flat (N,) vector -> pytree like the inputs."""
@@ -100,8 +100,9 @@ class FlatFunction:
     def at(self, points: np.ndarray) -> np.ndarray:
         """φ at each row of points (K, N) -> (K,)."""
         if not self._takes_batches:
-            with x64():
-                return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
+            if points.dtype not in self._single:
+                self._single[points.dtype] = uncompiled(self._phi, self.x.astype(points.dtype))
+            return np.array(list(map(self._single[points.dtype], points)), dtype=points.dtype)
         if not self._traceable:
             return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
         size, batched = self._batched.get(points.dtype, (0, None))

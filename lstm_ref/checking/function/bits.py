@@ -50,7 +50,7 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
 
 
 def _measure_bits(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
-    """`bits_inside`, measured with 90 evaluations."""
+    """`bits_inside`, measured with at most 90 evaluations."""
     leaves, tree = jax.tree.flatten(inputs)
     flat = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves])
     sizes = np.cumsum([np.size(v) for v in leaves])[:-1]
