@@ -55,11 +55,21 @@ class Constants:
         """By how many unit roundoffs of its dtype each constant is moved."""
         self.tolerances_times = 1.0
         """Factor on tolerances at which loops of the code may stop."""
+        self.has_tolerance = False
+        """Whether one was met that may be such a tolerance."""
+        self._taken: dict[tuple[float, int, float], arb] = {}
 
     def taken(self, value: float, bits: int, largest: float = 0.0) -> arb:
         """The value that the evaluation uses for a constant of a dtype with this many bits. `largest` is the largest
-        entry of the table that contains the constant."""
+        entry of the table that contains the constant. The same value each time: a table is read at every point."""
+        key = value, bits, largest
+        if key not in self._taken:
+            self._taken[key] = self._take(*key)
+        return self._taken[key]
+
+    def _take(self, value: float, bits: int, largest: float) -> arb:
         exact = arb(value)
+        self.has_tolerance |= is_tolerance(value)
         if self.tolerances_times != 1.0 and is_tolerance(value):
             return exact * arb(self.tolerances_times)
         if value in self.kept or is_exact(value):

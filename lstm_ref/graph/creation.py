@@ -519,15 +519,15 @@ def _is_numbas(x: Any) -> bool:
 def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
     """Inside, the replacements are in force in the user's modules and in the given namespaces."""
     new = replacements()
+    is_compiled = _is_numbas if "numba" in sys.modules else lambda _: False  # it is asked of thousands of names
     undo: list[tuple[dict[str, Any], str, Any]] = []
     try:
         for names in users_modules(more):
             if str(names.get("__name__", "")).startswith("lstm_ref.graph"):
                 continue
-            for name, old in list(names.items()):
-                if id(old) in new or _is_numbas(old):
-                    undo.append((names, name, old))
-                    names[name] = old.py_func if _is_numbas(old) else new[id(old)][1]
+            for name, old in [(name, v) for name, v in names.items() if id(v) in new or is_compiled(v)]:
+                undo.append((names, name, old))
+                names[name] = new[id(old)][1] if id(old) in new else old.py_func
             if "float" not in names:
                 undo.append((names, "float", _missing))
                 names["float"] = new[id(float)][1]

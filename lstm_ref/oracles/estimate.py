@@ -12,7 +12,6 @@ import numpy as np
 
 from lstm_ref.arithmetic.traceable import is_traceable
 from lstm_ref.arithmetic.uncompiled import uncompiled
-from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, text_of
 from lstm_ref.graph.places import is_of_jax
 from lstm_ref.leaves import Function
@@ -81,18 +80,21 @@ class FlatFunction:
     def __init__(self, function: Function, inputs: Any, cotangent: Any) -> None:
         leaves, self._tree = jax.tree.flatten(inputs)
         self._shapes = [np.shape(v) for v in leaves]
+        self._ends = np.cumsum([np.size(v) for v in leaves], dtype=int).tolist()
         self.x = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves] or [np.zeros(0)])
         self.scales = scales(leaves)
         self._traceable, self._takes_batches = is_traceable(function, inputs), True
         self._function, self._cotangent = function, cotangent
         self._batched: dict[Any, tuple[int, Callable[..., Any]]] = {}
+        self._single: dict[Any, Callable[..., Any]] = {}
 
     def unravel(self, x: Any) -> Any:
         """Flat (N,) vector -> pytree like the inputs."""
-        sizes = np.cumsum([int(np.prod(s)) for s in self._shapes])[:-1]
-        parts: Any = jnp.split(x, sizes) if isinstance(x, jax.Array) else np.split(x, sizes)
-        shaped = [part.reshape(s) for part, s in zip(parts, self._shapes, strict=True)]
-        return jax.tree.unflatten(self._tree, shaped)
+        if isinstance(x, jax.Array):
+            parts: Any = jnp.split(x, self._ends[:-1])
+        else:  # for NumPy code at every point: np.split takes longer than many a function
+            parts = [x[a:b] for a, b in zip([0, *self._ends], self._ends, strict=False)]
+        return jax.tree.unflatten(self._tree, [v.reshape(s) for v, s in zip(parts, self._shapes, strict=True)])
 
     def _phi(self, x: Any) -> Any:
         return inner(self._function(self.unravel(x)), self._cotangent)
@@ -100,8 +102,9 @@ class FlatFunction:
     def at(self, points: np.ndarray) -> np.ndarray:
         """φ at each row of points (K, N) -> (K,)."""
         if not self._takes_batches:
-            with x64():
-                return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
+            if points.dtype not in self._single:
+                self._single[points.dtype] = uncompiled(self._phi, self.x.astype(points.dtype))
+            return np.array(list(map(self._single[points.dtype], points)), dtype=points.dtype)
         if not self._traceable:
             return np.array([_number(self._phi(p)) for p in points], dtype=points.dtype)
         size, batched = self._batched.get(points.dtype, (0, None))

@@ -80,6 +80,8 @@ def staircase(function: Callable[[Iterator[np.ndarray]], np.ndarray], x: np.ndar
     """
     fine_lines, _, coarse_lines = lines(x, scales)
     fine, is_flat = _staircase_of(function, fine_lines)
+    if not np.any(is_flat):
+        return np.asarray(fine)
     coarse, _ = _staircase_of(function, coarse_lines)
     return np.asarray(np.where(is_flat, coarse, fine))
 

@@ -834,5 +834,8 @@ def test_differences_are_asked_where_they_are_named_or_needed():
     report = check_gradients(of)
     assert dict(report.skipped)["differences"] == NO_DIFFERENCES
     assert {o.oracle for o in report.inputs[0].oracles} == {"balls", "trace", "torch"}
+    small = check_gradients(torch_function(torch.nn.GRU(1, 2), torch.randn(2, 1, 1)))
+    assert dict(small.skipped)["differences"] == NO_DIFFERENCES
+    assert {o.oracle for o in small.inputs[0].oracles} == {"balls", "torch"}
     asked = check_gradients(of, oracles=["balls", "differences"])
     assert {o.oracle for o in asked.inputs[0].oracles} == {"balls", "differences"}

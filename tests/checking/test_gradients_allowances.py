@@ -55,6 +55,14 @@ def test_two_floats_that_stand_for_one_number_are_no_mistake_and_the_report_says
     assert any("right but for the rounding of constants, to 16 digits: x" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("module", [np, jnp], ids=["NumPy", "JAX"])
+def test_code_without_constants_is_not_asked_how_its_error_moves_with_them(module, monkeypatch):
+    monkeypatch.setattr(allowances, "_difference", lambda *_: pytest.fail("asked"))
+    claim = lambda i: {"x": module.cos(i["x"]) + 2.0**-30 * i["x"]}  # noqa: E731
+    report = check_gradients(FEW, loss=lambda i: module.sin(i["x"]).sum(), gradients=claim)
+    assert report.verdict == "wrong"
+
+
 @pytest.mark.parametrize("inputs", [FEW, MANY], ids=["every element", "along directions"])
 @pytest.mark.parametrize("module", [np, jnp], ids=["NumPy", "JAX"])
 @pytest.mark.parametrize("off", [1e-6, 1e-9, -1e-12, 1e-14])

@@ -24,7 +24,7 @@ def _sum(n, wrong=()):
 
 def test_gradients_of_many_inputs_are_looked_up_as_often_as_those_of_few(monkeypatch):
     counts = []
-    for n in (1100, 2200):
+    for n in (1100, 1200):
         calls = []
         monkeypatch.setattr(claim_home, "paths", lambda tree, calls=calls: calls.append(0) or easier.paths(tree))
         assert check(_sum(n)).verdict == EXACT

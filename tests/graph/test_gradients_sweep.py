@@ -16,6 +16,7 @@ from lstm_ref.graph import rules, sweep, trace
 from lstm_ref.graph.rules import RULES
 from lstm_ref.oracles.trace import trace_oracle
 from tests.graph.test_gradients_trace import close
+from tests.helpers import traced
 
 one, two = np.array([0.3, -0.6, 0.9]), np.array([[0.4, -0.7, 1.1], [0.2, 0.8, -0.3]])
 PRIMITIVES = {
@@ -224,9 +225,8 @@ def test_random_programs_have_the_gradient_that_jax_gives(steps, seed):
         return v.at[:, k].multiply(2)
 
     graph = trace(lambda p: program(p, np, in_place), inputs)
-    with x64():
-        expected = jax.grad(lambda p: program(p, jnp, by_copy))(jax.tree.map(jnp.asarray, inputs))
-    assert close(sweep(graph, 1.0).gradients, jax.tree.map(np.asarray, expected), 1e-11)
+    expected = traced(jax.grad(lambda p: program(p, jnp, by_copy)), inputs)
+    assert close(sweep(graph, 1.0).gradients, expected, 1e-11)
 
 
 # ----------------------------------------------------------------------------------------------------------- edits

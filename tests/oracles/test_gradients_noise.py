@@ -185,3 +185,15 @@ def test_one_jump_of_a_function_that_changes_everywhere_is_no_noise():
     assert np.max(staircase(at_points(slope), x)) <= FLOAT64
     low = lambda p: slope(p).astype(np.float16).astype(float)  # noqa: E731
     assert np.max(staircase(at_points(low), np.array([0.3]))) > FLOAT64
+
+
+@pytest.mark.parametrize("part, calls", [(1.0, 45), (0.0, 90)])
+def test_the_coarse_lines_are_asked_about_what_is_flat_on_the_fine_ones(part, calls):
+    asked = []
+
+    def function(p):
+        asked.append(p)
+        return np.array([np.sin(p).sum(), part * p[0]])
+
+    staircase(at_points(function), np.array([0.3, 0.7]))
+    assert len(asked) == calls

@@ -50,10 +50,11 @@ def bits_inside(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
 
 
 def _measure_bits(function: Callable[..., Any], inputs: Any, *others: Any) -> int:
-    """`bits_inside`, measured with 90 evaluations."""
+    """`bits_inside`, measured with at most 90 evaluations."""
     leaves, tree = jax.tree.flatten(inputs)
     flat = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in leaves])
-    sizes = np.cumsum([np.size(v) for v in leaves])[:-1]
+    ends = np.cumsum([np.size(v) for v in leaves]).tolist()
+    parts = [(slice(a, b), np.shape(v), np.result_type(v)) for a, b, v in zip([0, *ends], ends, leaves, strict=False)]
     call = as_it_runs(function, is_jax(function, inputs, *others))
     largest: list[list[float]] = []  # of each output, on each line
     lengths: list[int] = []
@@ -61,8 +62,7 @@ def _measure_bits(function: Callable[..., Any], inputs: Any, *others: Any) -> in
     def at(points: Iterator[np.ndarray]) -> np.ndarray:
         values = []
         for point in points:
-            parts = zip(np.split(point, sizes), leaves, strict=True)
-            given = jax.tree.unflatten(tree, [p.reshape(np.shape(v)).astype(np.result_type(v)) for p, v in parts])
+            given = jax.tree.unflatten(tree, [point[p].reshape(shape).astype(dtype) for p, shape, dtype in parts])
             found = paths(call(given, *jax.tree.map(np.copy, others)))
             outputs = [np.ravel(np.asarray(v, np.float64)) for v in found.values()]
             largest.append([float(np.max(np.abs(v), initial=0.0, where=np.isfinite(v))) for v in outputs])

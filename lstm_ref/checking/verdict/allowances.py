@@ -300,6 +300,9 @@ def _constants_explain(setting: Setting) -> dict[str, np.ndarray] | None:
     balls = setting.answers.get("balls")
     if balls is None or setting.problem.definition is not None:
         return None
+    met = _constants_met(setting)
+    if met is not None and not met.column:
+        return None
     kept, digits = _numbers_of(setting), _digits_that_show(balls)
     try:
         counted = Constants(kept)
@@ -339,6 +342,9 @@ def _tolerances_explain(
     here = {path: np.max(_errors(setting, balls, path), initial=0.0) for path in setting.claimed.floats}
     if not any(2 * here[path] <= np.min(floor[path], initial=np.inf) for path in wrong):
         return None
+    met = _constants_met(setting)
+    if met is not None and not met.has_tolerance:
+        return None
     try:
         sharper = Constants(_numbers_of(setting))
         sharper.tolerances_times = SHARPER
@@ -353,6 +359,22 @@ def _tolerances_explain(
         allowed = 2 * before if is_excused else 0.0
         found[path] = np.full(np.shape(setting.claimed.floats[path]), allowed)
     return found if any(np.any(v) for v in found.values()) else None
+
+
+def _constants_met(setting: Setting) -> Constants | None:
+    """The constants of the author's code, from one evaluation of it: without any, the many that a difference takes show
+    nothing. None if it fails, as a difference then does too."""
+    problem, met = setting.problem, Constants(_numbers_of(setting))
+    calls: list[tuple[Any, ...]] = [(problem.function, problem.inputs)]
+    if setting.claimed.balls is not None:
+        calls.append((problem.gradients, problem.inputs, setting.cotangents))
+    try:
+        with noted(met), precision(DIGITS):
+            for function, *given in calls:
+                lift(function, *given)(*jax.tree.map(lambda v: as_balls(v).copy(), given))
+    except (Exception, SystemExit):
+        return None
+    return met
 
 
 def _may_be_constants(setting: Setting, wrong: list[str]) -> bool:
