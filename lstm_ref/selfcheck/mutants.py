@@ -223,10 +223,16 @@ def _learned() -> Way:
     )
 
 
+def _parallel(cell: Cell) -> Way:
+    """The parallel form; its forward pass, which is no mutant's, is compiled."""
+    forward = jax.jit(parallel.forward, static_argnums=(0, 5))
+    way = _through(cell, sequence.Through(forward, parallel.backward))
+    return way._replace(wronged=lambda edited: way.wronged(_walked(edited)))
+
+
 def _scan() -> Way:
     """The scan of the total cotangents, within the parallel form."""
-    within = Source(parallel.backward)
-    way = _through(CELLS["min_gru"], parallel.PARALLEL)
+    within, way = Source(parallel.backward), _parallel(CELLS["min_gru"])
     values = np.ones((6, 2, 4))
     return Way(
         linear.adjoints,
@@ -334,7 +340,7 @@ WAYS: dict[str, Callable[[], Way]] = {
     "bidirectional": _both_directions,
     "rtrl": _rtrl,
     "linear": _scan,
-    "parallel": lambda: _through(CELLS["qrnn_fo"], parallel.PARALLEL),
+    "parallel": lambda: _parallel(CELLS["qrnn_fo"]),
     "persistent": lambda: _through(CELLS["lstm"], persistent.PERSISTENT),
     "persistent kernel": _kernel,
     "mlstm_parallel": lambda: _through(CELLS["mlstm"], mlstm_parallel.PARALLEL),

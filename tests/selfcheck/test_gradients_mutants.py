@@ -234,20 +234,20 @@ def unchanged(backward):
     return lambda *arguments, **options: backward(*arguments, **options)
 
 
-def in_the_mutants_place():
-    """(unit, problem) with the right backward pass where each mutant of a way, a layer or a model stands."""
-    for name, make in WAYS.items():
-        way = make()
-        yield from ((f"through_time/{name}", build) for build in way.wronged(unchanged(way.backward)))
-    for unit, (module, builders) in LAYERS.items():
+def in_the_mutants_place(unit):
+    """The problems of a way, a layer or a model, with the right backward pass where each mutant stands."""
+    if unit in LAYERS:
+        module, builders = LAYERS[unit]
         right = SimpleNamespace(forward=module.forward, backward=unchanged(module.backward))
-        yield from ((unit, partial(build, layer=right)) for build in builders())
+        return [partial(build, layer=right) for build in builders()]
+    way = WAYS[unit.removeprefix("through_time/")]()
+    return way.wronged(unchanged(way.backward))
 
 
 @pytest.mark.parametrize("unit", [*(f"through_time/{name}" for name in WAYS), *LAYERS])
 def test_in_a_mutants_place_the_right_backward_is_right(unit):
     """Else a mutant would be found for where it stands, and not for what is wrong with it."""
-    for _, build in (pair for pair in in_the_mutants_place() if pair[0] == unit):
+    for build in in_the_mutants_place(unit):
         report = check(build(np.random.default_rng(0)), oracles=["balls"], digits=20, explain=False)
         assert report.right
         assert report.digits_in_balls >= 18
