@@ -7,7 +7,7 @@ and the same products, so hand and autodiff may differ by twice the floor.
 """
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import jax
 import numpy as np
@@ -92,13 +92,26 @@ def by_bptt_and_autodiff(through_time, cell, reverse, arguments, lengths, bar):
 jitted_bptt_and_autodiff = partial(jax.jit, static_argnums=(0, 1, 2))(by_bptt_and_autodiff)
 
 
-def in_floats(problem, through_time=sequence):
-    """`by_bptt_and_autodiff` in the problem's own dtype."""
+def in_floats(problem, through_time=sequence, compiled=True):
+    """`by_bptt_and_autodiff` in the problem's own dtype; not compiled, its trace in float64 is walked in NumPy."""
+    static = through_time, problem.cell, problem.reverse
+    given = problem.arguments, problem.lengths, problem.bar
+    if not compiled:
+        return walked_bptt_and_autodiff(static, *of_shapes(given))(*given)
     with x64():
-        found = jitted_bptt_and_autodiff(
-            through_time, problem.cell, problem.reverse, problem.arguments, problem.lengths, problem.bar
-        )
+        found = jitted_bptt_and_autodiff(*static, *given)
     return jax.tree.map(np.asarray, found)
+
+
+def of_shapes(tree):
+    """The structure, and the shapes and dtypes of its leaves: a key of what is traced once."""
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, tuple(jax.ShapeDtypeStruct(v.shape, v.dtype) for v in leaves)
+
+
+@cache
+def walked_bptt_and_autodiff(static, structure, leaves):
+    return uncompiled(partial(by_bptt_and_autodiff, *static), *jax.tree.unflatten(structure, leaves))
 
 
 def autodiff_in_balls(problem):
@@ -173,13 +186,13 @@ def assert_digits(found, expected, doubt=None, digits=PROOF_DIGITS):
             )
 
 
-def assert_hand_equals_autodiff(problem, through_time=sequence):
+def assert_hand_equals_autodiff(problem, through_time=sequence, compiled=True):
     """The hand-written gradient, by the NumPy loop and by the custom VJP, is right to the last digit that its floats
     can hold: it is the truth within the floor, and autodiff's within twice the floor."""
     gradients = lambda: read(by_hand(in_balls(problem), through_time)[1])  # noqa: E731
     dtype = problem.initial.h.dtype
     floor, exact = noise_floor(gradients, dtype), truth(gradients)
-    custom, autodiff = map(read, in_floats(problem, through_time))
+    custom, autodiff = map(read, in_floats(problem, through_time, compiled))
     for found in (read(by_hand(problem, through_time)[1]), custom):
         assert all(v.dtype == dtype for v in found.values())
         assert_within(found, exact, floor)

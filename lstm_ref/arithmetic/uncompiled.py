@@ -7,6 +7,7 @@ of a second and more, NumPy a few milliseconds. Where NumPy has no equivalent, J
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -61,7 +62,7 @@ def _constant(aval: Any, x: Any) -> Any:
 def _step_for(eqn: Any) -> Evaluation:
     """Computes the equation by NumPy where NumPy means the same, else by JAX."""
     name, avals = eqn.primitive.name, [v.aval for v in (*eqn.invars, *eqn.outvars)]
-    dtypes = {getattr(getattr(a, "dtype", None), "name", "") for a in avals}
+    dtypes = {_name(getattr(a, "dtype", None)) for a in avals}
     if name in movement.ANY_DTYPE and not any(map(is_key, avals)):
         return movement.ANY_DTYPE[name](eqn)
     if (dtypes <= {"float64", "bool"} and name in RULES) or (dtypes == {"complex128"} and name in ANALYTIC):
@@ -69,12 +70,18 @@ def _step_for(eqn: Any) -> Evaluation:
     if (
         name == "convert_element_type"
         and dtypes <= INTEGERS | {"float64"}
-        and avals[-1].dtype.name in ("float64", "bool")
+        and _name(avals[-1].dtype) in ("float64", "bool")
     ):
         return lambda x, *_: x.astype(avals[-1].dtype)
     if dtypes <= INTEGERS and name in EXACT:
         return EXACT[name](eqn)
     return _native(eqn)
+
+
+@cache  # NumPy makes the name anew each time
+def _name(dtype: Any) -> str:
+    """The dtype's name; empty for what has none."""
+    return getattr(dtype, "name", "")
 
 
 def _native(eqn: Any) -> Evaluation:

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from lstm_ref import sequence
+from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.checking.problem import Problem
@@ -222,10 +223,16 @@ def _learned() -> Way:
     )
 
 
+def _parallel(cell: Cell) -> Way:
+    """The parallel form; its forward pass, which is no mutant's, is compiled."""
+    forward = jax.jit(parallel.forward, static_argnums=(0, 5))
+    way = _through(cell, sequence.Through(forward, parallel.backward))
+    return way._replace(wronged=lambda edited: way.wronged(_walked(edited)))
+
+
 def _scan() -> Way:
     """The scan of the total cotangents, within the parallel form."""
-    within = Source(parallel.backward)
-    way = _through(CELLS["min_gru"], parallel.PARALLEL)
+    within, way = Source(parallel.backward), _parallel(CELLS["min_gru"])
     values = np.ones((6, 2, 4))
     return Way(
         linear.adjoints,
@@ -250,13 +257,16 @@ def _kernel() -> Way:
     )
 
 
-def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, its loops run step by step: each mutant runs only two or three times, and is not worth
-    compiling."""
+def _walked(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """The backward pass, its trace walked in NumPy: each mutant runs only a few times, and is not worth compiling."""
 
-    def run(*arguments: Any, **options: Any) -> Any:
-        with jax.disable_jit():
-            return function(*arguments, **options)
+    def run(cell: Cell, p: Any, initial: Any, xs: Any, tape: Any, bar: Any, *how: Any, **options: Any) -> Any:
+        def of(*read: Any) -> Any:
+            return backward(cell, *read, *how, **options)
+
+        read = p, initial, xs, tape, bar
+        is_traced = any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(read))
+        return of(*read) if is_traced else uncompiled(of, *read)(*read)
 
     return run
 
@@ -273,7 +283,7 @@ def _checkpointed() -> Way:
             checkpointed.FixedArguments(cell, p, xs, lengths, False),
             *(bar.hs, initial, checkpointed.Span(0, len(xs)), after),
         ),
-        lambda edited: way.wronged(_uncompiled(within.with_edits([], {"_by_tapes": edited}))),
+        lambda edited: way.wronged(_walked(within.with_edits([], {"_by_tapes": edited}))),
     )
 
 
@@ -290,7 +300,7 @@ def _scanned(part: str, cell: Cell) -> Way:
     def wronged(edited: Any) -> tuple[Builder, ...]:
         if part != "scan_backward":
             edited = whole.with_edits([], {part: edited})
-        return way.wronged(_uncompiled(within.with_edits([], {"scan_backward": edited})))
+        return way.wronged(_walked(within.with_edits([], {"scan_backward": edited})))
 
     return Way(getattr(sequence, part), (cell, p, tapes, bar, *arguments[part]), wronged)
 
@@ -313,7 +323,7 @@ def _fast(part: str) -> Way:
             edited = piece.with_edits([], {part: edited})
         if part != "_backward":
             edited = within.with_edits([], {"_piece_backward": edited})
-        return way.wronged(_uncompiled(whole.with_edits([], {"_backward": edited})))
+        return way.wronged(_walked(whole.with_edits([], {"_backward": edited})))
 
     return Way(getattr(fast_lstm, part), arguments[part], wronged)
 
@@ -330,7 +340,7 @@ WAYS: dict[str, Callable[[], Way]] = {
     "bidirectional": _both_directions,
     "rtrl": _rtrl,
     "linear": _scan,
-    "parallel": lambda: _through(CELLS["qrnn_fo"], parallel.PARALLEL),
+    "parallel": lambda: _parallel(CELLS["qrnn_fo"]),
     "persistent": lambda: _through(CELLS["lstm"], persistent.PERSISTENT),
     "persistent kernel": _kernel,
     "mlstm_parallel": lambda: _through(CELLS["mlstm"], mlstm_parallel.PARALLEL),
@@ -342,7 +352,8 @@ def of_way(name: str, which: slice = EVERY) -> Iterator[Mutant]:
     """The mistakes of another way through time."""
     way = WAYS[name]()
     source = Source(way.backward)
-    edits = _uncompiled(edits_of)(source, *way.arguments, **way.options)  # so that helpers are not given tracers
+    with jax.disable_jit():  # so that helpers are not given tracers
+        edits = edits_of(source, *way.arguments, **way.options)
     for edit in edits[which]:
         builders = way.wronged(source.with_edits([edit]))
         if all(map(_runs, builders)):
@@ -433,13 +444,24 @@ class ProblemGradients(NamedTuple):
 def claim(build: Builder) -> ProblemGradients:
     """The gradients of a built-in problem, wrong or right. Our backward passes keep nothing from a forward pass, so
     none has to run first, as one must for users' code."""
-    problem, rng = build(np.random.default_rng(0)), np.random.default_rng(0)
-    outputs = problem.function(jax.tree.map(np.copy, problem.inputs))
-    drawn = jax.tree.map(lambda v: 100 * rng.standard_normal(np.shape(v)), outputs)
-    bars = np.ones_like(outputs) if problem.is_loss else drawn
+    problem = build(np.random.default_rng(0))
+    bars = jax.tree.map(np.copy, _cotangents(problem))
     backward = problem.gradients.__wrapped__  # type: ignore[attr-defined]
     with x64(), np.errstate(all="ignore"):  # a mistake may divide by zero
         given = backward(jax.tree.map(np.copy, problem.inputs), bars)
         return ProblemGradients(
             problem, bars, jax.tree.map(np.asarray, given)
         )  # a JAX array would be cut to float32 outside
+
+
+def _cotangents(problem: Problem) -> Any:
+    """Drawn once for all problems of one name: whatever their backward pass, their outputs have the same shapes."""
+    if problem.name not in _drawn:
+        rng = np.random.default_rng(0)
+        outputs = problem.function(jax.tree.map(np.copy, problem.inputs))
+        drawn = jax.tree.map(lambda v: 100 * rng.standard_normal(np.shape(v)), outputs)
+        _drawn[problem.name] = np.ones_like(outputs) if problem.is_loss else drawn
+    return _drawn[problem.name]
+
+
+_drawn: dict[str, Any] = {}

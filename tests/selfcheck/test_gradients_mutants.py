@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -94,12 +95,24 @@ pytestmark = pytest.mark.filterwarnings("error:Explicitly requested dtype float6
 """A comparison outside float64 of what was computed in it would cut both to float32, and call a right one found."""
 
 
-def is_found(claim, truth):
+def is_found(claim, answer):
     """What cannot be computed is not found but an error: no mutant is made of it."""
     claimed = paths(claim.given)
-    right = {k: v for k, v in truth.items() if k in claimed}
-    floor = modelled(claim.problem, right, claim.bars)
-    return any(not np.all(np.abs(claimed[k] - right[k]) <= 2 * floor[k]) for k in right)
+    return any(not np.all(np.abs(claimed[k] - v) <= 2 * answer.floor[k]) for k, v in answer.right.items())
+
+
+class Answer(NamedTuple):
+    """What a claim is held against. It depends on the problem alone: a wrong backward pass has no part in it."""
+
+    right: dict
+    floor: dict
+
+
+def answer_to(claim):
+    """Of the inputs that the backward pass gives the gradient of."""
+    truth = truth_of(claim.problem, claim.bars)
+    right = {k: truth[k] for k in paths(claim.given) if k in truth}
+    return Answer(right, modelled(claim.problem, right, claim.bars))
 
 
 def truth_of(problem, bars):
@@ -108,14 +121,14 @@ def truth_of(problem, bars):
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_every_mutant_is_found(unit):
-    truths, survived, tried = {}, [], 0
+    answers, survived, tried = {}, [], 0
     for tried, mutant in enumerate(units()[unit](slice(None, None, 1 if unit in WHOLE else 6)), start=1):  # noqa: B007
         found = False
         for n, build in enumerate(mutant.problems):
             made = claim(build)
-            if (mutant.unit, n) not in truths:  # the wrong backward pass has no part in it
-                truths[mutant.unit, n] = truth_of(made.problem, made.bars)
-            found = found or is_found(made, truths[mutant.unit, n])
+            if (mutant.unit, n) not in answers:
+                answers[mutant.unit, n] = answer_to(made)
+            found = found or is_found(made, answers[mutant.unit, n])
         if not found:
             survived.append((mutant.sentence, mutant.wrong))
     assert not survived
@@ -221,20 +234,20 @@ def unchanged(backward):
     return lambda *arguments, **options: backward(*arguments, **options)
 
 
-def in_the_mutants_place():
-    """(unit, problem) with the right backward pass where each mutant of a way, a layer or a model stands."""
-    for name, make in WAYS.items():
-        way = make()
-        yield from ((f"through_time/{name}", build) for build in way.wronged(unchanged(way.backward)))
-    for unit, (module, builders) in LAYERS.items():
+def in_the_mutants_place(unit):
+    """The problems of a way, a layer or a model, with the right backward pass where each mutant stands."""
+    if unit in LAYERS:
+        module, builders = LAYERS[unit]
         right = SimpleNamespace(forward=module.forward, backward=unchanged(module.backward))
-        yield from ((unit, partial(build, layer=right)) for build in builders())
+        return [partial(build, layer=right) for build in builders()]
+    way = WAYS[unit.removeprefix("through_time/")]()
+    return way.wronged(unchanged(way.backward))
 
 
 @pytest.mark.parametrize("unit", [*(f"through_time/{name}" for name in WAYS), *LAYERS])
 def test_in_a_mutants_place_the_right_backward_is_right(unit):
     """Else a mutant would be found for where it stands, and not for what is wrong with it."""
-    for _, build in (pair for pair in in_the_mutants_place() if pair[0] == unit):
+    for build in in_the_mutants_place(unit):
         report = check(build(np.random.default_rng(0)), oracles=["balls"], digits=20, explain=False)
         assert report.right
         assert report.digits_in_balls >= 18
@@ -246,4 +259,4 @@ def test_in_a_mutants_place_the_right_backward_is_right(unit):
 )
 def test_by_the_same_measure_a_right_gradient_is_not_found(name):
     right = claim(builtin.problems()[name])
-    assert not is_found(right, truth_of(right.problem, right.bars))
+    assert not is_found(right, answer_to(right))

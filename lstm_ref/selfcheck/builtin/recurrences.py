@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -69,7 +70,7 @@ def through_time(
     """BPTT by the plain loop, or another way, against oracles of the jitted scan."""
 
     def backward(inputs: Any, bar: sequence.Outputs) -> dict[str, Any]:
-        if getattr(through.forward, "func", through.forward) not in JAX_CODE:
+        if inspect.unwrap(getattr(through.forward, "func", through.forward)) not in JAX_CODE:
             numpy_alone(inputs["xs"])
         _, tapes = through.forward(cell, *arguments_of(inputs), lengths, reverse)
         return named_gradients(through.backward(cell, *arguments_of(inputs), tapes, bar, lengths, reverse))
