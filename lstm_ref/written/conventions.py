@@ -36,7 +36,6 @@ from lstm_ref.written.terms import (
     adjoints,
     mapped,
     symbols,
-    walk,
 )
 from lstm_ref.written.truth import PageTruth, Scope, truth
 
@@ -99,7 +98,7 @@ def again(chosen: ChosenReading, reading: Reading, shapes: Shapes, seed: int) ->
 def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
     """What the page says a function is; else tanh, or σ, unless the page writes its slope as f'."""
     yield dict.fromkeys(reading.functions, "tanh") | reading.said_functions
-    terms = [t for line in reading.lines for _, t in walk(line.right)]
+    terms = [t for line in reading.lines for t in line.right.subterms]
     if reading.functions and not any(isinstance(t, Apply) and t.fn.order for t in terms):
         yield dict.fromkeys(reading.functions, "sigmoid") | reading.said_functions
 
@@ -108,7 +107,7 @@ def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
     """Where φ' is the slope: at its argument; or, if the page writes φ' of activated values alone, at what was
     activated."""
     yield {}
-    slopes = [t for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order]
+    slopes = [t for line in reading.lines for t in line.right.subterms if isinstance(t, Apply) and t.fn.order]
     arguments = [t.arg for t in slopes if t.arg != Apply(Fn(t.fn.name), getattr(t.arg, "arg", None))]
     inner = {t.name: reading.preactivation(t.name) for t in arguments if isinstance(t, Sym)}
     if arguments and len(inner) == len(set(map(str, arguments))) and all(inner.values()):
@@ -157,7 +156,7 @@ def without_dots(reading: Reading) -> list[BackwardLine]:
         inner = None if value is None else reading.preactivation(value)
         if inner is None and any(reading.preactivation(n) == value for n in reading.values):
             inner = value
-        if inner is not None and any(isinstance(t, Hole) for _, t in walk(line.right)):
+        if inner is not None and any(isinstance(t, Hole) for t in line.right.subterms):
             squashed = Sym(inner, NOW)
             fill = lambda t, squashed=squashed: squashed if isinstance(t, Hole) else t  # noqa: E731
             line = replace(line, right=mapped(line.right, fill))
@@ -275,7 +274,7 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
         dict.fromkeys(
             t.of.name
             for line in reading.lines
-            for _, t in walk(line.right)
+            for t in line.right.subterms
             if isinstance(t, Adj) and t.part == "step" and t.of.name in reading.values
         )
     )
@@ -289,7 +288,7 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
     earlier = {left.of.name for left in lefts if isinstance(left, Adj) and any(t.offset < 0 for t in times_of(left))}
     before = any(t.offset < 0 for left in lefts if isinstance(left, (Adj, Sym)) for t in times_of(left))
     last = any(t.anchor == "T" for left in lefts for t in times_of(left))
-    sums = any(isinstance(t, SumT) for line in reading.lines for _, t in walk(line.right))
+    sums = any(isinstance(t, SumT) for line in reading.lines for t in line.right.subterms)
     found = [Scope("time", outputs, of_last)]
     found += [Scope("last", outputs, of_last)] if (before or last) and reading.loss is None else []
     found += [step] if not sums and (before or not reading.timed) else []
@@ -357,7 +356,7 @@ def _with_meanings(reading: Reading, found: PageTruth) -> ChosenReading:
     for name, some in options.items():  # a meaning that the page gives to one symbol is not another's
         options[name] = [m for m in some if len(some) == 1 or m.kind != "adjoint" or m.of not in said] or some
     parameter_lines = [line for line in reading.lines if _is_for_parameter(line, reading)]
-    adds = [any(isinstance(t, SumT) for _, t in walk(line.right)) for line in parameter_lines]
+    adds = [any(isinstance(t, SumT) for t in line.right.subterms) for line in parameter_lines]
     summed = not any(adds)
     search = _Search(reading, found, summed, options)
     meanings = search.best()

@@ -25,7 +25,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.written.evaluate import Meaning, Misfit, NotThen, World, evaluate
 from lstm_ref.written.reading import Reading
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Apply, Name, SumT, adjoints, symbols, walk
+from lstm_ref.written.terms import Apply, Name, SumT, adjoints, symbols
 
 STEPS = 4
 """Steps of a problem: a first and a last one, and two between them whose neighbours are neither."""
@@ -152,7 +152,7 @@ def _distributions(reading: Reading) -> set[Name]:
     """Targets beside a logarithm: they are probabilities, which add to 1."""
     if reading.loss is None:
         return set()
-    logs = [t for _, t in walk(reading.loss) if isinstance(t, Apply) and t.fn.name == "log"]
+    logs = [t for t in reading.loss.subterms if isinstance(t, Apply) and t.fn.name == "log"]
     inside = {s.name for t in logs for s in symbols(t)}
     return {n for n in reading.targets if n not in inside} if logs else set()
 
@@ -215,7 +215,7 @@ def _stages(reading: Reading) -> list[list[Name]]:
     stage: dict[Name, int] = {}
     for name, d in reading.values.items():
         now = {s.name for s in symbols(d.right) if s.time is None or s.time.offset == 0}
-        summed = {s.name for _, t in walk(d.right) if isinstance(t, SumT) for s in symbols(t)}
+        summed = {s.name for t in d.right.subterms if isinstance(t, SumT) for s in symbols(t)}
         summed |= {s.name for s in symbols(d.right) if s.time is not None and s.time.anchor == "T"}
         stage[name] = max((stage[n] + (n in summed) for n in now if n in stage), default=0)
     for name, d in reading.values.items():
