@@ -436,7 +436,7 @@ class _Checker:
             if about is None:
                 return False
             right = about.right
-        elif any(isinstance(t, Jacobian) for t in right.subterms):
+        elif any(isinstance(t, Jacobian) for t in line.right.subterms):  # no edit brings one in
             right = without_jacobians(right, self.deriver, self.said)
         holds = all(holds_in_floats(line, right, truth, summed) for truth in self.truths)
         return holds and all(judged(line, right, truth, summed).verdict == "right" for truth in self.truths)
@@ -459,8 +459,9 @@ class _Checker:
 
     def _named(self, line: BackwardLine, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
         for edit in itertools.islice(self.editor.edits(line.written, derived), TRIED):
-            says_itself = _reads(edit.right, line.left) and not _reads(line.right, line.left)  # δg_t = δg_t
-            if says_itself or not self._makes_right(line, edit.right, summed):
+            if not self._makes_right(line, edit.right, summed):
+                continue
+            if _reads(edit.right, line.left) and not _reads(line.right, line.left):  # δg_t = δg_t says itself
                 continue
             self._slipped_once.append(line)
             return edit.sentence, self._equation(line.jacobian or line.left, edit.right, line.equation)

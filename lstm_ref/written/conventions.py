@@ -367,14 +367,31 @@ def _is_for_parameter(line: BackwardLine, reading: Reading) -> bool:
     return isinstance(line.left, Adj) and line.left.of.name in reading.parameters
 
 
+MOST_KNOWN = 50_000
+"""Verdicts of a search that are kept for the next one on the same numbers."""
+
+
 class _Search:
     """Meanings of open symbols, improved one symbol at a time from two beginnings: every δ a value's, every δ a
     pre-activation's."""
 
     def __init__(self, reading: Reading, found: PageTruth, summed: bool, options: dict[Name, list[Meaning]]) -> None:
         self.reading, self.truth, self.summed, self.options = reading, found, summed, options
-        self.cache: dict[object, bool] = {}
+        if len(found.known) > MOST_KNOWN:
+            found.known.clear()
+        self.inner = {reading.preactivation(n) for n in reading.values}
         self.reads = [self._reached(line) for line in reading.lines]
+        self.keys = [self._key(line) for line in reading.lines]
+        self.meaning_keys = {id(m): self._meaning_key(m) for some in options.values() for m in some}
+
+    def _key(self, line: BackwardLine) -> object:
+        """What the verdict on a line depends on, beside the meanings that it reads: a small number for it."""
+        activated = tuple(self.truth.balls.activated.items())
+        said = line.left, line.right, line.equation.assigns, line.equation.accumulates, self.summed, activated
+        return self.truth.known.setdefault(said, len(self.truth.known))
+
+    def _meaning_key(self, meaning: Meaning) -> object:
+        return meaning.kind, meaning.of, None if meaning.line is None else self._key(meaning.line)
 
     def _reached(self, line: BackwardLine) -> list[Name]:
         """The open symbols that a line reads, directly or through the lines of auxiliary ones."""
@@ -415,18 +432,19 @@ class _Search:
         return sum(not ok for ok in self.right(meanings)) + 0.6 * auxiliary, mixed
 
     def _is_inner(self, meaning: Meaning) -> bool:
-        inner = {self.reading.preactivation(n) for n in self.reading.values}
-        return meaning.of in inner
+        return meaning.of in self.inner
 
     def right(self, meanings: dict[Name, Meaning]) -> list[bool]:
         """Which lines hold, in floats."""
         found = []
+        known = self.truth.known
+        read = {name: (name, self.meaning_keys[id(one)]) for name, one in meanings.items()}
         for k, line in enumerate(self.reading.lines):
-            key = k, tuple((meanings[n].kind, meanings[n].of) for n in self.reads[k])
-            if key not in self.cache:
+            key = self.keys[k], *[read[n] for n in self.reads[k]]
+            if key not in known:
                 if self.truth.floats.meanings is not meanings:
                     self.truth.floats.read_as(meanings)
                 summed = self.summed or line.equation.accumulates
-                self.cache[key] = holds_in_floats(line, line.right, self.truth, summed and is_contribution(line))
-            found.append(self.cache[key])
+                known[key] = holds_in_floats(line, line.right, self.truth, summed and is_contribution(line))
+            found.append(known[key])
         return found

@@ -85,7 +85,7 @@ class Adj(Node):
 
 
 @dataclass(frozen=True)
-class Fn:
+class Fn(Node):
     """A function's name: "tanh", "sigmoid" …; `order` 1 is its derivative."""
 
     name: str

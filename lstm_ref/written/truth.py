@@ -54,6 +54,8 @@ class PageTruth:
     scope: Scope
     balls: World
     floats: World = field(init=False)
+    known: dict[Any, Any] = field(default_factory=dict, init=False)
+    """For whoever asks the same of these numbers again, under any reading of what the page leaves open."""
 
     def __post_init__(self) -> None:
         names = ("values", "parameters", "adjoints", "direct", "parameter_adjoints", "contributions", "given")
@@ -68,8 +70,15 @@ class PageTruth:
         return new
 
 
+MOST = 32
+"""Forward passes whose truths are kept: another reading of a page's backward pass, and a page that is corrected line by
+line, have the same ones."""
+_kept: dict[object, PageTruth] = {}
+"""The last used stands last."""
+
+
 def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, str], seed: int = 0) -> PageTruth:
-    """Values and adjoints of the page's forward pass at random numbers.
+    """Values and adjoints of the page's forward pass at random numbers. Read it `under` some meanings.
 
     Args:
         reading: The page.
@@ -81,6 +90,22 @@ def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, 
     Raises:
         BadInput: The forward pass cannot be evaluated.
     """
+    of_reading = (
+        tuple((name, d.right) for name, d in reading.values.items()),
+        *map(tuple, (reading.parameters, reading.inputs, reading.states, reading.targets, _counted(reading))),
+        frozenset(reading.totals),
+        reading.loss,
+        reading.rows,
+        _reads_direct(reading),
+    )
+    key = of_reading, tuple(shapes.sizes.items()), scope, tuple(functions.items()), seed
+    _kept[key] = found = _kept.pop(key, None) or _computed(reading, shapes, scope, functions, seed)
+    if len(_kept) > MOST:
+        del _kept[next(iter(_kept))]
+    return found
+
+
+def _computed(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, str], seed: int) -> PageTruth:
     world, given = _random_world(reading, shapes, scope, functions, seed)
     run = _program(reading, world, scope, given)
     theta = (
