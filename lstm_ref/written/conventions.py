@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lstm_ref.written.backward import sum_of
 from lstm_ref.written.evaluate import Meaning
@@ -381,17 +382,24 @@ class _Search:
             found.known.clear()
         self.inner = {reading.preactivation(n) for n in reading.values}
         self.reads = [self._reached(line) for line in reading.lines]
-        self.keys = [self._key(line) for line in reading.lines]
-        self.meaning_keys = {id(m): self._meaning_key(m) for some in options.values() for m in some}
+        self.line_numbers = [self._line_number(line) for line in reading.lines]
+        self.meaning_numbers = {id(m): self._meaning_number(n, m) for n, some in options.items() for m in some}
 
-    def _key(self, line: BackwardLine) -> object:
-        """What the verdict on a line depends on, beside the meanings that it reads: a small number for it."""
+    def _line_number(self, line: BackwardLine) -> int:
+        """Of what the verdict on a line depends on, beside the meanings that it reads."""
         activated = tuple(self.truth.balls.activated.items())
-        said = line.left, line.right, line.equation.assigns, line.equation.accumulates, self.summed, activated
-        return self.truth.known.setdefault(said, len(self.truth.known))
+        return self._number(
+            (line.left, line.right, line.equation.assigns, line.equation.accumulates, self.summed, activated)
+        )
 
-    def _meaning_key(self, meaning: Meaning) -> object:
-        return meaning.kind, meaning.of, None if meaning.line is None else self._key(meaning.line)
+    def _meaning_number(self, name: Name, meaning: Meaning) -> int:
+        line = None if meaning.line is None else self._line_number(meaning.line)
+        return self._number((name, meaning.kind, meaning.of, line))
+
+    def _number(self, said: object) -> int:
+        """A number for it, the same in every search on these numbers."""
+        known: dict[Any, int] = self.truth.known
+        return known.setdefault(said, len(known))
 
     def _reached(self, line: BackwardLine) -> list[Name]:
         """The open symbols that a line reads, directly or through the lines of auxiliary ones."""
@@ -438,9 +446,9 @@ class _Search:
         """Which lines hold, in floats."""
         found = []
         known = self.truth.known
-        read = {name: (name, self.meaning_keys[id(one)]) for name, one in meanings.items()}
+        numbers = {name: self.meaning_numbers[id(one)] for name, one in meanings.items()}
         for k, line in enumerate(self.reading.lines):
-            key = self.keys[k], *[read[n] for n in self.reads[k]]
+            key = self.line_numbers[k], *[numbers[n] for n in self.reads[k]]
             if key not in known:
                 if self.truth.floats.meanings is not meanings:
                     self.truth.floats.read_as(meanings)
