@@ -25,7 +25,6 @@ from lstm_ref.written.terms import (
     mapped,
     shifted,
     symbols,
-    walk,
 )
 
 
@@ -78,9 +77,9 @@ def _without_abbreviations(equations: list[WrittenEquation]) -> list[WrittenEqua
         for e in equations
         if isinstance(e.sides[0], Adj)
         and e.sides[0].mark == r"\Delta"
-        and not any(isinstance(t, (Adj, Jacobian)) for _, t in walk(e.sides[1]))
+        and not any(isinstance(t, (Adj, Jacobian)) for t in e.sides[1].subterms)
     }
-    others = any(isinstance(t, Adj) and t.mark != r"\Delta" for e in equations for s in e.sides for _, t in walk(s))
+    others = any(isinstance(t, Adj) and t.mark != r"\Delta" for e in equations for s in e.sides for t in s.subterms)
     if not short or not others:
         return equations
     write_out = lambda t: short.get(t, t) if isinstance(t, Adj) and t.mark == r"\Delta" else t  # noqa: E731

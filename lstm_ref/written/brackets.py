@@ -28,7 +28,6 @@ from lstm_ref.written.terms import (
     Time,
     Transpose,
     mapped,
-    walk,
 )
 
 
@@ -57,7 +56,7 @@ def with_times(equations: list[WrittenEquation]) -> list[WrittenEquation]:
 
 def _with_numbers_of_steps(equations: list[WrittenEquation]) -> list[WrittenEquation]:
     """`1/T` as one over the number of steps, where T stands below fractions alone."""
-    every = [t for e in equations for side in e.sides for _, t in walk(side)]
+    every = [t for e in equations for side in e.sides for t in side.subterms]
     for last in (Sym(Name("T")), Sym(Name(r"\tau"))):
         below = sum(isinstance(t, Div) and t.under == last for t in every)
         if below and below == sum(t == last for t in every):
@@ -85,7 +84,7 @@ def _over_steps(term: SumI, timed: set[Name]) -> Term:
 
 def all_symbols(term: Term) -> Iterable[Sym]:
     """Every quantity of a term, those below derivatives too."""
-    for _, one in walk(term):
+    for one in term.subterms:
         if isinstance(one, Sym):
             yield one
         elif isinstance(one, Jacobian):
@@ -102,7 +101,7 @@ def function_letters(equations: list[WrittenEquation]) -> set[Name]:
         for side in e.sides:
             for s in all_symbols(side):
                 seen[s.name] += 1
-            for _, term in walk(side):
+            for term in side.subterms:
                 if isinstance(term, Dot):
                     for first, second in zip(term.factors, term.factors[1:], strict=False):
                         head = first.arg if isinstance(first, Prime) else first

@@ -48,7 +48,6 @@ from lstm_ref.written.terms import (
     distributed,
     shifted,
     symbols,
-    walk,
 )
 from lstm_ref.written.truth import PageTruth, Scope, blank_world
 
@@ -133,7 +132,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
 
 def _has_kinks(reading: Reading) -> bool:
     """Whether a slope is 0 or 1: on few numbers a wrong argument has the right one's sign by chance."""
-    return any(isinstance(t, Apply) and t.fn.name == "relu" for d in reading.values.values() for _, t in walk(d.right))
+    return any(isinstance(t, Apply) and t.fn.name == "relu" for d in reading.values.values() for t in d.right.subterms)
 
 
 def _refused(e: WrittenEquation, reason: str) -> LineReport:
@@ -198,7 +197,7 @@ def _star(text: str, every: list[Piece]) -> str:
 def _follow_chains(reading: Reading, shapes: Shapes) -> None:
     """Replaces Jacobians on the right sides."""
     sides = [side for line in reading.lines for side in (line.left, line.right)]
-    if any(isinstance(t, Jacobian) for side in sides for _, t in walk(side)):
+    if any(isinstance(t, Jacobian) for side in sides for t in side.subterms):
         deriver = Deriver(reading, blank_world(reading, shapes), Scope("step", ()), set(), {})
         said = said_to_be(reading)
         lines = [replace(x, right=without_jacobians(x.right, deriver, said)) for x in reading.lines]
@@ -235,7 +234,7 @@ def _source(e: WrittenEquation) -> str:
 
 
 def _reads(term: Term, part: Term) -> bool:
-    return any(one == part for _, one in walk(term))
+    return part in term.subterms
 
 
 def _formulas(equations: list[WrittenEquation]) -> str:
@@ -437,7 +436,7 @@ class _Checker:
             if about is None:
                 return False
             right = about.right
-        elif any(isinstance(t, Jacobian) for _, t in walk(right)):
+        elif any(isinstance(t, Jacobian) for t in line.right.subterms):  # no edit brings one in
             right = without_jacobians(right, self.deriver, self.said)
         holds = all(holds_in_floats(line, right, truth, summed) for truth in self.truths)
         return holds and all(judged(line, right, truth, summed).verdict == "right" for truth in self.truths)
@@ -460,8 +459,9 @@ class _Checker:
 
     def _named(self, line: BackwardLine, derived: list[Term] | None, summed: bool) -> tuple[str | None, str | None]:
         for edit in itertools.islice(self.editor.edits(line.written, derived), TRIED):
-            says_itself = _reads(edit.right, line.left) and not _reads(line.right, line.left)  # δg_t = δg_t
-            if says_itself or not self._makes_right(line, edit.right, summed):
+            if not self._makes_right(line, edit.right, summed):
+                continue
+            if _reads(edit.right, line.left) and not _reads(line.right, line.left):  # δg_t = δg_t says itself
                 continue
             self._slipped_once.append(line)
             return edit.sentence, self._equation(line.jacobian or line.left, edit.right, line.equation)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lstm_ref.written.backward import sum_of
 from lstm_ref.written.evaluate import Meaning
@@ -36,7 +37,6 @@ from lstm_ref.written.terms import (
     adjoints,
     mapped,
     symbols,
-    walk,
 )
 from lstm_ref.written.truth import PageTruth, Scope, truth
 
@@ -99,7 +99,7 @@ def again(chosen: ChosenReading, reading: Reading, shapes: Shapes, seed: int) ->
 def _functions(reading: Reading) -> Iterator[dict[Name, str]]:
     """What the page says a function is; else tanh, or σ, unless the page writes its slope as f'."""
     yield dict.fromkeys(reading.functions, "tanh") | reading.said_functions
-    terms = [t for line in reading.lines for _, t in walk(line.right)]
+    terms = [t for line in reading.lines for t in line.right.subterms]
     if reading.functions and not any(isinstance(t, Apply) and t.fn.order for t in terms):
         yield dict.fromkeys(reading.functions, "sigmoid") | reading.said_functions
 
@@ -108,7 +108,7 @@ def _slopes(reading: Reading) -> Iterator[dict[Name, Name]]:
     """Where φ' is the slope: at its argument; or, if the page writes φ' of activated values alone, at what was
     activated."""
     yield {}
-    slopes = [t for line in reading.lines for _, t in walk(line.right) if isinstance(t, Apply) and t.fn.order]
+    slopes = [t for line in reading.lines for t in line.right.subterms if isinstance(t, Apply) and t.fn.order]
     arguments = [t.arg for t in slopes if t.arg != Apply(Fn(t.fn.name), getattr(t.arg, "arg", None))]
     inner = {t.name: reading.preactivation(t.name) for t in arguments if isinstance(t, Sym)}
     if arguments and len(inner) == len(set(map(str, arguments))) and all(inner.values()):
@@ -157,7 +157,7 @@ def without_dots(reading: Reading) -> list[BackwardLine]:
         inner = None if value is None else reading.preactivation(value)
         if inner is None and any(reading.preactivation(n) == value for n in reading.values):
             inner = value
-        if inner is not None and any(isinstance(t, Hole) for _, t in walk(line.right)):
+        if inner is not None and any(isinstance(t, Hole) for t in line.right.subterms):
             squashed = Sym(inner, NOW)
             fill = lambda t, squashed=squashed: squashed if isinstance(t, Hole) else t  # noqa: E731
             line = replace(line, right=mapped(line.right, fill))
@@ -275,7 +275,7 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
         dict.fromkeys(
             t.of.name
             for line in reading.lines
-            for _, t in walk(line.right)
+            for t in line.right.subterms
             if isinstance(t, Adj) and t.part == "step" and t.of.name in reading.values
         )
     )
@@ -289,7 +289,7 @@ def _scopes(reading: Reading) -> Iterator[Scope]:
     earlier = {left.of.name for left in lefts if isinstance(left, Adj) and any(t.offset < 0 for t in times_of(left))}
     before = any(t.offset < 0 for left in lefts if isinstance(left, (Adj, Sym)) for t in times_of(left))
     last = any(t.anchor == "T" for left in lefts for t in times_of(left))
-    sums = any(isinstance(t, SumT) for line in reading.lines for _, t in walk(line.right))
+    sums = any(isinstance(t, SumT) for line in reading.lines for t in line.right.subterms)
     found = [Scope("time", outputs, of_last)]
     found += [Scope("last", outputs, of_last)] if (before or last) and reading.loss is None else []
     found += [step] if not sums and (before or not reading.timed) else []
@@ -357,7 +357,7 @@ def _with_meanings(reading: Reading, found: PageTruth) -> ChosenReading:
     for name, some in options.items():  # a meaning that the page gives to one symbol is not another's
         options[name] = [m for m in some if len(some) == 1 or m.kind != "adjoint" or m.of not in said] or some
     parameter_lines = [line for line in reading.lines if _is_for_parameter(line, reading)]
-    adds = [any(isinstance(t, SumT) for _, t in walk(line.right)) for line in parameter_lines]
+    adds = [any(isinstance(t, SumT) for t in line.right.subterms) for line in parameter_lines]
     summed = not any(adds)
     search = _Search(reading, found, summed, options)
     meanings = search.best()
@@ -368,14 +368,38 @@ def _is_for_parameter(line: BackwardLine, reading: Reading) -> bool:
     return isinstance(line.left, Adj) and line.left.of.name in reading.parameters
 
 
+MOST_KNOWN = 50_000
+"""Verdicts of a search that are kept for the next one on the same numbers."""
+
+
 class _Search:
     """Meanings of open symbols, improved one symbol at a time from two beginnings: every δ a value's, every δ a
     pre-activation's."""
 
     def __init__(self, reading: Reading, found: PageTruth, summed: bool, options: dict[Name, list[Meaning]]) -> None:
         self.reading, self.truth, self.summed, self.options = reading, found, summed, options
-        self.cache: dict[object, bool] = {}
+        if len(found.known) > MOST_KNOWN:
+            found.known.clear()
+        self.inner = {reading.preactivation(n) for n in reading.values}
         self.reads = [self._reached(line) for line in reading.lines]
+        self.line_numbers = [self._line_number(line) for line in reading.lines]
+        self.meaning_numbers = {id(m): self._meaning_number(n, m) for n, some in options.items() for m in some}
+
+    def _line_number(self, line: BackwardLine) -> int:
+        """Of what the verdict on a line depends on, beside the meanings that it reads."""
+        activated = tuple(self.truth.balls.activated.items())
+        return self._number(
+            (line.left, line.right, line.equation.assigns, line.equation.accumulates, self.summed, activated)
+        )
+
+    def _meaning_number(self, name: Name, meaning: Meaning) -> int:
+        line = None if meaning.line is None else self._line_number(meaning.line)
+        return self._number((name, meaning.kind, meaning.of, line))
+
+    def _number(self, said: object) -> int:
+        """A number for it, the same in every search on these numbers."""
+        known: dict[Any, int] = self.truth.known
+        return known.setdefault(said, len(known))
 
     def _reached(self, line: BackwardLine) -> list[Name]:
         """The open symbols that a line reads, directly or through the lines of auxiliary ones."""
@@ -416,18 +440,19 @@ class _Search:
         return sum(not ok for ok in self.right(meanings)) + 0.6 * auxiliary, mixed
 
     def _is_inner(self, meaning: Meaning) -> bool:
-        inner = {self.reading.preactivation(n) for n in self.reading.values}
-        return meaning.of in inner
+        return meaning.of in self.inner
 
     def right(self, meanings: dict[Name, Meaning]) -> list[bool]:
         """Which lines hold, in floats."""
         found = []
+        known = self.truth.known
+        numbers = {name: self.meaning_numbers[id(one)] for name, one in meanings.items()}
         for k, line in enumerate(self.reading.lines):
-            key = k, tuple((meanings[n].kind, meanings[n].of) for n in self.reads[k])
-            if key not in self.cache:
+            key = self.line_numbers[k], *[numbers[n] for n in self.reads[k]]
+            if key not in known:
                 if self.truth.floats.meanings is not meanings:
                     self.truth.floats.read_as(meanings)
                 summed = self.summed or line.equation.accumulates
-                self.cache[key] = holds_in_floats(line, line.right, self.truth, summed and is_contribution(line))
-            found.append(self.cache[key])
+                known[key] = holds_in_floats(line, line.right, self.truth, summed and is_contribution(line))
+            found.append(known[key])
         return found

@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lstm_ref.errors import BadInput
-from lstm_ref.written.terms import Brackets, Div, Dot, Jacobian, Name, Sym, Term
+from lstm_ref.written.terms import Brackets, Div, Dot, Jacobian, Name, Node, Sym, Term
 
 
 @dataclass(frozen=True)
-class Partial:
+class Partial(Node):
     """The sign ∂."""
 
     ordered: bool
 
 
 @dataclass(frozen=True)
-class Nabla:
+class Nabla(Node):
     """The sign ∇ with the quantity below it."""
 
     by: Sym | None
 
 
 @dataclass(frozen=True)
-class D:
+class D(Node):
     """∂ of a term."""
 
     of: Term

@@ -35,6 +35,7 @@ from lstm_ref.written.terms import (
     added,
     children,
     shifted,
+    symbols,
     walk,
 )
 from lstm_ref.written.truth import Scope
@@ -131,7 +132,7 @@ class Deriver:
         readers = self._readers(name, parts, depth)
         if readers is None:
             return None
-        if self.reading.loss is not None and name in {s.name for _, s in walk(self.reading.loss) if isinstance(s, Sym)}:
+        if self.reading.loss is not None and name in {s.name for s in symbols(self.reading.loss)}:
             found.append(Adj(self.reading.at(name), "?", "step"))
         return found + readers
 
@@ -145,7 +146,7 @@ class Deriver:
             is_softmax = isinstance(right, Apply) and right.fn.name == "softmax" and right.arg == self.reading.at(name)
             logs = [
                 t
-                for _, t in walk(loss)
+                for t in loss.subterms
                 if isinstance(t, Apply) and t.fn.name == "log" and t.arg == self.reading.at(out)
             ]
             if is_softmax and logs and len(self.reading.targets) == 1:
@@ -163,7 +164,7 @@ class Deriver:
         inner = {
             t.index: d.name
             for d in self.reading.values.values()
-            for _, t in walk(d.right)
+            for t in d.right.subterms
             if isinstance(t, StackedBlock)
             and isinstance(t.arg, Sym)
             and t.arg.name == name

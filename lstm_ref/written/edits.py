@@ -220,7 +220,7 @@ class Editor:
 
     def _activated_twice(self, right: Term) -> Iterator[LineEdit]:
         """σ(o) where o belongs, which is a σ already."""
-        for term in dict.fromkeys(t for _, t in walk(right) if isinstance(t, Apply) and isinstance(t.arg, Sym)):
+        for term in dict.fromkeys(t for t in right.subterms if isinstance(t, Apply) and isinstance(t.arg, Sym)):
             made = self.reading.values.get(term.arg.name)
             if made is not None and isinstance(made.right, Apply) and made.right.fn == term.fn:
                 yield LineEdit(

@@ -39,7 +39,6 @@ from lstm_ref.written.terms import (
     Term,
     Time,
     Transpose,
-    walk,
 )
 
 
@@ -106,7 +105,7 @@ class KnownValues:
     """
 
     def __init__(self, roots: Iterable[Term]) -> None:
-        self.known = {id(term) for root in roots for _, term in walk(root)}
+        self.known = {id(term) for root in roots for term in root.subterms}
         self.values: dict[tuple[int, int], Any] = {}
 
 

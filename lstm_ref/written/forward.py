@@ -29,7 +29,6 @@ from lstm_ref.written.terms import (
     mapped,
     shifted,
     symbols,
-    walk,
 )
 
 
@@ -231,7 +230,7 @@ def _find_totals(reading: Reading) -> None:
     for name, d in reading.values.items() if reading.timed else ():
         left = d.equation.sides[0]
         read = {s.name for s in _of_each_step(d.right)} - set(reading.parameters)
-        whole = any(isinstance(t, SumT) or _is_last(t) for _, t in walk(d.right))
+        whole = any(isinstance(t, SumT) or _is_last(t) for t in d.right.subterms)
         if isinstance(left, Sym) and left.time is None and read <= reading.totals and (read or whole):
             reading.totals.add(name)
     for name, d in reading.values.items():
@@ -276,7 +275,7 @@ def softmax_over_steps(reading: Reading, shapes: Shapes) -> bool:
 def _rows_are_vectors(reading: Reading) -> bool:
     votes = 0
     for d in reading.values.values():
-        for _, term in walk(d.right):
+        for term in d.right.subterms:
             if isinstance(term, Dot):
                 for a, b in zip(term.factors, term.factors[1:], strict=False):
                     left, right = _is_parameter(a, reading), _is_parameter(b, reading)

@@ -34,7 +34,6 @@ from lstm_ref.written.terms import (
     Term,
     Transpose,
     symbols,
-    walk,
 )
 
 _USUAL = frozenset("ijklmn")
@@ -58,7 +57,7 @@ def without_indices(
     Args:
         equations: All of a page; where none of them has a sum over an index they stay as they are.
     """
-    sums = {t.index for e in equations for s in e.sides for _, t in walk(s) if isinstance(t, SumI)}
+    sums = {t.index for e in equations for s in e.sides for t in s.subterms if isinstance(t, SumI)}
     if not sums:
         return equations, []
     reader = _Reader({_range(index) for index in sums} | _USUAL, equations)
@@ -75,7 +74,7 @@ def without_indices(
 
 def indexed_letters(equations: Iterable[WrittenEquation]) -> frozenset[str]:
     """The letters that stand below a sum over units with two indices, as d in Σ_u d_{iu} x_u."""
-    sums = [t for e in equations for side in e.sides for _, t in walk(side) if isinstance(t, SumI)]
+    sums = [t for e in equations for side in e.sides for t in side.subterms if isinstance(t, SumI)]
     return frozenset(s.name.letter for t in sums for s in symbols(t.arg) if len(s.name.below) == 2)
 
 
@@ -103,7 +102,7 @@ class _Reader:
     def equation(self, e: WrittenEquation) -> WrittenEquation:
         """One equation, its sides with the same free indices in the same order. Without any, it stays as it is."""
         symbols = [s for side in e.sides for s in all_symbols(side)]
-        sums = any(isinstance(t, SumI) for side in e.sides for _, t in walk(side))
+        sums = any(isinstance(t, SumI) for side in e.sides for t in side.subterms)
         if not sums and not any(self._parted(s.name)[1] for s in symbols):
             return e
         sides = [self.read(side) for side in e.sides]

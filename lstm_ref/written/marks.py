@@ -11,7 +11,7 @@ from functools import partial
 from lstm_ref.written.brackets import each
 from lstm_ref.written.builder import script_symbol
 from lstm_ref.written.parser import WrittenEquation
-from lstm_ref.written.terms import Add, Adj, Dot, Had, Jacobian, Name, Stack, Sym, Term, Transpose, symbols, walk
+from lstm_ref.written.terms import Add, Adj, Dot, Had, Jacobian, Name, Stack, Sym, Term, Transpose, symbols
 
 LOSSES = ("L", "E", "J", r"\ell", r"\mathcal{L}", r"\mathcal{E}", r"\mathcal{J}", r"\mathrm{loss}", r"\mathrm{Loss}")
 DELTAS = (r"\delta", r"\Delta", r"\epsilon", r"\varepsilon", r"\partial")
@@ -34,9 +34,9 @@ def with_adjoints(
         isinstance(t, Jacobian) and t.of.name in losses and (t.of.time is None or t.ordered)
         for e in equations
         for s in e.sides
-        for _, t in walk(s)
+        for t in s.subterms
     )
-    ordered = any(isinstance(t, Jacobian) and t.ordered for e in equations for s in e.sides for _, t in walk(s))
+    ordered = any(isinstance(t, Jacobian) and t.ordered for e in equations for s in e.sides for t in s.subterms)
 
     apart = whole or _adds_a_steps_loss(equations, losses)
 
@@ -73,7 +73,7 @@ def loss_letters(equations: list[WrittenEquation]) -> tuple[str, str, bool]:
     """
     losses = _loss_names(equations)
     found = [
-        t for e in equations for s in e.sides for _, t in walk(s) if isinstance(t, Jacobian) and t.of.name in losses
+        t for e in equations for s in e.sides for t in s.subterms if isinstance(t, Jacobian) and t.of.name in losses
     ]
     whole, steps = (Counter(str(t.of.name) for t in found if _is_of_step(t) == of_step) for of_step in (False, True))
     usual = max(whole or steps or {"L": 1}, key=lambda letter: (whole or steps)[letter])
@@ -110,7 +110,7 @@ def _step_part(term: Jacobian) -> str:
 
 
 def _loss_names(equations: list[WrittenEquation]) -> set[Name]:
-    numerators = {t.of.name for e in equations for s in e.sides for _, t in walk(s) if isinstance(t, Jacobian)}
+    numerators = {t.of.name for e in equations for s in e.sides for t in s.subterms if isinstance(t, Jacobian)}
     defined = _forward_names(equations)
     return {n for n in numerators if n.letter in LOSSES or n not in defined}
 
@@ -152,7 +152,7 @@ def _bars_are_adjoints(equations: list[WrittenEquation]) -> bool:
     has no other sign for an adjoint."""
     verdicts: Counter[bool] = Counter()
     for e in equations:
-        terms = [t for s in e.sides for _, t in walk(s)]
+        terms = [t for s in e.sides for t in s.subterms]
         if any(isinstance(t, Jacobian) or (isinstance(t, Adj) and t.part != "step") for t in terms):
             return False
         left = e.sides[0]
@@ -182,6 +182,6 @@ def is_backward(e: WrittenEquation, said: set[Name]) -> bool:
     """
     if any(s.name in said for side in e.sides for s in symbols(side)):
         return True
-    if any(isinstance(t, (Adj, Jacobian)) for s in e.sides for _, t in walk(s)):
+    if any(isinstance(t, (Adj, Jacobian)) for s in e.sides for t in s.subterms):
         return True
     return any(isinstance(s, Sym) and s.name.letter in DELTAS for s in symbols(e.sides[0])) or e.accumulates

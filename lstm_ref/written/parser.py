@@ -10,6 +10,7 @@ BPTT consists of.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from dataclasses import dataclass, replace
@@ -58,19 +59,24 @@ def parse(piece: Piece, step: str = "t", star: str = "elementwise") -> WrittenEq
         BadInput: This is not an equation in this notation; the message gives line, column and what was expected.
     """
     try:
-        tree = grammar().parse(_without_dots(_with_paired_norms(piece.source)))
+        sides, relations = _parsed(piece.source, step, star)
     except lark.exceptions.UnexpectedInput as error:
         raise BadInput(explained(error, piece)) from None
-    try:
-        sides = sides_of(tree, step, star)
     except lark.exceptions.VisitError as error:
         if isinstance(error.orig_exc, BadInput):
             line, column = place(piece.text, piece.start)
             raise BadInput(f"line {line}, column {column}: {error.orig_exc}") from None
         raise
-    relations = [str(t) for t in tree.children if isinstance(t, lark.Token)]
     arrow = any(r in (r"\leftarrow", r"\gets") for r in relations)
-    return WrittenEquation(tuple(sides), piece, accumulates=any("+" in r for r in relations), assigns=arrow)
+    return WrittenEquation(sides, piece, accumulates=any("+" in r for r in relations), assigns=arrow)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(source: str, step: str, star: str) -> tuple[tuple[Term, ...], list[str]]:
+    """The sides of an equation, and the relations between them. Kept, as a page that is corrected line by line is
+    checked again and again, and most of its equations stay."""
+    tree = grammar().parse(_without_dots(_with_paired_norms(source)))
+    return tuple(sides_of(tree, step, star)), [str(t) for t in tree.children if isinstance(t, lark.Token)]
 
 
 def expanded(e: WrittenEquation, members: Members, step: str = "t") -> list[WrittenEquation]:

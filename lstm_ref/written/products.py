@@ -17,6 +17,7 @@ from lstm_ref.written.terms import (
     Jacobian,
     Name,
     Neg,
+    Node,
     Num,
     Pow,
     Stack,
@@ -44,7 +45,7 @@ FUNCTIONS = {
 
 
 @dataclass(frozen=True)
-class Power:
+class Power(Node):
     """tanh² before its argument."""
 
     fn: Fn

@@ -10,7 +10,7 @@ from lstm_ref.written.indices import indexed_letters, without_indices
 from lstm_ref.written.marks import is_backward, loss_letters, said_to_be_adjoints, with_adjoints
 from lstm_ref.written.parser import WrittenEquation
 from lstm_ref.written.reading import Reading
-from lstm_ref.written.terms import Fn, Had, Outer, SumAll, SumI, Sym, Term, walk
+from lstm_ref.written.terms import Fn, Had, Outer, SumAll, SumI, Sym, Term
 
 
 def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
@@ -34,7 +34,7 @@ def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
     reading.said_functions = {name: function for name, function in said.items() if name in functions}
     equations = [resolved(e, functions) for e in equations]
     reading.indexed = any(
-        isinstance(t, SumI) for e in equations if not e.piece.inline for s in e.sides for _, t in walk(s)
+        isinstance(t, SumI) for e in equations if not e.piece.inline for s in e.sides for t in s.subterms
     )
     matrices = indexed_letters(equations)
     equations, reading.refused = without_indices(equations)
@@ -51,7 +51,7 @@ def read(equations: list[WrittenEquation], step: str = "t") -> Reading:
         what = "no equation" if not displayed else "no forward pass"
         raise BadInput(f"{what} was found: expected displayed equations such as $$h_t = \\tanh(W x_t + U h_{{t-1}})$$")
     for is_angle, change in ((True, _inner), (False, _elementwise)):
-        terms = [t for e in forward if not e.piece.inline for s in e.sides for _, t in walk(s)]
+        terms = [t for e in forward if not e.piece.inline for s in e.sides for t in s.subterms]
         if any(isinstance(t, Outer) and t.is_angle == is_angle for t in terms):
             forward, backward = each(forward, change), each(backward, change)
     read_forward(reading, forward, backward)

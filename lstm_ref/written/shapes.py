@@ -34,7 +34,6 @@ from lstm_ref.written.terms import (
     Term,
     Transpose,
     symbols,
-    walk,
 )
 
 
@@ -85,7 +84,7 @@ def infer(reading: Reading, batch: int) -> Shapes:
 def of_numbers(reading: Reading) -> Shapes | None:
     """The shapes of a page on one unit, all of whose quantities are single numbers; None where it writes matrices."""
     terms = [d.right for d in reading.values.values()] + [s for x in reading.lines for s in (x.left, x.right)]
-    signs = any(isinstance(t, (Transpose, Had, Outer, Stack, Diag)) for term in terms for _, t in walk(term))
+    signs = any(isinstance(t, (Transpose, Had, Outer, Stack, Diag)) for term in terms for t in term.subterms)
     names = (*reading.values, *reading.inputs, *reading.targets, *reading.parameters)
     if signs or not all(name.letter.startswith("\\") or _is_small(name) for name in names if not is_hidden(name)):
         return None
@@ -109,7 +108,7 @@ def _columns(reading: Reading) -> set[Name]:
     vector, unless the page writes its matrices so."""
     if reading.rows or reading.indexed:
         return set()
-    terms = [term for d in reading.values.values() for _, term in walk(d.right)]
+    terms = [term for d in reading.values.values() for term in d.right.subterms]
     turned = [t.arg for t in terms if isinstance(t, Transpose) and isinstance(t.arg, Sym) and _is_small(t.arg.name)]
     names = {t.name for t in turned} & set(reading.parameters)
     return {n for n in names if sum(t.name == n for t in turned) == sum(t == Sym(n) for t in terms)}

@@ -6,9 +6,11 @@ side, `Had` (Hadamard) by ⊙, ∘ or *, `Outer` by ⊗ or ⟨·, ·⟩. Trees a
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,37 @@ class Name:
         return body + (f"_{{{self.below}}}" if self.below else "") + (f"^{{{self.above}}}" if self.above else "")
 
 
+class Node:
+    """What all terms have."""
+
+    below: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold terms: a term, a tuple of terms, or a stack's tuple of tuples."""
+
+    @functools.cached_property
+    def descendants(self) -> tuple[Term, ...]:
+        """Every term below. Kept, as an edited tree shares most of its terms with the one before."""
+        return tuple(one for _, child in children(self) for one in child.subterms)
+
+    @property
+    def subterms(self) -> tuple[Term, ...]:
+        """Every term of the tree, in the order of `walk`."""
+        return (self, *self.descendants)
+
+
 @dataclass(frozen=True)
-class Num:
+class Num(Node):
     """A number."""
 
     value: float
 
 
 @dataclass(frozen=True)
-class Steps:
+class Steps(Node):
     """The number of steps, as in 1/T."""
 
 
 @dataclass(frozen=True)
-class Sym:
+class Sym(Node):
     """A named quantity at a time; without time, a parameter, or a value whose author does not write t."""
 
     name: Name
@@ -56,7 +75,7 @@ class Sym:
 
 
 @dataclass(frozen=True)
-class Adj:
+class Adj(Node):
     """The derivative of the loss with respect to `of`. `mark` says how it is written; `part` is "" for the whole loss,
     "step" for what the loss of this step contributes directly."""
 
@@ -66,7 +85,7 @@ class Adj:
 
 
 @dataclass(frozen=True)
-class Fn:
+class Fn(Node):
     """A function's name: "tanh", "sigmoid" …; `order` 1 is its derivative."""
 
     name: str
@@ -74,52 +93,66 @@ class Fn:
 
 
 @dataclass(frozen=True)
-class Apply:
+class Apply(Node):
     """A function of an argument."""
+
+    below = ("arg",)
 
     fn: Fn
     arg: Term
 
 
 @dataclass(frozen=True)
-class Pow:
+class Pow(Node):
     """An elementwise power."""
+
+    below = ("base",)
 
     base: Term
     exponent: int
 
 
 @dataclass(frozen=True)
-class Neg:
+class Neg(Node):
     """The negative."""
+
+    below = ("arg",)
 
     arg: Term
 
 
 @dataclass(frozen=True)
-class Add:
+class Add(Node):
     """A sum of terms."""
+
+    below = ("terms",)
 
     terms: tuple[Term, ...]
 
 
 @dataclass(frozen=True)
-class Dot:
+class Dot(Node):
     """Factors side by side: matrix products where the shapes ask for them, elementwise where they are equal."""
 
+    below = ("factors",)
+
     factors: tuple[Term, ...]
 
 
 @dataclass(frozen=True)
-class Had:
+class Had(Node):
     """Elementwise product."""
 
+    below = ("factors",)
+
     factors: tuple[Term, ...]
 
 
 @dataclass(frozen=True)
-class Outer:
+class Outer(Node):
     """Outer product: every element of the one with every element of the other."""
+
+    below = ("left", "right")
 
     left: Term
     right: Term
@@ -128,37 +161,47 @@ class Outer:
 
 
 @dataclass(frozen=True)
-class Div:
+class Div(Node):
     """A quotient, elementwise."""
+
+    below = ("over", "under")
 
     over: Term
     under: Term
 
 
 @dataclass(frozen=True)
-class Transpose:
+class Transpose(Node):
     """The transpose."""
 
+    below = ("arg",)
+
     arg: Term
 
 
 @dataclass(frozen=True)
-class Diag:
+class Diag(Node):
     """A vector as a diagonal matrix."""
 
+    below = ("arg",)
+
     arg: Term
 
 
 @dataclass(frozen=True)
-class Stack:
+class Stack(Node):
     """Blocks upon each other, or beside each other: along the axis of a vector; of matrices as written."""
+
+    below = ("rows",)
 
     rows: tuple[tuple[Term, ...], ...]
 
 
 @dataclass(frozen=True)
-class StackedBlock:
+class StackedBlock(Node):
     """Block `index` of a stacked vector, whose blocks are as long as the quantities `like`."""
+
+    below = ("arg",)
 
     arg: Term
     index: int
@@ -166,8 +209,10 @@ class StackedBlock:
 
 
 @dataclass(frozen=True)
-class SumT:
+class SumT(Node):
     """A sum over time; `low` and `high` are None where the author gives no bounds."""
+
+    below = ("arg",)
 
     arg: Term
     low: Time | None = None
@@ -175,29 +220,35 @@ class SumT:
 
 
 @dataclass(frozen=True)
-class SumI:
+class SumI(Node):
     """A sum over an index of units, as in Σ_j w_ij x_j; `indices` writes it as a product."""
+
+    below = ("arg",)
 
     arg: Term
     index: str
 
 
 @dataclass(frozen=True)
-class SumB:
+class SumB(Node):
     """A sum over the batch."""
 
+    below = ("arg",)
+
     arg: Term
 
 
 @dataclass(frozen=True)
-class SumAll:
+class SumAll(Node):
     """A sum over all elements: an inner product's, or a norm's."""
 
+    below = ("arg",)
+
     arg: Term
 
 
 @dataclass(frozen=True)
-class Jacobian:
+class Jacobian(Node):
     """∂ of one quantity with respect to another that is not a loss."""
 
     of: Sym
@@ -207,21 +258,25 @@ class Jacobian:
 
 
 @dataclass(frozen=True)
-class Brackets:
+class Brackets(Node):
     """What stands in round brackets, until it is known whether it is a factor or an argument."""
 
+    below = ("arg",)
+
     arg: Term
 
 
 @dataclass(frozen=True)
-class Prime:
+class Prime(Node):
     """A primed term, until it is known whether it is a derivative or a transpose."""
 
+    below = ("arg",)
+
     arg: Term
 
 
 @dataclass(frozen=True)
-class Hole:
+class Hole(Node):
     r"""The dot of \\sigma'(\\cdot)."""
 
 
@@ -232,14 +287,14 @@ Term: TypeAlias = Any
 def children(term: Term) -> list[tuple[Any, Term]]:
     """The terms directly below, each with its position: a field's name, or (field, index …)."""
     found: list[tuple[Any, Term]] = []
-    for part in fields(term):
-        value = getattr(term, part.name)
-        if isinstance(term, Stack):
-            found += [((part.name, r, k), v) for r, row in enumerate(value) for k, v in enumerate(row)]
-        elif part.name in ("terms", "factors"):
-            found += [((part.name, k), v) for k, v in enumerate(value)]
-        elif part.name in ("arg", "base", "left", "right", "over", "under"):
-            found.append(((part.name,), value))
+    for name in term.below:
+        value = getattr(term, name)
+        if name == "rows":
+            found += [((name, r, k), v) for r, row in enumerate(value) for k, v in enumerate(row)]
+        elif name in ("terms", "factors"):
+            found += [((name, k), v) for k, v in enumerate(value)]
+        else:
+            found.append(((name,), value))
     return found
 
 
@@ -255,11 +310,13 @@ def with_child(term: Term, position: Any, new: Term) -> Term:
     return replace(term, **{name: (*value[: at[0]], row, *value[at[0] + 1 :])})
 
 
-def walk(term: Term, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Term]]:
+def walk(term: Term) -> Iterator[tuple[tuple[Any, ...], Term]]:
     """Every term of the tree with its path from the root."""
-    yield path, term
-    for position, child in children(term):
-        yield from walk(child, (*path, position))
+    rest: list[tuple[tuple[Any, ...], Term]] = [((), term)]
+    while rest:
+        path, term = rest.pop()
+        yield path, term
+        rest += [((*path, position), child) for position, child in reversed(children(term))]
 
 
 def replaced(term: Term, path: tuple[Any, ...], new: Term) -> Term:
@@ -272,21 +329,34 @@ def replaced(term: Term, path: tuple[Any, ...], new: Term) -> Term:
 
 def mapped(term: Term, change: Callable[[Term], Term]) -> Term:
     """The tree with `change` applied to every term, leaves first."""
-    for position, child in children(term):
-        new = mapped(child, change)
-        if new is not child:
-            term = with_child(term, position, new)
-    return change(term)
+    changed = {}
+    for name in term.below:
+        value = getattr(term, name)
+        if name == "rows":
+            new = tuple([_all_mapped(row, change) for row in value])
+            new = value if all(map(operator.is_, new, value)) else new
+        elif name in ("terms", "factors"):
+            new = _all_mapped(value, change)
+        else:
+            new = mapped(value, change)
+        if new is not value:
+            changed[name] = new
+    return change(replace(term, **changed) if changed else term)
+
+
+def _all_mapped(terms: tuple[Term, ...], change: Callable[[Term], Term]) -> tuple[Term, ...]:
+    new = tuple([mapped(term, change) for term in terms])
+    return terms if all(map(operator.is_, new, terms)) else new
 
 
 def symbols(term: Term) -> Iterator[Sym]:
     """Every quantity that the tree reads by value."""
-    return (found for _, found in walk(term) if isinstance(found, Sym))
+    return (found for found in term.subterms if isinstance(found, Sym))
 
 
 def adjoints(term: Term) -> Iterator[Adj]:
     """Every adjoint that the tree reads."""
-    return (found for _, found in walk(term) if isinstance(found, Adj))
+    return (found for found in term.subterms if isinstance(found, Adj))
 
 
 def shifted(term: Term, steps: int) -> Term:

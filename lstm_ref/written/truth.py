@@ -25,7 +25,7 @@ from lstm_ref.errors import BadInput
 from lstm_ref.written.evaluate import Meaning, Misfit, NotThen, World, evaluate
 from lstm_ref.written.reading import Reading
 from lstm_ref.written.shapes import Shapes
-from lstm_ref.written.terms import Apply, Name, SumT, adjoints, symbols, walk
+from lstm_ref.written.terms import Apply, Name, SumT, adjoints, symbols
 
 STEPS = 4
 """Steps of a problem: a first and a last one, and two between them whose neighbours are neither."""
@@ -54,6 +54,8 @@ class PageTruth:
     scope: Scope
     balls: World
     floats: World = field(init=False)
+    known: dict[Any, Any] = field(default_factory=dict, init=False)
+    """For whoever asks the same of these numbers again, under any reading of what the page leaves open."""
 
     def __post_init__(self) -> None:
         names = ("values", "parameters", "adjoints", "direct", "parameter_adjoints", "contributions", "given")
@@ -68,8 +70,15 @@ class PageTruth:
         return new
 
 
+MOST = 32
+"""Forward passes whose truths are kept: another reading of a page's backward pass, and a page that is corrected line by
+line, have the same ones."""
+_kept: dict[object, PageTruth] = {}
+"""The last used stands last."""
+
+
 def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, str], seed: int = 0) -> PageTruth:
-    """Values and adjoints of the page's forward pass at random numbers.
+    """Values and adjoints of the page's forward pass at random numbers. Read it `under` some meanings.
 
     Args:
         reading: The page.
@@ -81,6 +90,22 @@ def truth(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, 
     Raises:
         BadInput: The forward pass cannot be evaluated.
     """
+    of_reading = (
+        tuple((name, d.right) for name, d in reading.values.items()),
+        *map(tuple, (reading.parameters, reading.inputs, reading.states, reading.targets, _counted(reading))),
+        frozenset(reading.totals),
+        reading.loss,
+        reading.rows,
+        _reads_direct(reading),
+    )
+    key = of_reading, tuple(shapes.sizes.items()), scope, tuple(functions.items()), seed
+    _kept[key] = found = _kept.pop(key, None) or _computed(reading, shapes, scope, functions, seed)
+    if len(_kept) > MOST:
+        del _kept[next(iter(_kept))]
+    return found
+
+
+def _computed(reading: Reading, shapes: Shapes, scope: Scope, functions: dict[Name, str], seed: int) -> PageTruth:
     world, given = _random_world(reading, shapes, scope, functions, seed)
     run = _program(reading, world, scope, given)
     theta = (
@@ -152,7 +177,7 @@ def _distributions(reading: Reading) -> set[Name]:
     """Targets beside a logarithm: they are probabilities, which add to 1."""
     if reading.loss is None:
         return set()
-    logs = [t for _, t in walk(reading.loss) if isinstance(t, Apply) and t.fn.name == "log"]
+    logs = [t for t in reading.loss.subterms if isinstance(t, Apply) and t.fn.name == "log"]
     inside = {s.name for t in logs for s in symbols(t)}
     return {n for n in reading.targets if n not in inside} if logs else set()
 
@@ -215,7 +240,7 @@ def _stages(reading: Reading) -> list[list[Name]]:
     stage: dict[Name, int] = {}
     for name, d in reading.values.items():
         now = {s.name for s in symbols(d.right) if s.time is None or s.time.offset == 0}
-        summed = {s.name for _, t in walk(d.right) if isinstance(t, SumT) for s in symbols(t)}
+        summed = {s.name for t in d.right.subterms if isinstance(t, SumT) for s in symbols(t)}
         summed |= {s.name for s in symbols(d.right) if s.time is not None and s.time.anchor == "T"}
         stage[name] = max((stage[n] + (n in summed) for n in now if n in stage), default=0)
     for name, d in reading.values.items():

@@ -21,7 +21,7 @@ ON_EITHER = [("slopes_lstm.md", r"\frac{\partial L}{\partial h_t} \frac{\partial
 
 
 @pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.name)
-def planted(kept_truths, request):
+def planted(request):
     """(page, slip, report) for every slip of a page."""
     page = request.param
     text, is_tex = page.read_text(), page.suffix == ".tex"
