@@ -75,7 +75,7 @@ class GraphDictionary:
                     yield Candidate("carry left out", 3, tuple(frames), allowed, edits, group=group, only=allowed)
 
         if n == 4:
-            yield from (c for c in recomputed(self) if not c.reach & ~allowed)
+            yield from recomputed(self, allowed)
 
     TIERS = 5
 
