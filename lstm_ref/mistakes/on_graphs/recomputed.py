@@ -7,6 +7,7 @@ recomputed. The derivatives that read those values, or some of them, read the ne
 from __future__ import annotations
 
 import ast
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from lstm_ref.graph.flatten import Equation
 from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.activations import ELEMENTWISE
 from lstm_ref.mistakes.on_graphs.candidate import Candidate
-from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Frame
+from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Frame, is_within
 from lstm_ref.mistakes.on_graphs.forwarded import MOVES, is_move
 
 if TYPE_CHECKING:
@@ -99,11 +100,12 @@ class _Recomputed:
             after = [self._after(n) for n in row]
             readers = [self._readers(n, inside) for n, inside in zip(row, after, strict=True)]
             choices = list(self._choices(readers))
+            own = self._own(row, after) if choices else set()
             for k in range(len(self.equations[row[0]].operands) if choices else 0):
                 for edit in _distinct(self._edits(row, k)):
                     edits: dict[Any, RuleEdit] = {}
                     seen: set[Any] = set()
-                    for new, choice in self._changed(row, k, edit, after, choices):
+                    for new, choice in self._changed(row, k, edit, after, own, choices):
                         candidate = self._candidate(row, edit, new, choice, edits, seen)
                         if candidate is not None:
                             self.work += len(candidate.edits)
@@ -112,25 +114,22 @@ class _Recomputed:
                         return
 
     def _changed(
-        self, row: list[int], k: int, edit: ForwardEdit, after: list[list[int]], choices: list[Choice]
+        self, row: list[int], k: int, edit: ForwardEdit, after: list[list[int]], own: set[int], choices: list[Choice]
     ) -> Iterator[tuple[list[NewValues], Choice]]:
-        """The new values, with the choices that find no forbidden variable changed: all new values, then only those
-        that the function makes which makes the first, as if it were called once more."""
-        stacks = [self.edges.stack(self.equations[n].kind) for n in row]
+        """The new values, all of them and then only the function's own, with the choices that find no forbidden
+        variable changed."""
         found: list[NewValues] = [{}] * len(row)
-        own: list[NewValues] = [{}] * len(row)
-        of_all, of_own = choices, choices if len(stacks[0]) > 1 else []
+        of_all, of_own = choices, choices if own else []
         for t in reversed(range(len(row))):  # most choices fail at the last step already
             found[t] = self._new(row[t], k, edit.values[t], after[t])
             of_all = [c for c in of_all if c.forbidden[t].isdisjoint(found[t])]
-            if of_own:
-                own[t] = {v: x for v, x in found[t].items() if self._is_inside(v, stacks[t])}
-                of_own = [c for c in of_own if c.forbidden[t].isdisjoint(own[t])]
+            of_own = [c for c in of_own if c.forbidden[t].isdisjoint(own.intersection(found[t]))]
             if not of_all and not of_own:
                 return
         yield from ((found, choice) for choice in of_all)
-        if any(len(a) < len(b) for a, b in zip(own, found, strict=True)):
-            yield from ((own, choice) for choice in of_own)
+        within = [{v: x for v, x in new.items() if v in own} for new in found] if of_own else []
+        if any(len(a) < len(b) for a, b in zip(within, found, strict=False)):
+            yield from ((within, choice) for choice in of_own)
 
     # ------------------------------------------------------------------------------------------------ forward again
 
@@ -168,12 +167,13 @@ class _Recomputed:
             return np.array_equal(new, self.values[v], equal_nan=True)
         return bool(np.equal(new, self.values[v]).all())
 
-    def _is_inside(self, v: int, stack: tuple[Frame, ...]) -> bool:
-        """Whether a value is made by the function at the end of the stack, as if it were called once more."""
-        maker = self.edges.stack(self.equations[self.edges.maker[v]].kind)
-        return maker[: len(stack) - 1] == stack[:-1] and [f.function for f in maker[len(stack) - 1 :][:1]] == [
-            stack[-1].function
-        ]
+    def _own(self, row: list[int], after: list[list[int]]) -> set[int]:
+        """The variables made by the function that makes the first, as if it were called once more. None if it has no
+        caller."""
+        stack = self.edges.stack(self.equations[row[0]].kind)
+        depth, makers = len(stack) - 1, {*row, *itertools.chain(*after)} if len(stack) > 1 else set()
+        inside = (m for m in makers if is_within(self.edges.stack(self.equations[m].kind), stack, depth))
+        return {r for m in inside for r in self.equations[m].results}
 
     # --------------------------------------------------------------------------------------------------- what is read
 
