@@ -109,8 +109,13 @@ class Batched:
             numbers = [row for row, _ in scaled]
             out[numbers] *= np.array([c for _, c in scaled])[:, None]
             out[[row for row, c in scaled if c == 0]] = 0.0
+        if len(scaled) == len(edits):
+            return out
         xs, ys = [values[i] for i in e.operands], [values[r] for r in e.results]
-        shape = np.shape(values[e.operands[k]])
+        contributions = out.reshape(count, *np.shape(xs[k]))
+        of_results = [
+            None if bars[r] is None else bars[r].reshape(len(bars[r]), *np.shape(values[r])) for r in e.results
+        ]
         for row, edit in edits:
             if isinstance(edit, Scaled):
                 continue
@@ -119,15 +124,17 @@ class Batched:
                 b = bars[v]
                 return None if b is None else b[row if len(b) > 1 else 0].reshape(np.shape(values[v]))
 
-            given = [adjoint(r) for r in e.results]
+            given = [None if b is None else b[row if len(b) > 1 else 0] for b in of_results]
             bar = given if e.kind.several else given[0]
             try:
-                new = edit(out[row].reshape(shape), Context(self.graph, n, k, bar, xs, ys, adjoint))
+                new = edit(contributions[row], Context(self.graph, n, k, bar, xs, ys, adjoint))
             except ValueError:  # edits that do not fit these shapes are skipped
                 new = np.nan
-            out[row] = (
-                0.0 if new is None else np.ravel(new) if np.size(new) == out.shape[1] else np.nan
-            )  # of another size
+            if new is None:
+                out[row] = 0.0
+                continue
+            new = np.asarray(new)
+            out[row] = new.reshape(-1) if new.size == out.shape[1] else np.nan  # of another size
         return out
 
     def gradients(self, rows: Sequence[dict[Where, RuleEdit]]) -> np.ndarray:

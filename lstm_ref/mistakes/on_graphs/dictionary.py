@@ -42,9 +42,16 @@ class GraphDictionary:
         self.sizes = self._sizes()
         self.constants = self._constants()
         self.timelines = self._timelines()
+        self._tiers: dict[tuple[int, int], list[Candidate]] = {}
 
     def tier(self, n: int, allowed: int) -> Iterator[Candidate]:
-        """The candidates of a tier that change only the allowed inputs."""
+        """The candidates of a tier that change only the allowed inputs. They are made once: where several mistakes are
+        searched one after another, each search tries all of them."""
+        if (n, allowed) not in self._tiers:
+            self._tiers[n, allowed] = list(self._made(n, allowed))
+        yield from self._tiers[n, allowed]
+
+    def _made(self, n: int, allowed: int) -> Iterator[Candidate]:
         makers: list[tuple[Callable[[EdgeGroup], Iterator[Candidate]], ...]] = [
             (self.scaled,),
             (self.masked, self.products, self._of(reversed_kernels), self.broadcasts, self.residuals, self.gathers),
@@ -56,7 +63,7 @@ class GraphDictionary:
         ]
         if n == 0:
             yield from self.of_inputs(allowed)
-            yield from (c for c in self.activations() if not c.reach & ~allowed)
+            yield from self.activations(allowed)
         for make in makers[n] if n < len(makers) else ():
             for group in self.edges.groups:
                 if not group.reach & ~allowed:
@@ -75,7 +82,7 @@ class GraphDictionary:
                     yield Candidate("carry left out", 3, tuple(frames), allowed, edits, group=group, only=allowed)
 
         if n == 4:
-            yield from (c for c in recomputed(self) if not c.reach & ~allowed)
+            yield from recomputed(self, allowed)
 
     TIERS = 5
 
@@ -827,10 +834,12 @@ class GraphDictionary:
         """Activations, by place, each visit by visit."""
         return regions(self.edges)
 
-    def activations(self) -> Iterator[Candidate]:
+    def activations(self, allowed: int) -> Iterator[Candidate]:
         """A derivative that is missing, applied twice, taken at another value, or that of another activation."""
         for visits in self.regions_over_time:
             group = self.edges.group([r.edges for r in visits])
+            if group.reach & ~allowed:
+                continue
             reading = self._frames_reading(self.edges._origin(visits[-1].y))
             frames = tuple(dict.fromkeys((*group.frames, *(reading if len(reading) == 1 else ()))))
             group = replace(group, frames=frames)

@@ -109,6 +109,7 @@ class Edges:
         self.maker: dict[int, int] = {r: n for n, e in enumerate(equations) for r in e.results}
         self.leaves = leaf_names(self.graph)
         self._stacks: dict[int, tuple[CallStack, Columns]] = {}
+        self._words: dict[int, str] = {}
         self.pulls = {(n, k): p for n, ps in enumerate(pulls_in(self.graph)) for k, _, p in ps}
         self.reach = self._reaches(lambda e, k: False)
         self.effect = self._reaches(self._is_times_zero)
@@ -201,7 +202,7 @@ class Edges:
             running = {call: running.get(call, set()) for call in calls}  # calls not on the stack are over
             for call, depth in calls.items():
                 running[call] |= {
-                    self._whole(v) for v in by_equation[n] if not _is_within(self._made_in(v), reader, depth)
+                    self._whole(v) for v in by_equation[n] if not is_within(self._made_in(v), reader, depth)
                 }
                 found[call] = max(found.get(call, 0), len(running[call]))
         return found
@@ -210,7 +211,7 @@ class Edges:
         """Whether the innermost function of the stack is a helper, like sigmoid, that reads nothing but the value."""
         depth = len(stack) - 1
         one = self._arguments.get((stack[:depth], stack[depth].function)) == 1
-        return one and not _is_within(self._made_in(v), stack, depth)
+        return one and not is_within(self._made_in(v), stack, depth)
 
     def _statement(self, edge: Where) -> CallStack:
         """The statement that reads: the reader's line, or the line that called a helper of one value."""
@@ -251,6 +252,11 @@ class Edges:
         """A variable, as the user writes it."""
         if v is None:
             return "0"
+        if v not in self._words:
+            self._words[v] = self._word(v)
+        return self._words[v]
+
+    def _word(self, v: int) -> str:
         if v in self.leaves:
             return self.leaves[v]
         n = self.maker.get(v)
@@ -413,7 +419,7 @@ def _block_of(names: list[str]) -> list[str]:
     return next(names[:n] for n in sizes if names[:n] * (len(names) // n) == names)
 
 
-def _is_within(maker: CallStack, reader: CallStack, depth: int) -> bool:
+def is_within(maker: CallStack, reader: CallStack, depth: int) -> bool:
     """Whether both are in the same call of the reader's function at this depth."""
     return maker[:depth] == reader[:depth] and len(maker) > depth and maker[depth].function == reader[depth].function
 

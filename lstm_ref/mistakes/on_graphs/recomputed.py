@@ -7,8 +7,9 @@ recomputed. The derivatives that read those values, or some of them, read the ne
 from __future__ import annotations
 
 import ast
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +20,7 @@ from lstm_ref.graph.flatten import Equation
 from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.activations import ELEMENTWISE
 from lstm_ref.mistakes.on_graphs.candidate import Candidate
-from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Frame
+from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Frame, is_within
 from lstm_ref.mistakes.on_graphs.forwarded import MOVES, is_move
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 READS_NOTHING = MOVES | {"add", "sub", "neg"}
 """Elementwise primitives whose derivative reads no value."""
-WORK = 100_000
-"""Largest number of edits of edges, over all entries."""
+WORK = 150_000
+"""Largest number of equations computed anew and of edits of edges, over all entries."""
 FAR = 40
 """Largest number of equations that are recomputed after an edit."""
 
@@ -43,19 +44,30 @@ class ForwardEdit(NamedTuple):
     """The operand's values, one for each step."""
 
 
-def recomputed(dictionary: GraphDictionary) -> Iterator[Candidate]:
-    """The entries."""
-    return _Recomputed(dictionary).candidates()
+class Choice(NamedTuple):
+    """Edges that may read new values, and which ones each may read."""
+
+    reads: list[list[tuple[Where, tuple[int, ...]]]]
+    """Step by step, the edges and the variables."""
+    forbidden: list[set[int]]
+    """Step by step, the variables that must not change, since a gradient that is right would."""
+
+
+def recomputed(dictionary: GraphDictionary, allowed: int) -> Iterator[Candidate]:
+    """The entries that change only the allowed inputs."""
+    return _Recomputed(dictionary, allowed).candidates()
 
 
 class _Recomputed:
-    def __init__(self, dictionary: GraphDictionary) -> None:
-        self.dictionary, self.edges = dictionary, dictionary.edges
+    def __init__(self, dictionary: GraphDictionary, allowed: int) -> None:
+        self.dictionary, self.edges, self.allowed = dictionary, dictionary.edges, allowed
         self.equations: list[Equation] = dictionary.graph.equations
         self.values = dictionary.values
         self._groups: dict[Any, EdgeGroup] = {}
+        self._with_nan = {v for v, x in enumerate(self.values) if np.any(np.not_equal(x, x))}
         self._variables = [(*e.operands, *e.results) for e in self.equations]
         self.rows = self._rows()
+        self.work = 0
         self.row_of = {n: (key, t) for key, row in self.rows.items() for t, n in enumerate(row)}
 
     def _rows(self) -> dict[Any, list[int]]:
@@ -84,26 +96,40 @@ class _Recomputed:
         return runs % steps == 0 and k // (runs // steps) == t and (steps > 1 or runs == 1)
 
     def candidates(self) -> Iterator[Candidate]:
-        work = 0
         for row in self.rows.values():
             after = [self._after(n) for n in row]
             readers = [self._readers(n, inside) for n, inside in zip(row, after, strict=True)]
-            if not any(readers):
-                continue
-            subsets = list(self._subsets(readers))
-            for k in range(len(self.equations[row[0]].operands)):
-                for edit in self._edits(row, k):
-                    found = [
-                        self._new(n, k, value, inside) for n, value, inside in zip(row, edit.values, after, strict=True)
-                    ]
-                    for new in (found, self._within(row, found)):
-                        for edges, only in subsets if new else ():
-                            candidate = self._candidate(row, edit, new, edges, only)
-                            if candidate is not None:
-                                work += len(candidate.edits)
-                                yield candidate
-                    if work > WORK:
+            choices = list(self._choices(readers))
+            own = self._own(row, after) if choices else set()
+            for k in range(len(self.equations[row[0]].operands) if choices else 0):
+                for edit in _distinct(self._edits(row, k)):
+                    edits: dict[Any, RuleEdit] = {}
+                    seen: set[Any] = set()
+                    for new, choice in self._changed(row, k, edit, after, own, choices):
+                        candidate = self._candidate(row, edit, new, choice, edits, seen)
+                        if candidate is not None:
+                            self.work += len(candidate.edits)
+                            yield candidate
+                    if self.work > WORK:
                         return
+
+    def _changed(
+        self, row: list[int], k: int, edit: ForwardEdit, after: list[list[int]], own: set[int], choices: list[Choice]
+    ) -> Iterator[tuple[list[NewValues], Choice]]:
+        """The new values, all of them and then only the function's own, with the choices that find no forbidden
+        variable changed."""
+        found: list[NewValues] = [{}] * len(row)
+        of_all, of_own = choices, choices if own else []
+        for t in reversed(range(len(row))):  # most choices fail at the last step already
+            found[t] = self._new(row[t], k, edit.values[t], after[t])
+            of_all = [c for c in of_all if c.forbidden[t].isdisjoint(found[t])]
+            of_own = [c for c in of_own if c.forbidden[t].isdisjoint(own.intersection(found[t]))]
+            if not of_all and not of_own:
+                return
+        yield from ((found, choice) for choice in of_all)
+        within = [{v: x for v, x in new.items() if v in own} for new in found] if of_own else []
+        if any(len(a) < len(b) for a, b in zip(within, found, strict=False)):
+            yield from ((within, choice) for choice in of_own)
 
     # ------------------------------------------------------------------------------------------------ forward again
 
@@ -121,6 +147,7 @@ class _Recomputed:
     def _new(self, n: int, k: int, value: Any, after: list[int]) -> NewValues:
         """The values that follow from another operand."""
         new: NewValues = {}
+        self.work += 1 + len(after)
         with np.errstate(all="ignore"):
             for m in (n, *after):
                 e = self.equations[m]
@@ -131,27 +158,22 @@ class _Recomputed:
                     xs[k] = value
                 given = e.kind.step(*xs)
                 for r, y in zip(e.results, given if e.kind.several else [given], strict=True):
-                    if not np.array_equal(y, self.values[r], equal_nan=True):
+                    if not self._is_as_before(r, y):
                         new[r] = y
         return new
 
-    def _within(self, row: list[int], found: list[NewValues]) -> list[NewValues]:
-        """Only the values made by the function that makes the first one, as if it were called once more. Empty if it
-        makes all of them, or if there is no caller."""
-        stack = self.edges.stack(self.equations[row[0]].kind)
-        if len(stack) < 2:
-            return []
-        own: list[NewValues] = []
-        for n, new in zip(row, found, strict=True):
-            stack = self.edges.stack(self.equations[n].kind)
-            own.append({v: x for v, x in new.items() if self._is_inside(v, stack)})
-        return own if any(len(a) < len(b) for a, b in zip(own, found, strict=True)) else []
+    def _is_as_before(self, v: int, new: Any) -> bool:
+        if v in self._with_nan:
+            return np.array_equal(new, self.values[v], equal_nan=True)
+        return bool(np.equal(new, self.values[v]).all())
 
-    def _is_inside(self, v: int, stack: tuple[Frame, ...]) -> bool:
-        maker = self.edges.stack(self.equations[self.edges.maker[v]].kind)
-        return maker[: len(stack) - 1] == stack[:-1] and [f.function for f in maker[len(stack) - 1 :][:1]] == [
-            stack[-1].function
-        ]
+    def _own(self, row: list[int], after: list[list[int]]) -> set[int]:
+        """The variables made by the function that makes the first, as if it were called once more. None if it has no
+        caller."""
+        stack = self.edges.stack(self.equations[row[0]].kind)
+        depth, makers = len(stack) - 1, {*row, *itertools.chain(*after)} if len(stack) > 1 else set()
+        inside = (m for m in makers if is_within(self.edges.stack(self.equations[m].kind), stack, depth))
+        return {r for m in inside for r in self.equations[m].results}
 
     # --------------------------------------------------------------------------------------------------- what is read
 
@@ -166,6 +188,26 @@ class _Recomputed:
             if reads and not changed.isdisjoint((*e.operands, *e.results)):
                 found += [(m, j) for j in range(len(e.operands)) if (m, j) in self.edges.pulls]
         return found
+
+    def _choices(self, readers: list[list[Where]]) -> Iterator[Choice]:
+        """The choices of edges, of which one at least may be edited."""
+        if not any(self._is_allowed(w) for row in readers for w in row):
+            return
+        for edges, only in self._subsets(readers):
+            reads = [[(w, self._read_by(w)) for w in row] for row in edges]
+            if only is not None:
+                reads = [[(w, tuple(v for v in vs if self._names[v] == only)) for w, vs in row] for row in reads]
+            reads = [[(w, vs) for w, vs in row if vs] for row in reads]
+            if any(self._is_allowed(w) for row in reads for w, _ in row):
+                yield Choice(reads, [{v for w, vs in row if self._is_forbidden(w) for v in vs} for row in reads])
+
+    def _is_allowed(self, edge: Where) -> bool:
+        return edge in self.edges.origin and not self._is_forbidden(edge)
+
+    def _is_forbidden(self, edge: Where) -> bool:
+        """Whether an edge reaches an input that is right."""
+        reach = self.edges.effect[self.equations[edge[0]].operands[edge[1]]]
+        return edge in self.edges.origin and bool(reach & ~self.allowed)
 
     def _subsets(self, readers: list[list[Where]]) -> Iterator[tuple[list[list[Where]], Any]]:
         """Sets of edges that may read the new values: all; those of a statement or of activations; all but those. And,
@@ -225,10 +267,8 @@ class _Recomputed:
             yield ForwardEdit(f"with {word} transposed", [np.swapaxes(v, 0, 1) for v in given])
         origins = [self.edges._origin(i) for i in own]
         size = int(np.prod(shape))
-        seen: set[tuple[int | None, ...]] = {tuple(origins)}
-        for line in self._instead_of(origins, size):
-            if tuple(line) not in seen:
-                seen.add(tuple(line))
+        for line in dict.fromkeys(map(tuple, self._instead_of(origins, size))):
+            if line != tuple(origins):
                 values = [np.zeros(shape) if u is None else np.reshape(self.values[u], shape) for u in line]
                 other = next((u for u, o in zip(reversed(line), reversed(origins), strict=True) if u != o), None)
                 found = self.edges.word(other)
@@ -253,29 +293,49 @@ class _Recomputed:
     # ------------------------------------------------------------------------------------------------------ the entry
 
     def _candidate(
-        self, row: list[int], edit: ForwardEdit, found: list[NewValues], edges: list[list[Where]], only: Any
+        self,
+        row: list[int],
+        edit: ForwardEdit,
+        found: list[NewValues],
+        choice: Choice,
+        edits: dict[Any, RuleEdit],
+        seen: set[Any],
     ) -> Candidate | None:
-        edits: dict[Where, RuleEdit] = {}
+        """The entry; None if no edge reads a new value, or if all read the same in an entry that was seen before. The
+        edits of edges are kept: entries share them."""
+        mine: dict[Where, tuple[int, ...]] = {}
         visits: list[tuple[Where, ...]] = []
-        for new, mine in zip(found, edges, strict=True):
-            if only is not None:
-                new = {v: x for v, x in new.items() if self._names[v] == only}
-            mine = [w for w in mine if any(v in new for v in self._read_by(w))]
-            edits |= {w: self._reading(w, new) for w in mine}
-            if own := tuple(w for w in mine if w in self.edges.origin):
-                visits.append(own)
-        if not visits:
+        for new, reads in zip(found, choice.reads, strict=True):
+            own = {w: changed for w, vs in reads if (changed := tuple(filter(new.__contains__, vs)))}
+            for w, changed in own.items():
+                if (w, changed) not in edits:
+                    edits[w, changed] = self._reading(w, {v: new[v] for v in changed})
+            mine |= own
+            if visit := tuple(w for w in own if w in self.edges.origin):
+                visits.append(visit)
+        key = frozenset(mine.items())
+        if not visits or key in seen:
             return None
-        if (key := frozenset(visits)) not in self._groups:
-            self._groups[key] = self.edges.group(visits)
-        group = self._groups[key]
+        seen.add(key)
+        group = self._group(tuple(visits))
         stack = self.edges.stack(self.equations[row[-1]].kind)
         name, frame = _named(stack)
         frames = tuple(dict.fromkeys((frame, *stack[-1:], *group.frames)))
         text = f"{name}, computed anew {edit.how}" if name else f"what is computed anew {edit.how}"
         return Candidate(
-            "recomputed otherwise", 4, frames, group.reach, edits, group=replace(group, frames=frames), found=text
+            "recomputed otherwise",
+            4,
+            frames,
+            group.reach,
+            {w: edits[w, changed] for w, changed in mine.items()},
+            group=replace(group, frames=frames),
+            found=text,
         )
+
+    def _group(self, visits: tuple[tuple[Where, ...], ...]) -> EdgeGroup:
+        if visits not in self._groups:
+            self._groups[visits] = self.edges.group(visits)
+        return self._groups[visits]
 
     def _read_by(self, edge: Where) -> tuple[int, ...]:
         """The variables that the derivative along an edge reads."""
@@ -286,13 +346,23 @@ class _Recomputed:
 
     def _reading(self, edge: Where, new: NewValues) -> RuleEdit:
         e, pull = self.equations[edge[0]], self.edges.pulls[edge]
-        xs = [new.get(i, self.values[i]) for i in e.operands]
-        ys = [new.get(r, self.values[r]) for r in e.results]
 
-        def edit(c: Any, at: Context, pull: Callable[..., Any] = pull) -> Any:
-            return None if at.bar is None else pull(at.bar, xs, ys)
+        def edit(c: Any, at: Context) -> Any:
+            if at.bar is None:
+                return None
+            xs = [new.get(i, self.values[i]) for i in e.operands]
+            return pull(at.bar, xs, [new.get(r, self.values[r]) for r in e.results])
 
         return edit
+
+
+def _distinct(edits: Iterator[ForwardEdit]) -> Iterator[ForwardEdit]:
+    """Of edits with the same values, the first."""
+    seen: set[Any] = set()
+    for edit in edits:
+        if (values := tuple(np.asarray(v).tobytes() for v in edit.values)) not in seen:
+            seen.add(values)
+            yield edit
 
 
 @cache
