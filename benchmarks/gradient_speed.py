@@ -98,7 +98,8 @@ def fast(given: FeatureCase, backward: bool = True, plan: FastPlan | None = None
     run = fast_lstm.gradients(plan)
     if not backward:
         way = fast_lstm.through(plan)
-        run = jax.jit(lambda p, initial, xs, bar: way.forward(lstm, p, initial, xs)[0])
+        outputs = lambda p, initial, xs, bar: way.forward(lstm, p, initial, xs)[0]  # noqa: E731
+        run = jax.jit(outputs, compiler_options=fast_lstm.compiler_options(plan) or None)
     return lambda: jax.block_until_ready(run(*read))
 
 

@@ -270,8 +270,9 @@ def bptt(
         xs: Inputs, (T, B, D).
         lengths: Integers (B,), the number of real steps of each row; by default T.
         reverse: Whether the steps run from the last to the first.
-        plan: From `default_plan` or `tune`; by default the rows are not split. Its number of programs is the
-            caller's choice here: what stands under one `jit` is one program.
+        plan: From `default_plan` or `tune`; by default the rows are not split. Its number of programs and its
+            vectors are the caller's choice here: what stands under one `jit` is one program, and that takes the
+            plan's `compiler_options`.
 
     Returns:
         The outputs, differentiable by JAX.
@@ -342,6 +343,28 @@ def gradients(plan: FastPlan) -> Callable[..., Gradients]:
     return _gradients(plan, _mesh(plan))
 
 
+def compiler_options(plan: FastPlan) -> dict[str, Any]:
+    """What XLA is told for a plan, for a program of your own that calls `bptt` or `through`: `jax.jit(…,
+    compiler_options=…)`. `gradients` does it by itself, where it is not a part of another program.
+
+    Args:
+        plan: From `default_plan` or `tune`.
+
+    Returns:
+        Options of XLA by name; none where the plan leaves them to XLA, and on other devices than a CPU.
+
+    Raises:
+        BadInput: The plan cannot be run here.
+
+    Example:
+        >>> compiler_options(default_plan(T=6, B=2, D=3, H=4)._replace(vectors=0))
+        {}
+    """
+    check_plan(plan)
+    on_cpu = jax.default_backend() == "cpu"
+    return {"xla_cpu_prefer_vector_width": plan.vectors} if plan.vectors and on_cpu else {}
+
+
 def placed(plan: FastPlan, p: Params, initial: State, xs: Any, bar: Outputs) -> tuple[Params, State, Any, Outputs]:
     """The arrays where the plan reads them: parameters copied to its devices, rows split over them.
 
@@ -380,8 +403,8 @@ def tune(
     """The plan that is fastest on this machine, by a short measurement; kept, so that the next call reads it.
 
     Measured are gradients of a random problem, in turns: other numbers of devices than the default plan's, other
-    pieces, programs and blocks; at last the best of these beside the default, one device and `sequence.SCAN`. The
-    default stays unless another is faster than it by more than the rounds' noise, and no plan of the last rounds is
+    pieces, programs, blocks and vectors; at last the best of these beside the default, one device and `sequence.SCAN`.
+    The default stays unless another is faster than it by more than the rounds' noise, and no plan of the last rounds is
     faster than the chosen one by more than that. On a machine that is busy with other work the noise is larger.
 
     JAX counts the CPU as one device, however many cores it has. For plans that split the batch over two, call
@@ -451,22 +474,30 @@ def _through(plan: FastPlan, mesh: Mesh | None) -> Through:
 
 @cache
 def _gradients(plan: FastPlan, mesh: Mesh | None) -> Callable[..., Gradients]:
-    way = _through(plan, mesh)
+    alone = _compiled(plan, mesh, compiler_options(plan))
+    # JAX takes no options for a part of a program.
+    within = alone if not compiler_options(plan) else _compiled(plan, mesh, {})
 
-    there, back = (jax.jit(partial(half, lstm), static_argnames="reverse") for half in way)
+    def run(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = None, reverse: bool = False) -> Gradients:
+        if lengths is not None:
+            check(lstm, p, initial, xs, lengths, reverse)  # compiled code does not see their values
+        is_traced = isinstance(jnp.zeros(()), jax.core.Tracer)
+        return (within if is_traced else alone)(p, initial, xs, bar, integers(lengths), reverse=reverse)
+
+    return run
+
+
+def _compiled(plan: FastPlan, mesh: Mesh | None, options: dict[str, Any]) -> Callable[..., Gradients]:
+    """The gradient as one program or two."""
+    compiled = partial(jax.jit, static_argnames="reverse", compiler_options=options or None)
+    halves = jax.jit if plan.programs == 1 else partial(jax.jit, compiler_options=options or None)
+    there, back = (halves(partial(half, lstm), static_argnames="reverse") for half in _through(plan, mesh))
 
     def both(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any, reverse: bool) -> Gradients:
         how = {"lengths": lengths, "reverse": reverse}
         return back(p, initial, xs, there(p, initial, xs, **how)[1], bar, **how)
 
-    compiled = both if plan.programs == 2 else jax.jit(both, static_argnames="reverse")
-
-    def run(p: Params, initial: State, xs: Any, bar: Outputs, lengths: Any = None, reverse: bool = False) -> Gradients:
-        if lengths is not None:
-            check(lstm, p, initial, xs, lengths, reverse)  # compiled code does not see their values
-        return compiled(p, initial, xs, bar, integers(lengths), reverse=reverse)
-
-    return run
+    return both if plan.programs == 2 else compiled(both)
 
 
 def _mesh(plan: FastPlan) -> Mesh | None:

@@ -17,7 +17,7 @@ import jax
 from jax.errors import JaxRuntimeError
 
 from lstm_ref.processor import cores
-from lstm_ref.through_time.plan import FastPlan, default_plan
+from lstm_ref.through_time.plan import WIDE, FastPlan, default_plan, has_wide_vectors
 
 Timed = Callable[[], Any]
 """A call to time, which waits for its result."""
@@ -53,7 +53,8 @@ def choose(
     default = best = by_rule()
     alone = by_rule(devices=1)
     scan = FastPlan("scan", 1, sizes[0], 1, 1)
-    choices = _other_devices, _other_pieces, _other_programs, _other_blocks
+    choices = [_other_devices, _other_pieces, _other_programs, _other_blocks]
+    choices += [_other_vectors] if has_wide_vectors() else []
     share = seconds / (len(choices) + 1)
     ready = _Ready(prepare)
     for others in choices:
@@ -109,6 +110,11 @@ def _other_blocks(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best
     """One block, or one a core."""
     if sizes[1] <= ROWS * best.devices and jax.default_backend() == "cpu":
         yield from (best._replace(blocks=n) for n in (1, cores()))
+
+
+def _other_vectors(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:
+    """As XLA chooses, or the widest."""
+    yield best._replace(vectors=WIDE - best.vectors)
 
 
 # ------------------------------------------------------------------------------------------------------ timing

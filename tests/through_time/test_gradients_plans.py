@@ -95,7 +95,7 @@ def test_the_default_plan_is_that_of_the_rules(monkeypatch):
     monkeypatch.setattr(jax, "local_device_count", lambda: 2)
     monkeypatch.setattr("lstm_ref.through_time.plan.cores", lambda: 2)
     sizes = (50, 16, 32, 32), (100, 32, 64, 128), (100, 64, 256, 256), (200, 64, 256, 512), (256, 1, 256, 256)
-    assert [tuple(default_plan(*size)) for size in sizes] == [
+    assert [default_plan(*size)[:5] for size in sizes] == [
         ("fast", 1, 50, 1, 1),
         ("fast", 2, 25, 1, 1),
         ("fast", 2, 20, 1, 2),
@@ -106,7 +106,7 @@ def test_the_default_plan_is_that_of_the_rules(monkeypatch):
     assert default_plan(100, 64, 64, 128, devices=1).programs == 2
     assert default_plan(100, 33, 64, 128).devices == 1  # odd rows
     assert default_plan(20, 32, 512, 512).devices == 1  # too few of them for so many units
-    assert default_plan(200, 64, 256, 512, devices=1) == FastPlan("fast", 1, 8, 1, 2)
+    assert default_plan(200, 64, 256, 512, devices=1)[:5] == ("fast", 1, 8, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,9 @@ def test_the_default_plan_is_that_of_the_rules(monkeypatch):
         (lambda: fast_lstm.through(("fast", 1, 1, 1, 1)), "a FastPlan is needed"),
         (lambda: fast_lstm.through(FastPlan("loop", 1, 1, 1, 1)), "way 'fast' or 'scan', .* got FastPlan.way='loop'"),
         (lambda: fast_lstm.through(FastPlan("fast", 1, 1.5, 1, 1)), "whole numbers of at least 1, .*every=1.5"),
-        (lambda: fast_lstm.through(FastPlan("fast", 1, 1, 1, 3)), "1 or 2 programs, got .*programs=3"),
+        (lambda: fast_lstm.through(FastPlan("fast", 1, 1, 1, 3)), "1 or 2 programs, .*programs=3"),
         (lambda: fast_lstm.through(FastPlan(["fast"], 1, 1, 1, 1)), "way 'fast' or 'scan'"),
+        (lambda: fast_lstm.through(FastPlan("fast", 1, 1, 1, 1, -1)), "vectors of 0 bits or more, got .*vectors=-1"),
     ],
 )
 def test_what_is_no_plan_is_said(call, says):
@@ -170,3 +171,25 @@ def test_where_jax_traces_real_gradients_are_measured(monkeypatch):
     np.testing.assert_allclose(outputs(*arguments).hs, sequence.scan(lstm, *arguments).hs, rtol=1e-5)
     assert seen
     assert not any(isinstance(v, jax.core.Tracer) for v in seen)
+
+
+@pytest.mark.parametrize("programs", [1, 2])
+def test_a_plan_with_wide_vectors_is_compiled_with_them_and_is_part_of_another_program_without(programs):
+    """JAX takes options for a whole program alone. An option that XLA does not know would be refused."""
+    plan = FastPlan("fast", 1, 3, 1, programs, 512)
+    problem = PROBLEMS["padded"]
+    with x64():
+        run = fast_lstm.gradients(plan)
+        own = run(*problem.arguments, problem.bar, problem.lengths, problem.reverse)
+        inner = partial(run, reverse=problem.reverse)
+        part = jax.jit(lambda *read: inner(*read))(*problem.arguments, problem.bar, problem.lengths)
+        constant = jax.jit(lambda: inner(*problem.arguments, problem.bar, problem.lengths))()
+    for given in (own, part, constant):
+        assert_within(read(given), *expected("padded"), factor=2)
+
+
+def test_the_options_of_a_plan_are_xlas():
+    plan = default_plan(5, 2, 3, 4)
+    assert fast_lstm.compiler_options(plan._replace(vectors=0)) == {}
+    options = fast_lstm.compiler_options(plan._replace(vectors=512))
+    assert jax.jit(lambda x: x + 1, compiler_options=options)(1.0) == 2.0

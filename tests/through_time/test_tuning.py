@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jax.errors import JaxRuntimeError
 from machine import Machine, candidates
 
+from lstm_ref.through_time import plan as plan_module
 from lstm_ref.through_time import tuning
 from lstm_ref.through_time.plan import FastPlan, default_plan
 from lstm_ref.through_time.tuning import BURST, FEW, LAST, fastest, is_faster
@@ -23,14 +24,32 @@ SCAN = FastPlan("scan", 1, 64, 1, 1)
 
 @pytest.fixture(autouse=True, scope="module")
 def four_devices():
-    """And two cores."""
+    """And two cores, without AVX-512."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_device_count", lambda: 4)
         patch.setattr(tuning, "cores", lambda: 2)
+        for module in (plan_module, tuning):
+            patch.setattr(module, "has_wide_vectors", lambda: False)
         yield
 
 
-def off(plan, best, weights=(1.0, 0.4, 0.3, 0.1, 0.2)):
+@pytest.fixture
+def wide_vectors(monkeypatch):
+    for module in (plan_module, tuning):
+        monkeypatch.setattr(module, "has_wide_vectors", lambda: True)
+
+
+@pytest.mark.usefixtures("wide_vectors")
+@pytest.mark.parametrize("bits", [0, 512])
+def test_with_avx_512_both_widths_are_tried_and_the_faster_wins(bits):
+    best = FastPlan("fast", 2, 32, 1, 1, bits)
+    assert default_plan(*SIZES).vectors == 512
+    plan, medians = Machine(lambda plan: off(plan, best)).choose(SIZES)
+    assert plan == best
+    assert {plan.vectors for plan in medians if plan.way == "fast"} == {bits, 512}
+
+
+def off(plan, best, weights=(1.0, 0.4, 0.3, 0.1, 0.2, 0.1)):
     """Seconds that grow with every choice in which the plan is not the best one."""
     return 1.0 + sum(w * (a != b) for w, a, b in zip(weights, plan, best, strict=True))
 
