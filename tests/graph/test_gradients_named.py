@@ -85,6 +85,17 @@ def test_a_slip_in_a_layer_is_named_by_its_kind_at_its_line(file, edit, kind, li
     assert any(line in text for text in lines(found)[0])
 
 
+def test_what_one_of_three_gates_would_explain_is_not_told_of_all_three(tmp_path):
+    """`th = np.tanh(f * c)` is c without i * g. The line of the gates runs three times a step; with zeros for all three
+    of them, nothing would be left of f * c either."""
+    text = (Path(__file__).parent / "layers" / "recomputed_lstm.py").read_text()
+    (tmp_path / "wrong.py").write_text(text.replace("th = np.tanh(cn)", "th = np.tanh(f * c)"))
+    (one,) = named_in(tmp_path / "wrong.py").explanations
+    told = {c.found for c in (one.candidate, *one.also)}
+    assert "c, computed anew without i * g" in told
+    assert not {t for t in told if t.startswith("(i, f, o), ")}
+
+
 @pytest.mark.parametrize("order", ["ifgo", "fiog"])
 def test_a_line_of_a_known_cell_within_a_loss_is_given_its_derivation(order, tmp_path):
     """Its gates in another order than the page's; the loss depends on the parameters directly too."""

@@ -303,13 +303,13 @@ class _Recomputed:
     ) -> Candidate | None:
         """The entry; None if no edge reads a new value, or if all read the same in an entry that was seen before. The
         edits of edges are kept: entries share them."""
-        mine: dict[Where, tuple[int, ...]] = {}
+        mine: dict[Where, tuple[int, tuple[int, ...]]] = {}
         visits: list[tuple[Where, ...]] = []
-        for new, reads in zip(found, choice.reads, strict=True):
-            own = {w: changed for w, vs in reads if (changed := tuple(filter(new.__contains__, vs)))}
-            for w, changed in own.items():
-                if (w, changed) not in edits:
-                    edits[w, changed] = self._reading(w, {v: new[v] for v in changed})
+        for t, (new, reads) in enumerate(zip(found, choice.reads, strict=True)):
+            own = {w: (t, changed) for w, vs in reads if (changed := tuple(filter(new.__contains__, vs)))}
+            for w, (_, changed) in own.items():
+                if (t, w, changed) not in edits:
+                    edits[t, w, changed] = self._reading(w, {v: new[v] for v in changed})
             mine |= own
             if visit := tuple(w for w in own if w in self.edges.origin):
                 visits.append(visit)
@@ -327,7 +327,7 @@ class _Recomputed:
             4,
             frames,
             group.reach,
-            {w: edits[w, changed] for w, changed in mine.items()},
+            {w: edits[t, w, changed] for w, (t, changed) in mine.items()},
             group=replace(group, frames=frames),
             found=text,
         )
