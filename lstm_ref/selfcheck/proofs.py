@@ -34,19 +34,21 @@ def symbolic(problem: str) -> str | None:
     cell, dash, kind = name.partition("-")
     if cell not in CELLS or part not in ("cell", "time") or (part == "cell" and dash) or dash + kind not in BY_THE_LOOP:
         return None
-    step = _of_cell(cell)
-    if part == "time" and step.proven and not _of_loop().proven:
-        return _of_loop().sentence
+    step = of_cell(cell)
+    if part == "time" and step.proven and not of_loop().proven:
+        return of_loop().sentence
     return step.sentence
 
 
 @cache
-def _of_cell(name: str) -> Proof:
+def of_cell(name: str) -> Proof:
+    """The proof of a cell's step, by its name in `CELLS`."""
     return prove(CELLS[name])
 
 
 @cache
-def _of_loop() -> Proof:
+def of_loop() -> Proof:
+    """The proof of the plain loop."""
     return prove_bptt()
 
 
@@ -85,5 +87,5 @@ def judged(mutant: Mutant) -> Proof:
 @lru_cache(maxsize=1)
 def _forward(name: str) -> ForwardOnTerms:
     """The right cell's forward, once for all its mutants, with the same sizes left open as in its own proof."""
-    fixed = dict(CELLS[name].sizes) if ";" in _of_cell(name).sizes else {}
+    fixed = dict(CELLS[name].sizes) if ";" in of_cell(name).sizes else {}
     return run_forward(CELLS[name], fixed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 
 from lstm_ref.symbolic.functions import SLOPES
 from lstm_ref.symbolic.sizes import CannotProve
@@ -28,7 +29,7 @@ APART = 1000
 """More than any array has axes: labels from here on are those of a second polynomial."""
 
 
-def adjoints(total: Polynomial, known: Mapping[Atom, Polynomial]) -> dict[Atom, Polynomial]:
+def adjoints(total: Polynomial, known: Mapping[Atom, Polynomial]) -> Mapping[Atom, Polynomial]:
     """The derivative of a sum without free labels with respect to every atom that it depends on.
 
     Args:
@@ -41,6 +42,16 @@ def adjoints(total: Polynomial, known: Mapping[Atom, Polynomial]) -> dict[Atom, 
     Raises:
         CannotProve: The derivative of a function is not known.
     """
+    return _swept(total, known) if known else _of_total(total)
+
+
+@lru_cache(maxsize=16)
+def _of_total(total: Polynomial) -> dict[Atom, Polynomial]:
+    """Kept, as many a claim is made of one sum: of each of the loop's, one by every mutant of its backward pass."""
+    return _swept(total, {})
+
+
+def _swept(total: Polynomial, known: Mapping[Atom, Polynomial]) -> dict[Atom, Polynomial]:
     found: dict[Atom, Polynomial] = defaultdict(lambda: ZERO)
     _hand_on(ONE, total, found)
     left = set(found)

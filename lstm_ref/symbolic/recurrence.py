@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,8 +93,8 @@ def prove_bptt(
     started = time.perf_counter()
     parts: list[Callable[[], _Pairs]] = [partial(_body, step_backward, keep) for keep in (None, _mask())]
     for reverse in (False, True):
-        parts += [partial(_loop, loop_backward, T, reverse) for T in STEPS]
-        parts.append(partial(_loop, loop_backward, LENGTHS.max(), reverse, LENGTHS))
+        parts += [partial(_loop, loop_backward, T, reverse, False) for T in STEPS]
+        parts.append(partial(_loop, loop_backward, int(LENGTHS.max()), reverse, True))
     found = []
     for part in parts:
         try:
@@ -136,8 +136,18 @@ def _body(step_backward: Callable[..., Any], keep: Any) -> _Pairs:
     return paired((h_bar, carried), (output, new)), [(p, given.params), (state, given.prev), (x, given.x)]
 
 
-def _loop(loop_backward: Callable[..., Any], T: int, reverse: bool, lengths: Any = None) -> _Pairs:
-    """The whole loop over T steps; with lengths, for as many rows as there are."""
+def _loop(loop_backward: Callable[..., Any], T: int, reverse: bool, padded: bool) -> _Pairs:
+    """The whole loop over T steps; padded, for as many rows as there are lengths."""
+    read, bar, total = _forward_of_loop(T, reverse, padded)
+    p, initial, xs = read[1:4]
+    given = loop_backward(*read, bar, LENGTHS if padded else None, reverse)
+    return total, [(p, given.params), (initial, given.initial), (xs, given.xs)]
+
+
+@cache
+def _forward_of_loop(T: int, reverse: bool, padded: bool) -> tuple[Any, Outputs, Polynomial]:
+    """What every backward pass of the loop reads, the cotangents, and Σ bar · output. Kept for one after the other."""
+    lengths = LENGTHS if padded else None
     sizes = SIZES if lengths is None else SIZES | {"B": len(lengths)}
     cell = linear_step(sizes)
     p, initial, final_bar = inputs(PARAMS, sizes), inputs(STATE, sizes, "{}_initial"), inputs(STATE, sizes, "{}_bar")
@@ -147,5 +157,4 @@ def _loop(loop_backward: Callable[..., Any], T: int, reverse: bool, lengths: Any
     )
     outputs, tapes = sequence.loop(cell, p, initial, xs, lengths, reverse)
     bar = Outputs(hs_bar, final_bar)
-    given = loop_backward(cell, p, initial, xs, tapes, bar, lengths, reverse)
-    return paired(bar, outputs), [(p, given.params), (initial, given.initial), (xs, given.xs)]
+    return (cell, p, initial, xs, tapes), bar, paired(bar, outputs)

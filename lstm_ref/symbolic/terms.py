@@ -173,7 +173,7 @@ def _times(mine: Term, theirs: Term) -> Term:
     (one, m), (two, n) = mine, theirs
     lowest = min((label for _, labels, _ in one for label in labels), default=0)
     if lowest < 0:
-        two = tuple((a, tuple(k + lowest if k < 0 else k for k in labels), p) for a, labels, p in two)
+        two = tuple((a, tuple([k + lowest if k < 0 else k for k in labels]), p) for a, labels, p in two)
     return normal(one + two, m * n)
 
 
@@ -183,7 +183,7 @@ def _times_size(monomial: Monomial, coefficient: Fraction, size: Any) -> Iterato
 
 
 def _relabelled(monomial: Monomial, new: Mapping[int, int]) -> Monomial:
-    return tuple((a, tuple(new.get(k, k) for k in labels), p) for a, labels, p in monomial)
+    return tuple([(a, tuple([new.get(k, k) for k in labels]), p) for a, labels, p in monomial])
 
 
 def labels_of(monomial: Monomial) -> dict[int, Size]:
@@ -229,7 +229,8 @@ def canonical(factors: list[Factor]) -> Monomial:
     if not bound:
         return tuple(factors)
     found = {k: -1 - n for n, k in enumerate(bound)}
-    first = tuple(sorted((a, tuple(found.get(k, k) for k in labels), p) for a, labels, p in factors))
+    named_so = all(k == new for k, new in found.items())
+    first = tuple(factors) if named_so else tuple(sorted(_relabelled(tuple(factors), found)))
     if len(bound) == 1:
         return first
     return _smallest(first, len(bound))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from fractions import Fraction
 
 import jax
@@ -21,6 +22,13 @@ B, D, H = 2, 3, 4
 DERIVED = list(CELLS)
 
 
+@functools.cache
+def derivation_of(name):
+    """The folded forward of a cell and its backward pass, derived once for all tests: they read them alone."""
+    f = read_cell(CELLS[name])
+    return f, differentiate(f)
+
+
 def drawn(cell, seed=1):
     """Parameters, previous state, input and the next state's cotangent."""
     rng = np.random.default_rng(seed)
@@ -37,8 +45,7 @@ def inputs_of(x):
 
 def derived_step(cell, p, prev, x, bar):
     """The namespace after the derived equations of one step have run, forward and backward."""
-    f = read_cell(cell)
-    b = differentiate(f)
+    f, b = derivation_of(cell.name)
     space = {"np": np}
     for helper in HELPERS.values():
         exec(helper, space)
@@ -179,8 +186,7 @@ def leaf(name):
 
 def derived_equations(name, own_names):
     """By named value, the polynomial of its derived adjoint, in adjoints that the hand-written pass names too."""
-    f = read_cell(CELLS[name])
-    b = differentiate(f)
+    f, b = derivation_of(name)
     inline = {f"{n}_out_bar": {} for n in b.from_outputs}
     for out, field in zip(f.outputs[1:], named(CELLS[name].state), strict=True):
         if out.name in f.last:
@@ -259,7 +265,7 @@ OTHER_FORMS = {
 
 @pytest.mark.parametrize("name", [name for name in DERIVED if name not in OTHER_FORMS])
 def test_the_derived_equations_are_the_hand_written_ones(name):
-    own = hand_written_equations(name, read_cell(CELLS[name]))
+    own = hand_written_equations(name, derivation_of(name)[0])
     derived = derived_equations(name, own)
     compared = [key for key in own if key in derived]
     assert len(compared) >= len(own) - 1  # all but the adjoint of a state that the step does not read
@@ -270,13 +276,13 @@ def test_the_derived_equations_are_the_hand_written_ones(name):
 def test_thirty_cells_have_the_same_equations_and_the_others_have_not():
     assert len(DERIVED) - len(OTHER_FORMS) >= 30
     for name in OTHER_FORMS:
-        own = hand_written_equations(name, read_cell(CELLS[name]))
+        own = hand_written_equations(name, derivation_of(name)[0])
         derived = derived_equations(name, own)
         assert any(frozen(derived[key]) != frozen(own[key]) for key in own if key in derived), name
 
 
 def test_a_dropped_term_is_another_equation():
-    own = hand_written_equations("gru", read_cell(CELLS["gru"]))
+    own = hand_written_equations("gru", derivation_of("gru")[0])
     wrong = dict(own["h_prev"])
     wrong.popitem()
     assert frozen(wrong) != frozen(derived_equations("gru", own)["h_prev"])

@@ -42,7 +42,7 @@ SIZES |= dict.fromkeys(["conv_lstm_2d", "conv_lstm_2d_peephole"], "all B, D, H; 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_is_proven_for_all_values_and_all_sizes(name):
-    proof = prove(CELLS[name])
+    proof = proofs.of_cell(name)
     assert proof.proven, proof.differences
     assert proof.sizes == SIZES.get(name, "all B, D, H")
     assert bool(proof.kinks) == (name in KINKS)
@@ -63,7 +63,7 @@ def test_convolutions_are_proven_for_other_kernels_and_widths(K, W):
 
 
 def test_the_recursion_of_bptt_is_proven():
-    proof = prove_bptt()
+    proof = proofs.of_loop()
     assert proof.proven, proof.differences
     assert not proof.kinks
 
@@ -192,7 +192,7 @@ def test_every_cells_problem_says_it_and_no_layer_does():
 
 def test_where_the_loop_is_not_proven_no_recurrence_is(monkeypatch):
     wrong = Source(sequence.loop_backward).with_text({"_add(params_bar, given.params)": "given.params"})
-    monkeypatch.setattr(proofs, "_of_loop", lambda: prove_bptt(wrong))
+    monkeypatch.setattr(proofs, "of_loop", lambda: prove_bptt(wrong))
     assert proofs.symbolic("time/lstm-lengths").startswith("no: in the adjoint of w, the derivative has ")
     assert proofs.symbolic("cell/lstm") == "yes"
 

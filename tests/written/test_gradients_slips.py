@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,16 @@ ON_EITHER = [("slopes_lstm.md", r"\frac{\partial L}{\partial h_t} \frac{\partial
 """0, as nothing depends on what comes later: the missing term is missing in either line of a sum."""
 
 
+@functools.cache
+def slips_of(page):
+    return slips(page.read_text(), page.suffix == ".tex")
+
+
 @pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.name)
 def planted(request):
     """(page, slip, report) for every slip of a page."""
     page = request.param
-    text, is_tex = page.read_text(), page.suffix == ".tex"
-    found = [(page, slip) for slip in slips(text, is_tex) if not _is_listed(NOT_JUDGED, page, slip)]
+    found = [(page, slip) for slip in slips_of(page) if not _is_listed(NOT_JUDGED, page, slip)]
     return [(page, slip, _checked(page, slip.page)) for page, slip in found]
 
 
@@ -74,7 +79,7 @@ def test_the_correction_in_the_place_of_the_slip_makes_its_line_right_and_none_w
 
 
 def test_there_are_slips_of_every_kind():
-    kinds = [slip.kind for page in PAGES for slip in slips(page.read_text(), page.suffix == ".tex")]
+    kinds = [slip.kind for page in PAGES for slip in slips_of(page)]
     assert len(kinds) >= 1000
     assert all(kinds.count(kind) >= 20 for kind in KINDS)
 
