@@ -38,7 +38,9 @@ def _is_listed(table, page, slip):
     return any(page.name == name and text in slip.is_now for name, text in table)
 
 
+@functools.cache
 def _checked(page, text):
+    """The report; one for all slips of a line, whose correction is the same."""
     try:
         return check_text(text, is_tex=page.suffix == ".tex")
     except BadInput as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lstm_ref.errors import BadInput
 from lstm_ref.written import check_text
+from lstm_ref.written.truth import _kept as kept_truths
 
 RNN = r"""
 $$a_t = W x_t + U h_{t-1} + b$$
@@ -426,3 +428,26 @@ def test_a_page_on_one_unit_has_numbers_alone():
 def test_a_page_in_matrices_without_a_transpose_is_no_page_on_one_unit():
     text = (Path(__file__).parent / "pages" / "one_unit.md").read_text().replace("w", "W")
     assert check_text(text).verdict == "wrong"
+
+
+def test_a_report_is_the_same_whatever_was_checked_before():
+    """Truths are kept from check to check: pages of one forward pass ask different things of them."""
+    adjoint = lambda v: rf"\frac{{\partial L}}{{\partial {v}}}"  # noqa: E731
+    loss = r"$$L_t = \frac{1}{2} \| h_t - y_t \|^2$$"
+    of_w = rf"$${adjoint('W')} = \sum_t ({adjoint('h_t')} \odot (1 - h_t^2)) x_t^\top$$"
+    of_step = r"\frac{\partial L_t}{\partial a_t}"
+    backward = {
+        "": of_w,
+        "contribution": rf"$${adjoint('W_t')} = ({adjoint('h_t')} \odot (1 - h_t^2)) x_t^\top$$",
+        "δ of a": rf"$$\delta_t = {adjoint('h_t')} \odot (1 - h_t^2)$$ $${adjoint('W')} = \sum_t \delta_t x_t^\top$$",
+        "δ of h": rf"$$\delta_t = {adjoint('h_t')} + 0$$"
+        rf"$${adjoint('W')} = \sum_t (\delta_t \odot (1 - h_t^2)) x_t^\top$$",
+        "loss": loss + of_w,
+        "loss of a step": loss + rf"$${adjoint('a_t')} = {of_step} + (U^\top {adjoint('a_{t+1}')}) \odot (1 - h_t^2)$$",
+    }
+    kept_truths.clear()
+    reports = {name: replace(check_text(RNN + lines), seconds=0) for name, lines in backward.items()}
+    assert {r.verdict for r in reports.values()} == {"right"}
+    for name, lines in backward.items():
+        kept_truths.clear()
+        assert replace(check_text(RNN + lines), seconds=0) == reports[name], name
