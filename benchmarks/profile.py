@@ -2,11 +2,11 @@
 gradients, in float32.
 
 XLA's own profiler says when each operation of a compiled program began and ended on each thread. Operations are
-sorted by what the compiled program's text calls them and by how often they run: T times or more is in the loop over the
-steps. Seconds are means over the calls and over the devices' threads, and parts are of a call under the profiler, which
-takes a microsecond more for each operation. What no operation covers is the rest: dispatch, memory that the system
-clears, and products that XLA hands to other threads (dot_general, in backward passes): for its profiler they end when
-they are handed over. The speed of products is given as a part of a large product's, measured in the same process.
+sorted by their names and by how often they run: T times or more is in the loop over the steps. Seconds are means over
+the calls and over the devices' threads, and parts are of a call under the profiler, which takes longer by a little for
+each operation. What no operation covers is the rest: dispatch, memory that the system clears, and products that XLA
+hands to other threads (dot_general: the kernels' gradients, and a single row in blocks), which end for its profiler
+when they are handed over. The speed of products is given as a part of a large product's, measured in the same process.
 """
 
 from __future__ import annotations
@@ -154,4 +154,6 @@ def _table(what: str, rows: list[Row]) -> Table:
 def _part(row: Row) -> str:
     if "part" not in row:
         return ""
+    if row["name"] in (LOOP, AROUND) and not row["seconds"]:
+        return "in the rest"
     return f"{row['part']:.0%}" + (f", at {row['of_full_speed']:.0%}" if "of_full_speed" in row else "")

@@ -455,13 +455,14 @@ def claim(build: Builder) -> ProblemGradients:
 
 
 def _cotangents(problem: Problem) -> Any:
-    """Drawn once for all problems of one name: whatever their backward pass, their outputs have the same shapes."""
-    if problem.name not in _drawn:
+    """Drawn once for all problems of one name and one shape, whatever their backward pass."""
+    key = problem.name, *map(np.shape, jax.tree.leaves(problem.inputs))
+    if key not in _drawn:
         rng = np.random.default_rng(0)
         outputs = problem.function(jax.tree.map(np.copy, problem.inputs))
         drawn = jax.tree.map(lambda v: 100 * rng.standard_normal(np.shape(v)), outputs)
-        _drawn[problem.name] = np.ones_like(outputs) if problem.is_loss else drawn
-    return _drawn[problem.name]
+        _drawn[key] = np.ones_like(outputs) if problem.is_loss else drawn
+    return _drawn[key]
 
 
-_drawn: dict[str, Any] = {}
+_drawn: dict[tuple[Any, ...], Any] = {}
