@@ -38,8 +38,8 @@ long, 64 rows 0.9, 0.9, 1.2 times."""
 WORTH = 2**15
 """Least bytes of a step's pre-activations for which a batch is split."""
 WIDE = 512
-"""Bits of AVX-512's vectors. On an Intel Xeon a gradient took 0.95, 0.94, 0.97, 1.06 and 0.87 of the time with them at
-the sizes of `python -m benchmarks gradient`, the outputs alone 0.88, 0.92, 0.97, 0.99 and 0.84."""
+"""Bits of AVX-512's vectors. On an Intel Xeon a gradient took 0.87 to 1.06 of the time with them at the sizes of
+`python -m benchmarks gradient`, the outputs alone 0.84 to 0.99."""
 
 
 class FastPlan(NamedTuple):
