@@ -310,7 +310,7 @@ def _fast(part: str) -> Way:
     whole, within, piece = (Source(f) for f in (fast_lstm.backward, fast_lstm._backward, fast_lstm._piece_backward))
     way = _through(CELLS["lstm"], fast_lstm.with_pieces_of(4), fast_lstm.backward, every=4)
     cell, p, _, xs, tape, bar, lengths = way.arguments
-    keep, times_w_h = keep_of(builtin.T, lengths), fast_lstm._times(p.w_h.T, blocks=1)
+    keep, times_w_h = keep_of(builtin.T, lengths), fast_lstm._times(p.w_h.T, builtin.B, blocks=1)
     read = cell, p, times_w_h, tape
     arguments: dict[str, Any] = {  # at the last steps the second row is padded, and the first is not
         "_backward": (cell, p, xs, tape, bar, lengths, False, 4),

@@ -32,8 +32,18 @@ from lstm_ref.padding import choose, integers, keep_of
 from lstm_ref.sequence import SCAN, Gradients, Through
 from lstm_ref.shapes import Outputs, as_rows, check, check_bar, check_dtypes, is_whole
 from lstm_ref.through_time import data_parallel, kept_plans, tuning
-from lstm_ref.through_time.plan import FastPlan, blocks_of, check_plan, check_sizes, piece_length
+from lstm_ref.through_time.plan import (
+    FastPlan,
+    blocks_of,
+    check_plan,
+    check_sizes,
+    piece_length,
+    puts_weights_first,
+)
 from lstm_ref.through_time.plan import default_plan as default_plan
+
+LARGE = 2**22
+"""Bytes of a kernel's gradient from which on its left factor is copied, which costs nothing beside the product."""
 
 
 class Tape(NamedTuple):
@@ -59,11 +69,12 @@ def with_pieces_of(every: int) -> Through:
     """
     if not is_whole(every):
         raise BadInput(f"a piece must have at least one step, and whole ones, got every={every!r}")
-    return _arranged(int(every), None)
+    return _arranged(int(every))
 
 
-def _arranged(every: int, blocks: int | None) -> Through:
-    return Through(partial(forward, every=every, blocks=blocks), partial(backward, every=every, blocks=blocks))
+def _arranged(every: int, blocks: int | None = None, weights_first: bool | None = None) -> Through:
+    how = {"every": every, "blocks": blocks, "weights_first": weights_first}
+    return Through(partial(forward, **how), partial(backward, **how))
 
 
 def forward(
@@ -76,6 +87,7 @@ def forward(
     *,
     every: int | None = None,
     blocks: int | None = None,
+    weights_first: bool | None = None,
 ) -> tuple[Outputs, Tape]:
     """Run the LSTM, with outputs as from `sequence.scan`.
 
@@ -88,6 +100,8 @@ def forward(
         reverse: Whether the steps run from the last to the first.
         every: Steps of a piece; by default as many as fit into the cache.
         blocks: Blocks of W_h in its product with the state; by default one, or for a single row one per core.
+        weights_first: Whether that product is computed as (W_hᵀ hᵀ)ᵀ, which is faster where W_h is large beside the
+            state; by default as `plan.puts_weights_first` says.
 
     Returns:
         The outputs, and the tape.
@@ -98,7 +112,7 @@ def forward(
     _check_cell(cell)
     check(cell, p, initial, xs, lengths, reverse)
     check_dtypes(p, initial, xs)
-    return _forward(p, initial, xs, integers(lengths), reverse, every, blocks)
+    return _forward(p, initial, xs, integers(lengths), reverse, every, blocks, weights_first)
 
 
 def backward(
@@ -113,11 +127,12 @@ def backward(
     *,
     every: int | None = None,
     blocks: int | None = None,
+    weights_first: bool | None = None,
 ) -> Gradients:
     """Full BPTT.
 
     Args:
-        cell, p, initial, xs, lengths, reverse, every, blocks: As for `forward`.
+        cell, p, initial, xs, lengths, reverse, every, blocks, weights_first: As for `forward`.
         tape: The tape that `forward` returned.
         bar: Cotangents of the outputs: hs (T, B, H) and the final state (B, ...).
 
@@ -133,14 +148,14 @@ def backward(
     states, wanted = tape.states.h.shape, (len(xs) + 1, *initial.h.shape)
     if states != wanted:  # JAX would read a step beyond the end as the last one
         raise BadInput(f"{cell.name}: the tape's states must have shape {wanted}, one more than steps, got {states}")
-    return _backward(cell, p, xs, tape, bar, integers(lengths), reverse, every, blocks)
+    return _backward(cell, p, xs, tape, bar, integers(lengths), reverse, every, blocks, weights_first)
 
 
 FAST = Through(forward, backward)
 """The LSTM, arranged for speed."""
 
 
-@partial(jax.jit, static_argnames=("reverse", "every", "blocks"))
+@partial(jax.jit, static_argnames=("reverse", "every", "blocks", "weights_first"))
 def _forward(
     p: Params,
     initial: State,
@@ -149,10 +164,11 @@ def _forward(
     reverse: bool,
     every: int | None = None,
     blocks: int | None = None,
+    weights_first: bool | None = None,
 ) -> tuple[Outputs, Tape]:
     keep = keep_of(len(xs), lengths)
     steps = _in_order((xs if keep is None else choose(keep, xs, 0), keep), reverse)
-    times_w_h = _times(p.w_h, blocks or blocks_of(len(initial.h)))
+    times_w_h = _times(p.w_h, len(initial.h), blocks, weights_first)
 
     def piece(k: int, carry: Any, _: None) -> tuple[Any, None]:
         xs, keep = _span(steps, carry[0], k)
@@ -178,7 +194,7 @@ def _forward(
     return Outputs(hs if keep is None else choose(keep, hs, 0), final), tape  # T2
 
 
-@partial(jax.jit, static_argnames=("cell", "reverse", "every", "blocks"))
+@partial(jax.jit, static_argnames=("cell", "reverse", "every", "blocks", "weights_first"))
 def _backward(
     cell: Cell,
     p: Params,
@@ -189,10 +205,11 @@ def _backward(
     reverse: bool,
     every: int | None = None,
     blocks: int | None = None,
+    weights_first: bool | None = None,
 ) -> Gradients:
     keep = keep_of(len(xs), lengths)
     steps = _in_order((xs if keep is None else choose(keep, xs, 0), bar.hs, keep), reverse)
-    times_w_h = _times(p.w_h.T, blocks or blocks_of(xs.shape[1]))
+    times_w_h = _times(p.w_h.T, xs.shape[1], blocks, weights_first)
     carry = len(xs), Gradients(jax.tree.map(lambda v: v * 0, p), bar.final, jnp.zeros_like(xs))
     for number, k in reversed(_pieces(xs, bar.final.h, every)):
         back = partial(_piece_backward, cell, p, times_w_h, tape, steps, k)
@@ -211,7 +228,7 @@ def _piece_backward(
     (start, state_bar), a_bars = jax.lax.scan(step, (end, after.initial), None, k, reverse=True)
     prev_h, xs = _span((tape.states.h, xs), start, k)
     a_bar, H = as_rows(a_bars), prev_h.shape[-1]
-    w_bar = as_rows(jnp.concatenate((prev_h, xs), axis=-1)).T @ a_bar  # FL4*
+    w_bar = _laid_out(as_rows(jnp.concatenate((prev_h, xs), axis=-1)).T, a_bar) @ a_bar  # FL4*
     b_bar = a_bar.sum(0)  # FL4*
     p_bar = Params(after.params.w_x + w_bar[H:], after.params.w_h + w_bar[:H], after.params.b + b_bar)  # FL4*
     xs_bar = _put(after.xs, start, a_bars @ p.w_x.T)  # FL5*
@@ -468,7 +485,7 @@ def _prepared(sizes: tuple[int, int, int, int], dtype: Any) -> Callable[[FastPla
 
 @cache
 def _through(plan: FastPlan, mesh: Mesh | None) -> Through:
-    way = SCAN if plan.way == "scan" else _arranged(plan.every, plan.blocks)
+    way = SCAN if plan.way == "scan" else _arranged(plan.every, plan.blocks, plan.weights_first)
     return way if mesh is None else data_parallel.over(mesh, way)
 
 
@@ -515,13 +532,27 @@ def _check_cell(cell: Cell) -> None:
 # ------------------------------------------------------------------------------------------------- arrangement
 
 
-def _times(w: Any, blocks: int) -> Any:
-    """v ↦ v w, for v (B, K), with K in so many blocks, or in fewer that divide it: one product per block."""
+def _times(w: Any, B: int, blocks: int | None = None, weights_first: bool | None = None) -> Any:
+    """v ↦ v w, for v (B, K): as (wᵀvᵀ)ᵀ, or with K in so many blocks, or in fewer that divide it, one product per
+    block."""
+    blocks = blocks or blocks_of(B)
+    if weights_first is None:
+        weights_first = blocks == 1 and puts_weights_first(B, min(w.shape), w.dtype.itemsize)
+    if weights_first:
+        w_t, as_it_stands = w.T, jax.lax.optimization_barrier  # or XLA makes v w of it
+        return lambda v: as_it_stands(w_t @ as_it_stands(v.T)).T  # FL2
     number = gcd(len(w), blocks)
     if number == 1:
         return lambda v: v @ w
     parts = w.reshape(number, -1, w.shape[1])
     return lambda v: jnp.einsum("bjk,jkn->jbn", v.reshape(len(v), *parts.shape[:2]), parts).sum(0)  # FL2
+
+
+def _laid_out(v: Any, w: Any) -> Any:
+    """The transposed left factor of v w, (K, N) and (N, M), before a large product on a CPU: a copy that XLA may not
+    make a transposed operand of again, with which its product is slower."""
+    is_large = v.shape[0] * w.shape[1] * w.dtype.itemsize >= LARGE and jax.default_backend() == "cpu"
+    return jax.lax.optimization_barrier(v) if is_large else v
 
 
 def _pieces(xs: Any, h: Any, every: int | None) -> list[tuple[int, int]]:

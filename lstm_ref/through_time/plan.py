@@ -32,9 +32,9 @@ FRESH = 2**24
 """Bytes of a tape above which a program takes more memory than glibc's malloc keeps for the next call, 32 MiB at
 most."""
 UNITS_A_ROW = 16
-"""Most hidden units per row of a device for which a batch is split: at every step a device reads all of W_h, however
-few its rows. Measured on two cores at T = 20, D = H = 256, 512, 1024: split, 32 rows took 0.9, 1.05, 1.3 times as
-long, 64 rows 0.9, 0.9, 1.2 times."""
+"""Hidden units per row of a device above which what is done to W_h at every step, however few the rows, costs more than
+it should. So a batch is not split into fewer rows, and W_h stands first from there on: XLA does not reorder it then.
+Measured on two cores: derivations/fast_lstm.md."""
 WORTH = 2**15
 """Least bytes of a step's pre-activations for which a batch is split."""
 WIDE = 512
@@ -60,6 +60,9 @@ class FastPlan(NamedTuple):
     vectors: int = 0
     """Bits of the vectors that XLA is asked to prefer on a CPU; 0: as XLA chooses, which is 256 also where 512 are
     faster. It belongs to a whole program: `fast_lstm.compiler_options`."""
+    weights_first: bool = False
+    """Whether a step's product is computed as (W_hᵀ h_{t−1}ᵀ)ᵀ, and its adjoint likewise (FL2, FL3*). XLA's products on
+    a CPU reorder their right factor at every step, so the smaller one should stand there. Not with blocks."""
 
 
 def default_plan(T: int, B: int, D: int, H: int, dtype: Any = "float32", *, devices: int | None = None) -> FastPlan:
@@ -92,7 +95,10 @@ def default_plan(T: int, B: int, D: int, H: int, dtype: Any = "float32", *, devi
     rows = B // n
     programs = 2 if tape > FRESH * n else 1
     every, blocks = piece_length(T, rows, H, itemsize), blocks_of(rows)
-    return plan._replace(every=every, blocks=blocks, programs=programs, vectors=WIDE if has_wide_vectors() else 0)
+    plan = plan._replace(
+        every=every, blocks=blocks, programs=programs, weights_first=puts_weights_first(rows, H, itemsize)
+    )
+    return plan._replace(vectors=WIDE if has_wide_vectors() else 0)
 
 
 def _devices(B: int, H: int, itemsize: int) -> int:
@@ -118,6 +124,13 @@ def piece_length(T: int, B: int, H: int, itemsize: int) -> int:
 def blocks_of(B: int) -> int:
     """Blocks of W_h: for a single row on a CPU one per core, as a row times a matrix is computed by one core."""
     return cores() if B == 1 and jax.default_backend() == "cpu" else 1
+
+
+def puts_weights_first(B: int, H: int, itemsize: int) -> bool:
+    """Whether W_h is the left factor of its product with the state: on a CPU where it has left the cache by the next
+    step, and is large beside the state."""
+    large = 4 * H * H * itemsize >= CACHE and H >= UNITS_A_ROW * B
+    return jax.default_backend() == "cpu" and large and B > 1
 
 
 @cache
@@ -154,10 +167,11 @@ def check_plan(plan: Any, B: int | None = None) -> None:
         raise BadInput(f"a FastPlan is needed, as fast_lstm.default_plan gives one, got {plan!r}")
     counts = plan.devices, plan.every, plan.blocks, plan.programs
     is_width = plan.vectors == 0 or is_whole(plan.vectors)
-    if plan.way not in WAYS or not all(map(is_whole, counts)) or plan.programs > 2 or not is_width:
+    is_order = plan.weights_first is False or (plan.weights_first is True and plan.blocks == 1)
+    if plan.way not in WAYS or not all(map(is_whole, counts)) or plan.programs > 2 or not is_width or not is_order:
         expected = (
-            "way 'fast' or 'scan', devices, every and blocks whole numbers of at least 1, 1 or 2 programs, and "
-            "vectors of 0 bits or more"
+            "way 'fast' or 'scan', devices, every and blocks whole numbers of at least 1, 1 or 2 programs, "
+            "weights_first True (with one block) or False, and vectors of 0 bits or more"
         )
         raise BadInput(f"a plan must have {expected}, got {plan}")
     if plan.devices > jax.local_device_count():

@@ -53,7 +53,7 @@ def choose(
     default = best = by_rule()
     alone = by_rule(devices=1)
     scan = FastPlan("scan", 1, sizes[0], 1, 1)
-    choices = [_other_devices, _other_pieces, _other_programs, _other_blocks]
+    choices = [_other_devices, _other_pieces, _other_programs, _other_products]
     choices += [_other_vectors] if has_wide_vectors() else []
     share = seconds / (len(choices) + 1)
     ready = _Ready(prepare)
@@ -106,10 +106,12 @@ def _other_programs(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], be
     yield best._replace(programs=3 - best.programs)
 
 
-def _other_blocks(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:
-    """One block, or one a core."""
-    if sizes[1] <= ROWS * best.devices and jax.default_backend() == "cpu":
-        yield from (best._replace(blocks=n) for n in (1, cores()))
+def _other_products(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:
+    """The product of W_h and the state in the other order; of few rows, in one block or one a core."""
+    if jax.default_backend() == "cpu":
+        yield best._replace(blocks=1, weights_first=not best.weights_first)
+        if sizes[1] <= ROWS * best.devices:
+            yield from (best._replace(blocks=n, weights_first=False) for n in (1, cores()))
 
 
 def _other_vectors(sizes: tuple[int, ...], by_rule: Callable[..., FastPlan], best: FastPlan) -> Iterator[FastPlan]:

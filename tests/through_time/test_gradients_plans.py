@@ -1,6 +1,7 @@
 """Every plan gives the same gradient, and one plan always the same bits; the default plan; tuning for real."""
 
 import json
+import re
 from functools import cache, partial
 
 import jax
@@ -56,7 +57,9 @@ def test_so_does_jax_by_the_recurrence_with_a_plan(plan):
 
 def test_the_recurrence_runs_as_the_plan_says():
     *arguments, _ = single(PROBLEMS["padded"])
-    plans = None, FastPlan("fast", 1, 2, 1, 1), FastPlan("fast", 1, 2, 2, 1), FastPlan("scan", 1, 5, 1, 1)
+    pieces = FastPlan("fast", 1, 2, 1, 1)
+    others = pieces._replace(blocks=2), pieces._replace(weights_first=True), FastPlan("scan", 1, 5, 1, 1)
+    plans = None, pieces, *others
     programs = {str(jax.make_jaxpr(partial(fast_lstm.bptt, plan=plan))(*arguments)) for plan in plans}
     assert len(programs) == len(plans)
 
@@ -83,6 +86,34 @@ def test_with_one_plan_the_bits_are_always_the_same(plan):
     assert bits() == first
 
 
+def test_xla_leaves_the_weights_first():
+    """It knows that (wᵀvᵀ)ᵀ is v w, and makes that of it if it may."""
+    *arguments, bar = single(an_ordinary_problem(lstm, Sizes(4, 2, 3, 16)))
+
+    def products(weights_first):
+        run = fast_lstm.gradients(FastPlan("fast", 1, 2, 1, 1, weights_first=weights_first))
+        text = jax.jit(run).lower(*arguments, bar).compile().as_text()
+        return set(re.findall(r"= f32\[([0-9,]+)\]\S* dot\(", text))
+
+    assert {"64,2", "16,2"} <= products(True)  # FL2, FL3*
+    assert {"2,64", "2,16"} <= products(False)
+
+
+def test_what_is_done_for_large_kernels_gives_the_loops_gradient(monkeypatch):
+    """W_h first by default, and the left factor of FL4* copied: here for small ones."""
+    monkeypatch.setattr("lstm_ref.through_time.plan.CACHE", 1)
+    monkeypatch.setattr("lstm_ref.through_time.plan.UNITS_A_ROW", 1)
+    monkeypatch.setattr(fast_lstm, "LARGE", 0)
+    problem = an_ordinary_problem(lstm, Sizes(5, 2, 3, 7))  # compiled for no other test
+    floor = noise_floor(lambda: read(by_hand(in_balls(problem))[1]), np.float64)
+    with x64():
+        _, vjp = jax.vjp(fast_lstm.bptt, *problem.arguments)
+        program = str(jax.make_jaxpr(vjp)(problem.bar))
+        given = sequence.Gradients(*vjp(problem.bar))
+    assert program.count("optimization_barrier") == 3
+    assert_within(read(given), read(by_hand(problem)[1]), floor, factor=2)
+
+
 def test_a_plan_is_plain_data():
     plan = default_plan(100, 32, 64, 128)
     assert FastPlan(**json.loads(json.dumps(plan._asdict()))) == plan
@@ -102,6 +133,10 @@ def test_the_default_plan_is_that_of_the_rules(monkeypatch):
         ("fast", 2, 20, 1, 2),
         ("fast", 1, 256, 2, 1),
     ]
+    assert [default_plan(*size).weights_first for size in sizes] == [False, False, False, True, False]
+    assert default_plan(100, 32, 256, 256).weights_first  # 16 rows a device
+    assert not default_plan(100, 2, 64, 128).weights_first  # W_h stays in the cache
+    assert not default_plan(100, 1, 256, 256).weights_first  # a row has no other order
     assert default_plan(100, 64, 64, 128).programs == 1  # the tape of a device
     assert default_plan(100, 64, 64, 128, devices=1).programs == 2
     assert default_plan(100, 33, 64, 128).devices == 1  # odd rows
@@ -120,6 +155,11 @@ def test_the_default_plan_is_that_of_the_rules(monkeypatch):
         (lambda: fast_lstm.through(("fast", 1, 1, 1, 1)), "a FastPlan is needed"),
         (lambda: fast_lstm.through(FastPlan("loop", 1, 1, 1, 1)), "way 'fast' or 'scan', .* got FastPlan.way='loop'"),
         (lambda: fast_lstm.through(FastPlan("fast", 1, 1.5, 1, 1)), "whole numbers of at least 1, .*every=1.5"),
+        (
+            lambda: fast_lstm.through(FastPlan("fast", 1, 1, 2, 1, 0, True)),
+            r"weights_first True .with one block. or False",
+        ),
+        (lambda: fast_lstm.through(FastPlan("fast", 1, 1, 1, 1, 0, "no")), "weights_first True .*weights_first='no'"),
         (lambda: fast_lstm.through(FastPlan("fast", 1, 1, 1, 3)), "1 or 2 programs, .*programs=3"),
         (lambda: fast_lstm.through(FastPlan(["fast"], 1, 1, 1, 1)), "way 'fast' or 'scan'"),
         (lambda: fast_lstm.through(FastPlan("fast", 1, 1, 1, 1, -1)), "vectors of 0 bits or more, got .*vectors=-1"),

@@ -48,6 +48,7 @@ EVERY_WAY = {
     "fast lstm": ("lstm", fast_lstm.FAST),
     "fast lstm in pieces of two": ("lstm", fast_lstm.with_pieces_of(2)),
     "fast lstm in two blocks": ("lstm", fast_lstm.through(FastPlan("fast", 1, 2, 2, 1))),
+    "fast lstm, weights first": ("lstm", fast_lstm.through(FastPlan("fast", 1, 2, 1, 1, weights_first=True))),
     **{f"{name} in parallel": (name, parallel.PARALLEL) for name in parallel.LINEAR},
     "minGRU, parallel pieces": ("min_gru", in_pieces(2, parallel.PARALLEL)),
     "mLSTM in parallel": ("mlstm", mlstm_parallel.PARALLEL),

@@ -57,7 +57,15 @@ def test_the_next_call_reads_the_file_and_measures_nothing(tmp_path, measured, c
 def test_a_file_says_in_words_for_what_it_holds_and_by_which_figures(tmp_path):
     tune(tmp_path)
     found = json.loads(the_file(tmp_path).read_text())
-    assert found["plan"] == {"way": "fast", "devices": 1, "every": 3, "blocks": 1, "programs": 2, "vectors": 0}
+    assert found["plan"] == {
+        "way": "fast",
+        "devices": 1,
+        "every": 3,
+        "blocks": 1,
+        "programs": 2,
+        "vectors": 0,
+        "weights_first": False,
+    }
     assert [row["seconds"] for row in found["measured"]] == [0.25, 0.5]
     assert {k: found["key"][k] for k in ("T", "B", "D", "H", "dtype")} == {
         **dict(zip("TBDH", SIZES, strict=True)),

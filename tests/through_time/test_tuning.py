@@ -49,7 +49,7 @@ def test_with_avx_512_both_widths_are_tried_and_the_faster_wins(bits):
     assert {plan.vectors for plan in medians if plan.way == "fast"} == {bits, 512}
 
 
-def off(plan, best, weights=(1.0, 0.4, 0.3, 0.1, 0.2, 0.1)):
+def off(plan, best, weights=(1.0, 0.4, 0.3, 0.1, 0.2, 0.1, 0.1)):
     """Seconds that grow with every choice in which the plan is not the best one."""
     return 1.0 + sum(w * (a != b) for w, a, b in zip(weights, plan, best, strict=True))
 
@@ -68,6 +68,7 @@ def test_the_default_here_is_over_four_devices():
         FastPlan("fast", 2, 64, 1, 2),
         FastPlan("fast", 1, 16, 1, 2),
         FastPlan("fast", 4, 32, 2, 2),
+        FastPlan("fast", 2, 32, 1, 1, weights_first=True),
         SCAN,
     ],
     ids=str,
@@ -169,7 +170,7 @@ def test_rounds_last_as_long_as_asked_and_a_long_call_is_called_as_often_as_need
     short.choose(SIZES, seconds=20.0)
     long.choose(SIZES, seconds=20.0)
     assert 20 <= short.now <= 25
-    compared = 3 + 2 + 2 + 2  # devices, pieces, programs, blocks
+    compared = 3 + 2 + 2 + 3  # devices, pieces, programs, products
     assert len(long.calls) == len(candidates(SIZES, "float32")) + FEW * compared + LAST * 3
 
 
