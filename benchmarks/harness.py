@@ -50,6 +50,8 @@ PEERS = ("torch", "flax", "equinox", "dm-haiku", "keras", "chex", "hypothesis")
 GENERATOR = "lstm_ref benchmarks"
 BURST = 0.03
 """Seconds."""
+LONG = 0.3
+"""Seconds of a call before which waiting is cheaper than calling it once more."""
 LEAST = 7
 """Rounds of a contender."""
 LONGEST = 120.0
@@ -120,8 +122,9 @@ def in_turns(
     all.
 
     Some threads wait busily after their answer (torch's do) and slow down the next contender, by 7 ms in all. So each
-    turn starts with untimed calls for a `BURST`, at least one. Then a call much shorter than `BURST` is repeated until
-    another `BURST` is over, and its median counts. In a quick run both are skipped.
+    turn starts with untimed calls for a `BURST`, at least one; or where the last one took `LONG`, with a rest. Then a
+    call much shorter than `BURST` is repeated until another `BURST` is over, and its median counts. In a quick run both
+    are skipped.
 
     Rounds go on while a median is uncertain by more than the part `within` of itself, for `LONGEST` seconds at most.
     """
@@ -138,13 +141,16 @@ def in_turns(
 
     while runs and not enough():
         for name, run in runs.items():
-            times[name].append(_burst(run, burst))
+            is_long = times[name][-1:] > [LONG]
+            times[name].append(_burst(run, burst, is_long))
     return times
 
 
-def _burst(run: Callable[[], Any], seconds: float) -> float:
+def _burst(run: Callable[[], Any], seconds: float, is_long: bool) -> float:
     times: list[float] = []
     begun = time.perf_counter()
+    if is_long:
+        time.sleep(seconds)
     while time.perf_counter() - begun < seconds:
         run()  # disturbed by the contender before
     while not times or sum(times) < seconds:

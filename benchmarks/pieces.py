@@ -1,7 +1,8 @@
-"""How long should a piece of the fast LSTM be, and what do blocks of one row gain? Float32.
+"""How long should a piece of the fast LSTM be, and how is a step's product with W_h computed? Float32.
 
 The gradient as in `gradient`: in pieces of the length that the code chooses, of a quarter to four times as many steps,
-and of all steps at once; and with a single row multiplied as one product, not in blocks (FL2).
+and of all steps at once; with W_h as the other factor of its product, and a single row multiplied as one product, not
+in blocks (FL2).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def contenders(given: FeatureCase) -> dict[str, Contender]:
     plan = plan_of(given)
     steps = {f"× {k}": round(k * plan.every) for k in TIMES if 1 <= round(k * plan.every) < T} | {"all at once": T}
     plans = {OURS: plan} | {name: plan._replace(every=every) for name, every in steps.items()}
+    plans["other order"] = plan._replace(blocks=1, weights_first=not plan.weights_first)
     if B == 1:
         plans["no blocks"] = plan._replace(blocks=1)
     return {name: (fast(given, plan=plan), lambda found: found.xs) for name, plan in plans.items()}

@@ -135,6 +135,18 @@ def test_the_first_call_of_a_turn_does_not_count():
     assert max(map(max, times.values())) < BURST / 4
 
 
+def test_a_long_call_is_called_once_a_round(monkeypatch):
+    """But for the first round, in which it is not known yet."""
+    monkeypatch.setattr(harness, "LONG", BURST)
+    calls = []
+
+    def long():
+        calls.append(0)
+        time.sleep(1.5 * BURST)
+
+    assert len(in_turns({"long": long}, Setting())["long"]) == len(calls) - 1
+
+
 def test_the_interval_of_a_median_is_that_of_the_tables():
     """Of the sign test at 95 %: between the smallest and the largest of 6 to 8 times, the 6th and 15th of 20."""
     assert uncertainty([1.0] * 5) == math.inf
@@ -145,7 +157,7 @@ def test_the_interval_of_a_median_is_that_of_the_tables():
 def test_rounds_go_on_until_every_median_is_certain(monkeypatch):
     """Of a time that is 2 or 1 in turns and then always 1, the interval is narrow when the 1s are enough."""
     noisy = iter([2.0, 1.0] * 4 + [1.0] * 100)
-    monkeypatch.setattr(harness, "_burst", lambda run, _: next(noisy) if run == "noisy" else 1.0)
+    monkeypatch.setattr(harness, "_burst", lambda run, *_: next(noisy) if run == "noisy" else 1.0)
     runs = {"steady": "steady", "noisy": "noisy"}
     found = in_turns(runs, Setting(), within=0.05)
     assert uncertainty(found["noisy"]) <= 0.05 < uncertainty(found["noisy"][:-1])
