@@ -73,7 +73,7 @@ def with_pieces_of(every: int) -> Through:
 
 
 def _arranged(every: int, blocks: int | None = None, weights_first: bool | None = None) -> Through:
-    how = {"every": every, "blocks": blocks, "weights_first": weights_first}
+    how: dict[str, Any] = {"every": every, "blocks": blocks, "weights_first": weights_first}
     return Through(partial(forward, **how), partial(backward, **how))
 
 
