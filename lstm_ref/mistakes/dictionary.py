@@ -112,7 +112,7 @@ class CellDictionary:
             edges = [e for e in self._source.equations if e.target.startswith("a_bar")] or self._source.equations
             tag, page = (edges[0].tag, self.cell.page) if edges else (BETWEEN, "bptt")
             made += [Mistake(m.kind, m.sentence, tag, page, m.gradients) for m in orders]
-            self._between[T] = [m for m in made if not _same(m.gradients(r)[:3], right[:3])]
+            self._between[T] = [m for m in made if not _same(m.gradients(r), right)]
         return self._between[T]
 
     def _that_run(self, edits: Sequence[Edit], example: tuple[Any, Any, Any]) -> list[Edit]:
