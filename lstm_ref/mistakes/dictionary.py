@@ -13,7 +13,7 @@ import numpy as np
 from lstm_ref.cells import CELLS, Cell
 from lstm_ref.cells.cell import arrays, in_domain
 from lstm_ref.mistakes.between_steps import mistakes_between_steps
-from lstm_ref.mistakes.edits import edits_of
+from lstm_ref.mistakes.edits import edits_of, transposed
 from lstm_ref.mistakes.gate_orders import mistakes_of_order
 from lstm_ref.mistakes.latex import latex, with_letters
 from lstm_ref.mistakes.recurrence import ClaimedAdjoints, Recurrence, backward
@@ -64,15 +64,15 @@ class CellDictionary:
         self._between: dict[int, list[Mistake]] = {}
         self._steps: dict[Edit, Callable[..., Any]] = {}
         example = _example(cell)
-        self.edits = [e for e in edits_of(self._source, *example) if self._runs(e, example)]
+        self.edits = self._that_run(edits_of(self._source, *example), example)
         self._where_inputs_are_as_many = self._transposed_if_square()
 
     def _transposed_if_square(self) -> list[Edit]:
         """Missing transposes that are possible only with as many inputs as units, where the kernel of x is square."""
         example, key = _example(self.cell, B=5, D=4), lambda e: (e.helper, e.replacements[0][0], e.wrong)
         known = set(map(key, self.edits))
-        made = [e for e in edits_of(self._source, *example) if "transposed" in e.kind and key(e) not in known]
-        return [e for e in made if self._runs(e, example)]
+        made = edits_of(self._source, *example, rules=(transposed,))
+        return self._that_run([e for e in made if key(e) not in known], example)
 
     def step_with(self, edits: Sequence[Edit]) -> Callable[..., Any]:
         """The cell's backward with these edits made."""
@@ -112,17 +112,20 @@ class CellDictionary:
             edges = [e for e in self._source.equations if e.target.startswith("a_bar")] or self._source.equations
             tag, page = (edges[0].tag, self.cell.page) if edges else (BETWEEN, "bptt")
             made += [Mistake(m.kind, m.sentence, tag, page, m.gradients) for m in orders]
-            self._between[T] = [m for m in made if not _same(m.gradients(r)[:3], right[:3])]
+            self._between[T] = [m for m in made if not _same(m.gradients(r), right)]
         return self._between[T]
 
-    def _runs(self, edit: Edit, example: tuple[Any, Any, Any]) -> bool:
-        """Whether the edit gives something of the right shapes that is not what the right equations give."""
+    def _that_run(self, edits: Sequence[Edit], example: tuple[Any, Any, Any]) -> list[Edit]:
+        """Those that give something of the right shapes that is not what the right equations give."""
+        right = jax.tree.leaves(self.cell.backward(*example))
+        return [e for e in edits if self._runs(e, example, right)]
+
+    def _runs(self, edit: Edit, example: tuple[Any, Any, Any], right: list[Any]) -> bool:
         try:
             with np.errstate(all="ignore"):  # a mistake may divide by zero
                 given = jax.tree.leaves(self.step_with([edit])(*example))
         except (*CANNOT, NameError):
             return False
-        right = jax.tree.leaves(self.cell.backward(*example))
         if [np.shape(g) for g in given] != [np.shape(r) for r in right]:
             return False
         return not _same(given, right)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,19 +25,20 @@ SELECTS = ("where", "choose", "select")
 """Names of functions that choose one of two values by a mask: NumPy's and ours, padding's, XLA's."""
 
 
-def edits_of(source: Source, *example: Any, **options: Any) -> list[Edit]:
-    """Every edit that the rules make of the source's equations. `example` holds arguments, whose shapes show what can
-    be mistaken for what. Edits that give the same text appear once; the caller must find out whether an edit runs."""
+def edits_of(source: Source, *example: Any, rules: Sequence[Rule] | None = None, **options: Any) -> list[Edit]:
+    """Every edit that the rules, RULES unless given, make of the source's equations. `example` holds arguments, whose
+    shapes show what can be mistaken for what. Edits that give the same text appear once; the caller must find out
+    whether an edit runs."""
     values = source.locals_of(*example, **options)
     found: dict[tuple[Any, ...], Edit] = {}
     for equation in source.equations:
-        for rule in RULES:
+        for rule in rules or RULES:
             for edit in rule(source, equation, values):
                 if edit.wrong != edit.equation:
                     found.setdefault((equation.value.number, edit.wrong), edit)  # type: ignore[attr-defined]
     for name, helper in source.helpers.items():
         read = source.arguments_to(name, *example, **options)
-        of_helper = [] if read is None else edits_of(helper, *read)
+        of_helper = [] if read is None else edits_of(helper, *read, rules=rules)
         found |= {(name, k): edit._replace(helper=name) for k, edit in enumerate(of_helper) if not edit.helper}
     return list(found.values())
 

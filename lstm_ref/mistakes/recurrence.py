@@ -59,8 +59,6 @@ class ClaimedAdjoints(NamedTuple):
     params: Any
     initial: Any
     xs: Any
-    nodes: Any
-    """Adjoints of the named values, each (T, ...)."""
 
 
 def run(cell: Cell, params: Any, initial: Any, xs: Any) -> tuple[Any, list[Tape]]:
@@ -70,7 +68,7 @@ def run(cell: Cell, params: Any, initial: Any, xs: Any) -> tuple[Any, list[Tape]
         state, tape = cell.forward(params, state, jax.tree.map(lambda v, t=t: v[t], xs))
         states.append(state)
         tapes.append(tape)
-    return jax.tree.map(lambda *v: np.stack(v), *states), tapes
+    return _stacked(states), tapes
 
 
 def add(a: Any, b: Any) -> Any:
@@ -87,15 +85,30 @@ def backward(
 ) -> ClaimedAdjoints:
     """BPTT. `step` is the cell's backward; `carried(t, bar)` is what step t receives of the cotangent that step t + 1
     handed back; `collect` makes one of the steps' parameter cotangents, which are in time order."""
-    step = step or r.cell.backward
+    given = _steps_back(r, tapes, step or r.cell.backward, carried)
+    params = [g.params for g in given]
+    total = collect(params) if collect else jax.tree.map(lambda *v: sum(v[1:], v[0]), *params)
+    return ClaimedAdjoints(total, add(given[0].prev, r.initial_bar), _stacked([g.x for g in given]))
+
+
+def right_nodes(r: Recurrence) -> Any:
+    """Adjoints of the named values, each (T, ...), by the right backward pass."""
+    return _stacked([g.nodes for g in _steps_back(r, r.tapes(), r.cell.backward, lambda t, bar: bar)])
+
+
+def _steps_back(
+    r: Recurrence,
+    tapes: Sequence[Tape],
+    step: Callable[[Any, Tape, Any], Cotangents],
+    carried: Callable[[int, Any], Any],
+) -> list[Cotangents]:
+    """What each step gives, in time order."""
     state_bar, given = r.final_bar, []
     for t in range(r.T - 1, -1, -1):
         given.append(step(r.params, tapes[t], add(carried(t, state_bar), r.bars_by_step[t])))
         state_bar = given[-1].prev
-    given.reverse()
-    params = [g.params for g in given]
-    total = collect(params) if collect else jax.tree.map(lambda *v: sum(v[1:], v[0]), *params)
-    xs, nodes = (
-        jax.tree.map(lambda *v: np.stack(v), *parts) for parts in zip(*((g.x, g.nodes) for g in given), strict=True)
-    )
-    return ClaimedAdjoints(total, add(state_bar, r.initial_bar), xs, nodes)
+    return given[::-1]
+
+
+def _stacked(parts: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *v: np.stack(v), *parts)

@@ -316,7 +316,7 @@ def test_a_layout_with_an_added_constant_is_a_mapping(name):
     mapping = lambda i: {**named(ours(layout, i["theirs"])), **{k: i[k] for k in state._fields}, "xs": i["xs"]}  # noqa: E731
     found = arrange(cell, inputs, mapping, paths(inputs))
     assert same(found.params, params)
-    back = found.gradients(ClaimedAdjoints(params=bars, initial=state, xs=xs, nodes={}))
+    back = found.gradients(ClaimedAdjoints(params=bars, initial=state, xs=xs))
     for array, v in their_gradients(layout, bars).items():
         assert np.array_equal(back[f"theirs.{array}"], v)
 

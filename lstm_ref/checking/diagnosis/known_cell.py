@@ -23,7 +23,7 @@ from lstm_ref.mistakes.arrangement import Arrangement, arrange
 from lstm_ref.mistakes.conformance import Match, match_cell, match_cell_of_loss
 from lstm_ref.mistakes.dictionary import Mistake, dictionary
 from lstm_ref.mistakes.guess import guess
-from lstm_ref.mistakes.recurrence import backward
+from lstm_ref.mistakes.recurrence import backward, right_nodes
 from lstm_ref.oracles import ORACLES
 
 MOST_SECONDS = 60.0
@@ -229,12 +229,11 @@ class KnownCell(NamedTuple):
         if self.problem.adjoints is None or self.found is None or self.found.variant is not None:
             return ()
         r = self.found.recurrence(paths(self.bars))
-        nodes = backward(r, r.tapes()).nodes
         read = (self.problem.inputs,) if self.problem.is_loss else (self.problem.inputs, self.bars)
         given = self.problem.adjoints(*jax.tree.map(np.copy, read))
         if not isinstance(given, Mapping):
             raise BadInput(f"{self.problem.name}: adjoints must return a dict of arrays, got {type(given).__name__}")
-        known = _with_gates(nodes, CELLS[str(self.problem.cell)].gates)
+        known = _with_gates(right_nodes(r), CELLS[str(self.problem.cell)].gates)
         for name in given:
             if name not in known:
                 raise BadInput(
