@@ -33,7 +33,7 @@ FRESH = 2**24
 most."""
 UNITS_A_ROW = 16
 """Hidden units per row of a device above which what is done to W_h at every step, however few the rows, costs more than
-it should. So a batch is not split into fewer rows, and W_h stands first from there on: XLA does not reorder it then.
+it should. So a batch is not split into fewer rows, and W_h stands first from there on: XLA does not pack it anew then.
 Measured on two cores: derivations/fast_lstm.md."""
 WORTH = 2**15
 """Least bytes of a step's pre-activations for which a batch is split."""
@@ -62,7 +62,7 @@ class FastPlan(NamedTuple):
     faster. It belongs to a whole program: `fast_lstm.compiler_options`."""
     weights_first: bool = False
     """Whether a step's product is computed as (W_hᵀ h_{t−1}ᵀ)ᵀ, and its adjoint likewise (FL2, FL3*). XLA's products on
-    a CPU reorder their right factor at every step, so the smaller one should stand there. Not with blocks."""
+    a CPU pack their right factor anew at every step, so the smaller one should stand there. Not with blocks."""
 
 
 def default_plan(T: int, B: int, D: int, H: int, dtype: Any = "float32", *, devices: int | None = None) -> FastPlan:
