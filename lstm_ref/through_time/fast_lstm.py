@@ -101,7 +101,7 @@ def forward(
         every: Steps of a piece; by default as many as fit into the cache.
         blocks: Blocks of W_h in its product with the state; by default one, or for a single row one per core.
         weights_first: Whether that product is computed as (W_hᵀ hᵀ)ᵀ, which is faster where W_h is large beside the
-            state; by default as `plan.puts_weights_first` says.
+            state, and then blocks are not used; by default as `plan.puts_weights_first` says.
 
     Returns:
         The outputs, and the tape.
@@ -420,7 +420,7 @@ def tune(
     """The plan that is fastest on this machine, by a short measurement; kept, so that the next call reads it.
 
     Measured are gradients of a random problem, in turns: other numbers of devices than the default plan's, other
-    pieces, programs, blocks and vectors; at last the best of these beside the default, one device and `sequence.SCAN`.
+    pieces, programs, products and vectors; at last the best beside the default, one device and `sequence.SCAN`.
     The default stays unless another is faster than it by more than the rounds' noise, and no plan of the last rounds is
     faster than the chosen one by more than that. On a machine that is busy with other work the noise is larger.
 
