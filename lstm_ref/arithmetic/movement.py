@@ -1,24 +1,20 @@
 """Rules for the JAX primitives that only move elements: the same balls, in other places.
 
-The simple ones use NumPy. For the intricate ones (gather, pad, the index arithmetic of scatter) JAX itself does the
-indexing: the primitive runs once on the elements' *numbers*, and its output says where each ball goes.
+NumPy moves them. Where indices are values (gather, scatter), `indexing` counts out which element goes where.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flint import arb
-from jax import lax
 
 from lstm_ref.arithmetic.balls import equal
+from lstm_ref.arithmetic.indexing import NOWHERE, gathered, scattered
 from lstm_ref.arithmetic.scalars import NAN
-from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
 
 Evaluation = Callable[..., Any]
@@ -151,38 +147,59 @@ def _select_n(eqn: Any) -> Evaluation:
     return step
 
 
-# --------------------------------------------------------------------------------- by the numbers of the elements
+def _tile(eqn: Any) -> Evaluation:
+    repeats = eqn.params["reps"]
+    return lambda x: np.tile(x, repeats)
 
 
-def _by_number(eqn: Any) -> Evaluation:
-    """Runs the primitive on the numbers of its operands' elements, and picks the balls by the numbers that come out."""
-    data = [i for i, v in enumerate(eqn.invars) if is_float(v.aval)]
-    sizes = [prod(eqn.invars[i].aval.shape) for i in data]
-    offsets = np.cumsum([0, *sizes[:-1]])
-    numbers = [np.arange(n).reshape(eqn.invars[i].aval.shape) + o for i, n, o in zip(data, sizes, offsets, strict=True)]
-    params = dict(eqn.params)
-    filler = boxed(NAN)
-    if "fill_value" in params:  # for a gather out of bounds: number -1, which picks the last element of `pool`
-        filler = boxed(NAN if params["fill_value"] is None else arb(float(params["fill_value"])))
-        params["fill_value"] = -1
-    maps: dict[Any, np.ndarray] = {}
+def _pad(eqn: Any) -> Evaluation:
+    """Fills with a value around the elements and between them; where less than none is asked for, cuts off."""
+    sizes, padding = eqn.invars[0].aval.shape, eqn.params["padding_config"]
+    spread = [n + max(n - 1, 0) * gap for n, (_, _, gap) in zip(sizes, padding, strict=True)]
+    around = [(max(low, 0), max(high, 0)) for low, high, _ in padding]
+    shape = [low + n + high for n, (low, high) in zip(spread, around, strict=True)]
+    gaps = [gap + 1 for _, _, gap in padding]
+    where: Any = *(slice(low, low + n, k) for n, (low, _), k in zip(spread, around, gaps, strict=True)), ...
+    cut: Any = *(slice(max(-low, 0), n - max(-high, 0)) for n, (low, high, _) in zip(shape, padding, strict=True)), ...
 
-    def step(*operands: Any) -> Any:
-        key = tuple(x.tobytes() for i, x in enumerate(operands) if i not in data)
+    def step(x: Any, value: Any) -> Any:
+        out = np.full(shape, value, x.dtype)
+        out[where] = x
+        return out[cut]
+
+    return step
+
+
+# ------------------------------------------------------------------------------------------- indices that are values
+
+
+def _gather(eqn: Any) -> Evaluation:
+    filler = _filler(eqn)
+    maps: dict[bytes, np.ndarray] = {}
+
+    def step(x: Any, indices: Any) -> Any:
+        key = indices.tobytes()
         if key not in maps:
-            stand_ins = list(operands)
-            for i, number in zip(data, numbers, strict=True):
-                stand_ins[i] = number
-            with x64():
-                maps[key] = np.asarray(eqn.primitive.bind(*stand_ins, **params))
-        pool = np.concatenate([*(operands[i].ravel() for i in data), filler.ravel()])
+            maps[key] = gathered(eqn, indices)
+        outside = boxed(NAN if np.isnan(filler) else arb(filler)) if x.dtype == object else np.asarray(filler, x.dtype)
+        pool = np.concatenate([x.ravel(), outside.ravel()])  # NOWHERE picks the last
         return boxed(pool[maps[key]])
 
     return step
 
 
+def _filler(eqn: Any) -> Any:
+    """What a gather out of bounds gives."""
+    x, value = eqn.invars[0].aval, eqn.params["fill_value"]
+    if value is not None:
+        return float(value) if is_float(x) else value
+    if jnp.issubdtype(x.dtype, jnp.inexact):
+        return np.nan
+    return x.dtype == np.bool_ or (np.iinfo(x.dtype).min if x.dtype.kind == "i" else np.iinfo(x.dtype).max)
+
+
 def scatter(combine: Callable[[arb, arb], arb]) -> StepRule:
-    """`combine` joins each update with the element it lands on. JAX says where it lands."""
+    """`combine` joins each update with the element it lands on."""
 
     def rule(eqn: Any) -> Evaluation:
         maps: dict[bytes, list[int]] = {}
@@ -190,10 +207,10 @@ def scatter(combine: Callable[[arb, arb], arb]) -> StepRule:
         def step(operand: Any, indices: Any, updates: Any) -> Any:
             key = indices.tobytes()
             if key not in maps:
-                maps[key] = _destinations(eqn, indices).ravel().tolist()
+                maps[key] = scattered(eqn, indices).ravel().tolist()
             out = operand.ravel().copy()
             for update, place in zip(updates.ravel(), maps[key], strict=True):
-                if place >= 0:
+                if place != NOWHERE:
                     out[place] = combine(out[place], update)
             return out.reshape(operand.shape)
 
@@ -210,8 +227,8 @@ def _overwrite(eqn: Any) -> Evaluation:
 
     def step(operand: Any, indices: Any, updates: Any) -> Any:
         written: dict[int, arb] = {}
-        for update, place in zip(updates.ravel(), _destinations(eqn, indices).ravel().tolist(), strict=True):
-            if place >= 0 and not equal(written.setdefault(place, update), update):
+        for update, place in zip(updates.ravel(), scattered(eqn, indices).ravel().tolist(), strict=True):
+            if place != NOWHERE and not equal(written.setdefault(place, update), update):
                 raise CannotEvaluate("different values are written to one element; JAX does not say which one stays")
         out = operand.ravel().copy()
         for place, update in written.items():
@@ -219,20 +236,6 @@ def _overwrite(eqn: Any) -> Evaluation:
         return out.reshape(operand.shape)
 
     return step
-
-
-def _destinations(eqn: Any, indices: Any) -> np.ndarray:
-    """For each update, the number of the element it lands on, or -1 where it is dropped: scatter-add's transpose."""
-    operand, _, updates = (v.aval for v in eqn.invars)
-    how = {k: eqn.params[k] for k in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
-    with x64():
-        zeros = jnp.zeros(operand.shape)
-        place = jax.linear_transpose(
-            lambda u: lax.scatter_add(zeros, jnp.asarray(indices), u, **how),
-            jax.ShapeDtypeStruct(updates.shape, np.float64),
-        )
-        (numbers,) = place(jnp.arange(1.0, zeros.size + 1).reshape(zeros.shape))
-        return np.asarray(numbers).astype(int) - 1
 
 
 ANY_DTYPE: dict[str, StepRule] = {
@@ -252,11 +255,13 @@ ANY_DTYPE: dict[str, StepRule] = {
     "unstack": _unstack,
     "rev": _rev,
     "select_n": _select_n,
+    "tile": _tile,
+    "pad": _pad,
+    "gather": _gather,
 }
 """Rules that also hold for integers and bools."""
 
 RULES: dict[str, StepRule] = {
     **ANY_DTYPE,
-    **dict.fromkeys(("gather", "pad", "tile"), _by_number),
     "scatter": _overwrite,
 }

@@ -123,22 +123,6 @@ def _integer_pow(eqn: Any) -> Evaluation:
     return step if n <= 4 else _native(eqn)
 
 
-def _pad(eqn: Any) -> Evaluation:
-    """Fills with a value around the elements and between them."""
-    shape, padding = eqn.outvars[0].aval.shape, eqn.params["padding_config"]
-    if any(low < 0 or high < 0 for low, high, _ in padding) or 0 in eqn.invars[0].aval.shape:
-        return _native(eqn)
-    ends = [low + (n - 1) * (gap + 1) + 1 for n, (low, _, gap) in zip(eqn.invars[0].aval.shape, padding, strict=True)]
-    where = tuple(slice(low, end, gap + 1) for end, (low, _, gap) in zip(ends, padding, strict=True))
-
-    def step(x: Any, value: Any) -> Any:
-        out = np.full(shape, value)
-        out[where] = x
-        return out
-
-    return step
-
-
 RULES: dict[str, StepRule] = {
     "add": _numpy(np.add),
     "add_any": _numpy(np.add),
@@ -171,7 +155,6 @@ RULES: dict[str, StepRule] = {
     "reduce_max": lambda eqn: (
         lambda x: np.asarray(np.maximum.reduce(x, axis=tuple(eqn.params["axes"]), initial=-np.inf))
     ),
-    "pad": _pad,
 }
 """Functions of float64, and comparisons."""
 INTEGERS = {"bool", *(f"{sign}int{n}" for sign in ("", "u") for n in (8, 16, 32, 64))}

@@ -18,6 +18,8 @@ import jax
 import numpy as np
 
 from lstm_ref.arithmetic import movement, primitives
+from lstm_ref.arithmetic.indexing import NOWHERE, scattered
+from lstm_ref.arithmetic.uncompiled import FLOATS
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import UnknownPrimitive, text_of
 from lstm_ref.graph.flatten import Kind
@@ -261,12 +263,14 @@ def _by_number(kind: Kind) -> Sequence[Pull | None]:
     offsets = np.cumsum([1, *sizes])
     numbers = [np.arange(float(n)) + o for n, o in zip(sizes, offsets, strict=False)]
     equation = kind.jaxpr_equation
-    params = equation.params | ({"fill_value": 0} if "fill_value" in equation.params else {})
+    if "fill_value" in equation.params:
+        equation = equation.replace(params=equation.params | {"fill_value": 0})
+    move = FLOATS.step_for(equation)
 
     def origins(xs: Any) -> np.ndarray:
         stand_ins = [n.reshape(s) if f else x for n, s, f, x in zip(numbers, kind.shapes, kind.floats, xs, strict=True)]
-        with x64():
-            return np.asarray(equation.primitive.bind(*stand_ins, **params))
+        found: np.ndarray = move(*stand_ins)
+        return found
 
     def operand(k: int) -> Pull:
         def pull(bar: Any, xs: Any, ys: Any) -> Any:
@@ -283,9 +287,9 @@ def _by_number(kind: Kind) -> Sequence[Pull | None]:
 
 def _scatter_add(kind: Kind) -> Sequence[Pull | None]:
     def to_updates(bar: Any, xs: Any, ys: Any) -> Any:
-        places = movement._destinations(kind.jaxpr_equation, xs[1])
+        places = scattered(kind.jaxpr_equation, xs[1])
         out = bar.ravel()[np.maximum(places, 0)]
-        return np.where(places >= 0, out, _zeros((), bar))
+        return np.where(places != NOWHERE, out, _zeros((), bar))
 
     return (lambda bar, xs, ys: bar, None, to_updates)
 

@@ -506,7 +506,7 @@ def _gradients(plan: FastPlan, mesh: Mesh | None) -> Callable[..., Gradients]:
 
 @jax.jit
 def _nothing() -> Any:
-    """Asks whether JAX traces: a tracer then. An array made anew would cost 30 µs, as much as five steps of 32 units."""
+    """A tracer, if JAX traces. An array made to ask costs 30 µs, as much as five steps of 32 units."""
     return 0
 
 
