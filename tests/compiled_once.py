@@ -1,4 +1,5 @@
-"""What JAX compiles in one run of the tests is read in the next, and by all workers and processes of a run.
+"""What JAX compiles in one run of the tests is read in the next, and by all workers and processes of a run; and what
+it makes anew for each program is made once.
 
 JAX finds a compiled program by all that its machine code depends on: the program itself, flags, device, versions. So
 what is read is what would be compiled, and changed code is compiled anew. It is kept in pytest's cache, in this
@@ -10,8 +11,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +38,28 @@ def pytest_configure(config: pytest.Config) -> None:
             sys.modules["jax"].config.update(name, value if name.endswith("dir") else json.loads(value))
     if not hasattr(config, "workerinput"):
         tidy(folder, time.time())
+
+
+def pytest_collection_finish() -> None:
+    """JAX makes a context of MLIR's for each program that it lowers, which takes milliseconds and megabytes, for most
+    programs of the tests more than all the rest of the lowering. Here a thread has one. No public name of JAX's says
+    so; where the private one is gone, the tests take longer."""
+    from jax._src.interpreters import mlir
+
+    if hasattr(mlir, "make_ir_context"):
+        mlir.make_ir_context = of_this_thread(mlir.make_ir_context)
+
+
+def of_this_thread(make: Callable[[], Any]) -> Callable[[], Any]:
+    """`make`, called once a thread: what it makes is not for several at a time."""
+    kept = threading.local()
+
+    def get() -> Any:
+        if not hasattr(kept, "made"):
+            kept.made = make()
+        return kept.made
+
+    return get
 
 
 def tidy(folder: Path, now: float) -> None:

@@ -1,12 +1,14 @@
 """What is compiled is kept for the next run, and computes the same bits when it is read."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from compiled_once import KEPT, tidy
+from compiled_once import KEPT, of_this_thread, tidy
+from jax._src.interpreters import mlir
 from jax.experimental.compilation_cache import compilation_cache
 
 from lstm_ref.cells import CELLS
@@ -89,3 +91,12 @@ def configured(settings):
     for name, value in settings.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
+
+
+def test_a_thread_makes_one_context_for_all_programs_and_another_thread_its_own():
+    make = of_this_thread(object)
+    here, again = make(), make()
+    with ThreadPoolExecutor(1) as other:
+        there = other.submit(make).result()
+    assert here is again is not there
+    assert mlir.make_ir_context() is mlir.make_ir_context()
