@@ -47,14 +47,26 @@ def pytest_collection_finish() -> None:
     from jax._src.interpreters import mlir
 
     if hasattr(mlir, "make_ir_context"):
-        mlir.make_ir_context = of_this_thread(mlir.make_ir_context)
+        mlir.make_ir_context = of_this_thread(mlir.make_ir_context, is_lowering)
 
 
-def of_this_thread(make: Callable[[], Any]) -> Callable[[], Any]:
-    """`make`, called once a thread: what it makes is not for several at a time."""
+def is_lowering() -> bool:
+    """Whether this thread lowers a program at the moment, and what is lowered now needs a context of its own."""
+    from jaxlib.mlir import ir
+
+    try:
+        return ir.Context.current is not None
+    except ValueError:
+        return False
+
+
+def of_this_thread(make: Callable[[], Any], is_in_use: Callable[[], bool]) -> Callable[[], Any]:
+    """`make`, called once a thread, since what it makes is not for several at a time; and while that is in use."""
     kept = threading.local()
 
     def get() -> Any:
+        if is_in_use():
+            return make()
         if not hasattr(kept, "made"):
             kept.made = make()
         return kept.made

@@ -93,10 +93,21 @@ def configured(settings):
     compilation_cache.reset_cache()
 
 
-def test_a_thread_makes_one_context_for_all_programs_and_another_thread_its_own():
-    make = of_this_thread(object)
+def test_a_thread_makes_one_context_and_another_while_that_is_in_use():
+    in_use = []
+    make = of_this_thread(object, lambda: bool(in_use))
     here, again = make(), make()
+    in_use.append(here)
+    within = make()
+    in_use.clear()
     with ThreadPoolExecutor(1) as other:
         there = other.submit(make).result()
-    assert here is again is not there
-    assert mlir.make_ir_context() is mlir.make_ir_context()
+    assert here is again is make()
+    assert len({id(v) for v in (here, within, there)}) == 3
+
+
+def test_programs_are_lowered_in_one_context_but_not_within_one_another():
+    one = mlir.make_ir_context()
+    assert one is mlir.make_ir_context()
+    with one:
+        assert mlir.make_ir_context() is not one
