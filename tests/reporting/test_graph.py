@@ -24,15 +24,20 @@ PICTURES = {
 }
 
 
+@pytest.fixture(scope="module", params=PICTURES)
+def picture(request):
+    """Name and graph, which is made once for all that is asked of it."""
+    return request.param, PICTURES[request.param]()
+
+
 def test_every_page_of_a_cell_has_its_picture():
     for page in {cell.page for cell in CELLS.values()}:
         text = (GRAPHS.parent / f"{page}.md").read_text()
         assert any(f"(graphs/{name}.svg)" in text for name, cell in CELLS.items() if cell.page == page), page
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_the_shares_of_a_values_readers_add_up_to_its_adjoint(name):
-    drawn = PICTURES[name]()
+def test_the_shares_of_a_values_readers_add_up_to_its_adjoint(picture):
+    _, drawn = picture
     for vertex in drawn.vertices:
         shares = [e.adjoint for e in drawn.edges if e.source == vertex.name]
         if shares:
@@ -56,17 +61,17 @@ def test_the_adjoints_drawn_are_those_of_the_hand_written_backward_pass():
         assert by_name[node].adjoint == pytest.approx(getattr(given.nodes, node).item(), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_the_pictures_in_the_repository_are_of_todays_code(name):
+def test_the_pictures_in_the_repository_are_of_todays_code(picture):
+    name, drawn = picture
     svg = (GRAPHS / f"{name}.svg").read_text()
     described = re.search(r"<dc:description>(.*?)</dc:description>", svg, re.S)
     assert described, "the picture carries its data"
-    assert json.loads(unescape(described[1])) == json.loads(PICTURES[name]().to_json())
+    assert json.loads(unescape(described[1])) == json.loads(drawn.to_json())
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_the_pictures_in_the_repository_are_drawn_by_todays_code(name):
-    assert (GRAPHS / f"{name}.svg").read_text() == graph_picture.svg(PICTURES[name]())
+def test_the_pictures_in_the_repository_are_drawn_by_todays_code(picture):
+    name, drawn = picture
+    assert (GRAPHS / f"{name}.svg").read_text() == graph_picture.svg(drawn)
 
 
 def test_a_picture_shows_every_value_above_its_edge_and_every_adjoint_below():
