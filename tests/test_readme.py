@@ -41,7 +41,7 @@ def test_the_two_commands_are_what_ci_runs():
     assert make.split()[:3] == ["python3", "-m", "venv"]
     assert make.removesuffix(".venv") in ci
     assert install.split()[-2:] == ["-e", '".[dev]"']
-    assert 'install --quiet --disable-pip-version-check -e ".[dev]"' in ci
+    assert 'install -e ".[dev]"' in ci
     for command in (prove, second):
         assert re.search(rf"^{re.escape(command.removeprefix('.venv/bin/'))}( -q)?$", ci, re.M)
 
