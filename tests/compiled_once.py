@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+PROGRAMS = 100
+"""Lowered in one context: it keeps the types and places of all."""
 KEPT = 7 * 24 * 3600.0
 """Seconds for which a program is kept that no run has read."""
 
@@ -42,12 +44,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """JAX makes a context of MLIR's for each program that it lowers, which takes milliseconds and megabytes, for most
-    programs of the tests more than all the rest of the lowering. Here a thread has one. No public name of JAX's says
-    so; where the private one is gone, the tests take longer."""
+    programs of the tests more than all the rest of the lowering. Here a thread has one for many. JAX 0.12 does so by
+    itself, and no public name of an older one lets us; where the private one is gone, the tests take longer."""
     from jax._src.interpreters import mlir
 
-    if hasattr(mlir, "make_ir_context"):
+    if makes_a_context_for_each_program():
         mlir.make_ir_context = of_this_thread(mlir.make_ir_context, is_lowering)
+
+
+def makes_a_context_for_each_program() -> bool:
+    """Whether this JAX does."""
+    from jax._src.interpreters import mlir
+
+    return hasattr(mlir, "make_ir_context") and not hasattr(mlir, "_create_ir_context")
 
 
 def is_lowering() -> bool:
@@ -61,14 +70,16 @@ def is_lowering() -> bool:
 
 
 def of_this_thread(make: Callable[[], Any], is_in_use: Callable[[], bool]) -> Callable[[], Any]:
-    """`make`, called once a thread, since what it makes is not for several at a time; and while that is in use."""
+    """`make`, called once a thread for so many calls, since what it makes is not for several at a time and grows; and
+    while that is in use."""
     kept = threading.local()
 
     def get() -> Any:
         if is_in_use():
             return make()
-        if not hasattr(kept, "made"):
-            kept.made = make()
+        if getattr(kept, "calls", PROGRAMS) == PROGRAMS:
+            kept.made, kept.calls = make(), 0
+        kept.calls += 1
         return kept.made
 
     return get
