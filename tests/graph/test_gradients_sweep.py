@@ -160,7 +160,8 @@ def test_every_rule_is_asked():
         "ge",
         "output",
     }
-    assert set(RULES) - asked - elsewhere == set()
+    lacking = set() if hasattr(jax.lax, "tile_p") else {"tile"}  # jax 0.6 repeats arrays by other primitives
+    assert set(RULES) - asked - elsewhere == lacking
 
 
 @pytest.mark.parametrize("name", ["tanh", "mul", "dot_general", "broadcast_in_dim", "gather", "logistic"])
