@@ -174,7 +174,8 @@ def _pad(eqn: Any) -> Evaluation:
 
 
 def _gather(eqn: Any) -> Evaluation:
-    filler = _filler(eqn)
+    fill_value = eqn.params["fill_value"]  # None where no window may be outside
+    filler = 0 if fill_value is None else float(fill_value) if is_float(eqn.invars[0].aval) else fill_value
     maps: dict[bytes, np.ndarray] = {}
 
     def step(x: Any, indices: Any) -> Any:
@@ -186,16 +187,6 @@ def _gather(eqn: Any) -> Evaluation:
         return boxed(pool[maps[key]])
 
     return step
-
-
-def _filler(eqn: Any) -> Any:
-    """What a gather out of bounds gives."""
-    x, value = eqn.invars[0].aval, eqn.params["fill_value"]
-    if value is not None:
-        return float(value) if is_float(x) else value
-    if jnp.issubdtype(x.dtype, jnp.inexact):
-        return np.nan
-    return x.dtype == np.bool_ or (np.iinfo(x.dtype).min if x.dtype.kind == "i" else np.iinfo(x.dtype).max)
 
 
 def scatter(combine: Callable[[arb, arb], arb]) -> StepRule:

@@ -3,15 +3,16 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jax import lax
 
-from lstm_ref.arithmetic.balls import midpoints
+from lstm_ref.arithmetic.balls import as_balls, midpoints
 from lstm_ref.arithmetic.indexing import NOWHERE, gathered, scattered
-from lstm_ref.arithmetic.jaxpr import in_balls
+from lstm_ref.arithmetic.jaxpr import in_balls, trace
 from lstm_ref.arithmetic.uncompiled import uncompiled
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import UnknownPrimitive
@@ -74,23 +75,29 @@ def test_scatter_puts_where_jax_puts(drawn, mode, is_batched):
 DTYPES = (np.float64, np.float32, np.int32, np.uint8, np.bool_, np.complex128)
 
 
+ONE_BY_ONE = lax.GatherDimensionNumbers((), (0,), (0,))
+
+
+@pytest.mark.parametrize("fill_value", [None, 1])
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
-def test_out_of_bounds_a_gather_fills_as_jax_does(dtype):
-    x, indices = np.arange(4).astype(dtype), np.array([1, 9, -7])
-    taken = lambda v: v.at[indices].get(mode="fill")  # noqa: E731
+def test_out_of_bounds_a_gather_fills_as_jax_does(dtype, fill_value):
+    x, indices = np.arange(4).astype(dtype), np.array([[1], [9], [-7]])
+    taken = partial(lax.gather, dimension_numbers=ONE_BY_ONE, slice_sizes=(1,), mode="fill", fill_value=fill_value)
     with x64():
-        expected = np.asarray(jax.jit(taken)(jax.numpy.asarray(x)))
-    found = uncompiled(lambda v: taken(jax.numpy.asarray(v)), x)(x)
+        expected = np.asarray(jax.jit(taken)(x, indices))
+    found = uncompiled(taken, x, indices)(x, indices)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
+    if dtype == np.float64:
+        np.testing.assert_array_equal(midpoints(in_balls(taken)(x, indices)), expected)
 
 
 def test_balls_are_taken_by_indices_that_are_computed():
     """The same equation with other indices is another map."""
-    x = np.arange(6.0)
-    take = in_balls(lambda v, n: v[n])
+    taken = lambda v, n: jnp.where(v[0] < n, v[jnp.stack([n, n - 1])], 0)  # noqa: E731
+    program = trace(taken, np.arange(6.0), np.array(2))
     for n in (2, 5, 2):
-        assert midpoints(take(x, np.array(n))) == n
+        assert midpoints(program(as_balls(np.arange(6.0)), np.array(n))).tolist() == [n, n - 1]
 
 
 def test_a_mode_that_is_not_known_is_refused():
