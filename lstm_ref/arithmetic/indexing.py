@@ -21,36 +21,41 @@ NOWHERE = -1
 
 
 def gathered(eqn: Any, indices: Any) -> np.ndarray:
-    """For each element of a gather's result, the number of the operand's element that it takes; NOWHERE for those that
-    are filled."""
+    """For each element of a gather's result, integers of its shape, the number of the operand's element that it takes;
+    NOWHERE for those that are filled. Raises UnknownPrimitive for a mode that is none of XLA's.
+
+    Args:
+        eqn: The gather's equation.
+        indices: Integers (..., K): of every window, the K coordinates of where it begins.
+    """
     how, shape = eqn.params["dimension_numbers"], eqn.invars[0].aval.shape
     flat = [d for d in range(len(shape)) if d in how.collapsed_slice_dims or d in how.operand_batching_dims]
     return _numbers(
         shape,
         indices,
-        eqn.params["slice_sizes"],
-        flat,
-        how.offset_dims,
-        how.start_index_map,
-        zip(how.operand_batching_dims, how.start_indices_batching_dims, strict=True),
+        sizes=eqn.params["slice_sizes"],
+        flat=flat,
+        window_dims=how.offset_dims,
+        start_dims=how.start_index_map,
+        batching=zip(how.operand_batching_dims, how.start_indices_batching_dims, strict=True),
         is_moved_inside=_mode(eqn) != GatherScatterMode.FILL_OR_DROP,  # XLA moves windows inside, whoever promised what
     )
 
 
 def scattered(eqn: Any, indices: Any) -> np.ndarray:
-    """For each update of a scatter, the number of the operand's element on which it lands; NOWHERE where it is
-    dropped."""
+    """For each update of a scatter, integers of the updates' shape, the number of the operand's element on which it
+    lands; NOWHERE where it is dropped. Arguments and errors as of `gathered`."""
     how, (shape, _, updates) = eqn.params["dimension_numbers"], (v.aval.shape for v in eqn.invars)
     flat = [d for d in range(len(shape)) if d in how.inserted_window_dims or d in how.operand_batching_dims]
     window = iter(how.update_window_dims)
     return _numbers(
         shape,
         indices,
-        [1 if d in flat else updates[next(window)] for d in range(len(shape))],
-        flat,
-        how.update_window_dims,
-        how.scatter_dims_to_operand_dims,
-        zip(how.operand_batching_dims, how.scatter_indices_batching_dims, strict=True),
+        sizes=[1 if d in flat else updates[next(window)] for d in range(len(shape))],
+        flat=flat,
+        window_dims=how.update_window_dims,
+        start_dims=how.scatter_dims_to_operand_dims,
+        batching=zip(how.operand_batching_dims, how.scatter_indices_batching_dims, strict=True),
         is_moved_inside=_mode(eqn) == GatherScatterMode.CLIP,
     )
 
@@ -65,12 +70,12 @@ def _mode(eqn: Any) -> GatherScatterMode:
 def _numbers(
     shape: Sequence[int],
     indices: Any,
+    *,
     sizes: Sequence[int],
     flat: Sequence[int],
     window_dims: Sequence[int],
     start_dims: Sequence[int],
     batching: Any,
-    *,
     is_moved_inside: bool,
 ) -> np.ndarray:
     """The number of the operand's element at each place of the windows that begin at the indices.

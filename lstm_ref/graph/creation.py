@@ -24,7 +24,6 @@ from lstm_ref.graph import functions, scipy_functions
 from lstm_ref.graph.array import Array, is_traced, made, session, value_of, wrapped
 from lstm_ref.graph.places import is_installed
 from lstm_ref.graph.ufuncs import as_objects, elementwise, is_object, note_cast
-from lstm_ref.places import is_ours
 
 _float64_type = np.float64
 _array = np.array
@@ -493,14 +492,14 @@ def _by_lax(original: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The namespaces of all modules that belong neither to a library nor to this package, and the given ones."""
+    """The namespaces of all modules that belong to no library, and the given ones."""
     found = {id(names): names for names in more}
     for name, module in list(sys.modules.items()):
         if _libraries.get(name) is module:
             continue  # thousands of them, at every trace
         file = getattr(module, "__file__", None)
         if isinstance(module, ModuleType) and isinstance(file, str):
-            if is_installed(file) or is_ours(file):
+            if is_installed(file):
                 _libraries[name] = module
             else:
                 found[id(vars(module))] = vars(module)
@@ -508,7 +507,7 @@ def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 _libraries: dict[str, ModuleType] = {}
-"""Modules known to belong to a library or to this package, by name."""
+"""Modules known to belong to a library, by name."""
 
 
 def _is_numbas(x: Any) -> bool:
@@ -524,6 +523,8 @@ def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
     undo: list[tuple[dict[str, Any], str, Any]] = []
     try:
         for names in users_modules(more):
+            if str(names.get("__name__", "")).startswith("lstm_ref.graph"):
+                continue
             for name, old in [(name, v) for name, v in names.items() if id(v) in new or is_compiled(v)]:
                 undo.append((names, name, old))
                 names[name] = new[id(old)][1] if id(old) in new else old.py_func
