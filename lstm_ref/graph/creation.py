@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import compress
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -493,21 +494,21 @@ def _by_lax(original: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The namespaces of all modules that belong to no library, and the given ones."""
-    found = {id(names): names for names in more}
-    for name, module in list(sys.modules.items()):
-        if _libraries.get(name) is module:
-            continue  # thousands of them, at every trace
-        file = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and isinstance(file, str):
-            if is_installed(file):
-                _libraries[name] = module
-            else:
-                found[id(vars(module))] = vars(module)
-    return list(found.values())
+    global _scanned
+    modules, (before, found) = list(sys.modules.values()), _scanned
+    if modules != before:  # thousands of them, at every trace; seldom others than at the one before
+        found = [vars(m) for m in modules if isinstance(m, ModuleType) and _is_users(m)]
+        _scanned = modules, found
+    return list({id(names): names for names in (*more, *found)}.values())
 
 
-_libraries: dict[str, ModuleType] = {}
-"""Modules known to belong to a library, by name."""
+def _is_users(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and not is_installed(file)
+
+
+_scanned: tuple[list[Any], list[dict[str, Any]]] = [], []
+"""The modules at the last trace, and the namespaces of those that belong to no library."""
 
 
 def _is_numbas(x: Any) -> bool:
@@ -519,13 +520,12 @@ def _is_numbas(x: Any) -> bool:
 def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
     """Inside, the replacements are in force in the user's modules and in the given namespaces."""
     new = replacements()
-    is_compiled = _is_numbas if "numba" in sys.modules else lambda _: False  # it is asked of thousands of names
     undo: list[tuple[dict[str, Any], str, Any]] = []
     try:
         for names in users_modules(more):
             if str(names.get("__name__", "")).startswith("lstm_ref.graph"):
                 continue
-            for name, old in [(name, v) for name, v in names.items() if id(v) in new or is_compiled(v)]:
+            for name, old in _replaceable(names, new):
                 undo.append((names, name, old))
                 names[name] = new[id(old)][1] if id(old) in new else old.py_func
             if "float" not in names:
@@ -538,6 +538,12 @@ def replaced(more: list[dict[str, Any]]) -> Iterator[None]:
                 names.pop(name, None)
             else:
                 names[name] = old
+
+
+def _replaceable(names: dict[str, Any], new: dict[int, Any]) -> list[tuple[str, Any]]:
+    """The names in a namespace that have a replacement, with their values."""
+    found = list(compress(names.items(), map(new.__contains__, map(id, names.values()))))  # thousands, at every trace
+    return found if "numba" not in sys.modules else found + [(k, v) for k, v in names.items() if _is_numbas(v)]
 
 
 _missing = object()
