@@ -13,9 +13,11 @@ from slips import CELLS, SLIPS, claimed, generated, module_of, right
 
 from lstm_ref.checking import check
 from lstm_ref.checking.files.derivation_file import load
+from lstm_ref.graph import sweep, trace
 from lstm_ref.mistakes.on_graphs.batched import Batched
 from lstm_ref.mistakes.on_graphs.claim import explain_claim_on_graph
 from lstm_ref.mistakes.on_graphs.search import begin, explain
+from lstm_ref.mistakes.on_graphs.words import name_in
 
 SAMPLED = ("antisymmetric", "cornn", "delta_net", "fastgrnn", "lmu", "star")
 PUBLISHED = sorted((Path(__file__).parent / "published").glob("*.py"))
@@ -201,7 +203,71 @@ def test_a_mistake_is_told_in_the_users_words():
     (mistake,) = explain_claim_on_graph(module.loss, inputs, 1.0, claimed("lem", slip.text)).mistakes
     assert mistake.place.startswith("lem.py:28  v = jnp.tanh(")
     assert mistake.sentence == "what v hands back to z_new is missing"
-    assert mistake.belongs == "dz_new += dv @ Wy.T"
+    assert mistake.belongs == "", "what is multiplied with Wy.T is the adjoint of what tanh reads, which has no name"
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ('p["Wy"]', "Wy"),
+        ("self.c[t]", "c"),
+        ("c[t - 1]", "c"),
+        ('self.params["layer1"]["W"][0]', "W"),
+        ("h", "h"),
+        ("W.T", "W.T"),
+        ("layer.0", "layer.0"),
+        ('p["Wx"] @ p["x"][t] + p["b"]', 'p["Wx"] @ p["x"][t] + p["b"]'),
+        ('p["Wh"].dot(h)', 'p["Wh"].dot(h)'),
+        ("f[t] * c[-1] + z[t]", "f[t] * c[-1] + z[t]"),
+    ],
+)
+def test_a_name_is_that_of_a_variable_and_never_of_a_part_of_an_expression(text, name):
+    assert name_in(text) == name
+
+
+BELONGS = {
+    "c = f * c_prev + i * g": ("f", "df += dc * c_prev"),
+    "self.c[t + 1] = f * self.c[t] - i * p['g']": ("g", "dg -= dc[t + 1] * i"),
+    "h = (1 - z) * n + z * q": ("n", "dn += dh * (1 - z)"),
+    "y = h @ W": ("h", "dh += dy @ W.T"),
+    "y = k @ h": ("h", "dh += k.T @ dy"),
+    "c = f * c + i * g": ("f", ""),
+    "c = 1 + (f * c_prev) ** 2": ("f", ""),
+    "c = f * c_prev * i": ("c_prev", ""),
+    "c = row * c_prev": ("row", ""),
+    "c = f * row + big": ("f", "df += dc * row"),
+    "c = small * w + big": ("small", ""),
+}
+
+
+@pytest.mark.parametrize("line", BELONGS)
+def test_what_belongs_is_said_where_the_adjoint_of_the_product_has_a_name(line, tmp_path):
+    """And where no name of the line means two values."""
+    operand, belongs = BELONGS[line]
+    names = ("f", "c_prev", "i", "z", "n", "q", "h", "W", "k", "row", "big", "small", "w", "c", "g")
+    shapes = {"row": (3,), "small": (1, 3), "w": (1, 3)}
+    unpacked = "; ".join(f"{name} = v['{name}']" for name in names)
+    file = tmp_path / "forward.py"
+    file.write_text(
+        f"""class Cell: pass
+def forward(v):
+    {unpacked}
+    p, t, self = v, 0, Cell()
+    self.c = [c_prev, None]
+    {line}
+    return {line.partition(" = ")[0]}
+"""
+    )
+    space: dict = {}
+    exec(compile(file.read_text(), str(file), "exec"), space)
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.standard_normal(shapes.get(name, (3, 3))) for name in names}
+    right = trace(space["forward"], inputs)
+    bar = rng.standard_normal(np.shape(right.result))
+    claim = {**sweep(right, bar).gradients}
+    claim[operand] = 0 * claim[operand]
+    (mistake,) = explain_claim_on_graph(space["forward"], inputs, bar, claim).mistakes
+    assert mistake.belongs == belongs
 
 
 def test_the_maximum_in_a_softmax_is_a_constant_to_whoever_derives():

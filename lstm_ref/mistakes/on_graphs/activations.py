@@ -78,6 +78,10 @@ class Region:
     inside: tuple[int, ...]
     """The numbers of the equations, in order."""
 
+    def is_part_of(self, other: Region) -> bool:
+        """Whether the other region has all its equations, and more."""
+        return set(self.inside) < set(other.inside)
+
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x)."""

@@ -519,8 +519,9 @@ class GraphDictionary:
                     yield "shifted in time", [line[0], *own[:-1]]
                     yield "shifted in time", [*own[1:], line[0]]
             else:
-                before = [max((u for u in line if u < end), default=None) for end in ends]
-                after = [min((u for u in line if u > end), default=None) for end in ends]
+                made = [(self.edges.made_with(u), u) for u in line]
+                before = [max((u for at, u in made if at < end), default=None) for end in ends]
+                after = [min((u for at, u in made if at > end), default=None) for end in ends]
                 yield "other factor", before
                 yield "shifted in time", after
 
@@ -836,6 +837,7 @@ class GraphDictionary:
 
     def activations(self, allowed: int) -> Iterator[Candidate]:
         """A derivative that is missing, applied twice, taken at another value, or that of another activation."""
+        named: list[Region] = []
         for visits in self.regions_over_time:
             group = self.edges.group([r.edges for r in visits])
             if group.reach & ~allowed:
@@ -844,6 +846,8 @@ class GraphDictionary:
             frames = tuple(dict.fromkeys((*group.frames, *(reading if len(reading) == 1 else ()))))
             group = replace(group, frames=frames)
             name = self._name_of(visits)
+            is_part = any(visits[0].is_part_of(whole) for whole in named)
+            named += [visits[0]] if name else []
             forms: dict[tuple[str, str, int], dict[Where, RuleEdit]] = {}
             for region in visits:
                 for (kind, found), edit in self._slopes(region, name):
@@ -854,8 +858,9 @@ class GraphDictionary:
                         for found, edit in self._mixed_slopes(region, b):
                             _put(forms, (kind, found.format(words), row), region, edit)
             for (kind, found, _), edits in forms.items():
-                # What looks like another activation's derivative may be a factor left out within an unnamed function.
-                tier = 0 if name else 2 if kind == OTHER_ACTIVATION else 1
+                # What looks like another activation's derivative may be a factor left out within an unnamed function;
+                # and nobody derives the exponential within a sigmoid by itself.
+                tier = 3 if is_part else 0 if name else 2 if kind == OTHER_ACTIVATION else 1
                 yield self.candidate(kind, tier, group, edits, found=found, right=name)
             if name != "softmax":
                 yield from self._slopes_elsewhere(visits, group, name)

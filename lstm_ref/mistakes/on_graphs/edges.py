@@ -60,8 +60,10 @@ class Frame(NamedTuple):
     def name_of(self, start: int, end: int) -> str:
         """The name to which the line assigns the text between two columns; the text itself if it does not assign it."""
         text, before = self.text_of(start, end), linecache.getline(self.file, self.line).encode()[:start].decode()
-        target = re.fullmatch(r"\s*(?:.*=\s*)?([\w.]+(?:\[[^=]*\])?)\s*=\s*", before.rpartition(";")[2])
         after = linecache.getline(self.file, self.line).encode()[end:].decode()
+        if (to := re.search(r"([\w.]+)\.append\(\s*$", before)) and after.startswith(")"):
+            return to[1]
+        target = re.fullmatch(r"\s*(?:.*=\s*)?([\w.]+(?:\[[^=]*\])?)\s*=\s*", before.rpartition(";")[2])
         return target[1] if target and not re.split("[#;]", after)[0].strip() else text
 
     def returns(self, start: int, end: int) -> bool:
@@ -188,6 +190,11 @@ class Edges:
             v = self.graph.equations[n].operands[0]
         return v
 
+    def made_with(self, v: int) -> int:
+        """The value with which this one is there: a gate that is cut out of another value where it is read is there as
+        soon as that is."""
+        return self._whole(v) if self._part.get(self.maker.get(v, -1)) else v
+
     def _arguments_of_calls(self) -> dict[Any, int]:
         """How many values from outside each call reads, by the lines that led to the call and the function's name."""
         found: dict[Any, int] = {}
@@ -264,7 +271,7 @@ class Edges:
             return "a constant"
         equation = self.graph.equations[n]
         if equation.primitive in VIEWS and not self._has_own_line(n):
-            return self.word(equation.operands[0])
+            return self.word(equation.operands[0]) + self._part.get(n, "")
         stack, columns = self.place(equation.kind)
         while len(stack) > 1 and stack[-1].returns(*columns[-1]):  # what a helper returns has its caller's name
             stack, columns = stack[:-1], columns[:-1]
@@ -293,10 +300,28 @@ class Edges:
         for n, e in enumerate(self.graph.equations):
             if not is_move(e):
                 for r in e.results:
-                    made[(self.place(e.kind), self._turn[n], np.shape(self.graph.values[r]))].append(r)
+                    shape = np.shape(self.graph.values[r])
+                    made[(self.place(e.kind), self._turn[n], self._part.get(n, ""), shape)].append(r)
         for i in self.graph.inputs:
             made[("input", i)].append(i)
         return made
+
+    @cached_property
+    def _part(self) -> dict[int, str]:
+        """By equation, which part of a value a slice takes, as an index, where the same parts are taken of several
+        values: gates of the pre-activations of every step. A single step of an input is no part in this sense."""
+        of_values: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for n, e in enumerate(self.graph.equations):
+            maker = self.maker.get(e.operands[0]) if e.primitive == "slice" else None
+            if maker is not None and (index := _index_of(e.kind)):
+                made_at = self.place(self.graph.equations[maker].kind)
+                of_values[made_at, e.kind.result_shapes][index].append(n)
+        found = {}
+        for parts in of_values.values():
+            values = {self.graph.equations[n].operands[0] for numbers in parts.values() for n in numbers}
+            if len(parts) > 1 and len(values) > 1:
+                found.update({n: index for index, numbers in parts.items() for n in numbers})
+        return found
 
     # ------------------------------------------------------------------------------------------------------- groups
 
@@ -411,6 +436,17 @@ class Edges:
                 also = [v for v, es in self.readers.items() if v not in here and any(self.site[e] in sites for e in es)]
                 if also and len(also) <= len(values):
                     yield sorted([*values, *also])
+
+
+def _index_of(kind: Kind) -> str:
+    """The index of a slice, such as [:, 3:6]; empty where it takes but one of an axis."""
+    starts, ends = kind.params["start_indices"], kind.params["limit_indices"]
+    cuts = [(a, b, (a, b) == (0, size)) for a, b, size in zip(starts, ends, kind.shapes[0], strict=True)]
+    if any(b - a == 1 and not is_whole for a, b, is_whole in cuts):
+        return ""
+    while cuts and cuts[-1][2]:
+        cuts.pop()
+    return f"[{', '.join(':' if is_whole else f'{a}:{b}' for a, b, is_whole in cuts)}]"
 
 
 def _block_of(names: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,14 +25,14 @@ SENTENCES = {
     "factor missing": "{term} lacks the factor {found}",
     "halved": "{term} is half of what it should be",
     "factor twice": "{term} has the factor {found} twice",
-    "other factor": "{term} is multiplied with {found}",
+    "other factor": "{term} is multiplied with {found} in place of {own}",
     "other cotangent": "{term} is made from the cotangent of {found}",
     "equal gradients": "the gradient of {operand} is that of {found}",
     "shifted in time": "{term} reads {found} at the wrong step",
     "step 0 read wrongly": "{term} reads {found} wrongly at the first step",
     "transposed": "{term} has a matrix that is not transposed, or is transposed where it must not be",
-    "mean for sum": "{term} is a mean where a sum belongs",
-    "sum for mean": "{term} is a sum where a mean belongs",
+    "mean for sum": "{term} is a mean where a sum belongs{times}",
+    "sum for mean": "{term} is a sum where a mean belongs{times}",
     "summed over all axes": "{term} is summed over all axes",
     "first row alone": "{term} is that of the first row alone, where what is broadcast is summed",
     "clipped on the way": "{term} is clipped to {found}",
@@ -84,30 +84,47 @@ class Told(NamedTuple):
 def told(explanation: Explanation, edges: Edges) -> Told:
     """In words."""
     c = explanation.candidate
-    operand, result, belongs = "", "", ""
+    operand, belongs, places = "", "", dict.fromkeys(explanation.places[:1])
+    results: list[str] = []
     if c.group is not None:
         n, k = c.group.visits[-1][0]
         operand = name_in(edges.word(edges.origin[n, k]))
-        result = _target(edges, (n, k))
-        belongs = _belongs(edges, n, k, operand, result)
+        reading = {edges.statement[e][-1]: e for visit in c.group.visits for e in visit if edges.statement[e]}
+        if len(reading) > 1:
+            places = dict.fromkeys(sorted(reading))
+            results = list(dict.fromkeys(_target(edges, reading[frame]) for frame in places))
+        else:
+            results, belongs = [_target(edges, (n, k))], _belongs(edges, n, k)
     elif c.leaf >= 0:
         operand = list(edges.leaves.values())[c.leaf]
-    term = f"what {result} hands back to {operand}" if result else f"the gradient of {operand}"
+    hand = "hands" if len(results) == 1 else "hand"
+    has_names = bool(results) and all(results)
+    term = f"what {' and '.join(results)} {hand} back to {operand}" if has_names else f"the gradient of {operand}"
     fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
     if c.group is not None and edges.graph.equations[c.group.visits[-1][0][0]].primitive == OUTPUT:
         term = f"the cotangent of the output {operand}"
-    sentence = SENTENCES.get(c.kind, fallback).format(
-        term=term, operand=operand, found=c.found or "another value", slope=_slope_of(c.right)
+    own = edges.other_factor(*c.group.visits[-1][0]) if c.group is not None else ""
+    kind = "shifted in time" if c.kind == "other factor" and own and name_in(own) == c.found else c.kind
+    sentence = SENTENCES.get(kind, fallback).format(
+        term=term,
+        operand=operand,
+        found=c.found or "another value",
+        slope=_slope_of(c.right),
+        own=own or "its factor",
+        times=f", {c.found} times as much" if c.found else "",
     )
+    if kind == "other factor" and " for " in c.found:  # one number for another
+        sentence = f"{term} is multiplied with {c.found}"
     if c.kind == "dropped" and c.found:
         sentence = f"{term} has {c.found} for the softmax's derivative: what its other elements contribute is missing"
     if c.kind == "shifted in time" and c.leaf >= 0:
         sentence = f"{term} is shifted by one along its first axis"
     if c.kind == "factor missing" and not c.found:
         sentence = f"{term} lacks a factor"
-    places = tuple(_place(f) for f in explanation.places)
-    latex = rf"\bar{{{result}}}\,\frac{{\partial {result}}}{{\partial {operand}}}" if result else rf"\bar{{{operand}}}"
-    return Told(c.kind, sentence, places[0] if places else "", places[1:], latex, belongs, explanation.explains)
+    others = tuple(_place(f) for f in explanation.places if f not in places)
+    given = [rf"\bar{{{r}}}\,\frac{{\partial {r}}}{{\partial {operand}}}" for r in results]
+    latex = " + ".join(given) if has_names else rf"\bar{{{operand}}}"
+    return Told(c.kind, sentence, " and ".join(map(_place, places)), others, latex, belongs, explanation.explains)
 
 
 SLOPES = {"sigmoid": "y (1 − y)", "tanh": "1 − y²", "relu": "y > 0", "exp": "y", "softplus": "σ(x)"}
@@ -126,48 +143,124 @@ def _place(frame: Frame) -> str:
 
 
 def name_in(text: str) -> str:
-    """A short name of an expression: `p["Wy"]` is Wy, `self.c[t]` is c."""
-    if at := re.fullmatch(r"[\w.]*\[[\"'](\w+)[\"']\].*", text):
-        return at[1]
-    if at := re.fullmatch(r"(?:\w+\.)*(\w+)(?:\[.*\])?", text):
-        return at[1]
-    return text
+    """A short name of what stands in a variable: `p["Wy"]` is Wy, `self.c[t]` is c; any other expression is itself."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return text
+    while isinstance(node, ast.Subscript) and not isinstance(_key(node), str):
+        node = node.value
+    if isinstance(node, ast.Subscript):
+        return str(_key(node))
+    if isinstance(node, ast.Attribute) and node.attr != "T":
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else text
 
 
-def _target(edges: Edges, edge: Where) -> str:
-    """What the statement of an edge assigns to: of several on its line, or in a tuple, the one that reads."""
+def _key(node: ast.Subscript) -> Any:
+    return node.slice.value if isinstance(node.slice, ast.Constant) else None
+
+
+def _statement(edges: Edges, edge: Where) -> tuple[ast.expr | None, ast.expr | None, int]:
+    """What the statement of an edge assigns to, its right-hand side, and the column at which the edge's expression
+    begins; of several statements on its line, or values in a tuple, those of the edge. None where it assigns
+    nothing."""
     stack = edges.statement[edge]
     if not stack:
-        return ""
+        return None, None, 0
     frame, (start, _) = stack[-1], edges.site[edge][1][len(stack) - 1]
     start -= frame.indent
     try:
         statements = ast.parse(frame.text).body
     except SyntaxError:
-        return ""
+        return None, None, 0
     statement = next((s for s in statements if _holds(s, start)), statements[0] if statements else None)
+    if isinstance(statement, ast.AugAssign) and not isinstance(statement.op, ast.Add):
+        return statement.target, None, start
     if isinstance(statement, ast.AugAssign | ast.AnnAssign):
-        return name_in(ast.unparse(statement.target))
+        return statement.target, statement.value, start
+    if isinstance(statement, ast.Expr) and (to := _appended_to(statement.value)) is not None:
+        return to, None, start
     if not isinstance(statement, ast.Assign):
-        return ""
+        return None, None, 0
     target, value = statement.targets[-1], statement.value
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-        target = next((t for t, v in zip(target.elts, value.elts, strict=True) if _holds(v, start)), target)
-    return name_in(ast.unparse(target))
+        both = zip(target.elts, value.elts, strict=True)
+        target, value = next(((t, v) for t, v in both if _holds(v, start)), (target, value))
+    return target, value, start
+
+
+def _appended_to(call: ast.expr) -> ast.expr | None:
+    """The list that a call appends to."""
+    is_append = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "append"
+    return call.func.value if is_append else None  # type: ignore[attr-defined]
+
+
+def _target(edges: Edges, edge: Where) -> str:
+    """The name of what the statement of an edge assigns to."""
+    target, _, _ = _statement(edges, edge)
+    return "" if target is None else name_in(ast.unparse(target))
 
 
 def _holds(node: ast.stmt | ast.expr, column: int) -> bool:
     return node.col_offset <= column < (node.end_col_offset or 0)
 
 
-def _belongs(edges: Edges, n: int, k: int, operand: str, result: str) -> str:
-    e: Any = edges.graph.equations[n]
-    if len(e.operands) != 2 or not result:
+def _belongs(edges: Edges, n: int, k: int) -> str:
+    """The line of a backward pass for a product that is a summand of its statement, in the names of that line; empty
+    where the adjoint of what is assigned is not the product's, or a name means two values there."""
+    equation = edges.graph.equations[n]
+    target, value, start = _statement(edges, (n, k))
+    if target is None or value is None or edges.statement[n, k] != edges.stack(equation.kind):
         return ""
-    other = name_in(edges.word(edges._origin(e.operands[1 - k])))
-    if e.primitive == "mul":
-        return f"d{operand} += d{result} * {other}" if operand.isidentifier() and other.isidentifier() else ""
-    if e.primitive == "dot_general" and all(len(s) == 2 for s in e.kind.shapes):
-        made = f"d{result} @ {other}.T" if k == 0 else f"{other}.T @ d{result}"
-        return f"d{operand} += {made}" if operand.isidentifier() and other.isidentifier() else ""
+    summand = next((one for one in _summands(value) if one[0].col_offset == start and _holds(one[0], start)), None)
+    if summand is None or not isinstance(product := summand[0], ast.BinOp) or not _is_whole(edges, n, product):
+        return ""
+    mine, other = (product.right, product.left) if k else (product.left, product.right)
+    of, to = _adjoint(target), _adjoint(mine)
+    if not of or not to or _mentions(other, target) or of == to:
+        return ""
+    sign, written = summand[1], ast.unparse(other)
+    if not isinstance(other, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
+        written = f"({written})"
+    if isinstance(product.op, ast.Mult) and equation.kind.shapes[k] == equation.kind.result_shapes[0]:
+        return f"{to} {sign}= {of} * {written}"
+    if isinstance(product.op, ast.MatMult) and all(len(s) == 2 for s in equation.kind.shapes):
+        return f"{to} {sign}= " + (f"{written}.T @ {of}" if k else f"{of} @ {written}.T")
     return ""
+
+
+def _summands(value: ast.expr, sign: str = "+") -> Iterator[tuple[ast.expr, str]]:
+    """The terms of a sum, with their signs."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+        other = {"+": "-", "-": "+"}[sign] if isinstance(value.op, ast.Sub) else sign
+        yield from _summands(value.left, sign)
+        yield from _summands(value.right, other)
+    else:
+        yield value, sign
+
+
+def _is_whole(edges: Edges, n: int, product: ast.BinOp) -> bool:
+    """Whether an equation is all of a product of two, and as large as the sums of its line: what is repeated in a sum
+    has a summed adjoint."""
+    equation, (stack, columns) = edges.graph.equations[n], edges.place(edges.graph.equations[n].kind)
+    if equation.primitive not in ("mul", "dot_general") or columns[-1][1] - stack[-1].indent != product.end_col_offset:
+        return False
+    sums = (e for e in edges.graph.equations if e.primitive in ("add", "sub") and edges.stack(e.kind) == stack)
+    return all(e.kind.result_shapes == equation.kind.result_shapes for e in sums)
+
+
+def _adjoint(node: ast.expr) -> str:
+    """A name for the adjoint of a variable: dc of `c` and `self.c`, dW of `p["W"]`, dh[t] of `h[t]`."""
+    index = ""
+    while isinstance(node, ast.Subscript) and not isinstance(_key(node), str):
+        index = f"[{ast.unparse(node.slice)}]{index}"
+        node = node.value
+    name = name_in(ast.unparse(node))
+    return f"d{name}{index}" if name.isidentifier() else ""
+
+
+def _mentions(other: ast.expr, target: ast.expr) -> bool:
+    """Whether an expression reads what its line assigns anew."""
+    name = ast.unparse(target)
+    return any(ast.unparse(node) == name for node in ast.walk(other) if isinstance(node, ast.expr))
