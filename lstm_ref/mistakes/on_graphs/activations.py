@@ -141,7 +141,7 @@ def _regions_to(edges: Edges, y: int, last: int) -> Iterator[Region]:
         rows = rows or equations[n].primitive not in ELEMENTWISE
         inside.append(n)
         frontier.discard(v)
-        frontier |= {i for i in equations[n].operands if edges.reach[i]}
+        frontier |= {i for i in equations[n].operands if edges.reach[i] or _is_comparison(edges, i)}
         if len(frontier) == 1:
             (x,) = frontier
             shape, here = np.shape(edges.graph.values[y]), set(inside)
@@ -151,6 +151,12 @@ def _regions_to(edges: Edges, y: int, last: int) -> Iterator[Region]:
                 region = Region(x, y, reading, tuple(sorted(inside)))
                 if reading and (not rows or name_of(edges.graph.values[x], edges.graph.values[y]) == "softmax"):
                     yield region
+
+
+def _is_comparison(edges: Edges, v: int) -> bool:
+    """Whether a value without a gradient is made of values with one: which part of a function holds at x."""
+    n = edges.maker.get(v)
+    return n is not None and any(edges.reach[i] for i in edges.graph.equations[n].operands)
 
 
 def _is_closed(edges: Edges, inside: set[int], y: int) -> bool:

@@ -64,7 +64,22 @@ class Frame(NamedTuple):
         if (to := re.search(r"([\w.]+)\.append\(\s*$", before)) and after.startswith(")"):
             return to[1]
         target = re.fullmatch(r"\s*(?:.*=\s*)?([\w.]+(?:\[[^=]*\])?)\s*=\s*", before.rpartition(";")[2])
-        return target[1] if target and not re.split("[#;]", after)[0].strip() else text
+        if target and not re.split("[#;]", after)[0].strip():
+            return target[1]
+        return self._name_in_tuple(start - self.indent, end - self.indent) or text
+
+    def _name_in_tuple(self, start: int, end: int) -> str:
+        """The name that gets what stands between two columns of `f, g = …, …`; empty if none does."""
+        try:
+            statements = ast.parse(self.text).body
+        except SyntaxError:
+            return ""
+        for s in statements:
+            if isinstance(s, ast.Assign) and isinstance(s.targets[-1], ast.Tuple) and isinstance(s.value, ast.Tuple):
+                for to, value in zip(s.targets[-1].elts, s.value.elts, strict=False):
+                    if (value.col_offset, value.end_col_offset) == (start, end):
+                        return ast.unparse(to)
+        return ""
 
     def returns(self, start: int, end: int) -> bool:
         """Whether the line returns the text between two columns."""

@@ -396,6 +396,7 @@ def _explanation(search: Search, hits: list[_Hit]) -> Explanation:
     names = list(search.edges.leaves.values())
     best = hits[0]
     same = [h for h in hits if np.all(np.abs(h.given - best.given) <= search.tolerance)]
-    frames = dict.fromkeys(f for h in same for f in h.candidate.frames)
+    as_plain = [h for h in same if h.candidate.tier <= best.candidate.tier]
+    frames = dict.fromkeys(f for h in as_plain for f in h.candidate.frames)
     explains = tuple(n for n, s in zip(names, search.slices, strict=True) if best.fixed[s].any())
     return Explanation(best.candidate, tuple(frames), explains, tuple(h.candidate for h in same[1:]))

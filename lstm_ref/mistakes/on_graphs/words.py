@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lstm_ref.graph.rules import OUTPUT
 from lstm_ref.graph.sweep import Where
-from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
+from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Edges, Frame
 from lstm_ref.mistakes.on_graphs.search import Explanation
 
 SENTENCES = {
@@ -94,7 +94,10 @@ def told(explanation: Explanation, edges: Edges) -> Told:
             places = dict.fromkeys(sorted(reading))
             results = list(dict.fromkeys(_target(edges, reading[frame]) for frame in places))
         else:
-            results, belongs = [_target(edges, (n, k))], _belongs(edges, n, k)
+            # A function is named by its value: `1 / (1 + np.exp(-a))` is of many expressions.
+            is_function = c.kind.startswith("activation's derivative")
+            results = [_target(edges, (n, k)) if is_function else _giver(edges, c.group)]
+            belongs = _belongs(edges, n, k)
     elif c.leaf >= 0:
         operand = list(edges.leaves.values())[c.leaf]
     hand = "hands" if len(results) == 1 else "hand"
@@ -200,6 +203,18 @@ def _target(edges: Edges, edge: Where) -> str:
     """The name of what the statement of an edge assigns to."""
     target, _, _ = _statement(edges, edge)
     return "" if target is None else name_in(ast.unparse(target))
+
+
+def _giver(edges: Edges, group: EdgeGroup) -> str:
+    """What hands back the term: what the statement assigns to; the expression, where it assigns to nothing or reads the
+    value elsewhere too. Empty where it is all that the value gets."""
+    visit = group.visits[-1]
+    target, (stack, columns) = _target(edges, visit[0]), edges.place(edges.graph.equations[visit[0][0]].kind)
+    if group.is_of_all_readers:
+        return target
+    of_line = [e for e in edges.readers[edges.origin[visit[0]]] if edges.statement[e] == edges.statement[visit[0]]]
+    is_part = not target or set(of_line) > set(visit)
+    return stack[-1].text_of(*columns[-1]) if is_part and stack == edges.statement[visit[0]] else target
 
 
 def _holds(node: ast.stmt | ast.expr, column: int) -> bool:

@@ -1,5 +1,5 @@
 # expect: 1
-# says: the gradient of jnp.tanh(W @ h + u) has a matrix that is not transposed
+# says: what W @ h hands back to jnp.tanh(W @ h + u) has a matrix that is not transposed
 # never: gradient of has
 # The same with a matrix that is not transposed: what is read has a name, though vmap moved it.
 import jax, jax.numpy as jnp, numpy as np

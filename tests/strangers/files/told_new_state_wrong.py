@@ -1,7 +1,8 @@
 # expect: 1
-# says: what c hands back to f reads c at the wrong step
+# says: what f * c_prev hands back to f reads c at the wrong step
 # says: there belongs: df += dc * c_prev
 # never: in place of the derivative
+# never: with the same effect
 # An interpolating cell whose backward reads the new state for the old one: c − g is then f (c_prev − g), as if the
 # sigmoid's derivative were another one.
 import numpy as np
