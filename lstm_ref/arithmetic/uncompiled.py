@@ -90,9 +90,12 @@ def _native(eqn: Any) -> Evaluation:
     if inner and not eqn.primitive.name.startswith("scatter"):
         raise UnknownPrimitive(f"{eqn.primitive.name} can be computed only by XLA")
 
+    avals = [v.aval for v in eqn.invars]
+
     def step(*operands: Any) -> Any:
+        given = [_constant(aval, x) for aval, x in zip(avals, operands, strict=True)]  # a sweep computes in float64
         with x64():
-            out = eqn.primitive.bind(*operands, **eqn.params)
+            out = eqn.primitive.bind(*given, **eqn.params)
         taken = [x if is_key(x) else np.asarray(x) for x in (out if eqn.primitive.multiple_results else [out])]
         return taken if eqn.primitive.multiple_results else taken[0]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import jax
 
+from lstm_ref.arithmetic.draws import as_in_float32, mode
 
-def x64(enabled: bool = True) -> AbstractContextManager[Any]:
-    """Context in which JAX computes in float64; where not `enabled`, in float32, JAX's default."""
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(enabled)
-    from jax.experimental import enable_x64  # type: ignore[attr-defined]  # jax < 0.8
 
-    return enable_x64(enabled)
+@contextmanager
+def x64(enabled: bool = True) -> Iterator[None]:
+    """Context in which JAX computes in float64; where not `enabled`, in float32, JAX's default. Whoever computes in
+    float32 otherwise draws the same random numbers here."""
+    own = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+    with mode(enabled), as_in_float32() if enabled and not own else nullcontext():
+        yield

@@ -18,7 +18,7 @@ from lstm_ref.graph.rules import unbroadcast
 from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.activations import Region, derivative_at, name_of, regions, sigmoid, value_at
 from lstm_ref.mistakes.on_graphs.candidate import Candidate, instead, multiplied, times
-from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Edges, Frame
+from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Edges, Frame, is_float
 from lstm_ref.mistakes.on_graphs.loops import is_nested, neighbours
 from lstm_ref.mistakes.on_graphs.products import kernels, log_terms, reversed_kernels, transposed_and_another
 from lstm_ref.mistakes.on_graphs.recomputed import recomputed
@@ -173,16 +173,11 @@ class GraphDictionary:
         for e in self.graph.equations:
             if e.primitive in ("mul", "div", "dot_general", "sub", "select_n"):
                 for k, i in enumerate(e.operands):
-                    if (
-                        not self.edges.reach[i]
-                        and np.ndim(self.values[i])
-                        and np.asarray(self.values[i]).dtype.kind == "f"
-                    ):
+                    if not self.edges.reach[i] and np.ndim(self.values[i]) and is_float(self.values[i]):
                         constants.setdefault((self.edges.place(e.kind), e.primitive, k), []).append(i)
         for vs in constants.values():
             found.setdefault(tuple(vs), "constant")
-        is_float = lambda v: np.asarray(self.values[v]).dtype.kind == "f"  # noqa: E731
-        return [(how, list(vs)) for vs, how in found.items() if is_float(vs[0])]
+        return [(how, list(vs)) for vs, how in found.items() if is_float(self.values[vs[0]])]
 
     def candidate(self, kind: str, tier: int, group: EdgeGroup, edits: dict[Where, RuleEdit], **more: Any) -> Candidate:
         """An entry for edges of a group."""

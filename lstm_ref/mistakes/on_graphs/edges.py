@@ -520,6 +520,11 @@ def _place_of(kind: Kind) -> tuple[CallStack, Columns]:
     return tuple(frame for frame, _ in found), tuple(columns for _, columns in found)
 
 
+def is_float(value: Any) -> bool:
+    """Whether a value is of floats: JAX's keys of random numbers are arrays that NumPy does not take."""
+    return bool(jax.dtypes.issubdtype(jax.dtypes.result_type(value), np.floating))
+
+
 def leaf_names(graph: Any) -> dict[int, str]:
     """The path of each input, by its variable: `layer.W`."""
     paths = jax.tree_util.tree_flatten_with_path(jax.tree.unflatten(graph.input_tree, graph.inputs))[0]

@@ -20,7 +20,7 @@ from lstm_ref.graph.flatten import Equation
 from lstm_ref.graph.sweep import Context, RuleEdit, Where
 from lstm_ref.mistakes.on_graphs.activations import ELEMENTWISE
 from lstm_ref.mistakes.on_graphs.candidate import Candidate
-from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Frame, is_within
+from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Frame, is_float, is_within
 from lstm_ref.mistakes.on_graphs.forwarded import MOVES, is_move
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Recomputed:
         self.equations: list[Equation] = dictionary.graph.equations
         self.values = dictionary.values
         self._groups: dict[Any, EdgeGroup] = {}
-        self._with_nan = {v for v, x in enumerate(self.values) if np.any(np.not_equal(x, x))}
+        self._with_nan = {v for v, x in enumerate(self.values) if is_float(x) and np.any(np.not_equal(x, x))}
         self._variables = [(*e.operands, *e.results) for e in self.equations]
         self.rows = self._rows()
         self.work = 0
