@@ -11,6 +11,8 @@ import pytest
 from lstm_ref.arithmetic.draws import mode
 from lstm_ref.arithmetic.x64 import x64
 
+# JAX warns where it must narrow what it is given.
+pytestmark = pytest.mark.filterwarnings("error")
 KEY = jax.random.PRNGKey(7)
 DRAWS = {
     "uniform": lambda: jax.random.uniform(KEY, (4, 5)),
