@@ -4,6 +4,7 @@ rules."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -111,7 +112,14 @@ def _outputs_of(whole: Callable[[Any], Any], inputs: Any, called: str) -> Any:
         with x64():
             return jax.eval_shape(whole, inputs)
     except Exception as error:
-        raise BadInput(f"{called} fails: {described(error)}") from error
+        why = described(error)
+        with x64(False), suppress(Exception):
+            jax.eval_shape(whole, inputs)
+            why = (
+                "it runs in float32 alone. A check switches float64 on, where a NumPy number such as np.sqrt(3) makes "
+                "float64 of what it meets: write float(np.sqrt(3))"
+            )
+        raise BadInput(f"{called} fails: {why}") from error
 
 
 def _remarks_on_left_out(outputs: Any, called: str) -> list[str]:
