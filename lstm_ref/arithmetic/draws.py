@@ -19,6 +19,8 @@ import numpy as np
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 WIDE = {narrow: wide for wide, narrow in NARROW.items() if wide != "uint64"}
 """Of what is drawn: keys are uint32 in both modes."""
+MIXES = jax.__version_info__ >= (0, 7, 2)
+"""Whether one program may have parts of both modes; an older JAX fails to compile some."""
 
 
 def mode(enabled: bool) -> AbstractContextManager[Any]:
@@ -68,6 +70,8 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
         asked = {str(_dtype(x)) for x in (*arguments, *options.values()) if _dtype(x) is not None}
         # The mode is off in another thread; and who asks for float64 means it.
         if not jax.config.jax_enable_x64 or asked & NARROW.keys():  # type: ignore[attr-defined]
+            return original(*arguments, **options)
+        if not MIXES and any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((arguments, options))):
             return original(*arguments, **options)
         arguments, options = jax.tree.map(_narrow, (arguments, options))
         with mode(False):

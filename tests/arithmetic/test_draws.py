@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstm_ref.arithmetic.draws import mode
+from lstm_ref.arithmetic.draws import MIXES, mode
 from lstm_ref.arithmetic.x64 import x64
 
 # JAX warns where it must narrow what it is given.
@@ -36,6 +36,8 @@ DRAWS = {
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_the_same_is_drawn_in_float64(name):
+    if name.startswith("in a ") and not MIXES:
+        pytest.skip("this JAX cannot have both modes in one program: there, a compiled function draws other numbers")
     with mode(False):
         wanted = DRAWS[name]()
     with mode(False), x64():
