@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lstm_ref.commands.collecting import defines_inputs
+from lstm_ref.commands.collecting import is_derivation
 
 _REPORTS = pytest.StashKey[dict[str, Any]]()
 _FILES = pytest.StashKey[list[Path]]()
@@ -88,7 +88,7 @@ def _report_files(config: pytest.Config) -> list[Path]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
-    """Collect a derivation file: one that the setting names, or one called derivation_*.py that defines `inputs`.
+    """Collect a derivation file: one that the setting names, or one called derivation_*.py (`is_derivation`).
 
     pytest also takes every file among its arguments for a test module. A file added only because of the setting is not
     one, unless `python_files` matches it: a function `test(model)` in it is no test.
@@ -99,7 +99,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
         modules = any(file_path.match(pattern) for pattern in config.getini("python_files"))
         found = [c for c in found if modules or type(c) is not pytest.Module]
     named = file_path.resolve() in config.stash[_FILES]
-    if named or (file_path.match("derivation_*.py") and defines_inputs(file_path)):
+    if named or (file_path.match("derivation_*.py") and is_derivation(file_path)):
         found = [*found, DerivationFile.from_parent(parent, path=file_path)]
     return found
 

@@ -265,6 +265,15 @@ def test_neighbours_of_one_name_are_each_files_own_also_beside_a_test_that_impor
     assert "m1/test_m1.py::test_it PASSED" in done.stdout
 
 
+@pytest.mark.parametrize("imported", ["inputs, loss", "*"])
+def test_a_file_that_imports_its_inputs_is_collected(repository, imported):
+    own = f"import numpy as np\nfrom right import {imported}\n" + WRONG[WRONG.index("def gradients") :]
+    done = repository("-v", right__py=RIGHT, derivation_x__py=own)
+    assert done.returncode == 1
+    assert "derivation_x.py::gradients[w] FAILED" in done.stdout
+    assert "derivation_x.py::gradients[v] PASSED" in done.stdout
+
+
 def test_somebodys_module_of_that_name_is_left_alone(repository):
     done = repository(derivation_tree__py="raise SystemExit('imported')\n", test_x__py="def test_x(): pass\n")
     assert done.returncode == 0

@@ -166,6 +166,36 @@ def test_a_folder_stands_for_the_derivation_files_below_it(folder):
     assert found == ["a/mine.py", "b/derivation_broken.py", "b/mine.py"]
 
 
+OWN_BACKWARD = "\ndef gradients(inputs): return {'x': 2 * inputs['x']}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from a.mine import inputs, loss" + OWN_BACKWARD,
+        "from a.mine import inputs, loss, gradients",
+        "from a.mine import *",
+        "from a.mine import drawn as inputs, grad as gradients",
+        "import a.mine\ninputs, (loss, gradients) = a.mine.parts()",
+        "try:\n    from a.mine import inputs, loss\nexcept ImportError:\n    from b import inputs",
+        "import a.mine\nglobals().update(vars(a.mine))" + OWN_BACKWARD,
+        "from a.mine import Base\nclass Mine(Base):" + OWN_BACKWARD.replace("\n", "\n  "),
+        "from a.mine import inputs, loss\ndef grad(inputs:",
+    ],
+)
+def test_a_file_of_that_name_is_found_however_it_comes_by_its_inputs(tmp_path, text):
+    (tmp_path / "derivation_x.py").write_text(text)
+    assert [path.name for path in in_folder(tmp_path)] == ["derivation_x.py"]
+    (tmp_path / "derivation_x.py").rename(tmp_path / "x.py")
+    assert in_folder(tmp_path) == []
+
+
+def test_a_file_of_that_name_that_has_nothing_to_do_with_gradients_is_not_found(tmp_path):
+    text = '"""The problem of its inputs."""\nfrom ast import walk\ndef tree(inputs):\n    problem = inputs\n'
+    (tmp_path / "derivation_tree.py").write_text(text + "class Net(list):\n    def forward(self): ...\n")
+    assert in_folder(tmp_path) == []
+
+
 def test_the_examples_of_the_package_are_found():
     names = {path.name for path in in_folder(ROOT / "examples")}
     assert {"lstm_numpy.py", "gru_jax.py", "lstm_mistake.py", "torch_function.py"} <= names
