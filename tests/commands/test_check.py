@@ -300,7 +300,7 @@ def reporting(monkeypatch, tmp_path):
     def reports(*verdicts, before=lambda progress: None):
         left = list(verdicts)
 
-        def check(problem, *, oracles, digits, seed, progress=None):
+        def check(problem, *, oracles, digits, seed, progress=None, **_):
             before(progress)
             verdict = left.pop(0)
             bad = {"right": False, "undecided": verdict == "undecided"} if verdict != "exact gradient" else {}
@@ -396,6 +396,67 @@ def test_a_check_that_takes_too_long_is_ended_whatever_it_does_and_leaves_no_fil
     step = "mine: running the forward and the backward pass"
     assert done.stderr == f"lstm-ref: not finished within 3 s (--timeout); the last step was: {step}\n"
     assert not [*temporary.iterdir()]
+
+
+SEARCHES_ON = (
+    "import time\nfrom lstm_ref.checking import checker\n"
+    "def explain_claim(*_): time.sleep(999)\nchecker.explain_claim = explain_claim\n"
+)
+
+
+def test_a_verdict_stands_where_the_time_is_up_before_the_cause_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = check_text(tmp_path, SEARCHES_ON + TWICE, "--timeout", "15", "--json", "--report", "r.json")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == Path("r.json").read_text()
+    found = json.loads(done.stdout)
+    (report,) = found["reports"]
+    assert (report["name"], report["verdict"], report["findings"], found["errors"]) == ("mine", "wrong", [], [])
+    assert ["diagnosis", "the time was up before the cause was found"] in report["skipped"]
+    assert 0 < report["seconds"] < 15
+
+
+@pytest.mark.parametrize(
+    ("stops", "why"),
+    [
+        (
+            NEVER_ENDS,
+            "not finished within 15 s (--timeout); the last step was: c: running the forward and the backward",
+        ),
+        (RIGHT + "import os\nos.kill(os.getpid(), 11)", "the check was ended by SIGSEGV"),
+    ],
+    ids=["never ends", "dies"],
+)
+def test_a_file_that_does_not_end_loses_nothing_of_the_others(tmp_path, monkeypatch, stops, why):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"a": RIGHT, "b": TWICE, "c": stops, "d": RIGHT, "e": TWICE}.items():
+        Path(f"{name}.py").write_text(text)
+    files = [f"{name}.py" for name in "abcde"]
+    done = run("check", *files, "--timeout", "15", "--json", "--report", "r.xml", "--oracles", "differences")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert [(r["name"], r["verdict"]) for r in found["reports"]] == [("a.py", "exact gradient"), ("b.py", "wrong")]
+    assert found["reports"][1]["findings"]
+    assert [e["file"] for e in found["errors"]] == ["c.py", "d.py", "e.py"]
+    assert found["errors"][0]["error"].startswith(f"c.py: {why}")
+    assert found["errors"][1]["error"] == "d.py: not reached: the check ended at c.py"
+    assert done.stderr.splitlines() == [f"lstm-ref: {e['error']}" for e in found["errors"]]
+    assert [(s.get("failures"), s.get("errors")) for s in ElementTree.parse("r.xml").getroot()] == [
+        *(("0", "0"), ("1", "0")),
+        *[("0", "1")] * 3,
+    ]
+    done = run("check", "c.py", "a.py", "--timeout", "3", "--no-color")
+    assert (done.returncode, done.stdout) == (2, "of 2: 2 not checked\n")
+
+
+def test_a_part_of_a_file_that_does_not_end_loses_nothing_of_the_others(tmp_path):
+    parts = [
+        f"class {name}:" + text.replace("\n", "\n  ")
+        for name, text in {"a": TWICE, "b": NEVER_ENDS, "c": RIGHT}.items()
+    ]
+    done = check_text(tmp_path, "\n".join(parts), "--timeout", "15", "--quiet", "--oracles", "differences")
+    assert (done.returncode, done.stdout) == (1, "mine::a: wrong\n")
+    assert "mine.py: not finished within 15 s (--timeout); the last step was: mine::b: running" in done.stderr
 
 
 @pytest.mark.parametrize(("text", "code"), [(RIGHT, 0), (RIGHT.replace("3 * inputs", "2 * inputs"), 1), ("x = 1", 2)])
