@@ -75,6 +75,8 @@ def check(
     written = [file for file in files if Path(file).suffix in _WRITTEN]
     if written and (oracles is not None or report_files):
         raise BadInput(f"{written[0]} is a written derivation: --oracles and --report are for code")
+    explain = as_json or bool(report_files) or not quiet
+    options: dict[str, Any] = {"seed": seed, "digits": digits, "oracles": oracles, "explain": explain}
     found: dict[str, _Found] = {}
     try:
         tell = running.within(timeout)
@@ -95,7 +97,7 @@ def check(
                         say(f"checking {file}")
                         keep(file, _Found(pages=[_page(file, seed, several)], whole=True))
                     else:
-                        _check_code(file, several, say, partial(keep, file), oracles=oracles, digits=digits, seed=seed)
+                        _check_code(file, several, say, partial(keep, file), **options)
                 except Exception as error:
                     if not several:
                         raise
@@ -206,7 +208,14 @@ def _named_by_file(report: Report, file: str) -> Report:
 
 
 def _check_code(
-    target: str, several: bool, say: Callable[[str], None], keep: Callable[[_Found], None], *, seed: int, **options: Any
+    target: str,
+    several: bool,
+    say: Callable[[str], None],
+    keep: Callable[[_Found], None],
+    *,
+    seed: int,
+    explain: bool,
+    **options: Any,
 ) -> None:
     """Checks each problem of the file. `say` is called with the current activity, and `keep` with the reports so far:
     on a wrong gradient before the cause is looked for, too."""
@@ -223,6 +232,7 @@ def _check_code(
     for problem in problems:
         stages = partial(lambda name, stage: say(f"{name}: {stage}"), problem.name)
         judged = partial(add, problem is problems[-1])
+        options["explain"] = explain or problem.cell is not None  # a mapping that does not fit is found out there
         with naming_lines(target), running.without_warnings():
             report = run(problem, seed=seed, progress=stages, judged=judged, **options)
         judged(report)

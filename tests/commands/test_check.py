@@ -27,6 +27,7 @@ inputs = {"x": np.array([1.0, 2.0])}
 def loss(inputs): return (inputs["x"] ** 3).sum()
 def gradients(inputs): return {"x": 3 * inputs["x"] ** 2}
 """
+TWICE = RIGHT.replace("3 * inputs", "2 * inputs")
 
 
 def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -62,6 +63,24 @@ def test_json_is_json(tmp_path):
 
 def test_quiet_is_one_line(tmp_path):
     assert check_text(tmp_path, RIGHT, "--quiet").stdout == "mine: exact gradient\n"
+
+
+SEARCH_ENDS_ALL = "import os\nfrom lstm_ref.checking import checker\nchecker.explain_claim = lambda *_: os._exit(3)\n"
+
+
+def test_quiet_looks_for_no_cause_unless_something_shows_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = check_text(tmp_path, SEARCH_ENDS_ALL + TWICE, "--quiet")
+    assert (done.returncode, done.stdout) == (1, "mine: wrong\n")
+    for shows in ("--json", "--report=r.html", "--no-color"):
+        quiet = () if shows == "--no-color" else ("--quiet",)
+        assert run("check", "mine.py", *quiet, shows).returncode == 3
+
+
+def test_quiet_changes_no_exit_code_of_a_mapping_that_does_not_fit(tmp_path):
+    text = TWICE + "cell = 'lstm'\ndef mapping(inputs): return 3\n"
+    for quiet in ((), ("--quiet",)):
+        assert check_text(tmp_path, text, *quiet).returncode == 2
 
 
 def test_several_derivations_in_one_file_are_classes_and_can_be_named(tmp_path):
@@ -140,8 +159,6 @@ def test_bad_arguments_are_said_and_exit_with_2(told, arguments, message):
 
 
 # ------------------------------------------------------------------------------------ several files, and folders
-
-TWICE = RIGHT.replace("3 * inputs", "2 * inputs")
 
 
 @pytest.fixture
