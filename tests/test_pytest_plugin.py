@@ -91,6 +91,23 @@ def test_assert_gradients_fails_with_the_report_and_its_line_not_with_a_tracebac
     assert json.loads((tmp_path / "r.json").read_text())["reports"][0]["name"] == "mine"
 
 
+@pytest.mark.parametrize("full", [(), ("--full-trace",)], ids=["", "full trace"])
+def test_bad_input_of_assert_gradients_shows_the_users_lines_and_not_ours(repository, full):
+    test = RIGHT.replace("return {", "return broken(inputs) or {")
+    test += "\ndef broken(inputs):\n    return inputs['nothing']\n\nfrom lstm_ref import assert_gradients\n"
+    test += "\ndef test_its_code_fails():\n    assert_gradients(inputs, loss=loss, gradients=gradients)\n"
+    test += "\ndef test_a_bad_call():\n    assert_gradients({'w': 1}, loss=loss, gradients=gradients)\n"
+    done = repository(*full, test_x__py=test)
+    assert done.returncode == 1
+    assert "BadInput: gradients: input w must be an array of floats, got int" in done.stdout
+    assert "BadInput: gradients: gradients(inputs) fails: KeyError: 'nothing'" in done.stdout
+    for line in (">       return inputs['nothing']", ">       assert_gradients({'w': 1}"):
+        assert line in done.stdout or full
+    assert "return broken(inputs) or {" in done.stdout
+    for ours in ("lstm_ref/checking/claim/evaluate.py", "lstm_ref/checking/problem.py"):
+        assert (ours in done.stdout) == bool(full)
+
+
 def test_assert_gradients_in_a_helper_is_found_there_and_in_the_test(repository):
     helper = WRONG + "\nfrom lstm_ref import assert_gradients\n\ndef prove():\n"
     helper += "    assert_gradients(inputs, loss=loss, gradients=gradients)\n"
