@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pytest
 
-from lstm_ref.commands.collecting import defines_inputs
+from lstm_ref.commands.collecting import is_derivation
+from lstm_ref.places import is_ours
 
 _REPORTS = pytest.StashKey[dict[str, Any]]()
 _FILES = pytest.StashKey[list[Path]]()
@@ -88,7 +90,7 @@ def _report_files(config: pytest.Config) -> list[Path]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
-    """Collect a derivation file: one that the setting names, or one called derivation_*.py that defines `inputs`.
+    """Collect a derivation file: one that the setting names, or one called derivation_*.py (`is_derivation`).
 
     pytest also takes every file among its arguments for a test module. A file added only because of the setting is not
     one, unless `python_files` matches it: a function `test(model)` in it is no test.
@@ -99,7 +101,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
         modules = any(file_path.match(pattern) for pattern in config.getini("python_files"))
         found = [c for c in found if modules or type(c) is not pytest.Module]
     named = file_path.resolve() in config.stash[_FILES]
-    if named or (file_path.match("derivation_*.py") and defines_inputs(file_path)):
+    if named or (file_path.match("derivation_*.py") and is_derivation(file_path)):
         found = [*found, DerivationFile.from_parent(parent, path=file_path)]
     return found
 
@@ -239,7 +241,10 @@ def _text_of(error: BaseException) -> str | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Make a failing `assert_gradients`, in any test, show its report and its line instead of a traceback."""
+    """Make a failing `assert_gradients`, in any test, show its report and its line instead of a traceback; and one that
+    cannot check, the lines of the user's code alone."""
+    if call.excinfo is not None and not item.config.getoption("--full-trace", default=False):
+        _leave_out_ours(call.excinfo)
     result = yield
     error = None if call.excinfo is None else call.excinfo.value
     if error is not None and not isinstance(item, GradientOf) and (text := _text_of(error)) is not None:
@@ -247,6 +252,30 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report: Any = getattr(error, "report", None)
         _record(item.config, f"{item.nodeid}::{report.name}", report)
     return result
+
+
+def _leave_out_ours(excinfo: Any) -> None:
+    """Take this package's frames out of the traceback of a BadInput from `assert_gradients`, and of its causes."""
+    testing = sys.modules.get("lstm_ref.testing")
+    if testing is None or not excinfo.errisinstance(sys.modules["lstm_ref.errors"].BadInput):
+        return
+    if not any(str(entry.path) == testing.__file__ for entry in excinfo.traceback):
+        return
+    error, seen = excinfo.value, set()
+    while error is not None and id(error) not in seen:  # an error may be its own cause
+        seen.add(id(error))
+        theirs = [frame for frame in _frames(error.__traceback__) if not is_ours(frame.tb_frame.f_code.co_filename)]
+        for frame, following in zip(theirs, [*theirs[1:], None], strict=True):
+            frame.tb_next = following
+        error.__traceback__ = theirs[0] if theirs else None
+        error = error.__cause__ or error.__context__
+    excinfo.traceback = pytest.ExceptionInfo.from_exception(excinfo.value).traceback
+
+
+def _frames(frame: TracebackType | None) -> Iterator[TracebackType]:
+    while frame is not None:
+        yield frame
+        frame = frame.tb_next
 
 
 def _place(item: pytest.Item, excinfo: Any) -> str:

@@ -91,6 +91,23 @@ def test_assert_gradients_fails_with_the_report_and_its_line_not_with_a_tracebac
     assert json.loads((tmp_path / "r.json").read_text())["reports"][0]["name"] == "mine"
 
 
+@pytest.mark.parametrize("full", [(), ("--full-trace",)], ids=["", "full trace"])
+def test_bad_input_of_assert_gradients_shows_the_users_lines_and_not_ours(repository, full):
+    test = RIGHT.replace("return {", "return broken(inputs) or {")
+    test += "\ndef broken(inputs):\n    return inputs['nothing']\n\nfrom lstm_ref import assert_gradients\n"
+    test += "\ndef test_its_code_fails():\n    assert_gradients(inputs, loss=loss, gradients=gradients)\n"
+    test += "\ndef test_a_bad_call():\n    assert_gradients({'w': 1}, loss=loss, gradients=gradients)\n"
+    done = repository(*full, test_x__py=test)
+    assert done.returncode == 1
+    assert "BadInput: gradients: input w must be an array of floats, got int" in done.stdout
+    assert "BadInput: gradients: gradients(inputs) fails: KeyError: 'nothing'" in done.stdout
+    for line in (">       return inputs['nothing']", ">       assert_gradients({'w': 1}"):
+        assert line in done.stdout or full
+    assert "return broken(inputs) or {" in done.stdout
+    for ours in ("lstm_ref/checking/claim/evaluate.py", "lstm_ref/checking/problem.py"):
+        assert (ours in done.stdout) == bool(full)
+
+
 def test_assert_gradients_in_a_helper_is_found_there_and_in_the_test(repository):
     helper = WRONG + "\nfrom lstm_ref import assert_gradients\n\ndef prove():\n"
     helper += "    assert_gradients(inputs, loss=loss, gradients=gradients)\n"
@@ -263,6 +280,15 @@ def test_neighbours_of_one_name_are_each_files_own_also_beside_a_test_that_impor
     assert "m1/derivation_x.py::gradients[w] PASSED" in done.stdout
     assert "m2/derivation_x.py::gradients[w] FAILED" in done.stdout
     assert "m1/test_m1.py::test_it PASSED" in done.stdout
+
+
+@pytest.mark.parametrize("imported", ["inputs, loss", "*"])
+def test_a_file_that_imports_its_inputs_is_collected(repository, imported):
+    own = f"import numpy as np\nfrom right import {imported}\n" + WRONG[WRONG.index("def gradients") :]
+    done = repository("-v", right__py=RIGHT, derivation_x__py=own)
+    assert done.returncode == 1
+    assert "derivation_x.py::gradients[w] FAILED" in done.stdout
+    assert "derivation_x.py::gradients[v] PASSED" in done.stdout
 
 
 def test_somebodys_module_of_that_name_is_left_alone(repository):

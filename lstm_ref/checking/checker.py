@@ -41,6 +41,7 @@ from lstm_ref.oracles.estimate import MANY_LEAVES
 
 NOT_SEEN = f"no oracle saw every element: check a problem of at most {MANY_ELEMENTS} elements to get a diagnosis"
 
+UNFINISHED = "the time was up before the cause was found"
 
 MOST_DIGITS = 320
 """Digits up to which a check that decides nothing is repeated: gradients of 1e-300, where float64 ends, have some."""
@@ -56,6 +57,8 @@ class Options:
     explain: bool
     say: Callable[[str], None]
     stateless: bool
+    judged: Callable[[Report], None] | None = None
+    """Called with the report on a wrong claim before the search for the cause."""
     causes: frozenset[str] = CAUSES
     """What else than a mistake is looked for behind a difference."""
 
@@ -69,6 +72,7 @@ def check(
     explain: bool = True,
     progress: Callable[[str], None] | None = None,
     stateless: bool = False,
+    judged: Callable[[Report], None] | None = None,
 ) -> Report:
     """Check a problem: ask the oracles about every claimed gradient and, where one is wrong, look for the cause.
 
@@ -80,6 +84,7 @@ def check(
         explain: Whether to look for the cause of a wrong gradient.
         progress: Called with one sentence at every stage.
         stateless: The code is known to keep no state between calls; the test for such state is then skipped.
+        judged: Called with the report on a wrong claim as it is before the search for the cause.
 
     Returns:
         The report.
@@ -97,13 +102,18 @@ def check(
         >>> report.findings[0].sentence
         'the gradient of x is 0.666667 times what it should be'
     """
+    started = time.perf_counter()
+
+    def timed(report: Report) -> Report:
+        return replace(report, seconds=time.perf_counter() - started)
+
     named = None if oracles is None else tuple(oracles)
-    options = Options(named, digits, seed, explain, progress or (lambda _: None), stateless)
+    early = None if judged is None else lambda report: judged(timed(report))
+    options = Options(named, digits, seed, explain, progress or (lambda _: None), stateless, early)
     if digits < 20:
         raise BadInput(f"digits must be at least 20, got {digits}: with fewer, balls are less precise than floats")
     with _few_collections() if len(jax.tree.leaves(problem.inputs)) > MANY_LEAVES else nullcontext():
-        started = time.perf_counter()
-        return replace(_check(problem, options), seconds=time.perf_counter() - started)
+        return timed(_check(problem, options))
 
 
 def _check(problem: Problem, options: Options) -> Report:
@@ -136,6 +146,8 @@ def _check(problem: Problem, options: Options) -> Report:
     if elsewhere is not None:
         return elsewhere
     # The diagnosis, and the report.
+    if options.judged is not None and options.explain and verdict == WRONG:
+        options.judged(_report(problem, claim, truth, verdicts, verdict, Diagnosis(why_not=UNFINISHED), options))
     diagnosis = _diagnose(problem, claim, truth, verdicts, verdict, options)
     return _report(problem, claim, truth, verdicts, verdict, diagnosis, options)
 

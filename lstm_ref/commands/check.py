@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--timeout",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    help="Give up after this time, with exit code 2 and a message that names the step it was in.",
+    help="End the check after this time: verdicts that were reached stand, and a message names the step it was in.",
 )
 @checking_options
 def check(
@@ -64,39 +64,59 @@ def check(
     right is reported in full. A file that cannot be checked does not stop the others.
 
     What a file prints goes to standard error. Exit code: 1 some wrong, else 2 some undecided or not checked, else 0.
-    Ctrl-C during the search for the cause of a wrong gradient keeps the verdict. --json prints one object for all
-    files: `right`, `reports` (a list), and `errors` (what could not be checked, and why); one written derivation alone
-    prints its own.
+    Ctrl-C during the search for the cause of a wrong gradient keeps the verdict, and so does --timeout. --json prints
+    one object for all files: `right`, `reports` (a list), and `errors` (what could not be checked, and why); one
+    written derivation alone prints its own.
     """
     # Entered here, by the process that outlives a child of which the time is up, so that no folder remains.
     click.get_current_context().with_resource(running.compiled_once())
-    say = running.within(timeout)
-    say("loading lstm_ref")
     files = list(dict.fromkeys(_files(targets)))
     several = list(targets) != files or len(files) > 1
     written = [file for file in files if Path(file).suffix in _WRITTEN]
     if written and (oracles is not None or report_files):
         raise BadInput(f"{written[0]} is a written derivation: --oracles and --report are for code")
-    if written and not several:
-        sys.exit(_check_written(Path(files[0]), seed, as_json, quiet, no_color))
-    reports: list[Report] = []
-    pages: list[PageReport] = []
-    errors: dict[str, str] = {}
-    with running.prints_to_stderr(), running.progress(quiet) as show:
-        for file in files:
-            try:
-                if file in written:
-                    show(f"checking {file}")
-                    pages.append(_page(file, seed))
-                    continue
-                found = _reports(file, lambda text: (say(text), show(text)), oracles=oracles, digits=digits, seed=seed)
-                reports += [_named_by_file(report, file) for report in found] if several else found
-            except Exception as error:
-                if not several:
-                    raise
-                errors[file] = str(error) if isinstance(error, LstmRefError) else defect(error)
+    explain = as_json or bool(report_files) or not quiet
+    options: dict[str, Any] = {"seed": seed, "digits": digits, "oracles": oracles, "explain": explain}
+    found: dict[str, _Found] = {}
+    try:
+        tell = running.within(timeout)
+        tell("step", "loading lstm_ref")
+        with running.prints_to_stderr(), running.progress(quiet) as show:
+
+            def say(text: str) -> None:
+                tell("step", text)
+                show(text)
+
+            def keep(file: str, one: _Found) -> None:
+                found[file] = one
+                tell("keep", (file, one))
+
+            for file in files:
+                try:
+                    if file in written:
+                        say(f"checking {file}")
+                        keep(file, _Found(pages=[_page(file, seed, several)], whole=True))
+                    else:
+                        _check_code(file, several, say, partial(keep, file), **options)
+                except Exception as error:
+                    if not several:
+                        raise
+                    why = str(error) if isinstance(error, LstmRefError) else defect(error)
+                    keep(file, replace(found.get(file, _Found()), error=why, whole=True))
+        tell("done")
+    except running.Ended as ended:
+        found = dict(ended.kept)
+        if not several and not found:
+            raise
+        found = _with_those_left(files, found, ended)
+    results = [found[file] for file in files]
+    reports = [report for one in results for report in one.reports]
+    pages = [page for one in results for page in one.pages]
+    errors = {file: one.error for file, one in found.items() if one.error}
     for why in errors.values():
         click.echo(f"lstm-ref: {shown(why)}", err=True)
+    if written and not several:
+        sys.exit(_show_written(pages[0], as_json, quiet, no_color))
 
     from lstm_ref.reporting.files import as_json as to_json
     from lstm_ref.reporting.files import write
@@ -115,19 +135,39 @@ def check(
     sys.exit(code if code == 1 or not errors else 2)
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What has been found about one file so far."""
+
+    reports: Sequence[Report] = ()
+    pages: Sequence[PageReport] = ()
+    error: str = ""
+    """Why it, or a part of it, could not be checked."""
+    whole: bool = False
+    """Whether there is a verdict on every part of the file."""
+
+
+def _with_those_left(files: list[str], found: dict[str, _Found], ended: running.Ended) -> dict[str, _Found]:
+    """The results of all files, in order, where the check ended before all were checked."""
+    every, at = {}, ""
+    for file in files:
+        one = found.get(file, _Found())
+        if not one.whole:
+            why = f"{file}: not reached: the check ended at {at}" if at else f"{file}: {ended}"
+            one, at = replace(one, error=why), at or file
+        every[file] = one
+    return every
+
+
 _WRITTEN = (".md", ".tex")
 """Suffixes of written derivations."""
 
 
-def _check_written(path: Path, seed: int, as_json: bool, quiet: bool, no_color: bool) -> int:
+def _show_written(report: PageReport, as_json: bool, quiet: bool, no_color: bool) -> int:
     """Prints the report on a written derivation; returns the exit code."""
     from lstm_ref.reporting.terminal import console
     from lstm_ref.reporting.written import render
-    from lstm_ref.written import check_file
 
-    with running.progress(quiet) as show:
-        show(f"checking {path}")
-        report = check_file(path, seed)
     with running.printing():
         if as_json:
             click.echo(json.dumps(report.as_dict(), indent=2))
@@ -138,11 +178,12 @@ def _check_written(path: Path, seed: int, as_json: bool, quiet: bool, no_color: 
     return report.exit_code
 
 
-def _page(file: str, seed: int) -> PageReport:
-    """The report on a written derivation, named by its file."""
+def _page(file: str, seed: int, several: bool) -> PageReport:
+    """The report on a written derivation; of several files, named by its file."""
     from lstm_ref.written import check_file
 
-    return replace(check_file(Path(file), seed), name=file)
+    report = check_file(Path(file), seed)
+    return replace(report, name=file) if several else report
 
 
 def _files(targets: tuple[str, ...]) -> Iterator[str]:
@@ -166,18 +207,36 @@ def _named_by_file(report: Report, file: str) -> Report:
     return replace(report, name=f"{path}::{part}" if part else path)
 
 
-def _reports(target: str, say: Callable[[str], Any], *, seed: int, **options: Any) -> list[Report]:
-    """A report on each problem of the file. `say` is called with the current activity."""
+def _check_code(
+    target: str,
+    several: bool,
+    say: Callable[[str], None],
+    keep: Callable[[_Found], None],
+    *,
+    seed: int,
+    explain: bool,
+    **options: Any,
+) -> None:
+    """Checks each problem of the file. `say` is called with the current activity, and `keep` with the reports so far:
+    on a wrong gradient before the cause is looked for, too."""
     say(f"reading {target}")
     from lstm_ref.checking.checker import check as run
     from lstm_ref.checking.files.derivation_file import load, naming_lines
 
-    found = []
-    for problem in load(target, seed):
+    reports: list[Report] = []
+    problems = load(target, seed)
+
+    def add(whole: bool, report: Report) -> None:
+        keep(_Found([*reports, _named_by_file(report, target) if several else report], whole=whole))
+
+    for problem in problems:
         stages = partial(lambda name, stage: say(f"{name}: {stage}"), problem.name)
+        judged = partial(add, problem is problems[-1])
+        options["explain"] = explain or problem.cell is not None  # a mapping that does not fit is found out there
         with naming_lines(target), running.without_warnings():
-            found.append(run(problem, seed=seed, progress=stages, **options))
-    return found
+            report = run(problem, seed=seed, progress=stages, judged=judged, **options)
+        judged(report)
+        reports.append(_named_by_file(report, target) if several else report)
 
 
 def _show(reports: list[Report], pages: list[PageReport], not_checked: int, several: bool, no_color: bool) -> None:

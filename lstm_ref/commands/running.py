@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import signal
 import sys
 import time
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from lstm_ref.errors import BadInput, shown
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from lstm_ref.checking.report import Report
 
 Say = Callable[[str], None]
@@ -98,58 +101,88 @@ def compiled_once() -> Iterator[None]:
 # -------------------------------------------------------------------------------------------------------- --timeout
 
 
-def within(seconds: float | None) -> Say:
-    """Continues in a child process, which is killed when its time is up. Returns a function that reports the current
-    step.
+class Ended(BadInput):
+    """The child process ended before its work was done: its time was up, or a signal ended it."""
+
+    def __init__(self, why: str, kept: list[Any]) -> None:
+        super().__init__(why)
+        self.kept = kept
+        """What the child had told to keep."""
+
+
+Tell = Callable[..., None]
+"""Tells the waiting process, if there is one: `tell("step", sentence)` what is being done now, `tell("keep", result)`
+what stays if this process is ended, and `tell("done")` that only showing is left, which may take its time."""
+
+
+def within(seconds: float | None) -> Tell:
+    """Continues in a child process, which is killed when its time is up. Returns what the child tells its parent by.
 
     Nothing inside one process can end it reliably: a signal handler waits until C code returns, and the running code
-    may catch an exception. The fork happens before any thread starts. Raises BadInput where the system cannot fork.
+    may catch an exception. The fork happens before any thread starts. The parent exits with the child's exit code, or
+    raises Ended and then has the results that the child told. Raises BadInput where the system cannot fork.
     """
     if seconds is None:
-        return lambda sentence: None
+        return lambda kind, value=None: None
     if not hasattr(os, "fork"):
         raise BadInput("--timeout needs a system that can fork a process")
+    from multiprocessing import Pipe
+
     _flush()
-    ear, mouth = os.pipe()
+    ear, mouth = Pipe(duplex=False)
     child = os.fork()
     if child:
-        os.close(mouth)
+        mouth.close()
         sys.exit(_wait_for(child, ear, seconds))
-    os.close(ear)
-    os.set_blocking(mouth, False)
+    ear.close()
 
-    def say(sentence: str) -> None:
-        with suppress(OSError):  # the pipe is full, or the parent is gone
-            os.write(mouth, f"{sentence}\n".encode(errors="replace"))
+    def tell(kind: str, value: Any = None) -> None:
+        with suppress(OSError):  # the parent is gone
+            # Pickled on its own, so that the parent, which watches the time, imports nothing to read it.
+            mouth.send((kind, pickle.dumps(value)))
 
-    return say
+    return tell
 
 
-def _wait_for(child: int, ear: int, seconds: float) -> int:
-    """The child's exit code. Raises BadInput when its time is up, with the last step that it reported."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the child, which handles it
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
-    os.set_blocking(ear, False)
-    said, until = b"", time.monotonic() + seconds
-    while time.monotonic() < until:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            if code < 0:
-                raise BadInput(f"the check was ended by {signal.Signals(-code).name}")
-            return code
-        said = _heard(ear, said)
+def _wait_for(child: int, ear: Connection, seconds: float) -> int:
+    """The child's exit code. Raises Ended when a signal ends it, or its time is up, with the last step that it told."""
+    handlers = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C also reaches the child, which handles it
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM)),
+    }
+    told: dict[str, list[bytes]] = {"step": [], "keep": [], "done": []}
+    until = time.monotonic() + seconds
+    try:
+        while time.monotonic() < until or told["done"]:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            _hear(ear, told)  # after the question, so that nothing is lost that it told at its end
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                if code < 0:
+                    raise Ended(f"the check was ended by {signal.Signals(-code).name}", _read(told["keep"]))
+                return code
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    doing = _read(told["step"][-1:] or [pickle.dumps("starting")])[0]
+    why = f"not finished within {seconds:g} s (--timeout); the last step was: {doing}"
+    raise Ended(why, _read(told["keep"]))
+
+
+def _hear(ear: Connection, told: dict[str, list[bytes]]) -> None:
+    """Waits a moment for what the child tells, and files it by its kind."""
+    try:
+        while ear.poll(0.01):
+            kind, value = ear.recv()
+            told[kind].append(value)
+    except (EOFError, OSError):  # the child has closed its end
         time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    doing = _heard(ear, said).decode().strip().rpartition("\n")[2] or "starting"
-    raise BadInput(f"not finished within {seconds:g} s (--timeout); the last step was: {doing}")
 
 
-def _heard(ear: int, before: bytes) -> bytes:
-    with suppress(BlockingIOError):
-        return (before + os.read(ear, 65536))[-65536:]
-    return before
+def _read(values: list[bytes]) -> list[Any]:
+    return [pickle.loads(value) for value in values]
 
 
 # ------------------------------------------------------------------------------------------------------- the results

@@ -373,6 +373,17 @@ BAD = {
     r"gradients.inputs. returns 'v', which is no input \(w, b\)": dict(
         inputs=INPUTS, loss=loss, gradients=lambda i: {"v": i["w"]}
     ),
+    r"returns 'b.x', which is no input \(w, b\)": dict(
+        inputs=INPUTS, loss=loss, gradients=lambda i: {"b": {"x": i["b"]}}
+    ),
+    r"the gradient of b is a list or tuple: an array of shape \(4,\) is expected": dict(
+        inputs=INPUTS, loss=loss, gradients=lambda i: {"b": i["b"].tolist()}
+    ),
+    r"the gradient of l.0.w is a list or tuple: an array of shape \(2, 2\) is expected": dict(
+        inputs={"l": [{"w": np.eye(2)}]},
+        loss=lambda i: (i["l"][0]["w"] ** 2).sum(),
+        gradients=lambda i: {"l": [{"w": tuple(map(tuple, i["l"][0]["w"].tolist()))}]},
+    ),
     r"the gradient of b must have its shape \(4,\), got \(2, 4\)": dict(
         inputs=INPUTS, loss=loss, gradients=lambda i: {"b": i["w"]}
     ),

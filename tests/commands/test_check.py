@@ -27,6 +27,7 @@ inputs = {"x": np.array([1.0, 2.0])}
 def loss(inputs): return (inputs["x"] ** 3).sum()
 def gradients(inputs): return {"x": 3 * inputs["x"] ** 2}
 """
+TWICE = RIGHT.replace("3 * inputs", "2 * inputs")
 
 
 def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -62,6 +63,24 @@ def test_json_is_json(tmp_path):
 
 def test_quiet_is_one_line(tmp_path):
     assert check_text(tmp_path, RIGHT, "--quiet").stdout == "mine: exact gradient\n"
+
+
+SEARCH_ENDS_ALL = "import os\nfrom lstm_ref.checking import checker\nchecker.explain_claim = lambda *_: os._exit(3)\n"
+
+
+def test_quiet_looks_for_no_cause_unless_something_shows_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = check_text(tmp_path, SEARCH_ENDS_ALL + TWICE, "--quiet")
+    assert (done.returncode, done.stdout) == (1, "mine: wrong\n")
+    for shows in ("--json", "--report=r.html", "--no-color"):
+        quiet = () if shows == "--no-color" else ("--quiet",)
+        assert run("check", "mine.py", *quiet, shows).returncode == 3
+
+
+def test_quiet_changes_no_exit_code_of_a_mapping_that_does_not_fit(tmp_path):
+    text = TWICE + "cell = 'lstm'\ndef mapping(inputs): return 3\n"
+    for quiet in ((), ("--quiet",)):
+        assert check_text(tmp_path, text, *quiet).returncode == 2
 
 
 def test_several_derivations_in_one_file_are_classes_and_can_be_named(tmp_path):
@@ -141,8 +160,6 @@ def test_bad_arguments_are_said_and_exit_with_2(told, arguments, message):
 
 # ------------------------------------------------------------------------------------ several files, and folders
 
-TWICE = RIGHT.replace("3 * inputs", "2 * inputs")
-
 
 @pytest.fixture
 def folder(tmp_path):
@@ -164,6 +181,36 @@ def folder(tmp_path):
 def test_a_folder_stands_for_the_derivation_files_below_it(folder):
     found = [path.relative_to(folder).as_posix() for path in in_folder(folder)]
     assert found == ["a/mine.py", "b/derivation_broken.py", "b/mine.py"]
+
+
+OWN_BACKWARD = "\ndef gradients(inputs): return {'x': 2 * inputs['x']}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from a.mine import inputs, loss" + OWN_BACKWARD,
+        "from a.mine import inputs, loss, gradients",
+        "from a.mine import *",
+        "from a.mine import drawn as inputs, grad as gradients",
+        "import a.mine\ninputs, (loss, gradients) = a.mine.parts()",
+        "try:\n    from a.mine import inputs, loss\nexcept ImportError:\n    from b import inputs",
+        "import a.mine\nglobals().update(vars(a.mine))" + OWN_BACKWARD,
+        "from a.mine import Base\nclass Mine(Base):" + OWN_BACKWARD.replace("\n", "\n  "),
+        "from a.mine import inputs, loss\ndef grad(inputs:",
+    ],
+)
+def test_a_file_of_that_name_is_found_however_it_comes_by_its_inputs(tmp_path, text):
+    (tmp_path / "derivation_x.py").write_text(text)
+    assert [path.name for path in in_folder(tmp_path)] == ["derivation_x.py"]
+    (tmp_path / "derivation_x.py").rename(tmp_path / "x.py")
+    assert in_folder(tmp_path) == []
+
+
+def test_a_file_of_that_name_that_has_nothing_to_do_with_gradients_is_not_found(tmp_path):
+    text = '"""The problem of its inputs."""\nfrom ast import walk\ndef tree(inputs):\n    problem = inputs\n'
+    (tmp_path / "derivation_tree.py").write_text(text + "class Net(list):\n    def forward(self): ...\n")
+    assert in_folder(tmp_path) == []
 
 
 def test_the_examples_of_the_package_are_found():
@@ -270,7 +317,7 @@ def reporting(monkeypatch, tmp_path):
     def reports(*verdicts, before=lambda progress: None):
         left = list(verdicts)
 
-        def check(problem, *, oracles, digits, seed, progress=None):
+        def check(problem, *, oracles, digits, seed, progress=None, **_):
             before(progress)
             verdict = left.pop(0)
             bad = {"right": False, "undecided": verdict == "undecided"} if verdict != "exact gradient" else {}
@@ -366,6 +413,67 @@ def test_a_check_that_takes_too_long_is_ended_whatever_it_does_and_leaves_no_fil
     step = "mine: running the forward and the backward pass"
     assert done.stderr == f"lstm-ref: not finished within 3 s (--timeout); the last step was: {step}\n"
     assert not [*temporary.iterdir()]
+
+
+SEARCHES_ON = (
+    "import time\nfrom lstm_ref.checking import checker\n"
+    "def explain_claim(*_): time.sleep(999)\nchecker.explain_claim = explain_claim\n"
+)
+
+
+def test_a_verdict_stands_where_the_time_is_up_before_the_cause_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = check_text(tmp_path, SEARCHES_ON + TWICE, "--timeout", "15", "--json", "--report", "r.json")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == Path("r.json").read_text()
+    found = json.loads(done.stdout)
+    (report,) = found["reports"]
+    assert (report["name"], report["verdict"], report["findings"], found["errors"]) == ("mine", "wrong", [], [])
+    assert ["diagnosis", "the time was up before the cause was found"] in report["skipped"]
+    assert 0 < report["seconds"] < 15
+
+
+@pytest.mark.parametrize(
+    ("stops", "why"),
+    [
+        (
+            NEVER_ENDS,
+            "not finished within 15 s (--timeout); the last step was: c: running the forward and the backward",
+        ),
+        (RIGHT + "import os\nos.kill(os.getpid(), 11)", "the check was ended by SIGSEGV"),
+    ],
+    ids=["never ends", "dies"],
+)
+def test_a_file_that_does_not_end_loses_nothing_of_the_others(tmp_path, monkeypatch, stops, why):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"a": RIGHT, "b": TWICE, "c": stops, "d": RIGHT, "e": TWICE}.items():
+        Path(f"{name}.py").write_text(text)
+    files = [f"{name}.py" for name in "abcde"]
+    done = run("check", *files, "--timeout", "15", "--json", "--report", "r.xml", "--oracles", "differences")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert [(r["name"], r["verdict"]) for r in found["reports"]] == [("a.py", "exact gradient"), ("b.py", "wrong")]
+    assert found["reports"][1]["findings"]
+    assert [e["file"] for e in found["errors"]] == ["c.py", "d.py", "e.py"]
+    assert found["errors"][0]["error"].startswith(f"c.py: {why}")
+    assert found["errors"][1]["error"] == "d.py: not reached: the check ended at c.py"
+    assert done.stderr.splitlines() == [f"lstm-ref: {e['error']}" for e in found["errors"]]
+    assert [(s.get("failures"), s.get("errors")) for s in ElementTree.parse("r.xml").getroot()] == [
+        *(("0", "0"), ("1", "0")),
+        *[("0", "1")] * 3,
+    ]
+    done = run("check", "c.py", "a.py", "--timeout", "3", "--no-color")
+    assert (done.returncode, done.stdout) == (2, "of 2: 2 not checked\n")
+
+
+def test_a_part_of_a_file_that_does_not_end_loses_nothing_of_the_others(tmp_path):
+    parts = [
+        f"class {name}:" + text.replace("\n", "\n  ")
+        for name, text in {"a": TWICE, "b": NEVER_ENDS, "c": RIGHT}.items()
+    ]
+    done = check_text(tmp_path, "\n".join(parts), "--timeout", "15", "--quiet", "--oracles", "differences")
+    assert (done.returncode, done.stdout) == (1, "mine::a: wrong\n")
+    assert "mine.py: not finished within 15 s (--timeout); the last step was: mine::b: running" in done.stderr
 
 
 @pytest.mark.parametrize(("text", "code"), [(RIGHT, 0), (RIGHT.replace("3 * inputs", "2 * inputs"), 1), ("x = 1", 2)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -144,6 +145,12 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
         second = once(eagerly(problem.gradients), False)
     for path, value in first.items():
         if path not in known:
+            owner = re.sub(r"(\.\d+)+$", "", path)
+            if owner in known:
+                shape = np.shape(known[owner])
+                raise BadInput(
+                    f"{problem.name}: the gradient of {owner} is a list or tuple: an array of shape {shape} is expected"
+                )
             raise BadInput(f"{problem.name}: {what} returns {path!r}, which is no input ({', '.join(known)})")
         if value.shape != np.shape(known[path]):
             raise BadInput(
