@@ -1,4 +1,5 @@
-"""Finds the state that a function can reach besides its inputs: module globals, closures, objects and their attributes.
+"""Finds the state that a function can reach besides its inputs: module globals, modules among these, closures, objects
+and their attributes.
 
 For a run, the float arrays in that state are replaced by copies. In a traced run the copies are constants that can hold
 traced numbers (a buffer made in `__init__`, data of the module). Afterwards everything is restored, and nothing traced
@@ -18,6 +19,7 @@ import numpy as np
 from lstm_ref.graph import creation
 from lstm_ref.graph.array import Array, session
 from lstm_ref.graph.places import is_installed, is_internal
+from lstm_ref.places import is_ours
 
 _OF_CLASSES: Any = (FunctionType, staticmethod, classmethod)
 
@@ -32,24 +34,29 @@ def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any
     containers: list[Any] = []
     modules: list[dict[str, Any]] = []
     waiting: collections.deque[Any] = collections.deque([function])
+    held: collections.deque[dict[str, Any]] = collections.deque()
+    """Namespaces of the modules that were seen; visited last, because they may hold much that is never called."""
 
-    def names_of(f: Any) -> None:
-        names = f.__globals__
-        if id(names) not in seen and not is_installed(f.__code__.co_filename):
+    def add(names: dict[str, Any]) -> None:
+        if id(names) not in seen:
             seen[id(names)] = names
             if not str(names.get("__name__", "")).startswith("lstm_ref."):
                 containers.append(names)
                 waiting.extend(names.values())
             modules.append(names)
 
-    while waiting and len(seen) < MANY:
+    while (waiting or held) and len(seen) < MANY:
+        if not waiting:
+            add(held.popleft())
+            continue
         x: Any = waiting.popleft()
         kind = type(x)
         if id(x) in seen or kind in (str, int, float, bool, bytes, np.ndarray, Array) or x is None:
             continue
         seen[id(x)] = x
         if kind is FunctionType:
-            names_of(x)
+            if not is_installed(x.__code__.co_filename):
+                add(x.__globals__)
             waiting.extend(x.__defaults__ or ())
             waiting.extend((x.__kwdefaults__ or {}).values())
             waiting.extend(vars(x).values())
@@ -73,7 +80,10 @@ def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any
             waiting.extend(x)
         elif isinstance(x, tuple):
             waiting.extend(x)
-        elif isinstance(x, (ModuleType, np.generic)):
+        elif isinstance(x, ModuleType):
+            if _is_users_module(x):
+                held.append(vars(x))
+        elif isinstance(x, np.generic):
             continue
         elif isinstance(x, type):
             if _is_users(x):
@@ -90,6 +100,13 @@ def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any
                 containers.append(x.__dict__)
                 waiting.extend(x.__dict__.values())
     return containers, modules
+
+
+def _is_users_module(module: ModuleType) -> bool:
+    file = vars(module).get("__file__")
+    if file is None:
+        return "__path__" in vars(module)  # a folder without __init__.py: it holds modules alone, each with its file
+    return isinstance(file, str) and not (is_installed(file) or is_ours(file))
 
 
 def _is_users(kind: Any) -> bool:
@@ -124,8 +141,8 @@ def _restore(c: Any, content: Any) -> None:
     if isinstance(c, CellType):
         c.cell_contents = content
     elif isinstance(c, dict):
-        for key in [k for k in c if k not in content]:
-            del c[key]
+        for key in [k for k, v in c.items() if k not in content and not isinstance(v, ModuleType)]:
+            del c[key]  # a module stays: Python puts a submodule into its package once, when it is first imported
         for key, v in content.items():
             if key not in c or c[key] is not v:
                 c[key] = v

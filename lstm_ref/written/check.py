@@ -28,6 +28,7 @@ from lstm_ref.written.evaluate import CannotRead, KnownValues, Meaning
 from lstm_ref.written.forward import softmax_over_steps
 from lstm_ref.written.judge import holds_in_floats, is_contribution, judged
 from lstm_ref.written.latex import Style, latex, style_of
+from lstm_ref.written.macros import without_macros
 from lstm_ref.written.page import RELATION, Piece, pieces, place
 from lstm_ref.written.parser import WrittenEquation, expanded, parse, step_letter
 from lstm_ref.written.read import read
@@ -97,6 +98,7 @@ def check_text(text: str, *, is_tex: bool = False, name: str = "page", seed: int
         ('wrong', 'h_t stands where h_{t-1} belongs')
     """
     start = time.perf_counter()
+    text = without_macros(text, is_tex)
     step = step_letter(text)
     equations, unread = _equations(text, is_tex, step)
     in_sentences = all(e.piece.inline for e in equations) and not unread

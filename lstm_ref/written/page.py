@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _ENVIRONMENTS = "equation|align|alignat|gather|eqnarray|multline|flalign|displaymath|math"
+_FENCE = r"^[ \t]*(?P<mark>```+|~~~+)[ \t]*math(?![A-Za-z])[^\n]*\n(?P<fence>.*?)^[ \t]*(?P=mark)"
 _DISPLAY = re.compile(
     rf"\$\$(?P<dollars>.*?)\$\$"
     rf"|\\begin\{{(?P<name>(?:{_ENVIRONMENTS})\*?)\}}(?P<environment>.*?)\\end\{{(?P=name)\}}"
     rf"|\\\[(?P<brackets>.*?)\\\]"
-    rf"|^[ \t]*```math[^\n]*\n(?P<fence>.*?)^[ \t]*```",
+    rf"|{_FENCE}",
     re.S | re.M,
 )
 RELATION = re.compile(r"=|\\(?:equiv|leftarrow|gets)(?![A-Za-z])")
 """What makes a formula an equation."""
 _INLINE = re.compile(r"(?<![\\$])\$(?P<inline>[^$]+?)\$(?!\$)|\\\((?P<parens>.+?)\\\)", re.S)
-_CODE = re.compile(r"^[ \t]*(```|~~~)(?!math).*?^[ \t]*\1|<!--.*?-->|`[^`\n]*`", re.S | re.M)
+_CODE = re.compile(rf"{_FENCE}|^[ \t]*(?P<code>```+|~~~+).*?^[ \t]*(?P=code)|<!--.*?-->|`[^`\n]*`", re.S | re.M)
+"""What Markdown does not typeset, and fences that are typeset, so that none of their marks is taken for code's."""
 _VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}|(?<!\\)%[^\n]*", re.S)
 
 _UNSEEN = re.compile(
@@ -71,7 +73,7 @@ def pieces(text: str, is_tex: bool) -> list[Piece]:
         One piece for each equation: rows of an `align`, and equations of one row that `\\quad` parts, are equations of
         their own. A row that begins with an operator continues the row before.
     """
-    seen = (_VERBATIM if is_tex else _CODE).sub(_blank, text)
+    seen = without_code(text, is_tex)
     found: list[Piece] = []
     for match in _DISPLAY.finditer(seen):
         group = next(k for k in ("dollars", "environment", "brackets", "fence") if match[k] is not None)
@@ -83,9 +85,18 @@ def pieces(text: str, is_tex: bool) -> list[Piece]:
     return sorted(found, key=lambda piece: piece.start)
 
 
+def without_code(text: str, is_tex: bool) -> str:
+    """The text with comments, and what is shown as it stands, blanked."""
+    return _VERBATIM.sub(_blank, text) if is_tex else _CODE.sub(_blank_code, text)
+
+
 def _blank(match: re.Match[str]) -> str:
     """Spaces for what is not read; line breaks stay."""
     return re.sub(r"[^\n]", " ", match[0])
+
+
+def _blank_code(match: re.Match[str]) -> str:
+    return _blank(match) if match["fence"] is None else match[0]
 
 
 def _equations(text: str, start: int, end: int, inline: bool) -> Iterator[Piece]:

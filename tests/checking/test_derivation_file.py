@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_ref.checking.files.derivation_file import load, naming_lines
+from lstm_ref.checking.files.derivation_file import imported, load, naming_lines
 from lstm_ref.checking.files.home import Home
 from lstm_ref.checking.problem import problem
 from lstm_ref.errors import BadInput
+from lstm_ref.graph import trace
 
 CUBE = """
 import numpy as np
@@ -151,6 +152,54 @@ def test_a_file_that_changes_the_directory_does_it_for_itself(write, tmp_path, m
     (tmp_path / "data/k.txt").write_text("three")
     with pytest.raises(BadInput, match=r"\(mine.py, line 3\)$"), naming_lines("mine.py"):
         one.gradients({"x": np.ones(1)}, 1.0)
+
+
+LAYER = """
+import numpy as np
+weight = np.full(2, 3.0)
+calls = [0.0]
+def f(x):
+    out = np.zeros(2)
+    out[:] = np.array([v for v in weight * x])
+    weight[0] = 5
+    calls[0] += out[0]
+    return out
+"""
+BY_SPEC = """
+import importlib.util, pathlib
+_spec = importlib.util.spec_from_file_location("anything", pathlib.Path(__file__).with_name("helper.py"))
+helper = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(helper)
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "call", "helper"),
+    [
+        ("from helper import f", "f", "helper.py"),
+        ("import helper", "helper.f", "helper.py"),
+        ("import helper.deep.er", "helper.deep.er.f", "helper/deep/er.py"),
+        ("import importlib; helper = importlib.import_module('helper')", "helper.f", "helper.py"),
+        (BY_SPEC, "helper.f", "helper.py"),
+        (
+            "import runpy, pathlib; m = runpy.run_path(pathlib.Path(__file__).with_name('helper.py'))",
+            "m['f']",
+            "helper.py",
+        ),
+        ("def k():\n    import helper\n    return helper.f", "k()", "helper.py"),
+    ],
+    ids=["a function", "a module", "a package", "by its name", "by its place", "run as a path", "when called"],
+)
+def test_a_neighbours_code_is_traced_and_its_state_put_back(write, imports, call, helper):
+    write(helper, LAYER)
+    text = f"{imports}\ndef function(x): return {call}(x)\ndef names(): return {call}.__globals__\n"
+    module, home = imported(Path(write("x.py", text)))
+    names = home.at_home(module.names)()
+    graph = trace(home.at_home(module.function), np.array([0.5, 2.0]))
+    assert list(graph.result) == [1.5, 6.0]
+    assert list(names["weight"]) == [3, 3]
+    assert names["calls"] == [0]
+    assert names["np"] is np
 
 
 def test_home_costs_a_call_little(write):

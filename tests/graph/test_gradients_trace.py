@@ -16,6 +16,7 @@ from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
 from lstm_ref.errors import CannotEvaluate, LeavesTheGraph
 from lstm_ref.graph import creation, sweep, trace
+from lstm_ref.graph.world import reached
 from lstm_ref.oracles.reverse import pullback
 from tests.graph.idioms import function_of
 from tests.helpers import an_ordinary_problem, traced
@@ -154,6 +155,26 @@ def test_a_trace_within_a_trace_is_one_of_its_own():
 
     graph = trace(outer, np.array([1.0, 2.0]))
     assert close(sweep(graph, 1.0).gradients, np.array([2.0, 4.0]))
+
+
+def test_a_module_that_is_first_imported_during_a_trace_stays_in_its_package(tmp_path, monkeypatch):
+    (tmp_path / "a_package").mkdir()
+    (tmp_path / "a_package/__init__.py").write_text(
+        "def f(x):\n    import a_package.deep\n    return a_package.deep.k * x\n"
+    )
+    (tmp_path / "a_package/deep.py").write_text("k = 3.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = stranger("import a_package\ndef f(x): return a_package.f(x)\n")
+    try:
+        assert [float(trace(names["f"], np.float64(x)).result) for x in (0.5, 2.0)] == [1.5, 6.0]
+    finally:
+        for name in ("a_package", "a_package.deep"):
+            sys.modules.pop(name, None)
+
+
+def test_modules_of_libraries_and_ours_are_no_state_of_the_codes():
+    names = stranger("import json, lstm_ref, numpy as np\ndef f(x): return np.sum(x)\n")
+    assert [n["__name__"] for n in reached(names["f"])[1]] == ["a_stranger"]
 
 
 def test_a_traced_array_that_outlives_its_trace_is_refused():

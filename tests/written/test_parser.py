@@ -86,6 +86,22 @@ def test_rows_of_an_align_are_equations_and_a_row_without_one_continues():
     assert [" ".join(p.source.split()) for p in pieces(text, is_tex=True)] == ["a = b + c", "d = e", "f = g"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```math\na = b\n```\n\nand\n\n```math\nc = d \\\\\ne = f\n```\n",
+        "- so\n  ``` math\n  a = b\n  ```\n~~~math\nc = d\n~~~\n````math\ne = f\n````\n",
+        "```python\nx = y\n```\n```math\na = b\n```\n`z = 1` and $$c = d$$\n```\nu = v\n```\n```math\ne = f\n```\n",
+        "<!--\n```math\nx = y\n```\n-->\n```math\na = b\n```\n$$c = d$$ $$e = f$$\n```mathematica\nu = v\n```\n",
+    ],
+    ids=["two", "ways to mark one", "beside code", "beside a comment"],
+)
+def test_math_fences_are_displays_and_other_fences_are_code(text):
+    found = pieces(text, is_tex=False)
+    assert [p.source for p in found] == ["a = b", "c = d", "e = f"]
+    assert [text[p.start : p.end] for p in found] == ["a = b", "c = d", "e = f"]
+
+
 def test_tags_belong_to_their_row():
     text = "\\begin{align}\na &= b \\tag{1} \\\\\nc &= d \\tag{2}\n\\end{align}"
     assert [p.tag for p in pieces(text, is_tex=True)] == ["1", "2"]
