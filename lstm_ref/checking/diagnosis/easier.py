@@ -295,11 +295,12 @@ def _masked(problem: Problem, axes: Mapping[str, int | None], full: NamedArrays,
         in_order = iter([masks[path] for path in _paths_of(outputs)])
         return jax.tree.map(lambda v: v * next(in_order), outputs)
 
-    function, gradients = problem.function, problem.gradients
+    function, gradients, rule_outputs = problem.function, problem.gradients, problem.rule_outputs
     return replace(
         problem,
         function=lambda inputs: masked(function(inputs)),
         gradients=lambda inputs, bars: gradients(inputs, masked(bars)),
+        rule_outputs=rule_outputs and (lambda inputs: masked(rule_outputs(inputs))),
     )
 
 
