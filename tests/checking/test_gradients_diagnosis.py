@@ -317,15 +317,16 @@ def test_a_term_that_is_multiplied_by_the_initial_state_is_told():
     assert "right when h is zero: the wrong or missing term is multiplied by it" in [f.sentence for f in found]
 
 
-def scanned_wrongly(w, h, x, *, cut=None, row=1.0):
-    """`scanned` as a custom rule: the adjoint is cut before step `cut`, and the cotangents of row 1 have a factor."""
+def scanned_wrongly(w, h, x, *, cut=None, row=1.0, reverse=True):
+    """`scanned` as a custom rule: the adjoint is cut before step `cut`, the cotangents of row 1 have a factor, or the
+    backward scan runs from the first step to the last."""
 
     @jax.custom_vjp
     def rnn(w, h, x):
         return scanned({"w": w, "h": h, "x": x})
 
     def backward(saved, hs_bar):
-        w, h, x, hs = saved
+        w, h, hs = saved
         prev = jnp.concatenate([h[None], hs[:-1]])
         hs_bar = hs_bar.at[:, 1].multiply(row)
 
@@ -335,10 +336,10 @@ def scanned_wrongly(w, h, x, *, cut=None, row=1.0):
             return a_bar @ w.T * (t != cut), (a_bar, prev.T @ a_bar)
 
         each = (jnp.arange(len(hs)), hs, prev, hs_bar)
-        h_bar, (a_bar, w_bar) = jax.lax.scan(step, jnp.zeros_like(h), each, reverse=True)
+        h_bar, (a_bar, w_bar) = jax.lax.scan(step, jnp.zeros_like(h), each, reverse=reverse)
         return w_bar.sum(0), h_bar, a_bar
 
-    rnn.defvjp(lambda w, h, x: (hs := rnn(w, h, x), (w, h, x, hs)), backward)
+    rnn.defvjp(lambda w, h, x: (hs := rnn(w, h, x), (w, h, hs)), backward)
     return custom_vjp(rnn, w, h, x)
 
 
@@ -346,6 +347,11 @@ def scanned_wrongly(w, h, x, *, cut=None, row=1.0):
     ("slip", "sentence"),
     [
         ({"cut": 2}, "right up to 2 time steps, wrong from 3 on: it is cut off after 2"),
+        (
+            {"reverse": False},
+            "right for a sequence of one time step, but wrong for the first step of a longer one: look at the order of "
+            "the steps, and at what passes between them",
+        ),
         ({"row": 2.0}, "right for row 0 of the batch alone, of 2: rows are mixed up, or left out"),
     ],
 )
