@@ -105,7 +105,7 @@ def told(explanation: Explanation, edges: Edges) -> Told:
         sentence = f"{term} is shifted by one along its first axis"
     if c.kind == "factor missing" and not c.found:
         sentence = f"{term} lacks a factor"
-    places = tuple(_place(f) for f in explanation.places)
+    places = tuple(dict.fromkeys(_place(f) for f in explanation.places))  # a line may hold several functions
     latex = rf"\bar{{{result}}}\,\frac{{\partial {result}}}{{\partial {operand}}}" if result else rf"\bar{{{operand}}}"
     return Told(c.kind, sentence, places[0] if places else "", places[1:], latex, belongs, explanation.explains)
 
