@@ -37,7 +37,7 @@ from lstm_ref.arithmetic.primitives import (
     reals,
     to_complex,
 )
-from lstm_ref.arithmetic.walk import CALLS, called, name_in_jax, needed, opened, unrolled, walk
+from lstm_ref.arithmetic.walk import CALLS, called, is_jaxs_own, name_in_jax, needed, opened, unrolled, walk
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import BadInput, CannotEvaluate, UnknownPrimitive
 
@@ -237,15 +237,10 @@ def _located(error: CannotEvaluate, eqn: Any) -> CannotEvaluate:
     located.reason = getattr(error, "reason", str(error))
     located.primitive = getattr(error, "primitive", eqn.primitive.name)
     located.where = getattr(error, "where", "")
-    if not located.where or _is_jaxs_own(eqn):
+    if not located.where or is_jaxs_own(eqn):
         located.where = jax.extend.source_info_util.summarize(eqn.source_info)
     located.args = (f"`{located.primitive}`{' at ' * bool(located.where)}{located.where}: {located.reason}",)
     return located
-
-
-def _is_jaxs_own(eqn: Any) -> bool:
-    """Whether the equation calls a jitted function of JAX itself. Its lines, if any, are those of the first caller."""
-    return eqn.primitive.name in ("jit", "pjit") and name_in_jax(eqn.params["jaxpr"]) is not None
 
 
 def _step_for(eqn: Any, of: Numbers) -> Evaluation:

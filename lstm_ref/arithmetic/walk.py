@@ -31,6 +31,12 @@ CALLS = frozenset(
 )
 """The primitives that mean what the function inside them means."""
 
+LOOPS = frozenset(("scan", "while", "cond"))
+"""The primitives that run the functions inside them any number of times."""
+
+VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
+"""The primitives that show an array otherwise. `jax.vmap` puts in some that no line of the user's asks for."""
+
 
 def walk(
     jaxpr: Any,
@@ -134,6 +140,50 @@ def name_in_jax(jaxpr: Any) -> str | None:
     about: Any = getattr(opened(jaxpr)[0], "debug_info", None)
     name, _, place = str(about.func_src_info if about else "").partition(" at ")
     return name if any(place.startswith(path) for path in jax.__path__) else None
+
+
+def with_lines(jaxpr: Any, around: Any = None, is_jaxs: bool = False) -> Any:
+    """The jaxpr, where an equation without a line of the user's, if not a view, has that of the equation around it.
+
+    JAX traces the functions that it is handed, and its own, without the lines that called them: in `cond(p, jnp.tanh,
+    f, x)`, tanh has none. In a jitted function of JAX itself every equation gets the caller's line, because JAX may
+    keep that of an earlier caller.
+
+    Args:
+        jaxpr: An open or a closed jaxpr.
+        around: The source information of the equation around it.
+        is_jaxs: Whether it belongs to a jitted function of JAX itself.
+    """
+    body, _ = opened(jaxpr)
+    eqns = [_with_line(eqn, around, is_jaxs) for eqn in body.eqns]
+    if all(new is old for new, old in zip(eqns, body.eqns, strict=True)):
+        return jaxpr
+    located = body.replace(eqns=eqns)
+    return located if body is jaxpr else jaxpr.replace(jaxpr=located)
+
+
+def _with_line(eqn: Any, around: Any, is_jaxs: bool) -> Any:
+    """The equation with its own line or the one around it, and so what is inside it; itself where nothing changes."""
+    source = eqn.source_info
+    has_line = ":" in jax.extend.source_info_util.summarize(source)
+    if around is not None and (is_jaxs or not (has_line or eqn.primitive.name in VIEWS)):
+        source = around
+    changed = {}
+    if eqn.primitive.name in CALLS or eqn.primitive.name in LOOPS:
+        inside = is_jaxs or is_jaxs_own(eqn)
+        for name, value in eqn.params.items():
+            parts = value if type(value) is tuple else (value,)  # the branches of a cond
+            new = tuple(with_lines(v, source, inside) if hasattr(opened(v)[0], "eqns") else v for v in parts)
+            if any(a is not b for a, b in zip(new, parts, strict=True)):
+                changed[name] = new if type(value) is tuple else new[0]
+    if source is eqn.source_info and not changed:
+        return eqn
+    return eqn.replace(source_info=source, params=eqn.params | changed)
+
+
+def is_jaxs_own(eqn: Any) -> bool:
+    """Whether the equation calls a jitted function of JAX itself. Its lines, if any, are those of the first caller."""
+    return eqn.primitive.name in ("jit", "pjit") and name_in_jax(called(eqn)) is not None
 
 
 def between(jaxpr: Any, known: Sequence[Any], outputs: Sequence[Any]) -> Any:

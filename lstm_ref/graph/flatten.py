@@ -17,7 +17,7 @@ import numpy as np
 from lstm_ref.arithmetic.jaxpr import Numbers
 from lstm_ref.arithmetic.movement import boxed, is_float
 from lstm_ref.arithmetic.uncompiled import FLOATS
-from lstm_ref.arithmetic.walk import CALLS, called, name_in_jax, needed, opened, unrolled, walk
+from lstm_ref.arithmetic.walk import CALLS, called, needed, opened, unrolled, walk
 from lstm_ref.errors import CannotEvaluate, UnknownPrimitive
 
 
@@ -111,7 +111,7 @@ class Flattener:
         self.equations: list[Equation] = []
         self.values: list[Any] = []
         self.is_active: list[bool] = []
-        self._kinds: dict[Any, Kind] = {}
+        self._kinds: dict[int, Kind] = {}
         self._alive: list[Any] = []
 
     def variable(self, value: Any, is_active: bool = False) -> int:
@@ -120,30 +120,26 @@ class Flattener:
         self.is_active.append(is_active)
         return len(self.values) - 1
 
-    def walk(self, jaxpr: Any, consts: Sequence[int], operands: Sequence[int], caller: Any = None) -> list[int]:
-        """The numbers of a jaxpr's outputs, given those of its constants and inputs.
-
-        Equations inside JAX's own jitted functions get the line of their `caller`.
-        """
+    def walk(self, jaxpr: Any, consts: Sequence[int], operands: Sequence[int]) -> list[int]:
+        """The numbers of a jaxpr's outputs, given those of its constants and inputs."""
 
         def step(eqn: Any, ins: list[int]) -> list[int]:
             if eqn.primitive.name in RULES:
-                return RULES[eqn.primitive.name](self, eqn, ins, caller)
-            return self.apply(self._kind(eqn, caller), ins)
+                return RULES[eqn.primitive.name](self, eqn, ins)
+            return self.apply(self._kind(eqn), ins)
 
         return walk(needed(jaxpr), consts, operands, step, lambda v: self._constant(v, v.val))
 
     def _constant(self, v: Any, value: Any) -> int:
         return self.variable(self.numbers.constant(v.aval, value))
 
-    def _kind(self, eqn: Any, caller: Any) -> Kind:
-        key = id(eqn), id(caller)
-        if key not in self._kinds:
-            self._alive.append((eqn, caller))
-            self._kinds[key] = Kind(
+    def _kind(self, eqn: Any) -> Kind:
+        if id(eqn) not in self._kinds:
+            self._alive.append(eqn)
+            self._kinds[id(eqn)] = Kind(
                 primitive=eqn.primitive.name,
                 params=eqn.params,
-                source=caller or eqn.source_info,
+                source=eqn.source_info,
                 jaxpr_equation=eqn,
                 shapes=tuple(v.aval.shape for v in eqn.invars),
                 result_shapes=tuple(v.aval.shape for v in eqn.outvars),
@@ -151,7 +147,7 @@ class Flattener:
                 step=self.numbers.step_for(eqn),
                 several=eqn.primitive.multiple_results,
             )
-        return self._kinds[key]
+        return self._kinds[id(eqn)]
 
     def apply(self, kind: Kind, operands: Sequence[int]) -> list[int]:
         """Evaluate one equation and append it; if no operand depends on the inputs, the result becomes a constant."""
@@ -169,34 +165,32 @@ class Flattener:
 
     # --------------------------------------------------------------------------- equations that hold jaxprs themselves
 
-    def inner(self, closed: Any, operands: Sequence[int], caller: Any) -> list[int]:
+    def inner(self, closed: Any, operands: Sequence[int]) -> list[int]:
         """Walk through a jaxpr with its constants."""
         jaxpr, consts = opened(closed)
         numbers = [self._constant(v, c) for v, c in zip(jaxpr.constvars, consts, strict=True)]
-        return self.walk(jaxpr, numbers, operands, caller)
+        return self.walk(jaxpr, numbers, operands)
 
-    def call(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+    def call(self, eqn: Any, operands: Sequence[int]) -> list[int]:
         """jit, remat and custom derivatives: walk through the function inside."""
-        inner = called(eqn)
-        is_jaxs = eqn.primitive.name in ("jit", "pjit") and name_in_jax(inner) is not None
-        return self.inner(inner, operands, caller or (eqn.source_info if is_jaxs else None))
+        return self.inner(called(eqn), operands)
 
-    def scan(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+    def scan(self, eqn: Any, operands: Sequence[int]) -> list[int]:
         """Unrolled; the slices over time are equations too."""
         return unrolled(
             eqn,
             operands,
-            lambda given: self.inner(eqn.params["jaxpr"], given, caller),
-            lambda x, v: self._unstack(x, eqn.params["length"], v, eqn, caller),
-            lambda ys, v: self._stack(ys, v, eqn, caller),
+            lambda given: self.inner(eqn.params["jaxpr"], given),
+            lambda x, v: self._unstack(x, eqn.params["length"], v, eqn),
+            lambda ys, v: self._stack(ys, v, eqn),
         )
 
-    def _unstack(self, x: int, length: int, v: Any, eqn: Any, caller: Any) -> list[int]:
+    def _unstack(self, x: int, length: int, v: Any, eqn: Any) -> list[int]:
         shape = v.aval.shape
         kind = Kind(
             primitive="unstack",
             params={"axis": 0},
-            source=caller or eqn.source_info,
+            source=eqn.source_info,
             jaxpr_equation=None,
             shapes=(shape,),
             result_shapes=(shape[1:],) * length,
@@ -206,14 +200,14 @@ class Flattener:
         )
         return self.apply(kind, [x])
 
-    def _stack(self, ys: list[int], v: Any, eqn: Any, caller: Any) -> int:
+    def _stack(self, ys: list[int], v: Any, eqn: Any) -> int:
         shape, f = v.aval.shape, is_float(v.aval)
         if not ys:
             return self._constant(v, np.empty(shape, v.aval.dtype))
         kind = Kind(
             primitive="stack",
             params={"axis": 0},
-            source=caller or eqn.source_info,
+            source=eqn.source_info,
             jaxpr_equation=None,
             shapes=(shape[1:],) * len(ys),
             result_shapes=(shape,),
@@ -223,26 +217,26 @@ class Flattener:
         )
         return self.apply(kind, ys)[0]
 
-    def while_(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+    def while_(self, eqn: Any, operands: Sequence[int]) -> list[int]:
         """Unroll a while loop as often as its condition holds at these values."""
         n_cond, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
         cond_consts, body_consts = operands[:n_cond], operands[n_cond : n_cond + n_body]
         carry = list(operands[n_cond + n_body :])
         while True:
-            (going,) = self.inner(eqn.params["cond_jaxpr"], [*cond_consts, *carry], caller)
+            (going,) = self.inner(eqn.params["cond_jaxpr"], [*cond_consts, *carry])
             if np.ndim(self.values[going]):
                 raise UnknownPrimitive("several while loops in one (vmap) are not unrolled")
             if not self.values[going]:
                 return carry
-            carry = self.inner(eqn.params["body_jaxpr"], [*body_consts, *carry], caller)
+            carry = self.inner(eqn.params["body_jaxpr"], [*body_consts, *carry])
 
-    def cond(self, eqn: Any, operands: Sequence[int], caller: Any) -> list[int]:
+    def cond(self, eqn: Any, operands: Sequence[int]) -> list[int]:
         """Walk through the branch that is taken at these values."""
         which = int(self.values[operands[0]])
-        return self.inner(eqn.params["branches"][which], operands[1:], caller)
+        return self.inner(eqn.params["branches"][which], operands[1:])
 
 
-RULES: dict[str, Callable[[Flattener, Any, Sequence[int], Any], list[int]]] = {
+RULES: dict[str, Callable[[Flattener, Any, Sequence[int]], list[int]]] = {
     **dict.fromkeys(CALLS, Flattener.call),
     "scan": Flattener.scan,
     "while": Flattener.while_,
@@ -251,14 +245,15 @@ RULES: dict[str, Callable[[Flattener, Any, Sequence[int], Any], list[int]]] = {
 
 
 def flatten(closed: Any, leaves: Sequence[Any], numbers: Numbers = FLOATS) -> Flat:
-    """Flatten a closed jaxpr at these inputs; equations that no output needs are left out."""
+    """Flatten a closed jaxpr at these inputs; equations that no output needs are left out. Where `with_lines` made the
+    jaxpr, every equation has the user's line."""
     f = Flattener(numbers)
     inputs = [
         f.variable(numbers.constant(v.aval, x), is_float(v.aval))
         for v, x in zip(closed.jaxpr.invars, leaves, strict=True)
     ]
     with np.errstate(all="ignore"):
-        outputs = f.inner(closed, inputs, None)
+        outputs = f.inner(closed, inputs)
     outputs = [int(i) for i in outputs]
     return Flat(_prune(f.equations, outputs), f.values, inputs, outputs, f.is_active)
 

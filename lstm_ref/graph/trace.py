@@ -23,6 +23,7 @@ import lstm_ref.graph.methods  # noqa: F401  # adds the methods of `Array`
 from lstm_ref.arithmetic.jaxpr import Numbers
 from lstm_ref.arithmetic.memory import Memory, kinds_of, remembered
 from lstm_ref.arithmetic.uncompiled import FLOATS
+from lstm_ref.arithmetic.walk import with_lines
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.errors import CannotEvaluate, LeavesTheGraph, text_of
 from lstm_ref.graph import rounding
@@ -183,6 +184,7 @@ def _of_jax(function: Function, inputs: Any) -> Graph:
             closed, shape = jax.make_jaxpr(function, return_shape=True)(jax.tree.unflatten(tree, examples))
     except (Exception, SystemExit) as error:
         raise CannotEvaluate(f"JAX cannot trace the function in float64: {text_of(error)}") from None
+    closed = with_lines(closed)
     return Graph(*flatten(closed, leaves), tree, jax.tree.structure(shape), closed)
 
 
@@ -264,6 +266,7 @@ def _of_numpy(function: Function, inputs: Any, plain: bool = False) -> Graph:
 
     with x64():
         closed = jax.make_jaxpr(traced)(*(np.asarray(v, dtype=np.float64) if _is_float(v) else v for v in leaves))
+    closed = with_lines(closed)
     flat = flatten(closed, leaves)
     graph = Graph(*flat, tree, found["tree"], closed, tuple(session.casts), session.tied)
     if session.first_read is not None:

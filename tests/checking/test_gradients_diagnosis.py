@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstm_ref import BadInput, check_gradients
+from lstm_ref import BadInput, check_gradients, custom_vjp
 from lstm_ref.checking.checker import check
 from lstm_ref.checking.diagnosis import diagnose as diagnosis
 from lstm_ref.checking.files.derivation_file import load
@@ -315,6 +315,50 @@ def test_a_term_that_is_multiplied_by_the_initial_state_is_told():
 
     found = check_gradients(inputs, loss=loss, gradients=gradients, oracles=["balls"]).findings
     assert "right when h is zero: the wrong or missing term is multiplied by it" in [f.sentence for f in found]
+
+
+def scanned_wrongly(w, h, x, *, cut=None, row=1.0, reverse=True):
+    """`scanned` as a custom rule: the adjoint is cut before step `cut`, the cotangents of row 1 have a factor, or the
+    backward scan runs from the first step to the last."""
+
+    @jax.custom_vjp
+    def rnn(w, h, x):
+        return scanned({"w": w, "h": h, "x": x})
+
+    def backward(saved, hs_bar):
+        w, h, hs = saved
+        prev = jnp.concatenate([h[None], hs[:-1]])
+        hs_bar = hs_bar.at[:, 1].multiply(row)
+
+        def step(h_bar, now):
+            t, h, prev, bar = now
+            a_bar = (h_bar + bar) * (1 - h**2)
+            return a_bar @ w.T * (t != cut), (a_bar, prev.T @ a_bar)
+
+        each = (jnp.arange(len(hs)), hs, prev, hs_bar)
+        h_bar, (a_bar, w_bar) = jax.lax.scan(step, jnp.zeros_like(h), each, reverse=reverse)
+        return w_bar.sum(0), h_bar, a_bar
+
+    rnn.defvjp(lambda w, h, x: (hs := rnn(w, h, x), (w, h, hs)), backward)
+    return custom_vjp(rnn, w, h, x)
+
+
+@pytest.mark.parametrize(
+    ("slip", "sentence"),
+    [
+        ({"cut": 2}, "right up to 2 time steps, wrong from 3 on: it is cut off after 2"),
+        (
+            {"reverse": False},
+            "right for a sequence of one time step, but wrong for the first step of a longer one: look at the order of "
+            "the steps, and at what passes between them",
+        ),
+        ({"row": 2.0}, "right for row 0 of the batch alone, of 2: rows are mixed up, or left out"),
+    ],
+)
+def test_a_custom_rule_is_right_at_the_easier_problems_where_it_is(slip, sentence):
+    w, h = 0.7 * RNG.standard_normal((3, 3)), RNG.standard_normal((2, 3))
+    found = check_gradients(scanned_wrongly(w, h, RNG.standard_normal((4, 2, 3)), **slip), oracles=["balls"]).findings
+    assert sentence in [f.sentence for f in found]
 
 
 def scanned(i):

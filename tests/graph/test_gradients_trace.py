@@ -106,6 +106,25 @@ def test_what_jaxs_own_functions_do_is_on_the_line_that_calls_them():
     assert {e.place.file for e in graph.equations} == {__file__}
 
 
+def test_what_jaxs_own_functions_do_in_loops_and_branches_is_on_the_line_around_them():
+    def stepped(h, x):
+        h = jax.nn.softplus(h + x)
+        h = jax.lax.cond(True, jnp.tanh, jnp.sin, h)
+        return h, jnp.exp(h)
+
+    def function(i):
+        h, ys = jax.lax.scan(stepped, i["h"], i["x"])
+        h = jax.lax.fori_loop(0, 2, lambda _, h: jax.nn.relu(h), h)
+        return jax.lax.map(jnp.cosh, ys) * h
+
+    graph = trace(function, {"h": np.ones(2), "x": np.ones((3, 2))})
+    first = function.__code__.co_firstlineno - stepped.__code__.co_firstlineno
+    assert {e.place.file for e in graph.equations} == {__file__}
+    at = {e.primitive: e.place.line - stepped.__code__.co_firstlineno for e in graph.equations}
+    assert (at["log1p"], at["tanh"], at["unstack"]) == (1, 2, first + 3)
+    assert at["max"] == first + 2
+
+
 def test_casts_are_noted_with_their_line():
     names = stranger("import numpy as np\ndef f(x):\n    return np.sum(x.astype(np.float32) ** 2)\n")
     assert trace(names["f"], np.ones(2)).casts == ("float32 at a_stranger.py:3 (f)",)

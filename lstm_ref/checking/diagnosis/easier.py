@@ -82,6 +82,8 @@ class _Time(NamedTuple):
     steps: int
     first: Callable[[int], Problem]
     """Makes the problem of the first k steps."""
+    shorter: Callable[[int], Problem]
+    """Makes the problem of a sequence that ends after k steps; `first` may mask the later ones instead."""
 
 
 def _over_time(
@@ -118,8 +120,12 @@ def _over_time(
 
 
 def _wrong_at_one(time: _Time, easier_check: _EasierCheck, report: Report) -> Finding:
-    """A finding for a claim that is wrong for one step. If only some of the gradients that are wrong for more steps are
-    wrong here (such as the initial state's, which the first step hands back), the mistake lies between steps."""
+    """A finding for a claim that is wrong for one step. The mistake lies between steps if only some of the gradients
+    that are wrong for more steps are wrong here (such as the initial state's, which the first step hands back), or if
+    the claim is right where there are no later steps (a backward scan in the wrong order goes on into them)."""
+    if easier_check.is_right(time.shorter(1)):
+        text = "right for a sequence of one time step, but wrong for the first step of a longer one"
+        return Finding("recurrence", f"{text}: look at the order of the steps, and at what passes between them")
     wrong = [one.name for one in report.inputs if one.name in easier_check.names and not one.right]
     later = [
         one.name for one in report.inputs if one.name in easier_check.names and one.right and one.zeros < one.elements
@@ -250,14 +256,15 @@ def _first_steps(problem: Problem) -> _Time | None:
             continue
         if problem.is_loss:
             if _act_on_one_another(problem, name, axis):
-                return _Time(name, axis, T, shorter)
+                return _Time(name, axis, T, shorter, shorter)
             continue
         axes = {p: _time_axis(cut[p], full[p]) for p in full}
         late = _outputs(replace(problem, inputs=_with(problem.inputs, name, np.take(leaves[name], range(1, T), axis))))
         if late is not None and any(_is_end(late[p], full[p], a) for p, a in axes.items()):
             continue  # earlier slices do not affect later ones: rows of a batch, not steps
         if any(a is not None for a in axes.values()):
-            return _Time(name, axis, T, lambda k: _masked(problem, axes, full, slice(k)))  # noqa: B023  (returned at once)
+            # The closure is returned at once.
+            return _Time(name, axis, T, lambda k: _masked(problem, axes, full, slice(k)), shorter)  # noqa: B023
     return None
 
 
@@ -295,11 +302,12 @@ def _masked(problem: Problem, axes: Mapping[str, int | None], full: NamedArrays,
         in_order = iter([masks[path] for path in _paths_of(outputs)])
         return jax.tree.map(lambda v: v * next(in_order), outputs)
 
-    function, gradients = problem.function, problem.gradients
+    function, gradients, rule_outputs = problem.function, problem.gradients, problem.rule_outputs
     return replace(
         problem,
         function=lambda inputs: masked(function(inputs)),
         gradients=lambda inputs, bars: gradients(inputs, masked(bars)),
+        rule_outputs=rule_outputs and (lambda inputs: masked(rule_outputs(inputs))),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from lstm_ref.arithmetic.walk import by_jax, called, inner_jaxprs, name_in_jax, opened, scan_counts, walk
+from lstm_ref.arithmetic.walk import by_jax, called, inner_jaxprs, name_in_jax, opened, scan_counts, walk, with_lines
 from lstm_ref.errors import BadInput
 
 Probes = dict[str, Any]
@@ -56,6 +56,7 @@ def without_custom_rules(function: Callable[..., Any], but_jaxs_own: bool = Fals
 
     def primal(*arguments: Any) -> Any:
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        closed = with_lines(closed)  # what is opened here would lose the line of its call
         kept = _rules_of_jax if but_jaxs_own else _no_rules
         flat = run_again(closed.jaxpr, closed.consts, jax.tree.leaves(arguments), None, "", kept)
         return jax.tree.unflatten(jax.tree.structure(shape), flat)

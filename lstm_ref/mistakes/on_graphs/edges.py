@@ -20,13 +20,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from lstm_ref.arithmetic.walk import VIEWS
 from lstm_ref.graph.flatten import Equation, Kind
 from lstm_ref.graph.places import calls_functions, is_installed, is_internal, is_of
 from lstm_ref.graph.sweep import Where, pulls_in
 from lstm_ref.mistakes.on_graphs.forwarded import forwarded, is_move, with_cotangents
 from lstm_ref.mistakes.on_graphs.stabilisers import without_stabilisers
 
-VIEWS = frozenset(("slice", "transpose", "reshape", "rev"))
 SEVERAL = 3
 """From this number on, primitives in one place belong to a library's function, not to an operator that changes by
 step."""

@@ -124,10 +124,11 @@ def told(explanation: Explanation, edges: Edges) -> Told:
         sentence = f"{term} is shifted by one along its first axis"
     if c.kind == "factor missing" and not c.found:
         sentence = f"{term} lacks a factor"
-    others = tuple(_place(f) for f in explanation.places if f not in places)
+    here = list(dict.fromkeys(map(_place, places)))  # a line may hold several functions
+    others = tuple(p for p in dict.fromkeys(map(_place, explanation.places)) if p not in here)
     given = [rf"\bar{{{r}}}\,\frac{{\partial {r}}}{{\partial {operand}}}" for r in results]
     latex = " + ".join(given) if has_names else rf"\bar{{{operand}}}"
-    return Told(c.kind, sentence, " and ".join(map(_place, places)), others, latex, belongs, explanation.explains)
+    return Told(c.kind, sentence, " and ".join(here), others, latex, belongs, explanation.explains)
 
 
 SLOPES = {"sigmoid": "y (1 − y)", "tanh": "1 − y²", "relu": "y > 0", "exp": "y", "softplus": "σ(x)"}
