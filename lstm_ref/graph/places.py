@@ -24,7 +24,7 @@ _ARRAY_LIBRARIES = tuple(str(Path(str(m.__file__)).parent) + "/" for m in (np, j
 
 # Lines of these folders never count as the user's.
 jax.extend.source_info_util.register_exclusion(_HERE)
-jax.extend.source_info_util.register_exclusion(_ADAPTERS)
+jax.extend.source_info_util.register_exclusion(_CHECKING)
 
 
 @functools.cache

@@ -14,8 +14,11 @@ import pytest
 from lstm_ref import sequence
 from lstm_ref.arithmetic.x64 import x64
 from lstm_ref.cells import CELLS
+from lstm_ref.checking.complex_parts import on_parts
+from lstm_ref.checking.function.rerun import without_custom_rules
 from lstm_ref.errors import CannotEvaluate, LeavesTheGraph
 from lstm_ref.graph import creation, sweep, trace
+from lstm_ref.graph.flatten import place_of
 from lstm_ref.graph.world import reached
 from lstm_ref.oracles.reverse import pullback
 from tests.graph.idioms import function_of
@@ -123,6 +126,24 @@ def test_what_jaxs_own_functions_do_in_loops_and_branches_is_on_the_line_around_
     at = {e.primitive: e.place.line - stepped.__code__.co_firstlineno for e in graph.equations}
     assert (at["log1p"], at["tanh"], at["unstack"]) == (1, 2, first + 3)
     assert at["max"] == first + 2
+
+
+def test_what_is_run_again_without_its_rules_keeps_its_lines():
+    def function(i):
+        h = jax.lax.scan(lambda h, x: (jnp.sin(h) * x, h), i["h"], i["x"])[0]
+        return jax.lax.cond(i["h"][0] > 0, jnp.tanh, jnp.cos, h)
+
+    graph = trace(without_custom_rules(function), {"h": np.ones(2), "x": np.ones((3, 2))})
+    at = {e.primitive: e.place.line - function.__code__.co_firstlineno for e in graph.equations}
+    assert {e.place.file for e in graph.equations} == {__file__}
+    assert (at["unstack"], at["sin"], at["tanh"]) == (1, 1, 2)
+
+
+def test_no_line_of_the_check_is_the_users():
+    inputs, function, _ = on_parts({"z": np.ones(2) + 1j}, lambda i: i["z"] * 2, lambda i, bar: bar, 1)
+    equations = jax.make_jaxpr(function)(inputs).eqns
+    assert "complex" in {e.primitive.name for e in equations}
+    assert {place_of(e.source_info).file for e in equations} <= {__file__, ""}
 
 
 def test_casts_are_noted_with_their_line():

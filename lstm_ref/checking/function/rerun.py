@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.extend.source_info_util
 
 from lstm_ref.arithmetic.walk import by_jax, called, inner_jaxprs, name_in_jax, opened, scan_counts, walk, with_lines
 from lstm_ref.errors import BadInput
@@ -112,6 +113,12 @@ def run_again(
         return bool(shapes_of_named(inner, where))
 
     def step(eqn: Any, given: list[Any]) -> Any:
+        """The results of an equation; what is made of it anew has its line."""
+        names = jax.extend.source_info_util.current_name_stack()
+        with jax.extend.source_info_util.user_context(eqn.source_info.traceback, name_stack=names):
+            return again(eqn, given)
+
+    def again(eqn: Any, given: list[Any]) -> Any:
         inner = called(eqn)
         if eqn.primitive.name == "name" and given_probes is not None:
             name = eqn.params["name"]
