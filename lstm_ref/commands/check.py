@@ -61,7 +61,8 @@ def check(
 
     FOLDER stands for all derivation files in it and below: those called derivation_*.py, and those of any name that
     define a whole claim. With several files, each report is named by its file, a table sums up, and only what is not
-    right is reported in full. A file that cannot be checked does not stop the others.
+    right is reported in full. A file that cannot be checked does not stop the others; one that looks like a
+    derivation file and is none is named.
 
     What a file prints goes to standard error. Exit code: 1 some wrong, else 2 some undecided or not checked, else 0.
     Ctrl-C during the search for the cause of a wrong gradient keeps the verdict, and so does --timeout. --json prints
@@ -187,14 +188,18 @@ def _page(file: str, seed: int, several: bool) -> PageReport:
 
 
 def _files(targets: tuple[str, ...]) -> Iterator[str]:
-    """The files that the targets stand for. Raises BadInput for a folder without a derivation file."""
+    """The files that the targets stand for. Says on standard error which files of a folder look like derivation files
+    and are none. Raises BadInput for a folder without a derivation file."""
     from lstm_ref.commands.collecting import in_folder
 
     for target in targets:
         if not target or not Path(target).is_dir():
             yield target
             continue
-        found = in_folder(Path(target))
+        found, left_out = in_folder(Path(target))
+        if left_out:
+            told = ", ".join(f"{path} ({why})" for path, why in left_out.items())
+            click.echo(f"left out: {shown(told)}", err=True)
         if not found:
             raise BadInput(f"{target}: there is no derivation file in this folder")
         yield from map(str, found)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-_CLAIMS = ({"inputs", "loss", "gradients"}, {"inputs", "forward", "backward"})
+_CLAIMS = (("inputs", "loss", "gradients"), ("inputs", "forward", "backward"))
 _SIGNS = {"inputs", "problem", "gradients", "backward", "*"}
 _SIGNS_IN_TEXT = re.compile(
     rb"^\s*(def (inputs|gradients|backward)\b|(inputs|problem)\s*(:[^=]*)?=|from\b.*\bimport\b.*(\binputs\b|\*))",
@@ -35,41 +35,51 @@ def is_derivation(path: Path) -> bool:
     return any(name in _SIGNS for scope in scopes for name in _bound(scope))
 
 
-def in_folder(folder: Path) -> list[Path]:
-    """The derivation files in a folder and the folders below it, in the order of their paths.
+def in_folder(folder: Path) -> tuple[list[Path], dict[Path, str]]:
+    """The derivation files in a folder and the folders below it, in the order of their paths; and those that look like
+    one and are none, each with the reason.
 
     These are the files called derivation_*.py (`is_derivation`), and those of any name that define a whole claim in
     one scope: `inputs` with loss and gradients or with forward and backward, or `problem` by a call of lstm_ref.
     Folders whose name begins with a dot, and virtual environments, are left out.
     """
-    found = []
+    every: list[Path] = []
     for here, folders, files in os.walk(folder):
         folders[:] = [f for f in folders if f[0] != "." and not Path(here, f, "pyvenv.cfg").exists()]
-        found += [Path(here, name) for name in files if name.endswith(".py")]
-    return sorted(path for path in found if _is_whole(path))
+        every += [Path(here, name) for name in files if name.endswith(".py") and os.access(Path(here, name), os.R_OK)]
+    why_not = {path: _why_not(path) for path in sorted(every)}
+    return [path for path, why in why_not.items() if why is None], {path: why for path, why in why_not.items() if why}
 
 
-def _is_whole(path: Path) -> bool:
-    if not os.access(path, os.R_OK):
-        return False
-    if path.match("derivation_*.py"):
-        return is_derivation(path)
+def _why_not(path: Path) -> str | None:
+    """None for a derivation file; else why a file that looks like one is none, or nothing for a file of another kind.
+
+    One looks like a derivation file if it is not Python, has two of the three parts of a claim in one scope (in a
+    class, `inputs` and another: layers have a forward and a backward) or has one and is called derivation_*.py.
+    """
+    is_called_so = path.match("derivation_*.py")
+    if is_called_so and is_derivation(path):
+        return None
     text = path.read_bytes()
     try:
-        scopes = list(_scopes(text))
-    except (SyntaxError, ValueError, RecursionError):
-        return False
-    made = b"lstm_ref" in text and any("problem" in names for names in scopes[:1])
-    return made or any(claim <= names for names in scopes for claim in _CLAIMS)
-
-
-def _scopes(text: bytes) -> Iterator[set[str]]:
-    """The names that a file defines at its top, and those that each of its classes does."""
-    body = ast.parse(text).body
-    yield set(_defined(body))
-    for node in body:
-        if isinstance(node, ast.ClassDef):
-            yield set(_defined(node.body))
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return type(error).__name__
+    scopes = [body, *(node.body for node in body if isinstance(node, ast.ClassDef))]
+    defined = [set(_defined(scope)) for scope in scopes]
+    if (b"lstm_ref" in text and "problem" in defined[0]) or any(
+        names.issuperset(c) for names in defined for c in _CLAIMS
+    ):
+        return None
+    for scope, own in zip(scopes, defined, strict=True):
+        names = own | set(_bound(scope))
+        for claim in _CLAIMS:
+            lacking = [name for name in claim if name not in names]
+            if not lacking and claim[-1] in own:
+                return f"imports {', '.join(name for name in claim if name not in own)}"
+            if own & set(claim) and len(lacking) <= (2 if is_called_so else 1) and (scope is body or "inputs" in own):
+                return f"no {', '.join(lacking)}" if lacking else ""
+    return ""
 
 
 def _bound(body: list[ast.stmt]) -> Iterator[str]:

@@ -179,7 +179,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_stands_for_the_derivation_files_below_it(folder):
-    found = [path.relative_to(folder).as_posix() for path in in_folder(folder)]
+    found = [path.relative_to(folder).as_posix() for path in in_folder(folder)[0]]
     assert found == ["a/mine.py", "b/derivation_broken.py", "b/mine.py"]
 
 
@@ -202,19 +202,42 @@ OWN_BACKWARD = "\ndef gradients(inputs): return {'x': 2 * inputs['x']}\n"
 )
 def test_a_file_of_that_name_is_found_however_it_comes_by_its_inputs(tmp_path, text):
     (tmp_path / "derivation_x.py").write_text(text)
-    assert [path.name for path in in_folder(tmp_path)] == ["derivation_x.py"]
+    assert [path.name for path in in_folder(tmp_path)[0]] == ["derivation_x.py"]
     (tmp_path / "derivation_x.py").rename(tmp_path / "x.py")
-    assert in_folder(tmp_path) == []
+    assert in_folder(tmp_path)[0] == []
 
 
 def test_a_file_of_that_name_that_has_nothing_to_do_with_gradients_is_not_found(tmp_path):
     text = '"""The problem of its inputs."""\nfrom ast import walk\ndef tree(inputs):\n    problem = inputs\n'
     (tmp_path / "derivation_tree.py").write_text(text + "class Net(list):\n    def forward(self): ...\n")
-    assert in_folder(tmp_path) == []
+    assert in_folder(tmp_path)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (RIGHT + "def later(:", "SyntaxError"),
+        (RIGHT.replace("gradients", "grads"), "no gradients"),
+        (RIGHT.replace("loss", "loss_of"), "no loss"),
+        (RIGHT.replace("inputs =", "x ="), "no inputs"),
+        ("class Mine:" + RIGHT.replace("gradients", "grads").replace("\n", "\n  "), "no gradients"),
+        ("from a import inputs, loss" + OWN_BACKWARD, "imports inputs, loss"),
+    ],
+)
+def test_what_looks_like_a_derivation_file_and_is_none_is_named(told, folder, monkeypatch, text, why):
+    monkeypatch.chdir(folder)
+    ordinary = "from a.mine import inputs, loss, gradients\ndef main(): ...\n"
+    layers = "class Dense:\n    def forward(self): ...\n    def backward(self): ...\n"
+    for name, content in {"x": text, "main": ordinary, "layers": layers, "net": "def forward(): ...\n"}.items():
+        Path(f"a/{name}.py").write_text(content)
+    Path("a/derivation_half.py").write_text("def forward(p): return p\n")
+    code, out, error = told("check", "a", "--quiet", "--oracles", "differences")
+    assert (code, out) == (0, "a/mine.py: exact gradient\n")
+    assert error == f"left out: a/derivation_half.py (no inputs, backward), a/x.py ({why})\n"
 
 
 def test_the_examples_of_the_package_are_found():
-    names = {path.name for path in in_folder(ROOT / "examples")}
+    names = {path.name for path in in_folder(ROOT / "examples")[0]}
     assert {"lstm_numpy.py", "gru_jax.py", "lstm_mistake.py", "torch_function.py"} <= names
     assert "data_parallel.py" not in names
 
