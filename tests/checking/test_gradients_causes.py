@@ -269,7 +269,7 @@ def test_where_all_true_gradients_vanish_nothing_has_been_seen():
 
 
 def test_an_input_of_which_a_wrong_term_is_a_multiple_is_told_still():
-    assert "right when Wh is zero: the wrong or missing term is multiplied by it" in sentences(
+    assert "right when Wh is zero: the error vanishes with it" in sentences(
         Rnn(carry=0.0).as_loss(lambda g, i: {k: v for k, v in g.items() if k != "h0"})
     )
 

@@ -45,7 +45,7 @@ def when_right(problem: Problem, wrong: NamedArrays, check: Check) -> Iterator[F
         yield Finding("not searched", f"only {few} were set to zero, to see whether the claim is right there")
     for name, leaf in itertools.islice(leaves.items(), MANY_INPUTS):
         if easier_check.is_right(replace(problem, inputs=_with(problem.inputs, name, np.zeros_like(leaf)))):
-            yield Finding("zero", f"right when {name} is zero: the wrong or missing term is multiplied by it")
+            yield Finding("zero", f"right when {name} is zero: the error vanishes with it")
 
 
 class _EasierCheck(NamedTuple):
