@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,7 @@ def reached(function: Callable[..., Any]) -> tuple[list[Any], list[dict[str, Any
             waiting.extend((x.func, x.args, x.keywords))
         elif hasattr(x, "__wrapped__") and callable(x):
             waiting.append(x.__wrapped__)
-        elif _is_users(kind):
+        elif kind is SimpleNamespace or _is_users(kind):
             waiting.append(kind)
             if isinstance(getattr(x, "__dict__", None), dict):
                 containers.append(x.__dict__)

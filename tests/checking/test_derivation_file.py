@@ -171,6 +171,7 @@ _spec = importlib.util.spec_from_file_location("anything", pathlib.Path(__file__
 helper = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(helper)
 """
+BY_PATH = "import runpy, pathlib; m = runpy.run_path(pathlib.Path(__file__).with_name('helper.py'))"
 
 
 @pytest.mark.parametrize(
@@ -181,14 +182,20 @@ _spec.loader.exec_module(helper)
         ("import helper.deep.er", "helper.deep.er.f", "helper/deep/er.py"),
         ("import importlib; helper = importlib.import_module('helper')", "helper.f", "helper.py"),
         (BY_SPEC, "helper.f", "helper.py"),
-        (
-            "import runpy, pathlib; m = runpy.run_path(pathlib.Path(__file__).with_name('helper.py'))",
-            "m['f']",
-            "helper.py",
-        ),
+        (BY_PATH, "m['f']", "helper.py"),
+        (f"{BY_PATH}\nimport types; n = types.SimpleNamespace(**m); del m", "n.f", "helper.py"),
         ("def k():\n    import helper\n    return helper.f", "k()", "helper.py"),
     ],
-    ids=["a function", "a module", "a package", "by its name", "by its place", "run as a path", "when called"],
+    ids=[
+        "a function",
+        "a module",
+        "a package",
+        "by its name",
+        "by its place",
+        "by its path",
+        "in a namespace",
+        "when called",
+    ],
 )
 def test_a_neighbours_code_is_traced_and_its_state_put_back(write, imports, call, helper):
     write(helper, LAYER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 import sys
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from lstm_ref.checking.function.rerun import without_custom_rules
 from lstm_ref.errors import CannotEvaluate, LeavesTheGraph
 from lstm_ref.graph import creation, sweep, trace
 from lstm_ref.graph.flatten import place_of
-from lstm_ref.graph.world import reached
+from lstm_ref.graph.world import MANY, reached
 from lstm_ref.oracles.reverse import pullback
 from tests.graph.idioms import function_of
 from tests.helpers import an_ordinary_problem, traced
@@ -215,6 +216,16 @@ def test_a_module_that_is_first_imported_during_a_trace_stays_in_its_package(tmp
 def test_modules_of_libraries_and_ours_are_no_state_of_the_codes():
     names = stranger("import json, lstm_ref, numpy as np\ndef f(x): return np.sum(x)\n")
     assert [n["__name__"] for n in reached(names["f"])[1]] == ["a_stranger"]
+
+
+def test_a_module_that_holds_much_hides_no_other_state():
+    big = ModuleType("big")
+    vars(big).update(__file__="/a/strangers/big.py", **{f"v{k}": [k] for k in range(MANY)})
+    names = stranger("kept = [[[[[0.0]]]]]\ndef f(x): return x\n")
+    names["big"] = big
+    containers, modules = reached(names["f"])
+    assert [n["__name__"] for n in modules] == ["a_stranger", "big"]
+    assert any(c is names["kept"][0][0][0][0] for c in containers)
 
 
 def test_a_traced_array_that_outlives_its_trace_is_refused():
