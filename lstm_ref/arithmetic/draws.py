@@ -71,7 +71,7 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
         # The mode is off in another thread; and who asks for float64 means it.
         if not jax.config.jax_enable_x64 or asked & NARROW.keys():  # type: ignore[attr-defined]
             return original(*arguments, **options)
-        if not MIXES and any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((arguments, options))):
+        if not MIXES and isinstance(_nothing(), jax.core.Tracer):
             return original(*arguments, **options)
         arguments, options = jax.tree.map(_narrow, (arguments, options))
         with mode(False):
@@ -79,6 +79,12 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
         return found if asked else jax.tree.map(_widened, found)
 
     return draw
+
+
+@jax.jit
+def _nothing() -> Any:
+    """A tracer, if JAX traces."""
+    return 0
 
 
 def _narrow(x: Any) -> Any:
