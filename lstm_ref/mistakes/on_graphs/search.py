@@ -396,7 +396,10 @@ def _explanation(search: Search, hits: list[_Hit]) -> Explanation:
     names = list(search.edges.leaves.values())
     best = hits[0]
     same = [h for h in hits if np.all(np.abs(h.given - best.given) <= search.tolerance)]
-    as_plain = [h for h in same if h.candidate.tier <= best.candidate.tier]
-    frames = dict.fromkeys(f for h in as_plain for f in h.candidate.frames)
+    # A function within another one, such as the exponential in a sigmoid, is no place that anybody would look for.
+    sought = [
+        h for h in same if h.candidate.tier <= best.candidate.tier or not h.candidate.kind.startswith("activation's")
+    ]
+    frames = dict.fromkeys(f for h in sought for f in h.candidate.frames)
     explains = tuple(n for n, s in zip(names, search.slices, strict=True) if best.fixed[s].any())
     return Explanation(best.candidate, tuple(frames), explains, tuple(h.candidate for h in same[1:]))
