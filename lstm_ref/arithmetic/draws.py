@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstm_ref.arithmetic.tracing import is_tracing
+
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 WIDE = {narrow: wide for wide, narrow in NARROW.items() if wide != "uint64"}
 """Of what is drawn: keys are uint32 in both modes."""
@@ -71,7 +73,7 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
         # The mode is off in another thread; and who asks for float64 means it.
         if not jax.config.jax_enable_x64 or asked & NARROW.keys():  # type: ignore[attr-defined]
             return original(*arguments, **options)
-        if not MIXES and isinstance(_nothing(), jax.core.Tracer):
+        if not MIXES and is_tracing():
             return original(*arguments, **options)
         arguments, options = jax.tree.map(_narrow, (arguments, options))
         with mode(False):
@@ -79,12 +81,6 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
         return found if asked else jax.tree.map(_widened, found)
 
     return draw
-
-
-@jax.jit
-def _nothing() -> Any:
-    """A tracer, if JAX traces."""
-    return 0
 
 
 def _narrow(x: Any) -> Any:

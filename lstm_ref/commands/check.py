@@ -162,6 +162,8 @@ def _with_those_left(files: list[str], found: dict[str, _Found], ended: running.
 
 _WRITTEN = (".md", ".tex")
 """Suffixes of written derivations."""
+FEW = 10
+"""The most files that are named as left out of a folder."""
 
 
 def _show_written(report: PageReport, as_json: bool, quiet: bool, no_color: bool) -> int:
@@ -198,8 +200,9 @@ def _files(targets: tuple[str, ...]) -> Iterator[str]:
             continue
         found, left_out = in_folder(Path(target))
         if left_out:
-            told = ", ".join(f"{path} ({why})" for path, why in left_out.items())
-            click.echo(f"left out: {shown(told)}", err=True)
+            told = [f"{path} ({why})" for path, why in left_out.items()]
+            more = f", and {len(told) - FEW} more" if len(told) > FEW else ""
+            click.echo(f"left out: {shown(', '.join(told[:FEW]))}{more}", err=True)
         if not found:
             raise BadInput(f"{target}: there is no derivation file in this folder")
         yield from map(str, found)

@@ -236,6 +236,15 @@ def test_what_looks_like_a_derivation_file_and_is_none_is_named(told, folder, mo
     assert error == f"left out: a/derivation_half.py (no inputs, backward), a/x.py ({why})\n"
 
 
+def test_of_many_files_that_are_left_out_some_are_named(told, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    for k in range(13):
+        Path(f"a/x{k:02}.py").write_text("def (\n")
+    _, _, error = told("check", "a", "--quiet", "--oracles", "differences")
+    assert error.startswith("left out: a/x00.py (SyntaxError), ")
+    assert error.endswith("a/x09.py (SyntaxError), and 3 more\n")
+
+
 def test_the_examples_of_the_package_are_found():
     names = {path.name for path in in_folder(ROOT / "examples")[0]}
     assert {"lstm_numpy.py", "gru_jax.py", "lstm_mistake.py", "torch_function.py"} <= names

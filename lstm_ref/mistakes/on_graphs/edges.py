@@ -456,12 +456,15 @@ class Edges:
 def _index_of(kind: Kind) -> str:
     """The index of a slice, such as [:, 3:6]; empty where it takes but one of an axis."""
     starts, ends = kind.params["start_indices"], kind.params["limit_indices"]
-    cuts = [(a, b, (a, b) == (0, size)) for a, b, size in zip(starts, ends, kind.shapes[0], strict=True)]
-    if any(b - a == 1 and not is_whole for a, b, is_whole in cuts):
-        return ""
-    while cuts and cuts[-1][2]:
+    steps = kind.params["strides"] or (1,) * len(starts)
+    cuts = []
+    for a, b, step, size in zip(starts, ends, steps, kind.shapes[0], strict=True):
+        if b - a == 1 and size > 1:
+            return ""
+        cuts.append(":" if (a, b, step) == (0, size, 1) else f"{a}:{b}" if step == 1 else f"{a}:{b}:{step}")
+    while cuts and cuts[-1] == ":":
         cuts.pop()
-    return f"[{', '.join(':' if is_whole else f'{a}:{b}' for a, b, is_whole in cuts)}]"
+    return f"[{', '.join(cuts)}]"
 
 
 def _block_of(names: list[str]) -> list[str]:

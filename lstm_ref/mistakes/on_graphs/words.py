@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lstm_ref.graph.rules import OUTPUT
 from lstm_ref.graph.sweep import Where
+from lstm_ref.mistakes.on_graphs.candidate import Candidate
 from lstm_ref.mistakes.on_graphs.edges import EdgeGroup, Edges, Frame
 from lstm_ref.mistakes.on_graphs.search import Explanation
 
@@ -103,12 +104,30 @@ def told(explanation: Explanation, edges: Edges) -> Told:
     hand = "hands" if len(results) == 1 else "hand"
     has_names = bool(results) and all(results)
     term = f"what {' and '.join(results)} {hand} back to {operand}" if has_names else f"the gradient of {operand}"
-    fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
     if c.group is not None and edges.graph.equations[c.group.visits[-1][0][0]].primitive == OUTPUT:
         term = f"the cotangent of the output {operand}"
+    sentence = _sentence(c, edges, term, operand)
+    here = list(dict.fromkeys(map(_place, places)))  # a line may hold several functions
+    others = tuple(p for p in dict.fromkeys(map(_place, explanation.places)) if p not in here)
+    given = [rf"\bar{{{r}}}\,\frac{{\partial {r}}}{{\partial {operand}}}" for r in results]
+    latex = " + ".join(given) if has_names else rf"\bar{{{operand}}}"
+    return Told(c.kind, sentence, " and ".join(here), others, latex, belongs, explanation.explains)
+
+
+def _sentence(c: Candidate, edges: Edges, term: str, operand: str) -> str:
+    """What is wrong with a term."""
+    fallback = "{term}: " + c.kind + (" ({found})" if c.found else "")
     own = edges.other_factor(*c.group.visits[-1][0]) if c.group is not None else ""
     kind = "shifted in time" if c.kind == "other factor" and own and name_in(own) == c.found else c.kind
-    sentence = SENTENCES.get(kind, fallback).format(
+    if kind == "other factor" and " for " in c.found:  # one number for another
+        return f"{term} is multiplied with {c.found}"
+    if kind == "dropped" and c.found:
+        return f"{term} has {c.found} for the softmax's derivative: what its other elements contribute is missing"
+    if kind == "shifted in time" and c.leaf >= 0:
+        return f"{term} is shifted by one along its first axis"
+    if kind == "factor missing" and not c.found:
+        return f"{term} lacks a factor"
+    return SENTENCES.get(kind, fallback).format(
         term=term,
         operand=operand,
         found=c.found or "another value",
@@ -116,19 +135,6 @@ def told(explanation: Explanation, edges: Edges) -> Told:
         own=own or "its factor",
         times=f", {c.found} times as much" if c.found else "",
     )
-    if kind == "other factor" and " for " in c.found:  # one number for another
-        sentence = f"{term} is multiplied with {c.found}"
-    if c.kind == "dropped" and c.found:
-        sentence = f"{term} has {c.found} for the softmax's derivative: what its other elements contribute is missing"
-    if c.kind == "shifted in time" and c.leaf >= 0:
-        sentence = f"{term} is shifted by one along its first axis"
-    if c.kind == "factor missing" and not c.found:
-        sentence = f"{term} lacks a factor"
-    here = list(dict.fromkeys(map(_place, places)))  # a line may hold several functions
-    others = tuple(p for p in dict.fromkeys(map(_place, explanation.places)) if p not in here)
-    given = [rf"\bar{{{r}}}\,\frac{{\partial {r}}}{{\partial {operand}}}" for r in results]
-    latex = " + ".join(given) if has_names else rf"\bar{{{operand}}}"
-    return Told(c.kind, sentence, " and ".join(here), others, latex, belongs, explanation.explains)
 
 
 SLOPES = {"sigmoid": "y (1 − y)", "tanh": "1 − y²", "relu": "y > 0", "exp": "y", "softplus": "σ(x)"}
