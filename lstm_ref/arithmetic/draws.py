@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, wraps
+from itertools import compress
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_ref.arithmetic.tracing import is_tracing
+from lstm_ref.places import namespaces
 
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 WIDE = {narrow: wide for wide, narrow in NARROW.items() if wide != "uint64"}
@@ -36,23 +38,36 @@ def mode(enabled: bool) -> AbstractContextManager[Any]:
 
 @contextmanager
 def as_in_float32() -> Iterator[None]:
-    """Inside, the functions of `jax.random` draw the same numbers in float64 as in JAX's default mode. Names that were
-    imported out of that module (`from jax.random import normal`) stay JAX's."""
-    global _inside
+    """Inside, the functions of `jax.random` draw the same numbers in float64 as in JAX's default mode, by the names of
+    that module and by those that the user's modules have imported (`from jax.random import normal`)."""
+    global _inside, _undo
     with _lock:
         _inside += 1
         if _inside == 1:
-            vars(jax.random).update(_ours())
+            _undo = _replaced()
     try:
         yield
     finally:
         with _lock:
             _inside -= 1
             if _inside == 0:
-                vars(jax.random).update(_jaxs())
+                for names, name, f in _undo:
+                    names[name] = f
 
 
 _lock, _inside = threading.Lock(), 0
+_undo: list[tuple[dict[str, Any], str, Any]] = []
+
+
+def _replaced() -> list[tuple[dict[str, Any], str, Any]]:
+    """Put our functions in the place of JAX's: in which namespace, under which name, what was there."""
+    ours = {id(f): _ours()[name] for name, f in _jaxs().items()}
+    found = []
+    for names in (vars(jax.random), *namespaces()):
+        for name, f in [*compress(names.items(), map(ours.__contains__, map(id, names.values())))]:
+            found.append((names, name, f))
+            names[name] = ours[id(f)]
+    return found
 
 
 @cache
@@ -70,15 +85,20 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def draw(*arguments: Any, **options: Any) -> Any:
         asked = {str(_dtype(x)) for x in (*arguments, *options.values()) if _dtype(x) is not None}
-        # The mode is off in another thread; and who asks for float64 means it.
-        if not jax.config.jax_enable_x64 or asked & NARROW.keys():  # type: ignore[attr-defined]
+        # A module that was imported inside keeps our function; the mode is off in another thread; and who asks for
+        # float64 means it.
+        if not _inside or not jax.config.jax_enable_x64 or asked & NARROW.keys():  # type: ignore[attr-defined]
             return original(*arguments, **options)
-        if not MIXES and is_tracing():
+        is_known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((arguments, options)))
+        if not (MIXES or is_known) and is_tracing():
             return original(*arguments, **options)
         arguments, options = jax.tree.map(_narrow, (arguments, options))
-        with mode(False):
-            found = original(*arguments, **options)
-        return found if asked else jax.tree.map(_widened, found)
+        # What a known key gives are floats, rounded as the author's are; a part of the program that is traced would be
+        # computed to all digits.
+        with jax.ensure_compile_time_eval() if is_known else nullcontext():
+            with mode(False):
+                found = original(*arguments, **options)
+            return found if asked else jax.tree.map(_widened, found)
 
     return draw
 

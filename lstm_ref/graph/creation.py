@@ -23,8 +23,9 @@ from jax import lax
 
 from lstm_ref.graph import functions, scipy_functions
 from lstm_ref.graph.array import Array, is_traced, made, session, value_of, wrapped
-from lstm_ref.graph.places import is_installed
+from lstm_ref.graph.places import is_internal
 from lstm_ref.graph.ufuncs import as_objects, elementwise, is_object, note_cast
+from lstm_ref.places import namespaces
 
 _float64_type = np.float64
 _array = np.array
@@ -494,21 +495,8 @@ def _by_lax(original: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def users_modules(more: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The namespaces of all modules that belong to no library, and the given ones."""
-    global _scanned
-    modules, (before, found) = list(sys.modules.values()), _scanned
-    if modules != before:  # thousands of them, at every trace; seldom others than at the one before
-        found = [vars(m) for m in modules if isinstance(m, ModuleType) and _is_users(m)]
-        _scanned = modules, found
+    found = [names for names in namespaces() if not is_internal(str(names.get("__file__")))]
     return list({id(names): names for names in (*more, *found)}.values())
-
-
-def _is_users(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and not is_installed(file)
-
-
-_scanned: tuple[list[Any], list[dict[str, Any]]] = [], []
-"""The modules at the last trace, and the namespaces of those that belong to no library."""
 
 
 def _is_numbas(x: Any) -> bool:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.random import normal as normal_by_its_name
 
 from lstm_ref.arithmetic.draws import MIXES, mode
 from lstm_ref.arithmetic.x64 import x64
@@ -18,6 +19,7 @@ DRAWS = {
     "uniform": lambda: jax.random.uniform(KEY, (4, 5)),
     "uniform between": lambda: jax.random.uniform(KEY, (4,), minval=np.float64(-2), maxval=jnp.asarray(3.0)),
     "normal": lambda: jax.random.normal(KEY, (4, 5)),
+    "by an imported name": lambda: normal_by_its_name(KEY, (4, 5)),
     "bernoulli": lambda: jax.random.bernoulli(KEY, 0.6, (4, 5)),
     "bernoulli of an array": lambda: jax.random.bernoulli(KEY, jnp.linspace(0.1, 0.9, 9)),
     "randint": lambda: jax.random.randint(KEY, (9,), 0, 1000),
@@ -47,6 +49,16 @@ def test_the_same_is_drawn_in_float64(name):
     assert found.dtype == {"f": np.float64, "i": np.int64}.get(wanted.dtype.kind, wanted.dtype)
 
 
+def test_what_a_known_key_gives_is_rounded_in_a_trace_as_it_is_outside():
+    with mode(False):
+        wanted = jax.random.normal(KEY, (4, 5))
+    with mode(False), x64():
+        traced = jax.make_jaxpr(lambda x: x + jax.random.normal(KEY, (4, 5)))(np.ones((4, 5)))
+    (drawn,) = traced.consts
+    assert np.array_equal(drawn, wanted)
+    assert drawn.dtype == np.float64
+
+
 def test_a_dtype_that_is_asked_for_is_given():
     with mode(False), x64():
         assert jax.random.normal(KEY, (2,), jnp.float32).dtype == np.float32
@@ -70,10 +82,19 @@ def test_afterwards_the_module_is_jaxs_own():
     with mode(False), x64():
         with x64():
             assert jax.random.normal is not before["normal"]
+            assert normal_by_its_name is jax.random.normal
         assert jax.random.normal is not before["normal"]
     with mode(False), suppress(ValueError), x64():
         raise ValueError
     assert dict(vars(jax.random)) == before
+    assert normal_by_its_name is before["normal"]
+
+
+def test_a_module_that_is_imported_inside_draws_in_float64_afterwards():
+    with mode(False), x64():
+        kept = jax.random.uniform
+    with mode(True):
+        assert np.array_equal(kept(KEY, (4,)), jax.random.uniform(KEY, (4,)))
 
 
 def test_another_thread_draws_as_it_did():
