@@ -127,6 +127,12 @@ def claim_in_floats(problem: Problem, cotangents: Any, stateless: bool = False) 
                     f"{problem.name}: the gradient of {path} must be an array, got None (leave out inputs whose "
                     "gradient is not claimed)"
                 )
+        for path in _empty(result):
+            if any(p == path or p.startswith(f"{path}.") for p in known):
+                raise BadInput(
+                    f"{problem.name}: the gradient of {path} is an empty list or tuple: an array is expected (leave "
+                    "out inputs whose gradient is not claimed)"
+                )
         given = (("input", problem.inputs, inputs), ("cotangent", cotangents, bars)) if copied else ()
         for owner, before, after in given:
             now = paths(after)
@@ -172,6 +178,13 @@ def _with_none(tree: Any) -> dict[str, Any]:
     """The leaves by path, including None, which JAX would take for an empty tree."""
     marked = jax.tree.map(lambda v: _NOTHING if v is None else v, tree, is_leaf=lambda v: v is None)
     return {path: None if v is _NOTHING else v for path, v in paths(marked).items()}
+
+
+def _empty(tree: Any) -> list[str]:
+    """The paths of empty lists and tuples, which have no leaves."""
+    is_empty = lambda v: isinstance(v, list | tuple) and not v  # noqa: E731
+    marked = jax.tree.map(lambda v: _NOTHING if is_empty(v) else v, tree, is_leaf=is_empty)
+    return [path for path, v in paths(marked).items() if v is _NOTHING]
 
 
 _NOTHING = object()
