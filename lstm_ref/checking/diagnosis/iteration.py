@@ -64,9 +64,9 @@ def _loop_by_values(graph: Graph) -> str | None:
         if line and (start := _loop_ended_at(file, int(line))):
             return f"{Path(file).name}:{start}"
     for equation in _whiles(graph.jaxpr):
-        place = place_of(equation.source_info)
-        if place.file:
-            return f"{Path(place.file).name}:{place.line}"
+        where = place_of(equation.source_info)
+        if where.file:
+            return f"{Path(where.file).name}:{where.line}"
     return None
 
 
