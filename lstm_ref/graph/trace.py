@@ -58,6 +58,8 @@ class Graph:
     """Places where the code asks for another dtype than the graph's float64: "float32 at file:line (function)"."""
     tied: bool = False
     """Whether NumPy code compared equal numbers on the way (`x > 0` at 0), so that a kink may lie at this point."""
+    decided_at: tuple[str, ...] = ()
+    """Lines of NumPy or torch code where values decided which code runs: "file:line (function)"."""
     memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     """Results remembered for this graph."""
 
@@ -268,7 +270,9 @@ def _of_numpy(function: Function, inputs: Any, plain: bool = False) -> Graph:
         closed = jax.make_jaxpr(traced)(*(np.asarray(v, dtype=np.float64) if _is_float(v) else v for v in leaves))
     closed = with_lines(closed)
     flat = flatten(closed, leaves)
-    graph = Graph(*flat, tree, found["tree"], closed, tuple(session.casts), session.tied)
+    graph = Graph(
+        *flat, tree, found["tree"], closed, tuple(session.casts), session.tied, tuple(dict.fromkeys(session.places))
+    )
     if session.first_read is not None:
         _require_only_read(function, inputs, session, found["values"])
     _compare(function, inputs, graph, session)

@@ -4,7 +4,8 @@
    the claim to all digits?
 2. Any function (`checking.symptoms`): is the claim a simple transform of the right gradient, such as a factor, a
    transpose, or blocks in another order?
-3. If neither explains it: on which easier problems is the claim right (`checking.easier`), and in which gates is it
+3. If neither explains it: where the claim agrees to some digits, does the forward end an iteration by its values
+   (`checking.iteration`)? On which easier problems is the claim right (`checking.easier`), and in which gates is it
    wrong?
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from lstm_ref.arithmetic.dtypes import bits
 from lstm_ref.checking.diagnosis.easier import Check, when_right
+from lstm_ref.checking.diagnosis.iteration import stopped_iteration
 from lstm_ref.checking.diagnosis.known_cell import known_cell
 from lstm_ref.checking.diagnosis.on_graph import mistakes_on_graph
 from lstm_ref.checking.diagnosis.symptoms import symptoms
@@ -85,6 +87,9 @@ def diagnose(evidence: Evidence, check: Check) -> Diagnosis:
     if not any(f.exact for f in findings):
         on_graph = mistakes_on_graph(problem, inputs, evidence.cotangents, claimed, wrong)
         findings += _until_error("the graph of the forward", on_graph)
+    if not any(f.exact or f.kind == "mistake" for f in findings):
+        stopped = stopped_iteration(problem, inputs, claimed, truth, wrong)
+        findings[:0] = _until_error("the loops of the forward", stopped)  # before lines that all look to blame
     if not any(f.exact for f in findings):
         findings += [] if known is None else known.gates(wrong)
         findings += _until_error("easier problems", when_right(problem, wrong, check))
