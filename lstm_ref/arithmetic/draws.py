@@ -89,13 +89,14 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
         # float64 means it.
         if not _inside or not jax.config.jax_enable_x64 or asked & NARROW.keys():  # type: ignore[attr-defined]
             return original(*arguments, **options)
+        is_traced = is_tracing()
         is_known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((arguments, options)))
-        if not (MIXES or is_known) and is_tracing():
+        if is_traced and not (MIXES or is_known):
             return original(*arguments, **options)
         arguments, options = jax.tree.map(_narrow, (arguments, options))
         # What a known key gives are floats, rounded as the author's are; a part of the program that is traced would be
         # computed to all digits.
-        with jax.ensure_compile_time_eval() if is_known else nullcontext():
+        with jax.ensure_compile_time_eval() if is_traced and is_known else nullcontext():
             with mode(False):
                 found = original(*arguments, **options)
             return found if asked else jax.tree.map(_widened, found)
