@@ -12,7 +12,7 @@ from lstm_ref.graph import trace
 from lstm_ref.leaves import paths
 from lstm_ref.mistakes.on_graphs.cells import recognise
 from lstm_ref.mistakes.on_graphs.edges import Edges, Frame
-from lstm_ref.mistakes.on_graphs.search import explain
+from lstm_ref.mistakes.on_graphs.search import Explanation, explain
 from lstm_ref.mistakes.on_graphs.words import Told, told
 
 FLOAT32 = 3e-6
@@ -50,12 +50,20 @@ def explain_claim_on_graph(
     tolerance: Any = floors if floors is not None else FLOAT32 if any("float32" in c for c in graph.casts) else 0.0
     unclaimed = set(edges.leaves.values()) - set(claimed)
     found = explain(graph, cotangent, mine, tolerance, edges, unclaimed)
-    inside = recognise(edges, paths(inputs)) if found.explanations else None
-    pages = [inside and inside.page_of(edges, e) for e in found.explanations]
-    named = tuple(told(e, edges)._replace(page=page) for e, page in zip(found.explanations, pages, strict=True))
+    # Beside a mistake, such a factor is that of a constant (1 / 0.6) which the author's float32 has rounded.
+    explanations = [e for e in found.explanations if not _is_rounding(e)] or found.explanations
+    inside = recognise(edges, paths(inputs)) if explanations else None
+    pages = [inside and inside.page_of(edges, e) for e in explanations]
+    named = tuple(told(e, edges)._replace(page=page) for e, page in zip(explanations, pages, strict=True))
     if found.is_complete:
         return NamedMistakes(named, True, ())
     return NamedMistakes(named, False, suspects(edges, found.left))
+
+
+def _is_rounding(explanation: Explanation) -> bool:
+    """Whether it is a factor as near to 1 as two roundings to float32 make it, each of at most 2^-24."""
+    candidate = explanation.candidate
+    return candidate.kind == "scaled" and abs(float(candidate.found) - 1) <= 2.0**-23
 
 
 def suspects(edges: Edges, wrong: Collection[str]) -> tuple[str, ...]:
