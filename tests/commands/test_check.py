@@ -98,7 +98,7 @@ BAD_FILES = {
     "x = 1\ny = x / 0": "cannot be imported: ZeroDivisionError: division by zero (line 2)",
     "x = 1": "defines no `inputs`",
     RIGHT.replace("def loss", "def losss"): "defines `gradients` and no `loss`; did you mean losss?",
-    RIGHT.replace("def gradients", "def zz"): "defines `loss` and no `gradients`\n",
+    RIGHT.replace("def gradients", "def zz"): "defines `loss` and no `gradients`; `lstm-ref derive` writes one\n",
     RIGHT.replace("[1.0, 2.0]", "[1, 2]"): "input x must be an array of floats, got int64",
     RIGHT.replace("[1.0, 2.0]", "[1.0, np.nan]"): "input x is not finite at index (1,)",
     RIGHT.replace('{"x": 3', '{"y": 3'): "returns 'y', which is no input (x)",

@@ -139,7 +139,8 @@ def _require_pair(name: str, fields: dict[str, Any], names: Iterable[str]) -> No
     defined = [key for key in PARTNERS if key in fields]
     if len(defined) == 1:
         missing = PARTNERS[defined[0]]
-        raise BadInput(f"{name}: defines `{defined[0]}` and no `{missing}`{nearest(missing, names)}")
+        writes = "; `lstm-ref derive` writes one" if missing in ("backward", "gradients") else ""
+        raise BadInput(f"{name}: defines `{defined[0]}` and no `{missing}`{nearest(missing, names) or writes}")
 
 
 def _own_names(fields: dict[str, Any]) -> dict[str, str]:
