@@ -40,6 +40,7 @@ HOUSES = {
 LOOKS_AT_EQUATIONS = {
     "arithmetic/movement.py": "is the function inside a scatter an addition?",
     "checking/function/rerun.py": "which values are named, has a rule of the user's?",
+    "checking/diagnosis/iteration.py": "does a float decide when a loop ends?",
     "checking/function/bits.py": "what is the least precise float?",
     "reporting/graph.py": "in which order are named values computed?",
 }
