@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, wraps
 from itertools import compress
 from typing import Any
@@ -89,17 +89,12 @@ def _drawn(original: Callable[..., Any]) -> Callable[..., Any]:
         # float64 means it.
         if not _inside or not jax.config.jax_enable_x64 or asked & NARROW.keys():  # type: ignore[attr-defined]
             return original(*arguments, **options)
-        is_traced = is_tracing()
-        is_known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((arguments, options)))
-        if is_traced and not (MIXES or is_known):
+        if not MIXES and is_tracing():
             return original(*arguments, **options)
         arguments, options = jax.tree.map(_narrow, (arguments, options))
-        # What a known key gives are floats, rounded as the author's are; a part of the program that is traced would be
-        # computed to all digits.
-        with jax.ensure_compile_time_eval() if is_traced and is_known else nullcontext():
-            with mode(False):
-                found = original(*arguments, **options)
-            return found if asked else jax.tree.map(_widened, found)
+        with mode(False):
+            found = original(*arguments, **options)
+        return found if asked else jax.tree.map(_widened, found)
 
     return draw
 

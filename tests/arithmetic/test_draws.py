@@ -49,16 +49,6 @@ def test_the_same_is_drawn_in_float64(name):
     assert found.dtype == {"f": np.float64, "i": np.int64}.get(wanted.dtype.kind, wanted.dtype)
 
 
-def test_what_a_known_key_gives_is_rounded_in_a_trace_as_it_is_outside():
-    with mode(False):
-        wanted = jax.random.normal(KEY, (4, 5))
-    with mode(False), x64():
-        traced = jax.make_jaxpr(lambda x: x + jax.random.normal(KEY, (4, 5)))(np.ones((4, 5)))
-    (drawn,) = traced.consts
-    assert np.array_equal(drawn, wanted)
-    assert drawn.dtype == np.float64
-
-
 def test_a_dtype_that_is_asked_for_is_given():
     with mode(False), x64():
         assert jax.random.normal(KEY, (2,), jnp.float32).dtype == np.float32
